@@ -1,0 +1,328 @@
+//! Configuration comes from the environment alone. A process lists its variables as data; reading them, `--help`
+//! and the checks of `.env.example` all follow from that list.
+
+use std::fmt;
+use std::fmt::Write as _;
+use std::ops::RangeInclusive;
+
+/// Exit status for a configuration that cannot be used (`EX_USAGE` of sysexits).
+pub const EXIT_BAD_CONFIGURATION: u8 = 64;
+
+/// One environment variable that a process reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    /// `MYSQL_HOST`.
+    pub name: &'static str,
+    /// What holds when it is unset or empty; `None` when it must be set.
+    pub default: Option<&'static str>,
+    /// One line for people: what it does, its unit, its choices.
+    pub help: &'static str,
+    /// Whether its value must never be shown.
+    pub secret: bool,
+}
+
+impl Variable {
+    /// A variable that has a default.
+    pub const fn optional(name: &'static str, default: &'static str, help: &'static str) -> Self {
+        Self {
+            name,
+            default: Some(default),
+            help,
+            secret: false,
+        }
+    }
+
+    /// A variable that must be set.
+    pub const fn required(name: &'static str, help: &'static str) -> Self {
+        Self {
+            name,
+            default: None,
+            help,
+            secret: false,
+        }
+    }
+
+    /// The same, its value never shown.
+    pub const fn secret(self) -> Self {
+        Self {
+            secret: true,
+            ..self
+        }
+    }
+}
+
+/// The variables that both processes read.
+pub const SHARED: [Variable; 4] = [
+    Variable::optional(
+        "REDIS_URL",
+        "redis://127.0.0.1:6379",
+        "Redis 6.2 or later; also rediss://, redis-sentinel://, redis-cluster://",
+    )
+    .secret(),
+    Variable::optional(
+        "REDIS_KEY_PREFIX",
+        "",
+        "stands in front of every key and channel, so that libraries can share a Redis",
+    ),
+    Variable::optional(
+        "LOG_FORMAT",
+        "",
+        "text or json; empty: text on a terminal, else json",
+    ),
+    Variable::optional(
+        "RUST_LOG",
+        "info",
+        "how much is logged: error, warn, info, debug, or per module",
+    ),
+];
+
+type Lookup<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
+
+/// Reads variables and gathers every complaint, so that an operator sees all of them at once.
+pub struct Environment<'a> {
+    variables: &'a [Variable],
+    lookup: Lookup<'a>,
+    complaints: Vec<String>,
+}
+
+impl<'a> Environment<'a> {
+    /// Reads the environment of this process.
+    pub fn of_process(variables: &'a [Variable]) -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place that reads the environment"
+        )]
+        let read = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
+        Self::of(variables, read)
+    }
+
+    /// Reads from `lookup` instead.
+    pub fn of(variables: &'a [Variable], lookup: impl Fn(&str) -> Option<String> + 'a) -> Self {
+        Self {
+            variables,
+            lookup: Box::new(lookup),
+            complaints: Vec::new(),
+        }
+    }
+
+    /// The text of a variable or its default; a complaint when it is required and not there.
+    pub fn text(&mut self, name: &str) -> String {
+        let variable = self.variable(name);
+        match (self.set(name), variable.default) {
+            (Some(text), _) => text,
+            (None, Some(default)) => default.to_owned(),
+            (None, None) => {
+                let help = variable.help;
+                self.complaints.push(format!("{name} is not set: {help}"));
+                String::new()
+            }
+        }
+    }
+
+    /// The variable through `parse`, whose error says what would be right. Falls back to the default after a complaint.
+    pub fn parse<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> T {
+        let text = self.text(name);
+        parse(&text).unwrap_or_else(|wanted| {
+            let variable = self.variable(name);
+            let shown = if variable.secret {
+                String::new()
+            } else {
+                format!("={text}")
+            };
+            self.complaints.push(format!("{name}{shown} {wanted}"));
+            let default = variable
+                .default
+                .expect("only variables with a default are parsed");
+            parse(default)
+                .unwrap_or_else(|wanted| panic!("the default of {name} must parse: it {wanted}"))
+        })
+    }
+
+    /// A whole number within `range`.
+    pub fn number(&mut self, name: &str, range: RangeInclusive<u64>) -> u64 {
+        self.parse(name, |text| {
+            let number = text.parse().ok().filter(|number| range.contains(number));
+            let (low, high) = (range.start(), range.end());
+            number.ok_or_else(|| format!("is not a whole number from {low} to {high}"))
+        })
+    }
+
+    /// A TCP port; 0 only where `zero` says what it means.
+    pub fn port(&mut self, name: &str) -> u16 {
+        self.parse(name, |text| {
+            text.parse()
+                .map_err(|_| "is not a port, 0 to 65535".to_owned())
+        })
+    }
+
+    /// true/false, 1/0, yes/no, on/off.
+    pub fn flag(&mut self, name: &str) -> bool {
+        self.parse(name, |text| match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(true),
+            "false" | "0" | "no" | "off" => Ok(false),
+            _ => Err("is not one of true, false, 1, 0, yes, no, on, off".to_owned()),
+        })
+    }
+
+    /// One of `choices`, each a name and what it stands for.
+    pub fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> T {
+        self.parse(name, |text| {
+            let found = choices.iter().find(|(choice, _)| *choice == text);
+            found.map(|(_, value)| *value).ok_or_else(|| {
+                let names: Vec<_> = choices.iter().map(|(choice, _)| *choice).collect();
+                format!("is not one of {}", names.join(", "))
+            })
+        })
+    }
+
+    /// Whether a variable that no longer means anything is set.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.set(name).is_some()
+    }
+
+    /// `value` when there was no complaint.
+    ///
+    /// # Errors
+    /// Every complaint, a line each.
+    pub fn finish<T>(self, value: T) -> Result<T, BadConfiguration> {
+        if self.complaints.is_empty() {
+            Ok(value)
+        } else {
+            Err(BadConfiguration(self.complaints))
+        }
+    }
+
+    fn set(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|text| !text.is_empty())
+    }
+
+    fn variable(&self, name: &str) -> Variable {
+        let found = self.variables.iter().find(|variable| variable.name == name);
+        *found.unwrap_or_else(|| panic!("{name} is not in the list of variables"))
+    }
+}
+
+/// Every variable that is missing or wrong.
+#[derive(Debug)]
+pub struct BadConfiguration(Vec<String>);
+
+impl fmt::Display for BadConfiguration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration cannot be used:")?;
+        for complaint in &self.0 {
+            write!(f, "\n  {complaint}")?;
+        }
+        f.write_str("\n--help explains every variable")
+    }
+}
+
+impl std::error::Error for BadConfiguration {}
+
+/// The table of variables for `--help`. Names and defaults, never values.
+pub fn help(variables: &[Variable]) -> String {
+    let width = variables
+        .iter()
+        .map(|variable| variable.name.len())
+        .max()
+        .unwrap_or(0);
+    let mut text = String::from("Environment:\n");
+    for Variable {
+        name,
+        default,
+        help,
+        ..
+    } in variables
+    {
+        let default = match default {
+            None => "required".to_owned(),
+            Some("") => "default: empty".to_owned(),
+            Some(default) => format!("default: {default}"),
+        };
+        let _ = writeln!(text, "  {name:width$}  {help} [{default}]");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VARIABLES: [Variable; 5] = [
+        Variable::required("USER_NAME", "the account"),
+        Variable::optional("TOKEN", "", "a secret").secret(),
+        Variable::optional("LIMIT", "10", "how many"),
+        Variable::optional("ENABLE", "true", "whether"),
+        Variable::optional("MODE", "slow", "how"),
+    ];
+
+    fn read(pairs: &[(&str, &str)]) -> Result<(String, u64, bool, char), BadConfiguration> {
+        let lookup = |name: &str| {
+            pairs
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        let mut environment = Environment::of(&VARIABLES, lookup);
+        let values = (
+            environment.text("USER_NAME"),
+            environment.number("LIMIT", 1..=100),
+            environment.flag("ENABLE"),
+            environment.choice("MODE", &[("slow", 's'), ("fast", 'f')]),
+        );
+        environment.parse("TOKEN", |text| match text {
+            "hunter2" => Err("is not good".to_owned()),
+            _ => Ok(()),
+        });
+        environment.finish(values)
+    }
+
+    #[test]
+    fn an_empty_optional_variable_means_its_default() {
+        let values = read(&[
+            ("USER_NAME", "u"),
+            ("LIMIT", ""),
+            ("ENABLE", ""),
+            ("MODE", ""),
+        ])
+        .unwrap();
+        assert_eq!(values, ("u".to_owned(), 10, true, 's'));
+    }
+
+    #[test]
+    fn flags_take_all_spellings() {
+        for (text, value) in [
+            ("0", false),
+            ("No", false),
+            ("off", false),
+            ("1", true),
+            ("yes", true),
+        ] {
+            assert_eq!(
+                read(&[("USER_NAME", "u"), ("ENABLE", text)]).unwrap().2,
+                value
+            );
+        }
+    }
+
+    #[test]
+    fn every_bad_variable_is_named_at_once_and_no_secret() {
+        let bad = [
+            ("USER_NAME", ""),
+            ("LIMIT", "101"),
+            ("ENABLE", "ja"),
+            ("MODE", "x"),
+            ("TOKEN", "hunter2"),
+        ];
+        let text = read(&bad).unwrap_err().to_string();
+        for name in [
+            "USER_NAME is not set",
+            "LIMIT=101",
+            "ENABLE=ja",
+            "MODE=x",
+            "TOKEN is not good",
+        ] {
+            assert!(text.contains(name), "{text}");
+        }
+        assert!(!text.contains("hunter2"));
+    }
+}

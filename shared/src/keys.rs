@@ -1,0 +1,74 @@
+//! Every Redis key and channel of the system. No other file holds the text of one.
+
+use crate::catalog::Snapshot;
+use chrono::NaiveDate;
+
+/// Names the keys and channels of one library: the prefix stands in front of each.
+#[derive(Clone, Debug, Default)]
+pub struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    /// `prefix` is `REDIS_KEY_PREFIX`, as it is: a separator is part of it.
+    pub fn new(prefix: impl Into<String>) -> Self {
+        Self {
+            prefix: prefix.into(),
+        }
+    }
+
+    /// Key of a snapshot; its value is a [`crate::snapshot::Envelope`].
+    pub fn snapshot(&self, snapshot: Snapshot) -> String {
+        self.with_prefix(&snapshot.name())
+    }
+
+    /// Channel on which the worker names each snapshot key that it has just stored.
+    pub fn snapshots_channel(&self) -> String {
+        self.with_prefix("snapshots")
+    }
+
+    /// Key of today's count; its value is a [`crate::today::TodayCount`].
+    pub fn today_count(&self) -> String {
+        self.with_prefix("visitors:today:count")
+    }
+
+    /// Channel that carries the bytes of [`Self::today_count`].
+    pub fn today_channel(&self) -> String {
+        self.with_prefix("visitors:today")
+    }
+
+    /// Channel on which a gateway asks for a fresh count; what is in the message does not matter.
+    pub fn doorbell(&self) -> String {
+        self.with_prefix("visitors:today:refresh")
+    }
+
+    /// Counter that the writer of visits raises in `incremental` mode; never deleted here.
+    pub fn today_increments(&self, day: NaiveDate) -> String {
+        self.with_prefix(&format!("visitors:today:incr:{day}"))
+    }
+
+    fn with_prefix(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_carries_the_prefix() {
+        let keys = Keys::new("{lib1}:");
+        let day = NaiveDate::from_ymd_opt(2025, 9, 3).unwrap_or_default();
+        assert_eq!(keys.snapshot(Snapshot::Weekly), "{lib1}:visitors:weekly");
+        assert_eq!(keys.snapshots_channel(), "{lib1}:snapshots");
+        assert_eq!(keys.today_count(), "{lib1}:visitors:today:count");
+        assert_eq!(keys.today_channel(), "{lib1}:visitors:today");
+        assert_eq!(keys.doorbell(), "{lib1}:visitors:today:refresh");
+        assert_eq!(
+            keys.today_increments(day),
+            "{lib1}:visitors:today:incr:2025-09-03"
+        );
+        assert_eq!(Keys::default().today_count(), "visitors:today:count");
+    }
+}

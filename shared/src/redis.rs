@@ -1,0 +1,100 @@
+//! The Redis client with the limits that it does not have by itself.
+//!
+//! Never wrap a call to it in `tokio::time::timeout`: an abandoned command stays queued and is executed later.
+//! Its own time-out takes the command out of the queue.
+
+use fred::clients::Client;
+use fred::interfaces::{ClientLike, EventInterface};
+use fred::types::RespVersion;
+use fred::types::config::{Config, ReconnectPolicy, UnresponsiveConfig};
+use fred::types::{Builder, ConnectHandle};
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// The first wait before a new attempt to connect, and the longest; doubling between.
+const RECONNECT_FIRST_MS: u32 = 50;
+const RECONNECT_LONGEST_MS: u32 = 2_000;
+/// A Redis in reach accepts within milliseconds; 2 s leave room for a packet that is sent again.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+/// A connection whose answer is this late is taken for dead, so that a frozen Redis is noticed within 5 s.
+const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(3);
+/// Commands that may wait at once; beyond, a command fails instead of waiting. Both processes send a few a second.
+const COMMAND_QUEUE: usize = 1_024;
+/// Messages between two polls of a reader; a lagging reader reads the keys again.
+const MESSAGE_QUEUE: usize = 256;
+
+/// Where Redis is, checked.
+#[derive(Clone)]
+pub struct RedisUrl(Config);
+
+impl RedisUrl {
+    /// Reads a `redis://`, `rediss://`, `redis-sentinel://` or `redis-cluster://` URL.
+    ///
+    /// # Errors
+    /// What would be right. Never the URL, since it may hold a password.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut config = Config::from_url(text).map_err(|e| {
+            format!(
+                "is not a Redis URL such as redis://127.0.0.1:6379 ({})",
+                e.details()
+            )
+        })?;
+        // Reads, writes and messages share one connection.
+        config.version = RespVersion::RESP3;
+        // A Redis that is away at the start is waited for like one that goes away later.
+        config.fail_fast = false;
+        Ok(Self(config))
+    }
+
+    /// Host and port for logs.
+    pub fn address(&self) -> String {
+        let hosts = self.0.server.hosts();
+        hosts.first().map_or_else(String::new, ToString::to_string)
+    }
+
+    /// A client that connects, and reconnects for ever, once [`start`] is called.
+    ///
+    /// `command_limit` bounds the wait for each answer.
+    ///
+    /// # Errors
+    /// A configuration that the client refuses.
+    pub fn client(&self, command_limit: Duration) -> Result<Client, fred::error::Error> {
+        let reconnect =
+            ReconnectPolicy::new_exponential(0, RECONNECT_FIRST_MS, RECONNECT_LONGEST_MS, 2);
+        Builder::from_config(self.0.clone())
+            .set_policy(reconnect)
+            .with_performance_config(|performance| {
+                performance.default_command_timeout = command_limit;
+                performance.broadcast_channel_capacity = MESSAGE_QUEUE;
+            })
+            .with_connection_config(|connection| {
+                connection.connection_timeout = CONNECT_LIMIT;
+                connection.internal_command_timeout = CONNECT_LIMIT;
+                connection.max_command_buffer_len = COMMAND_QUEUE;
+                // A command that was sent and not answered is not sent again: a count is stale by then.
+                connection.max_command_attempts = 1;
+                // An operator may mend a password while we wait.
+                connection.reconnect_on_auth_error = true;
+                connection.unresponsive = UnresponsiveConfig {
+                    max_timeout: Some(UNRESPONSIVE_AFTER),
+                    interval: Duration::from_millis(500),
+                };
+            })
+            .build()
+    }
+}
+
+/// Begins to connect and logs each failed attempt with its reason; returns at once.
+pub fn start(client: &Client, address: &str) -> ConnectHandle {
+    let on_error = address.to_owned();
+    client.on_error(move |(error, _)| {
+        warn!(redis = on_error, %error, "Redis is away");
+        std::future::ready(Ok(()))
+    });
+    let on_connect = address.to_owned();
+    client.on_reconnect(move |_| {
+        info!(redis = on_connect, "connected to Redis");
+        std::future::ready(Ok(()))
+    });
+    client.connect()
+}

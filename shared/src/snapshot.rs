@@ -1,0 +1,68 @@
+//! The envelope around a snapshot's data: what the worker stores and the gateway serves, byte for byte.
+
+use crate::time::{Clock, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::time::Duration;
+
+/// `{"generated_at", "ttl_seconds", "period"?, "data"}`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Envelope<D> {
+    /// When the worker began to read what is in `data`.
+    pub generated_at: Timestamp,
+    /// How long the figures count as fresh, and the key's TTL, in seconds.
+    pub ttl_seconds: u32,
+    /// `"2025-09"` or `"2025"`, of those that are of one month or one year.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<String>,
+    /// One of the [`crate::rows`].
+    pub data: D,
+}
+
+impl<'a> Envelope<&'a RawValue> {
+    /// Reads what is stored under a snapshot's key; `data` stays text.
+    ///
+    /// # Errors
+    /// What is not such an envelope, or has no time to live.
+    pub fn parse(stored: &'a [u8]) -> Result<Self, serde_json::Error> {
+        let envelope: Self = serde_json::from_slice(stored)?;
+        if envelope.ttl_seconds == 0 {
+            return Err(serde::de::Error::custom("ttl_seconds is 0"));
+        }
+        Ok(envelope)
+    }
+}
+
+impl<D> Envelope<D> {
+    /// How long ago its figures were read.
+    pub fn age(&self, clock: &Clock) -> Duration {
+        clock.now().since(self.generated_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_envelope_is_written_in_the_order_of_the_contract() {
+        let text = r#"{"generated_at":"2025-09-23T00:05:12.345Z","ttl_seconds":90000,"period":"2025-09","data":[]}"#;
+        let envelope = Envelope::parse(text.as_bytes()).expect("valid");
+        assert_eq!(serde_json::to_string(&envelope).expect("text"), text);
+    }
+
+    #[test]
+    fn what_is_not_an_envelope_is_refused() {
+        for text in [
+            "",
+            "[]",
+            "{}",
+            r#"{"generated_at":"x","ttl_seconds":1,"data":[]}"#,
+            "\u{0}",
+        ] {
+            assert!(Envelope::parse(text.as_bytes()).is_err(), "{text}");
+        }
+        let dead = r#"{"generated_at":"2025-09-23T00:05:12.345Z","ttl_seconds":0,"data":[]}"#;
+        assert!(Envelope::parse(dead.as_bytes()).is_err());
+    }
+}
