@@ -147,7 +147,7 @@ impl<'a> Environment<'a> {
         })
     }
 
-    /// A TCP port; 0 only where `zero` says what it means.
+    /// A TCP port.
     pub fn port(&mut self, name: &str) -> u16 {
         self.parse(name, |text| {
             text.parse()
@@ -169,7 +169,11 @@ impl<'a> Environment<'a> {
         self.parse(name, |text| {
             let found = choices.iter().find(|(choice, _)| *choice == text);
             found.map(|(_, value)| *value).ok_or_else(|| {
-                let names: Vec<_> = choices.iter().map(|(choice, _)| *choice).collect();
+                let names: Vec<_> = choices
+                    .iter()
+                    .map(|(choice, _)| *choice)
+                    .filter(|choice| !choice.is_empty())
+                    .collect();
                 format!("is not one of {}", names.join(", "))
             })
         })

@@ -23,6 +23,16 @@ const COMMAND_QUEUE: usize = 1_024;
 /// Messages between two polls of a reader; a lagging reader reads the keys again.
 const MESSAGE_QUEUE: usize = 256;
 
+/// What a Redis URL may begin with; the second `s` is TLS.
+const SCHEMES: [&str; 6] = [
+    "redis",
+    "rediss",
+    "redis-sentinel",
+    "rediss-sentinel",
+    "redis-cluster",
+    "rediss-cluster",
+];
+
 /// Where Redis is, checked.
 #[derive(Clone)]
 pub struct RedisUrl(Config);
@@ -33,12 +43,13 @@ impl RedisUrl {
     /// # Errors
     /// What would be right. Never the URL, since it may hold a password.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut config = Config::from_url(text).map_err(|e| {
-            format!(
-                "is not a Redis URL such as redis://127.0.0.1:6379 ({})",
-                e.details()
-            )
-        })?;
+        let scheme = text.split("://").next().unwrap_or_default();
+        let config = Some(text)
+            .filter(|_| SCHEMES.contains(&scheme))
+            .map(Config::from_url);
+        let Some(Ok(mut config)) = config else {
+            return Err("is not a Redis URL such as redis://127.0.0.1:6379".to_owned());
+        };
         // Reads, writes and messages share one connection.
         config.version = RespVersion::RESP3;
         // A Redis that is away at the start is waited for like one that goes away later.
@@ -97,4 +108,43 @@ pub fn start(client: &Client, address: &str) -> ConnectHandle {
         std::future::ready(Ok(()))
     });
     client.connect()
+}
+
+/// Chooses the one TLS implementation of the process, for Redis and MySQL alike; to be called first in `main`.
+pub fn install_tls_provider() {
+    let installed = rustls::crypto::ring::default_provider().install_default();
+    // An error says that one is installed already, which is what was wanted.
+    drop(installed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_checked_and_never_repeated() {
+        for good in [
+            "redis://127.0.0.1:6379",
+            "rediss://:secret@redis.example:6380/2",
+            "redis-sentinel://127.0.0.1:26379/0?sentinelServiceName=main",
+            "redis-cluster://127.0.0.1:7000?node=127.0.0.1:7001",
+        ] {
+            assert!(RedisUrl::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "127.0.0.1",
+            "http://:hunter2@127.0.0.1",
+            "redis://:hunter2@127.0.0.1:port",
+        ] {
+            let error = RedisUrl::parse(bad).err().unwrap();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_address_for_logs_has_no_password() {
+        let url = RedisUrl::parse("redis://user:hunter2@127.0.0.1:6380/1").unwrap();
+        assert_eq!(url.address(), "127.0.0.1:6380");
+    }
 }

@@ -1,1 +1,245 @@
-//! (being laid)
+//! The worker: the one process that reads MySQL. It makes snapshots, counts today's visitors, and writes both to Redis.
+//!
+//! # Layout
+//! - [`config`], [`calendar`], [`schedule`], [`backoff`]: what is asked for, and when
+//! - [`refresh`] over [`figures`]: the daily snapshots, over [`source`] (all SQL) and [`stats`] (all counting)
+//! - [`today`]: the fast loop
+//! - [`store`]: all writing to Redis
+//! - [`status`], [`health`]: what it says of itself
+
+pub mod backoff;
+pub mod calendar;
+pub mod config;
+pub mod figures;
+pub mod health;
+pub mod refresh;
+pub mod schedule;
+pub mod source;
+pub mod stats;
+pub mod status;
+pub mod store;
+pub mod today;
+
+use crate::config::Config;
+use crate::figures::Read;
+use crate::health::Health;
+use crate::refresh::Refresher;
+use crate::schedule::Job;
+use crate::source::database::Database;
+use crate::status::Status;
+use crate::store::{COMMAND_LIMIT, Store};
+use crate::today::FastLoop;
+use crate::today::counter::Counter;
+use crate::today::pace::Pace;
+use anyhow::{Context, Result, bail};
+use fred::clients::Client;
+use fred::interfaces::{EventInterface, PubsubInterface};
+use shared::catalog::{Group, Snapshot};
+use shared::time::Clock;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+/// How long `worker refresh` waits for Redis.
+const REFRESH_CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// Runs until `stop`. MySQL or Redis away is waited for.
+///
+/// # Errors
+/// A health port that cannot be opened, or a loop that has ended by itself.
+pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Result<()> {
+    let listener = match config.port {
+        Some(port) => Some(health::listen(port).await?),
+        None => None,
+    };
+    let parts = Parts::new(&config, &clock)?;
+    info!(mysql = parts.refresher.database.address(), redis = config.redis.address(), mode = ?config.mode, "starting");
+    let redis = shared::redis::start(parts.store.redis(), &config.redis.address());
+    let (ring, doorbell) = watch::channel(());
+    let fast_loop = FastLoop {
+        database: parts.refresher.database.clone(),
+        store: parts.store.clone(),
+        status: parts.status.clone(),
+        clock: clock.clone(),
+        calendar: config.calendar,
+        pace: Pace {
+            interval: config.interval,
+            buffer: config.buffer,
+        },
+        counter: Counter::new(
+            config.mode,
+            &parts.refresher.database,
+            &parts.store,
+            &parts.status,
+        ),
+        doorbell,
+    };
+
+    let mut tasks = JoinSet::new();
+    let groups = [
+        (Group::Visitors, config.visitor_cron),
+        (Group::Books, config.books_cron),
+    ];
+    let jobs = groups.map(|(group, cron)| {
+        let due = Arc::new(Notify::new());
+        tasks.spawn(
+            parts
+                .refresher
+                .clone()
+                .keep_fresh(group, due.clone(), stop.clone()),
+        );
+        Job { group, cron, due }
+    });
+    tasks.spawn(schedule::run(
+        jobs,
+        clock.clone(),
+        parts.status.clone(),
+        stop.clone(),
+    ));
+    tasks.spawn(fast_loop.run(stop.clone()));
+    tasks.spawn(answer_doorbell(parts.store.clone(), ring, stop.clone()));
+    let (store, until) = (parts.store.clone(), stop.clone());
+    tasks.spawn(async move { store.keep(&until).await });
+    if let Some(listener) = listener {
+        let health = Health {
+            status: parts.status.clone(),
+            store: parts.store.clone(),
+            clock,
+        };
+        tasks.spawn(health.serve(listener, stop.clone()));
+    }
+
+    // A loop that ends before it is told to is a fault; better no worker than half of one.
+    let first = tasks.join_next().await;
+    let expected = stop.is_cancelled();
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+    redis.abort();
+    if let Some(Err(panic)) = first {
+        return Err(panic).context("a loop of the worker has failed");
+    }
+    if !expected {
+        bail!("a loop of the worker has ended by itself");
+    }
+    info!("stopped");
+    Ok(())
+}
+
+/// Makes `wanted` once and stores them. Each fails alone.
+///
+/// # Errors
+/// The names of those that failed.
+pub async fn refresh_once(config: Config, clock: Clock, wanted: &[Snapshot]) -> Result<()> {
+    let parts = Parts::new(&config, &clock)?;
+    let address = config.redis.address();
+    let redis = shared::redis::start(parts.store.redis(), &address);
+    let connected = tokio::time::timeout(REFRESH_CONNECT_LIMIT, async {
+        while !parts.store.is_connected() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    connected
+        .await
+        .with_context(|| format!("no connection to Redis at {address} within 10 s"))?;
+
+    let mut failed: Vec<String> = Vec::new();
+    for read in Read::ALL {
+        let wanted: Vec<&Snapshot> = wanted
+            .iter()
+            .filter(|snapshot| Read::of(**snapshot) == read)
+            .collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let made = parts
+            .refresher
+            .make(read)
+            .await
+            .map_err(anyhow::Error::from);
+        let stored = match made {
+            Ok(_) => parts.store.store_missing().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = stored {
+            let names: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+            error!(
+                error = format!("{error:#}"),
+                "not refreshed: {}",
+                names.join(", ")
+            );
+            failed.extend(names);
+        }
+    }
+    redis.abort();
+    if !failed.is_empty() {
+        bail!(
+            "{} of {} snapshots were not refreshed: {}",
+            failed.len(),
+            wanted.len(),
+            failed.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// What both ways to run need.
+struct Parts {
+    store: Arc<Store>,
+    status: Arc<Status>,
+    refresher: Refresher,
+}
+
+impl Parts {
+    fn new(config: &Config, clock: &Clock) -> Result<Self> {
+        let redis = config
+            .redis
+            .client(COMMAND_LIMIT)
+            .context("setting up the Redis client")?;
+        let store = Arc::new(Store::new(redis, config.keys.clone()));
+        let status = Arc::new(Status::new(config.mode));
+        let refresher = Refresher {
+            database: Arc::new(Database::new(&config.mysql)),
+            store: store.clone(),
+            status: status.clone(),
+            clock: clock.clone(),
+            calendar: config.calendar,
+            ttl_seconds: config.ttl_seconds,
+            member_names: config.member_names,
+        };
+        Ok(Self {
+            store,
+            status,
+            refresher,
+        })
+    }
+}
+
+/// Listens to the doorbell on each new connection, and passes each ring on. What is rung meanwhile is rung again.
+async fn answer_doorbell(store: Arc<Store>, ring: watch::Sender<()>, stop: CancellationToken) {
+    let redis: &Client = store.redis();
+    let mut connected = redis.reconnect_rx();
+    let mut messages = redis.message_rx();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            event = connected.recv() => {
+                if matches!(event, Err(RecvError::Closed)) {
+                    return;
+                }
+                let subscribed: Result<(), _> = redis.subscribe(store.keys().doorbell()).await;
+                if let Err(error) = subscribed {
+                    warn!(%error, "the doorbell cannot be heard until Redis is connected anew");
+                }
+            }
+            message = messages.recv() => match message {
+                // Rings that were missed are as good as one.
+                Ok(_) | Err(RecvError::Lagged(_)) => drop(ring.send(())),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+}

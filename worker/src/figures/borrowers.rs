@@ -1,0 +1,126 @@
+//! Who borrowed most, this month and this year.
+
+use crate::calendar::Window;
+use crate::figures::PERIODS;
+use crate::figures::visitors::{candidates, ranking};
+use crate::source::collation::{Collation, Key};
+use crate::source::database::Session;
+use crate::source::loans::{self, Borrower};
+use crate::source::members::{self, Columns};
+use crate::source::visits;
+use crate::stats::names::MemberNames;
+use crate::stats::people::People;
+use anyhow::Result;
+use chrono::NaiveDate;
+use shared::catalog::Period;
+use shared::rows::TopBorrower;
+use std::collections::HashMap;
+
+/// The rankings of the month and of the year.
+pub(super) async fn top(
+    session: &mut Session,
+    today: NaiveDate,
+    member_names: MemberNames,
+) -> Result<[Vec<TopBorrower>; 2]> {
+    let mut people = People::new(today);
+    loans::by_member(session, &mut people).await?;
+    let mut collation = Collation::of(session, "loan", "member_id").await?;
+    collation.learn(session, people.spellings()).await?;
+    let people = people.by_person(&collation);
+
+    let candidates = candidates(&people);
+    let ids: Vec<&str> = candidates
+        .iter()
+        .map(|(_, tally)| tally.id.as_str())
+        .collect();
+    let members = members::present(session, &mut collation, &ids, Columns::Name).await?;
+    let ranked = PERIODS.map(|period| ranking(period, &candidates, &members));
+    let former: Vec<&str> = ranked
+        .iter()
+        .flatten()
+        .filter(|(_, (key, _))| !members.contains_key(*key))
+        .map(|(_, (_, tally))| tally.id.as_str())
+        .collect();
+    let former = Former::read(session, &mut collation, &former, today).await?;
+
+    let mut rows = PERIODS.into_iter().zip(ranked).map(|(period, ranked)| {
+        let shown = ranked.into_iter().map(|(rank, (key, tally))| {
+            let (id, name) = match members.get(key) {
+                Some(member) => (&member.id, member.name.clone()),
+                None => (&tally.id, former.name(key, Window::current(period, today))),
+            };
+            TopBorrower {
+                rank,
+                member_id: member_names.id(id.clone()),
+                member_name: member_names.name(name),
+                total: tally.total(period),
+            }
+        });
+        shown.collect()
+    });
+    Ok([
+        rows.next().unwrap_or_default(),
+        rows.next().unwrap_or_default(),
+    ])
+}
+
+/// The names of those who are members no longer.
+struct Former {
+    /// On the history of their loans of the year, the latest last.
+    loans: HashMap<Key, Vec<Borrower>>,
+    /// On their latest visit.
+    visits: HashMap<Key, String>,
+}
+
+impl Former {
+    async fn read(
+        session: &mut Session,
+        collation: &mut Collation,
+        ids: &[&str],
+        today: NaiveDate,
+    ) -> Result<Self> {
+        let mut borrowers =
+            loans::history_names(session, ids, Window::current(Period::Year, today)).await?;
+        let mut visitors = visits::names_until(session, ids, today).await?;
+        borrowers.retain(|borrower| !is_blank(&borrower.name));
+        visitors.retain(|(_, name)| !is_blank(name));
+        let spellings = borrowers.iter().map(|borrower| borrower.member_id.as_str());
+        collation
+            .learn(
+                session,
+                spellings.chain(visitors.iter().map(|(id, _)| id.as_str())),
+            )
+            .await?;
+
+        let mut loans: HashMap<Key, Vec<Borrower>> = HashMap::new();
+        for borrower in borrowers {
+            loans
+                .entry(collation.key(&borrower.member_id))
+                .or_default()
+                .push(borrower);
+        }
+        let visits = visitors
+            .into_iter()
+            .map(|(id, name)| (collation.key(&id), name))
+            .collect();
+        Ok(Self { loans, visits })
+    }
+
+    /// From the latest loan of the window that kept a name, else from the latest visit.
+    fn name(&self, key: &Key, window: Window) -> Option<String> {
+        let in_window =
+            |borrower: &&Borrower| borrower.time.date().is_some_and(|day| window.contains(day));
+        let on_loan = self
+            .loans
+            .get(key)
+            .and_then(|loans| loans.iter().rev().find(in_window));
+        on_loan
+            .map(|borrower| &borrower.name)
+            .or_else(|| self.visits.get(key))
+            .cloned()
+    }
+}
+
+fn is_blank(name: &str) -> bool {
+    name.trim().is_empty()
+}

@@ -1,0 +1,184 @@
+//! `/livez`, `/readyz` and `/health` of the worker, for people, probes and alerts.
+
+use crate::status::{CronStatus, Inner, Status};
+use crate::store::Store;
+use anyhow::Result;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::{Value, json};
+use shared::catalog::{Group, Snapshot};
+use shared::time::Clock;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+/// Probes and a scraper or two; whoever wants more than that is not welcome here.
+const CONNECTIONS: usize = 64;
+/// A probe sends its head at once; this also ends an idle connection.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// After an error of `accept`, such as too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What health is told from.
+pub struct Health {
+    /// What the loops say.
+    pub status: Arc<Status>,
+    /// What stands.
+    pub store: Arc<Store>,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Health {
+    /// Answers until `stop`.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
+        let health = Arc::new(self);
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let Some(accepted) = stop.run_until_cancelled(listener.accept()).await else {
+                return;
+            };
+            match (accepted, places.clone().try_acquire_owned()) {
+                (Ok((stream, _)), Ok(place)) => {
+                    let health = health.clone();
+                    tokio::spawn(async move {
+                        health.connection(stream).await;
+                        drop(place);
+                    });
+                }
+                (Ok(_), Err(_)) => {}
+                (Err(error), _) => {
+                    warn!(%error, "a connection to the health port was not accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn connection(&self, stream: TcpStream) {
+        let answer =
+            service_fn(|request| std::future::ready(Ok::<_, Infallible>(self.answer(&request))));
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_LIMIT)
+            .serve_connection(TokioIo::new(stream), answer)
+            .await;
+        // What a client does to its connection is no news.
+        drop(served);
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let (status, body) = match (request.method(), request.uri().path()) {
+            (&Method::GET | &Method::HEAD, "/livez" | "/readyz") => {
+                (StatusCode::OK, json!({ "status": "ok" }))
+            }
+            (&Method::GET | &Method::HEAD, "/health") => (StatusCode::OK, self.report()),
+            (_, "/livez" | "/readyz" | "/health") => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                json!({ "title": "Method Not Allowed", "status": 405 }),
+            ),
+            _ => (
+                StatusCode::NOT_FOUND,
+                json!({ "title": "Not Found", "status": 404 }),
+            ),
+        };
+        let mut response = Response::new(Full::from(body.to_string()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        let kind = if status == StatusCode::OK {
+            "application/json"
+        } else {
+            "application/problem+json"
+        };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+
+    /// The whole state as JSON.
+    fn report(&self) -> Value {
+        let now = self.status.now();
+        let snapshots: serde_json::Map<String, Value> = Snapshot::ALL
+            .into_iter()
+            .map(|snapshot| (snapshot.name(), self.snapshot(snapshot, &now)))
+            .collect();
+        let fresh = snapshots
+            .values()
+            .all(|snapshot| snapshot["state"] == "fresh");
+        let redis = self.store.is_connected();
+        let ok = fresh
+            && redis
+            && now.mysql == Some(true)
+            && now.today_error.is_none()
+            && now.errors.is_empty();
+        let today = now.today.map(|today| {
+            let age = self.clock.now().since(today.generated_at).as_secs_f64();
+            json!({ "total": today.total, "generated_at": today.generated_at, "age_seconds": age })
+        });
+        json!({
+            "status": if ok { "ok" } else { "degraded" },
+            "version": env!("CARGO_PKG_VERSION"),
+            "active": true,
+            "mysql": now.mysql.map_or("unknown", connected),
+            "redis": connected(redis),
+            "today": today,
+            "today_mode": format!("{:?}", now.mode).to_lowercase(),
+            "today_error": now.today_error,
+            "today_drift": now.drift,
+            "snapshots": snapshots,
+            "crons": { "visitors": cron(now.visitors), "books": cron(now.books) },
+        })
+    }
+
+    fn snapshot(&self, snapshot: Snapshot, now: &Inner) -> Value {
+        let held = self.store.held(snapshot);
+        let age = held
+            .as_ref()
+            .map(|held| self.clock.now().since(held.generated_at));
+        let state = match (&held, age) {
+            (Some(held), Some(age)) if age.as_secs() < held.ttl_seconds.into() => "fresh",
+            (Some(_), _) => "stale",
+            (None, _) => "missing",
+        };
+        let next = match snapshot.group() {
+            Group::Visitors => now.visitors.next,
+            Group::Books => now.books.next,
+        };
+        json!({
+            "state": state,
+            "generated_at": held.map(|held| held.generated_at),
+            "age_seconds": age.map(|age| age.as_secs_f64()),
+            "last_error": now.errors.get(&snapshot),
+            "next_run": next.map(shared::time::Timestamp::from),
+        })
+    }
+}
+
+fn connected(is: bool) -> &'static str {
+    if is { "connected" } else { "disconnected" }
+}
+
+fn cron(cron: CronStatus) -> Value {
+    json!({ "last_run": cron.last, "next_run": cron.next.map(shared::time::Timestamp::from) })
+}
+
+/// Opens the health port.
+///
+/// # Errors
+/// When it is taken, with the variable that names it.
+pub async fn listen(port: u16) -> Result<TcpListener> {
+    use anyhow::Context;
+    let listener = TcpListener::bind(("0.0.0.0", port)).await;
+    listener
+        .with_context(|| format!("opening WORKER_PORT={port}; 0 turns the health endpoints off"))
+}

@@ -1,0 +1,79 @@
+//! Wires the worker: arguments, configuration, logs, run, exit status.
+
+use clap::{Parser, Subcommand};
+use shared::catalog::Snapshot;
+use shared::environment::EXIT_BAD_CONFIGURATION;
+use shared::shutdown;
+use shared::time::Clock;
+use std::process::ExitCode;
+use tracing::{error, warn};
+use worker::config::{Config, VARIABLES};
+
+/// Reads a SLiMS database, makes the snapshots of the library dashboard, counts today's visitors, and writes both to
+/// Redis. Without a command it runs until SIGTERM.
+#[derive(Parser)]
+#[command(version, after_help = shared::environment::help(&VARIABLES))]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs until SIGTERM (the same as no command)
+    Run,
+    /// Makes snapshots once and ends: status 0 when all were stored, 1 when one was not
+    Refresh {
+        /// Such as visitors:weekly; all when none is named
+        #[arg(value_parser = snapshot)]
+        names: Vec<Snapshot>,
+    },
+}
+
+fn snapshot(name: &str) -> Result<Snapshot, String> {
+    let names = || Snapshot::ALL.map(Snapshot::name).join(", ");
+    Snapshot::by_name(name).ok_or_else(|| format!("there are: {}", names()))
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let config = match Config::from_process() {
+        Ok(config) => config,
+        #[expect(
+            clippy::print_stderr,
+            reason = "there are no logs yet: their format is part of what is wrong"
+        )]
+        Err(error) => {
+            eprintln!("worker: {error}");
+            return ExitCode::from(EXIT_BAD_CONFIGURATION);
+        }
+    };
+    config.logging.init();
+    shared::redis::install_tls_provider();
+    if config.sequelize_is_set {
+        warn!("USE_SEQUELIZE is set and ignored: it chose a library of the former backend");
+    }
+    let ended = match arguments.command {
+        None | Some(Command::Run) => match shutdown::on_signal() {
+            Ok(stop) => worker::run(config, Clock::system(), stop).await,
+            Err(error) => Err(error.into()),
+        },
+        Some(Command::Refresh { names }) if names.is_empty() => {
+            worker::refresh_once(config, Clock::system(), &Snapshot::ALL).await
+        }
+        Some(Command::Refresh { names }) => {
+            worker::refresh_once(config, Clock::system(), &names).await
+        }
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!(
+                error = format!("{error:#}"),
+                "the worker has ended: {error:#}"
+            );
+            ExitCode::FAILURE
+        }
+    }
+}

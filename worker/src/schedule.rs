@@ -1,0 +1,251 @@
+//! When the daily figures are due. clokwerk ticks, in UTC; a cron expression in the library's zone decides.
+//!
+//! clokwerk's own day arithmetic panics around DST, so that it is never asked about days.
+
+use crate::calendar::Calendar;
+use crate::status::Status;
+use chrono::{DateTime, TimeDelta, Utc};
+use clokwerk::{AsyncScheduler, TimeUnits};
+use croner::parser::{CronParser, Seconds, Year};
+use shared::catalog::Group;
+use shared::time::{Clock, Timestamp};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+/// Between two looks at the clock; a cron may name a second.
+const TICK: Duration = Duration::from_millis(500);
+/// A clock that goes back further than this was set, and the next time is worked out anew.
+const SET_BACK: TimeDelta = TimeDelta::minutes(5);
+
+/// A cron expression in the library's zone: five fields, or six with seconds first.
+#[derive(Clone)]
+pub struct Cron {
+    pattern: croner::Cron,
+    calendar: Calendar,
+}
+
+impl Cron {
+    /// Reads an expression that has a next time.
+    ///
+    /// # Errors
+    /// What would be right.
+    pub fn parse(text: &str, calendar: &Calendar) -> Result<Self, String> {
+        let parser = CronParser::builder()
+            .seconds(Seconds::Optional)
+            .year(Year::Disallowed)
+            .build();
+        let pattern = parser.parse(text);
+        let pattern =
+            pattern.map_err(|e| format!("is not a cron expression such as 5 0 * * * ({e})"))?;
+        let cron = Self {
+            pattern,
+            calendar: *calendar,
+        };
+        // From any day, so that an expression is right or wrong whenever it is read.
+        let some_day = Timestamp::from(DateTime::UNIX_EPOCH);
+        let next = cron.after(some_day);
+        next.map(|_| cron)
+            .ok_or_else(|| "is a time that never comes".to_owned())
+    }
+
+    /// The next time after `time`. In a DST gap the end of it; in an overlap the first of the two.
+    pub fn after(&self, time: Timestamp) -> Option<DateTime<Utc>> {
+        let next = self
+            .pattern
+            .find_next_occurrence(&self.calendar.local(time), false);
+        next.ok().map(|next| next.to_utc())
+    }
+}
+
+/// Says once for each time of a cron that it has come, late rather than never.
+struct Gate {
+    cron: Cron,
+    next: Option<DateTime<Utc>>,
+    seen: Timestamp,
+}
+
+impl Gate {
+    fn new(cron: Cron, now: Timestamp) -> Self {
+        Self {
+            next: cron.after(now),
+            cron,
+            seen: now,
+        }
+    }
+
+    fn due(&mut self, now: Timestamp) -> bool {
+        let set_back = self.seen.utc() - now.utc() > SET_BACK;
+        let due = self.next.is_some_and(|next| now.utc() >= next);
+        if due || set_back {
+            self.next = self.cron.after(now);
+        }
+        self.seen = now;
+        due
+    }
+}
+
+/// A cron and what it wakes.
+pub struct Job {
+    /// Whose figures are due.
+    pub group: Group,
+    /// When.
+    pub cron: Cron,
+    /// Woken each time.
+    pub due: Arc<Notify>,
+}
+
+/// Wakes each job when it is due, until `stop`.
+pub async fn run(jobs: [Job; 2], clock: Clock, status: Arc<Status>, stop: CancellationToken) {
+    let mut gates = jobs.map(|job| {
+        let gate = Gate::new(job.cron, clock.now());
+        status.note(|now| now.cron(job.group).next = gate.next);
+        (job.group, gate, job.due)
+    });
+    let mut scheduler = AsyncScheduler::with_tz(Utc);
+    scheduler.every(1.second()).run(move || {
+        let now = clock.now();
+        for (group, gate, wake) in &mut gates {
+            if gate.due(now) {
+                info!(?group, next = ?gate.next, "the daily figures are due");
+                status.note(|status| status.cron(*group).last = Some(now));
+                wake.notify_one();
+            }
+            status.note(|status| status.cron(*group).next = gate.next);
+        }
+        // The work itself is the refreshers': a job that took long would keep the others waiting.
+        std::future::ready(())
+    });
+    let mut tick = tokio::time::interval(TICK);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        scheduler.run_pending().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> Timestamp {
+        Timestamp::from(text.parse::<DateTime<Utc>>().unwrap())
+    }
+
+    fn cron(text: &str, zone: &str) -> Cron {
+        Cron::parse(text, &Calendar::parse(zone).unwrap())
+            .ok()
+            .unwrap()
+    }
+
+    /// Every firing between two instants, with a look each `step` minutes.
+    fn firings(cron: Cron, from: &str, to: &str, step: i64) -> Vec<String> {
+        let mut now = time(from);
+        let mut gate = Gate::new(cron, now);
+        let mut fired = Vec::new();
+        while now < time(to) {
+            now = Timestamp::from(now.utc() + TimeDelta::minutes(step));
+            if gate.due(now) {
+                fired.push(now.to_string());
+            }
+        }
+        fired
+    }
+
+    #[test]
+    fn five_fields_or_six_with_seconds_first() {
+        let jakarta = Calendar::parse("Asia/Jakarta").unwrap();
+        let five = cron("5 0 * * *", "Asia/Jakarta").after(time("2025-09-23T00:00:00Z"));
+        assert_eq!(five, Some(time("2025-09-23T17:05:00Z").utc()));
+        let six = cron("30 5 0 * * *", "Asia/Jakarta").after(time("2025-09-23T00:00:00Z"));
+        assert_eq!(six, Some(time("2025-09-23T17:05:30Z").utc()));
+        for wrong in [
+            "5 0 * *",
+            "0 5 0 * * * 2025",
+            "5 25 * * *",
+            "0 0 31 2 *",
+            "noon",
+            "0 0 30 2 *",
+        ] {
+            assert!(Cron::parse(wrong, &jakarta).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_in_a_gap_runs_at_its_end() {
+        let fired = firings(
+            cron("30 2 * * *", "Europe/Zurich"),
+            "2026-03-28T12:00:00Z",
+            "2026-03-30T12:00:00Z",
+            1,
+        );
+        assert_eq!(
+            fired,
+            ["2026-03-29T01:00:00.000Z", "2026-03-30T00:30:00.000Z"]
+        );
+        // Midnight does not exist in Cairo on 24 April 2026.
+        let fired = firings(
+            cron("5 0 * * *", "Africa/Cairo"),
+            "2026-04-23T12:00:00Z",
+            "2026-04-25T12:00:00Z",
+            1,
+        );
+        assert_eq!(
+            fired,
+            ["2026-04-23T22:00:00.000Z", "2026-04-24T21:05:00.000Z"]
+        );
+    }
+
+    #[test]
+    fn a_time_that_comes_twice_runs_at_the_first() {
+        let fired = firings(
+            cron("30 2 * * *", "Europe/Zurich"),
+            "2026-10-24T12:00:00Z",
+            "2026-10-26T12:00:00Z",
+            1,
+        );
+        assert_eq!(
+            fired,
+            ["2026-10-25T00:30:00.000Z", "2026-10-26T01:30:00.000Z"]
+        );
+    }
+
+    #[test]
+    fn a_process_that_slept_runs_once_and_late() {
+        let fired = firings(
+            cron("5 0 * * *", "Asia/Jakarta"),
+            "2025-09-23T16:00:00Z",
+            "2025-09-27T16:00:00Z",
+            60 * 72,
+        );
+        assert_eq!(
+            fired,
+            ["2025-09-26T16:00:00.000Z", "2025-09-29T16:00:00.000Z"]
+        );
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_repeats_nothing_and_loses_nothing() {
+        let mut gate = Gate::new(
+            cron("5 0 * * *", "Asia/Jakarta"),
+            time("2025-09-23T16:00:00Z"),
+        );
+        assert!(gate.due(time("2025-09-23T17:05:00Z")));
+        assert!(
+            !gate.due(time("2025-09-23T17:04:00Z")),
+            "a step of a minute"
+        );
+        assert!(
+            !gate.due(time("2025-09-23T17:05:30Z")),
+            "the same time again"
+        );
+        assert!(
+            !gate.due(time("2025-09-21T12:00:00Z")),
+            "a step of two days"
+        );
+        assert!(
+            gate.due(time("2025-09-21T17:05:00Z")),
+            "the days are lived again"
+        );
+    }
+}

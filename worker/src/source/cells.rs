@@ -1,0 +1,93 @@
+//! Reads the cells of a row, whatever dirt they hold: any text, any date.
+
+use anyhow::{Result, bail};
+use chrono::NaiveDate;
+use mysql_async::{Row, Value};
+
+/// A DATE or DATETIME as it is stored, zero dates included; sorts as the database sorts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WallTime {
+    year: u16,
+    month: u8,
+    day: u8,
+    hour: u8,
+    minute: u8,
+    second: u8,
+    micros: u32,
+}
+
+impl WallTime {
+    /// The day, when it is one: `0000-00-00` and `2026-00-00` are not.
+    pub fn date(self) -> Option<NaiveDate> {
+        NaiveDate::from_ymd_opt(self.year.into(), self.month.into(), self.day.into())
+    }
+}
+
+/// The cells of one row, by position.
+pub struct Cells<'a>(pub &'a Row);
+
+impl Cells<'_> {
+    /// Text; bytes that are none are replaced, never an error.
+    pub fn text(&self, index: usize) -> Option<String> {
+        match self.0.as_ref(index) {
+            None | Some(Value::NULL) => None,
+            Some(Value::Bytes(bytes)) => Some(String::from_utf8_lossy(bytes).into_owned()),
+            Some(other) => Some(other.as_sql(true)),
+        }
+    }
+
+    /// A whole number, or `None` for NULL.
+    ///
+    /// # Errors
+    /// What is not a whole number, with the name of the column.
+    pub fn integer(&self, index: usize) -> Result<Option<i64>> {
+        let number = match self.0.as_ref(index) {
+            None | Some(Value::NULL) => return Ok(None),
+            Some(Value::Int(number)) => Some(*number),
+            Some(Value::UInt(number)) => i64::try_from(*number).ok(),
+            Some(Value::Bytes(bytes)) => std::str::from_utf8(bytes)
+                .ok()
+                .and_then(|text| text.parse().ok()),
+            Some(_) => None,
+        };
+        match number {
+            Some(number) => Ok(Some(number)),
+            None => bail!("column {} does not hold a whole number", self.name(index)),
+        }
+    }
+
+    /// A count, 0 for NULL.
+    ///
+    /// # Errors
+    /// What is not a count.
+    pub fn count(&self, index: usize) -> Result<u64> {
+        Ok(u64::try_from(self.integer(index)?.unwrap_or(0))?)
+    }
+
+    /// A date or time; NULL is the zero date.
+    ///
+    /// # Errors
+    /// What is neither, with the name of the column.
+    pub fn time(&self, index: usize) -> Result<WallTime> {
+        match self.0.as_ref(index) {
+            None | Some(Value::NULL) => Ok(WallTime::default()),
+            Some(&Value::Date(year, month, day, hour, minute, second, micros)) => Ok(WallTime {
+                year,
+                month,
+                day,
+                hour,
+                minute,
+                second,
+                micros,
+            }),
+            Some(_) => bail!("column {} does not hold a date", self.name(index)),
+        }
+    }
+
+    fn name(&self, index: usize) -> String {
+        let columns = self.0.columns_ref();
+        columns
+            .get(index)
+            .map_or_else(String::new, |column| column.name_str().into_owned())
+    }
+}

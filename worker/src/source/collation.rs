@@ -1,0 +1,191 @@
+//! Which texts the database holds equal, learnt from the database: it is asked what each character weighs.
+//!
+//! Ids and codes are counted here, not by `GROUP BY`, but `'M001' = 'm001 '` must hold as it does there.
+
+use crate::source::database::Session;
+use anyhow::{Context, Result, ensure};
+use mysql_async::Params;
+use std::collections::{BTreeSet, HashMap};
+
+/// Equal for texts that the database holds equal.
+pub type Key = Box<[u8]>;
+
+/// Characters that one statement asks for.
+const BATCH: usize = 200;
+const PRINTABLE_ASCII: std::ops::RangeInclusive<char> = ' '..='~';
+
+/// The collation of one column.
+pub struct Collation {
+    charset: String,
+    name: String,
+    /// Whether trailing spaces count for nothing.
+    pads: bool,
+    ascii: Vec<Box<[u8]>>,
+    others: HashMap<char, Box<[u8]>>,
+}
+
+impl Collation {
+    /// Learns the collation of `table.column`, printable ASCII to begin with.
+    ///
+    /// # Errors
+    /// When the column is not there, or the database does not answer.
+    pub async fn of(session: &mut Session, table: &str, column: &str) -> Result<Self> {
+        let what = "the collation of a column";
+        let sql = "SELECT character_set_name, collation_name FROM information_schema.columns \
+                   WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
+        let names = |cells: super::cells::Cells<'_>| Ok((cells.text(0), cells.text(1)));
+        let found = session
+            .first(what, sql, super::params([table, column]), names)
+            .await?;
+        let missing = || {
+            format!(
+                "column {table}.{column} is not there as text: does this SLiMS version lack it?"
+            )
+        };
+        let (charset, name) = found.with_context(missing)?;
+        let (charset, name) = (charset.with_context(missing)?, name.with_context(missing)?);
+        ensure!(
+            is_identifier(&charset) && is_identifier(&name),
+            "{table}.{column} has a strange collation"
+        );
+
+        let mut collation = Self {
+            charset,
+            name,
+            pads: false,
+            ascii: Vec::new(),
+            others: HashMap::new(),
+        };
+        let sql = format!(
+            "SELECT {} = {}",
+            collation.literal("a"),
+            collation.literal("a ")
+        );
+        let equal = session
+            .first(what, &sql, Params::Empty, |cells| cells.count(0))
+            .await?;
+        collation.pads = equal == Some(1);
+        let ascii: BTreeSet<char> = PRINTABLE_ASCII.collect();
+        let weights = collation.weights(session, &ascii).await?;
+        collation.ascii = PRINTABLE_ASCII.map(|c| weights[&c].clone()).collect();
+        Ok(collation)
+    }
+
+    /// Learns the characters of `texts` that it does not know yet.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn learn(
+        &mut self,
+        session: &mut Session,
+        texts: impl Iterator<Item = &str>,
+    ) -> Result<()> {
+        let unknown: BTreeSet<char> = texts
+            .flat_map(str::chars)
+            .filter(|c| self.weight(*c).is_none())
+            .collect();
+        let weights = self.weights(session, &unknown).await?;
+        self.others.extend(weights);
+        Ok(())
+    }
+
+    /// Whether every character of `text` has been learnt.
+    pub fn knows(&self, text: &str) -> bool {
+        text.chars().all(|c| self.weight(c).is_some())
+    }
+
+    /// The key of a text. A character that was not learnt is equal to itself alone.
+    pub fn key(&self, text: &str) -> Key {
+        let mut key = Vec::with_capacity(2 * text.len());
+        for c in text.chars() {
+            match self.weight(c) {
+                Some(weight) => key.extend_from_slice(weight),
+                None => key.extend_from_slice(&u32::from(c).to_be_bytes()),
+            }
+        }
+        let space = self.weight(' ').unwrap_or_default();
+        while self.pads && !space.is_empty() && key.ends_with(space) {
+            key.truncate(key.len() - space.len());
+        }
+        key.into_boxed_slice()
+    }
+
+    fn weight(&self, c: char) -> Option<&[u8]> {
+        let index = (c as usize).wrapping_sub(*PRINTABLE_ASCII.start() as usize);
+        let weight = self.ascii.get(index).or_else(|| self.others.get(&c));
+        weight.map(AsRef::as_ref)
+    }
+
+    async fn weights(
+        &self,
+        session: &mut Session,
+        chars: &BTreeSet<char>,
+    ) -> Result<HashMap<char, Box<[u8]>>> {
+        let chars: Vec<char> = chars.iter().copied().collect();
+        let mut weights = HashMap::with_capacity(chars.len());
+        for batch in chars.chunks(BATCH) {
+            let asked: Vec<String> = batch
+                .iter()
+                .map(|c| format!("HEX(WEIGHT_STRING({}))", self.literal(&c.to_string())))
+                .collect();
+            let sql = format!("SELECT {}", asked.join(", "));
+            session
+                .each("the weights of characters", &sql, Params::Empty, |cells| {
+                    for (index, c) in batch.iter().enumerate() {
+                        weights.insert(
+                            *c,
+                            cells.text(index).unwrap_or_default().into_bytes().into(),
+                        );
+                    }
+                    Ok(())
+                })
+                .await?;
+        }
+        Ok(weights)
+    }
+
+    fn literal(&self, text: &str) -> String {
+        let hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
+        let (charset, name) = (&self.charset, &self.name);
+        format!("CONVERT(_utf8mb4 X'{hex}' USING {charset}) COLLATE {name}")
+    }
+}
+
+fn is_identifier(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a case-insensitive, padding collation weighs.
+    fn collation() -> Collation {
+        let weight = |c: char| [0, c.to_ascii_uppercase() as u8].into();
+        Collation {
+            charset: "utf8mb3".to_owned(),
+            name: "utf8mb3_unicode_ci".to_owned(),
+            pads: true,
+            ascii: PRINTABLE_ASCII.map(weight).collect(),
+            others: HashMap::from([('é', weight('e')), ('\u{1}', [].into())]),
+        }
+    }
+
+    #[test]
+    fn keys_are_equal_as_the_weights_are() {
+        let collation = collation();
+        assert_eq!(collation.key("m001  "), collation.key("M001"));
+        assert_eq!(collation.key("réf"), collation.key("REF"));
+        assert_eq!(collation.key("a\u{1}b"), collation.key("ab"));
+        assert_ne!(collation.key(" M001"), collation.key("M001"));
+        assert_ne!(collation.key("M0 01"), collation.key("M001"));
+        assert_eq!(collation.key("  "), collation.key(""));
+    }
+
+    #[test]
+    fn a_character_that_was_not_learnt_is_told_apart() {
+        let collation = collation();
+        assert!(!collation.knows("ø1") && collation.knows("é1"));
+        assert_ne!(collation.key("ø1"), collation.key("å1"));
+    }
+}

@@ -1,0 +1,221 @@
+//! Connections to the database, and the limits that the driver does not have by itself.
+//!
+//! A statement has a limit on the server, and a later one here. After the one here its connection is dropped: used
+//! again it would give the answer of the statement that was given up.
+
+use crate::config::{Mysql, Tls};
+use crate::source::cells::Cells;
+use anyhow::{Context, Result, anyhow};
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder, Params, Pool, PoolConstraints, PoolOpts, SslOpts};
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+use tracing::info;
+
+/// A server in reach answers within milliseconds; a lost packet is sent again within 3 s.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// How much later than the server we give up, so that its own message arrives.
+const GRACE: Duration = Duration::from_secs(5);
+/// Between two lines about a statement that takes long.
+const PROGRESS: Duration = Duration::from_secs(5);
+/// Rows between two looks at the clock.
+const PROGRESS_ROWS: u64 = 10_000;
+/// What a server says of a table that it does not have (`ER_NO_SUCH_TABLE`).
+const NO_SUCH_TABLE: u16 = 1146;
+/// … that the account must not read (`ER_TABLEACCESS_DENIED_ERROR`).
+const TABLE_DENIED: u16 = 1142;
+
+/// Where the connections come from.
+pub struct Database {
+    pool: Pool,
+    address: String,
+}
+
+impl Database {
+    /// Opens nothing yet.
+    pub fn new(config: &Mysql) -> Self {
+        let constraints =
+            PoolConstraints::new(0, config.pool_limit).expect("0 is not above the limit");
+        let pool = PoolOpts::new()
+            .with_constraints(constraints)
+            // The session's limits are set at each checkout, so that a reset would only cost a round trip.
+            .with_reset_connection(false);
+        let options = OptsBuilder::default()
+            .ip_or_hostname(config.host.clone())
+            .tcp_port(config.port)
+            .user(Some(config.user.clone()))
+            .pass(Some(config.password.clone()))
+            .db_name(Some(config.database.clone()))
+            // The address that was configured, not a socket that the server happens to name.
+            .prefer_socket(false)
+            .tcp_keepalive(Some(Duration::from_secs(30)))
+            .ssl_opts(tls_options(config.tls))
+            .pool_opts(pool);
+        Self {
+            pool: Pool::new(options),
+            address: format!("{}:{}/{}", config.host, config.port, config.database),
+        }
+    }
+
+    /// Host, port and database, for logs.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A connection whose every statement ends within `limit` on the server.
+    ///
+    /// # Errors
+    /// When there is none within 5 s.
+    pub async fn session(&self, limit: Duration) -> Result<Session> {
+        let open = async {
+            let mut conn = self.pool.get_conn().await?;
+            conn.query_drop(session_limits(limit)).await?;
+            Ok::<_, mysql_async::Error>(conn)
+        };
+        let conn = timeout(CONNECT_LIMIT, open).await;
+        let conn = conn.map_err(|_| anyhow!("no connection within {} s", CONNECT_LIMIT.as_secs()));
+        let conn = conn.and_then(|opened| opened.map_err(Into::into));
+        Ok(Session {
+            conn: Some(conn.with_context(|| format!("connecting to MySQL at {}", self.address))?),
+            limit: limit + GRACE,
+        })
+    }
+
+    /// Closes what is open.
+    pub async fn close(self) {
+        let closed = timeout(Duration::from_secs(1), self.pool.disconnect()).await;
+        // The process ends anyway; the server closes what a busy connection leaves behind.
+        drop(closed);
+    }
+}
+
+/// One connection. After a failure that may have left an answer unread it is gone, and says so.
+pub struct Session {
+    conn: Option<Conn>,
+    limit: Duration,
+}
+
+impl Session {
+    /// Runs `sql` and hands each row to `row`. `what` says what is read, for errors and for progress.
+    ///
+    /// # Errors
+    /// What the server says, what `row` says, or that the limit has passed.
+    pub async fn each(
+        &mut self,
+        what: &str,
+        sql: &str,
+        params: Params,
+        mut row: impl FnMut(Cells<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let mut conn = self
+            .conn
+            .take()
+            .with_context(|| format!("reading {what}: the connection is lost"))?;
+        let started = Instant::now();
+        let mut progress = Progress::new(what, started);
+        let read = async {
+            let mut rows = conn.exec_iter(sql, params).await?;
+            while let Some(next) = rows.next().await? {
+                row(Cells(&next))?;
+                progress.row();
+            }
+            Ok::<_, anyhow::Error>(())
+        };
+        let read = timeout(self.limit, read).await;
+        let read =
+            read.unwrap_or_else(|_| Err(anyhow!("no answer within {} s", self.limit.as_secs())));
+        // A server's own error comes at the end of an answer, so that nothing of it is left in the connection.
+        if read
+            .as_ref()
+            .err()
+            .is_none_or(|error| server_code(error).is_some())
+        {
+            self.conn = Some(conn);
+        }
+        read.with_context(|| format!("reading {what}"))
+    }
+
+    /// Runs `sql` and gives what `row` makes of its first row; `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`Self::each`].
+    pub async fn first<T>(
+        &mut self,
+        what: &str,
+        sql: &str,
+        params: Params,
+        row: impl Fn(Cells<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let mut found = None;
+        self.each(what, sql, params, |cells| {
+            if found.is_none() {
+                found = Some(row(cells)?);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(found)
+    }
+}
+
+/// The server's number of an error, when it is one of the server's.
+fn server_code(error: &anyhow::Error) -> Option<u16> {
+    match error.downcast_ref::<mysql_async::Error>() {
+        Some(mysql_async::Error::Server(server)) => Some(server.code),
+        _ => None,
+    }
+}
+
+/// Whether the table is not there, or not for us.
+pub fn lacks_table(error: &anyhow::Error) -> bool {
+    matches!(server_code(error), Some(NO_SUCH_TABLE | TABLE_DENIED))
+}
+
+/// The limit of a statement is seconds in MariaDB and milliseconds in MySQL; each skips the other's comment.
+fn session_limits(limit: Duration) -> String {
+    let (seconds, millis) = (limit.as_secs_f32(), limit.as_millis());
+    format!(
+        "SET SESSION sql_big_selects = 1 \
+         /*M!100101 , max_statement_time = {seconds} */ /*!50708 , max_execution_time = {millis} */"
+    )
+}
+
+fn tls_options(tls: Tls) -> Option<SslOpts> {
+    match tls {
+        Tls::Off => None,
+        Tls::Required => Some(
+            SslOpts::default()
+                .with_danger_accept_invalid_certs(true)
+                .with_danger_skip_domain_validation(true),
+        ),
+        Tls::Verify => Some(SslOpts::default()),
+    }
+}
+
+/// Says now and then how far a long read is.
+struct Progress<'a> {
+    what: &'a str,
+    rows: u64,
+    said: Instant,
+}
+
+impl<'a> Progress<'a> {
+    fn new(what: &'a str, started: Instant) -> Self {
+        Self {
+            what,
+            rows: 0,
+            said: started,
+        }
+    }
+
+    fn row(&mut self) {
+        self.rows += 1;
+        if self.rows.is_multiple_of(PROGRESS_ROWS) && self.said.elapsed() >= PROGRESS {
+            self.said = Instant::now();
+            info!(
+                rows = self.rows,
+                "reading {}: {} rows so far", self.what, self.rows
+            );
+        }
+    }
+}

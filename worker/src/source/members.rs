@@ -1,0 +1,67 @@
+//! Reads `member`: who is a member now.
+
+use crate::source::collation::{Collation, Key};
+use crate::source::database::Session;
+use crate::source::{BATCH, marks, params};
+use anyhow::Result;
+use std::collections::HashMap;
+
+/// A present member.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The id as the library spells it.
+    pub id: String,
+    /// The present name.
+    pub name: Option<String>,
+    /// The present institution; `None` also where it was not asked for.
+    pub institution: Option<String>,
+}
+
+/// What is read of each member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Columns {
+    /// Id and name.
+    Name,
+    /// Id, name and institution.
+    NameAndInstitution,
+}
+
+/// Those of `ids` that belong to a present member, by their key under `collation`.
+///
+/// # Errors
+/// As the database says.
+pub async fn present(
+    session: &mut Session,
+    collation: &mut Collation,
+    ids: &[&str],
+    columns: Columns,
+) -> Result<HashMap<Key, Member>> {
+    let columns = match columns {
+        Columns::Name => "member_id, member_name",
+        Columns::NameAndInstitution => "member_id, member_name, inst_name",
+    };
+    let mut found = Vec::new();
+    for batch in ids.chunks(BATCH) {
+        let sql = format!(
+            "SELECT {columns} FROM member WHERE member_id IN ({})",
+            marks(batch.len())
+        );
+        session
+            .each("members", &sql, params(batch.iter().copied()), |cells| {
+                found.push(Member {
+                    id: cells.text(0).unwrap_or_default(),
+                    name: cells.text(1),
+                    institution: cells.text(2),
+                });
+                Ok(())
+            })
+            .await?;
+    }
+    collation
+        .learn(session, found.iter().map(|member| member.id.as_str()))
+        .await?;
+    Ok(found
+        .into_iter()
+        .map(|member| (collation.key(&member.id), member))
+        .collect())
+}

@@ -1,0 +1,43 @@
+//! The SLiMS database. All SQL of the project is in this folder; it is valid on MariaDB and on MySQL 8.
+//!
+//! Dates go in as naive literals of the library's zone, half open. The server's clock and zone are never asked.
+
+pub mod books;
+pub mod cells;
+pub mod collation;
+pub mod database;
+pub mod loans;
+pub mod members;
+pub mod visits;
+
+use mysql_async::{Params, Value};
+
+/// Rows that one `IN (…)` asks for: long enough to spare round trips, short enough for any packet limit.
+const BATCH: usize = 500;
+
+/// The day before which all real dates of `column` lie has a trap: `2026-00-00` sorts between the last day of 2025
+/// and the first of 2026. A date with a zero in it is in no window.
+macro_rules! in_window {
+    ($column:literal) => {
+        concat!(
+            $column,
+            " >= ? AND ",
+            $column,
+            " < ? AND MONTH(",
+            $column,
+            ") > 0 AND DAYOFMONTH(",
+            $column,
+            ") > 0"
+        )
+    };
+}
+use in_window;
+
+/// `?, ?, ?`
+fn marks(count: usize) -> String {
+    vec!["?"; count].join(", ")
+}
+
+fn params<T: Into<Value>>(values: impl IntoIterator<Item = T>) -> Params {
+    Params::Positional(values.into_iter().map(Into::into).collect())
+}

@@ -1,0 +1,112 @@
+//! The three series of visits, from visits by day: exact lengths, zero-filled, ascending.
+
+use crate::calendar::{Window, last_days, last_months, period_name};
+use chrono::{Datelike, NaiveDate};
+use shared::catalog::Period;
+use shared::rows::{DayTotal, MonthTotal, YearTotal};
+use std::collections::BTreeMap;
+
+const DAYS: u64 = 7;
+const MONTHS: u32 = 12;
+const YEARS: i32 = 5;
+
+/// Visits by day; a day without any may be missing.
+pub type Days = BTreeMap<NaiveDate, u64>;
+
+/// The days that the three series need.
+pub fn window(today: NaiveDate) -> Window {
+    let year = Window::current(Period::Year, today);
+    let from = NaiveDate::from_ymd_opt(today.year() - (YEARS - 1), 1, 1);
+    Window {
+        from: from.expect("within the calendar"),
+        ..year
+    }
+}
+
+/// Today and the six days before.
+pub fn weekly(days: &Days, today: NaiveDate) -> Vec<DayTotal> {
+    let total = |date| days.get(&date).copied().unwrap_or(0);
+    last_days(today, DAYS)
+        .map(|date| DayTotal {
+            date,
+            total: total(date),
+            partial: date == today,
+        })
+        .collect()
+}
+
+/// This month and the eleven before.
+pub fn monthly(days: &Days, today: NaiveDate) -> Vec<MonthTotal> {
+    let current = period_name(Period::Month, today);
+    last_months(today, MONTHS)
+        .map(|first| {
+            let month = period_name(Period::Month, first);
+            MonthTotal {
+                total: sum(days, |day| {
+                    (day.year(), day.month()) == (first.year(), first.month())
+                }),
+                partial: month == current,
+                month,
+            }
+        })
+        .collect()
+}
+
+/// This year and the four before.
+pub fn yearly(days: &Days, today: NaiveDate) -> Vec<YearTotal> {
+    (today.year() - (YEARS - 1)..=today.year())
+        .map(|year| YearTotal {
+            year,
+            total: sum(days, |day| day.year() == year),
+            partial: year == today.year(),
+        })
+        .collect()
+}
+
+fn sum(days: &Days, belongs: impl Fn(&NaiveDate) -> bool) -> u64 {
+    let chosen = days.iter().filter(|(day, _)| belongs(day));
+    chosen.map(|(_, total)| total).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn date(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_empty_library_has_full_series_of_zeros() {
+        let today = date("2024-02-29");
+        let weekly = weekly(&Days::new(), today);
+        assert_eq!((weekly.len(), weekly[0].date), (7, date("2024-02-23")));
+        let monthly = monthly(&Days::new(), today);
+        assert_eq!((monthly.len(), monthly[0].month.as_str()), (12, "2023-03"));
+        let yearly = yearly(&Days::new(), today);
+        assert_eq!((yearly.len(), yearly[0].year), (5, 2020));
+        assert!(yearly.iter().all(|year| year.total == 0));
+    }
+
+    #[test]
+    fn the_current_bucket_alone_is_partial() {
+        let today = date("2025-01-01");
+        let days = Days::from([(date("2024-12-31"), 3), (today, 2)]);
+        let monthly = monthly(&days, today);
+        let last: Vec<_> = monthly
+            .iter()
+            .rev()
+            .take(2)
+            .map(|m| (m.month.as_str(), m.total, m.partial))
+            .collect();
+        assert_eq!(last, [("2025-01", 2, true), ("2024-12", 3, false)]);
+        assert_eq!(
+            weekly(&days, today)
+                .iter()
+                .filter(|day| day.partial)
+                .count(),
+            1
+        );
+        assert_eq!(window(today).from, date("2021-01-01"));
+    }
+}

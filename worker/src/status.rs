@@ -1,0 +1,88 @@
+//! What the loops have to say of themselves, for `/health`.
+
+use crate::config::Mode;
+use chrono::{DateTime, Utc};
+use shared::catalog::{Group, Snapshot};
+use shared::time::Timestamp;
+use shared::today::TodayCount;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Written by the loops, read by the health endpoint.
+pub struct Status {
+    inner: Mutex<Inner>,
+}
+
+/// The state at one moment.
+#[derive(Clone, Debug)]
+pub struct Inner {
+    /// Whether the last attempt to reach MySQL succeeded; `None` before the first.
+    pub mysql: Option<bool>,
+    /// How today is counted.
+    pub mode: Mode,
+    /// The last count that was published.
+    pub today: Option<TodayCount>,
+    /// Why the last tick failed, if it did.
+    pub today_error: Option<String>,
+    /// Visits by which recounts have corrected the running count, in sum.
+    pub drift: u64,
+    /// Why the last attempt at a snapshot failed, if it did.
+    pub errors: BTreeMap<Snapshot, String>,
+    /// The crons.
+    pub visitors: CronStatus,
+    /// The crons.
+    pub books: CronStatus,
+}
+
+/// One cron.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CronStatus {
+    /// When it last was due.
+    pub last: Option<Timestamp>,
+    /// When it is due next.
+    pub next: Option<DateTime<Utc>>,
+}
+
+impl Inner {
+    /// The cron of a group.
+    pub fn cron(&mut self, group: Group) -> &mut CronStatus {
+        match group {
+            Group::Visitors => &mut self.visitors,
+            Group::Books => &mut self.books,
+        }
+    }
+}
+
+impl Status {
+    /// Nothing has happened yet.
+    pub fn new(mode: Mode) -> Self {
+        let inner = Inner {
+            mysql: None,
+            mode,
+            today: None,
+            today_error: None,
+            drift: 0,
+            errors: BTreeMap::new(),
+            visitors: CronStatus::default(),
+            books: CronStatus::default(),
+        };
+        Self {
+            inner: Mutex::new(inner),
+        }
+    }
+
+    /// Notes something.
+    pub fn note(&self, change: impl FnOnce(&mut Inner)) {
+        change(&mut self.lock());
+    }
+
+    /// The state now.
+    pub fn now(&self) -> Inner {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic elsewhere leaves it readable, and health must answer above all then.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,236 @@
+//! The only writer of Redis: snapshots that are held here and kept there, and today's count.
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use fred::clients::Client;
+use fred::interfaces::{ClientLike, EventInterface, KeysInterface, PubsubInterface};
+use fred::types::config::Options;
+use fred::types::{Expiration, Value};
+use serde_json::value::RawValue;
+use shared::catalog::Snapshot;
+use shared::keys::Keys;
+use shared::snapshot::Envelope;
+use shared::time::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// Redis answers within a millisecond; what takes this long is away.
+pub const COMMAND_LIMIT: Duration = Duration::from_secs(2);
+/// A snapshot whose key has gone is to be back within 5 s.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// Whoever raises the counter of a day needs it no longer than this.
+const INCREMENTS_TTL_SECONDS: i64 = 48 * 3600;
+
+/// Redis, and what the worker holds for it.
+pub struct Store {
+    redis: Client,
+    keys: Keys,
+    held: Mutex<BTreeMap<Snapshot, Held>>,
+    changed: Notify,
+}
+
+/// A snapshot as it is stored.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// When its figures were read.
+    pub generated_at: Timestamp,
+    /// How long it counts as fresh.
+    pub ttl_seconds: u32,
+    bytes: Bytes,
+    /// Whether Redis has confirmed these bytes.
+    stored: bool,
+}
+
+impl Store {
+    /// Over a client that connects by itself.
+    pub fn new(redis: Client, keys: Keys) -> Self {
+        Self {
+            redis,
+            keys,
+            held: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    /// The client, for what is not a snapshot.
+    pub fn redis(&self) -> &Client {
+        &self.redis
+    }
+
+    /// The names of keys and channels.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Holds a snapshot from now on, in place of an older one; [`Self::keep`] stores it.
+    ///
+    /// # Errors
+    /// What cannot be written as JSON.
+    pub fn hold(&self, snapshot: Snapshot, envelope: &Envelope<Box<RawValue>>) -> Result<()> {
+        let held = Held {
+            generated_at: envelope.generated_at,
+            ttl_seconds: envelope.ttl_seconds,
+            bytes: serde_json::to_vec(envelope)?.into(),
+            stored: false,
+        };
+        self.lock().insert(snapshot, held);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// What is held of a snapshot.
+    pub fn held(&self, snapshot: Snapshot) -> Option<Held> {
+        self.lock().get(&snapshot).cloned()
+    }
+
+    /// How many snapshots are held.
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Stores what is held and not stored, until `stop`: at once, after each new connection, and every 2 s what has
+    /// gone from Redis in the meantime.
+    pub async fn keep(&self, stop: &CancellationToken) {
+        let mut connected = self.redis.reconnect_rx();
+        let mut tick = tokio::time::interval(LOOK_AGAIN);
+        let mut away = false;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.changed.notified() => {}
+                event = connected.recv() => if matches!(event, Err(RecvError::Closed)) { return },
+                _ = tick.tick() => {}
+            }
+            match self.store_missing().await {
+                Ok(()) => away = false,
+                // The connection's own errors are logged where it is made; here one line tells what waits for it.
+                Err(error) if !away => {
+                    away = true;
+                    warn!(
+                        error = format!("{error:#}"),
+                        "snapshots cannot be stored; they are held until they can"
+                    );
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Stores every held snapshot whose key is not there or not these bytes.
+    ///
+    /// # Errors
+    /// As Redis says; what was not stored stays held.
+    pub async fn store_missing(&self) -> Result<()> {
+        let held: Vec<(Snapshot, Held)> = self
+            .lock()
+            .iter()
+            .map(|(s, held)| (*s, held.clone()))
+            .collect();
+        if held.is_empty() {
+            return Ok(());
+        }
+        let look = self.redis.with_options(&options());
+        let look = look.pipeline();
+        for (snapshot, _) in &held {
+            let _: () = look.exists(self.keys.snapshot(*snapshot)).await?;
+        }
+        let there: Vec<bool> = look
+            .all()
+            .await
+            .context("looking for the snapshots in Redis")?;
+        for ((snapshot, held), there) in held.into_iter().zip(there) {
+            if held.stored && there {
+                continue;
+            }
+            if held.stored {
+                info!(%snapshot, "the key of {snapshot} had gone: stored again");
+            }
+            self.store(snapshot, &held)
+                .await
+                .with_context(|| format!("storing {snapshot}"))?;
+        }
+        Ok(())
+    }
+
+    async fn store(&self, snapshot: Snapshot, held: &Held) -> Result<()> {
+        let key = self.keys.snapshot(snapshot);
+        let expire = Expiration::EX(held.ttl_seconds.into());
+        let redis = self.redis.with_options(&options());
+        let _: Value = redis
+            .set(&key, held.bytes.clone(), Some(expire), None, false)
+            .await?;
+        if let Some(now_held) = self.lock().get_mut(&snapshot)
+            && now_held.bytes == held.bytes
+        {
+            now_held.stored = true;
+        }
+        let _: Value = redis.publish(self.keys.snapshots_channel(), key).await?;
+        Ok(())
+    }
+
+    /// Stores today's count for `lifetime` and publishes the same bytes.
+    ///
+    /// # Errors
+    /// As Redis says.
+    pub async fn publish_today(&self, message: Vec<u8>, lifetime: Duration) -> Result<()> {
+        let message = Bytes::from(message);
+        let expire = Expiration::PX(i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX));
+        let redis = self.redis.with_options(&options());
+        let both = redis.pipeline();
+        let _: () = both
+            .set(
+                self.keys.today_count(),
+                message.clone(),
+                Some(expire),
+                None,
+                false,
+            )
+            .await?;
+        let _: () = both.publish(self.keys.today_channel(), message).await?;
+        let _: Vec<Value> = both.all().await.context("publishing today's count")?;
+        Ok(())
+    }
+
+    /// The counter that the writer of visits raises, 0 when there is none. Sees to it that it expires one day.
+    ///
+    /// # Errors
+    /// As Redis says, or that it holds no number.
+    pub async fn increments(&self, day: chrono::NaiveDate) -> Result<i64> {
+        let key = self.keys.today_increments(day);
+        let redis = self.redis.with_options(&options());
+        let both = redis.pipeline();
+        let _: () = both.get(&key).await?;
+        let _: () = both.ttl(&key).await?;
+        let (count, ttl): (Option<String>, i64) =
+            both.all().await.with_context(|| format!("reading {key}"))?;
+        if ttl == -1 {
+            let _: Value = redis.expire(&key, INCREMENTS_TTL_SECONDS, None).await?;
+        }
+        let count = count.map_or(Ok(0), |text| text.parse());
+        count.with_context(|| format!("{key} does not hold a whole number"))
+    }
+
+    /// Whether there is a connection now.
+    pub fn is_connected(&self) -> bool {
+        self.redis.is_connected()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Snapshot, Held>> {
+        // A panic elsewhere leaves the map whole: no change to it has steps.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A command fails at once when there is no connection: nothing is queued for later.
+fn options() -> Options {
+    Options {
+        fail_fast: true,
+        timeout: Some(COMMAND_LIMIT),
+        ..Options::default()
+    }
+}

@@ -1,0 +1,150 @@
+//! The fast loop: counts today's visitors, stores the count and publishes it. The loop is the single flight: a doorbell
+//! only wakes it early.
+
+pub mod counter;
+pub mod delta;
+pub mod incremental;
+pub mod pace;
+
+use crate::backoff::Backoff;
+use crate::calendar::Calendar;
+use crate::source::database::{Database, Session};
+use crate::status::Status;
+use crate::store::Store;
+use crate::today::counter::Counter;
+use crate::today::pace::Pace;
+use anyhow::Result;
+use shared::time::Clock;
+use shared::today::TodayCount;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+/// A count of one day, without any index, reads a table of ten million rows in seconds.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
+/// Between two looks whether Redis is back: counting for nobody is for nothing.
+const LOOK_FOR_REDIS: Duration = Duration::from_millis(50);
+
+/// What the fast loop needs.
+pub struct FastLoop {
+    /// The source.
+    pub database: Arc<Database>,
+    /// Where the count goes.
+    pub store: Arc<Store>,
+    /// Where counts and failures are noted.
+    pub status: Arc<Status>,
+    /// The time.
+    pub clock: Clock,
+    /// The library's days.
+    pub calendar: Calendar,
+    /// How often.
+    pub pace: Pace,
+    /// How.
+    pub counter: Counter,
+    /// Changes when a gateway asks for a fresh count.
+    pub doorbell: watch::Receiver<()>,
+}
+
+impl FastLoop {
+    /// Counts until `stop`.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut backoff = Backoff::SHORT;
+        let mut session = None;
+        while !stop.is_cancelled() {
+            let started = Instant::now();
+            let tick = async {
+                while !self.store.is_connected() {
+                    sleep(LOOK_FOR_REDIS).await;
+                }
+                self.tick(&mut session).await
+            };
+            let Some(outcome) = stop.run_until_cancelled(tick).await else {
+                return;
+            };
+            let wait = async {
+                match outcome {
+                    Ok(took) => {
+                        backoff.reset();
+                        self.wait(took).await;
+                    }
+                    Err(error) => {
+                        session = None;
+                        let wait = backoff.next_wait();
+                        let text = format!("{error:#}");
+                        warn!(
+                            error = text,
+                            ?wait,
+                            "today's visitors were not counted: trying again in {wait:.1?}"
+                        );
+                        self.status.note(|status| status.today_error = Some(text));
+                        sleep_until(Instant::now() + wait).await;
+                    }
+                }
+            };
+            let _: Option<()> = stop.run_until_cancelled(wait).await;
+            debug!(after = ?started.elapsed(), "next tick");
+        }
+    }
+
+    /// Counts once and publishes; gives when the count began and how long it took.
+    async fn tick(&mut self, session: &mut Option<Session>) -> Result<Took> {
+        let mut connected = match session.take() {
+            Some(session) => session,
+            None => self.database.session(STATEMENT_LIMIT).await?,
+        };
+        let started = Instant::now();
+        let generated_at = self.clock.now();
+        let date = self.calendar.day(generated_at);
+        let total = self.counter.count(&mut connected, date).await?;
+        *session = Some(connected);
+
+        let took = Took {
+            started,
+            count: started.elapsed(),
+        };
+        let lifetime = self.pace.interval(took.count) * 2;
+        let count = TodayCount {
+            total,
+            generated_at,
+            date,
+            expires_at: generated_at.after(lifetime).min(self.calendar.end_of(date)),
+        };
+        let left = count.expires_at.since(self.clock.now());
+        // A count that ended after its day is of nobody's interest.
+        if !left.is_zero() {
+            self.store
+                .publish_today(serde_json::to_vec(&count)?, left)
+                .await?;
+            debug!(total, ?took.count, "counted today's visitors");
+            self.status.note(|status| {
+                status.today = Some(count);
+                status.today_error = None;
+            });
+        }
+        Ok(took)
+    }
+
+    /// Until the next tick: after the interval, at a ring, or at midnight, but never against the duty cycle.
+    async fn wait(&mut self, took: Took) {
+        self.doorbell.mark_unchanged();
+        let earliest = took.started + self.pace.rest(took.count);
+        let scheduled = took.started + self.pace.interval(took.count);
+        let now = self.clock.now();
+        let midnight = Instant::now() + self.calendar.end_of(self.calendar.day(now)).since(now);
+        tokio::select! {
+            () = sleep_until(scheduled.min(midnight.max(earliest))) => {}
+            // A closed doorbell never rings.
+            Ok(()) = self.doorbell.changed() => sleep_until(earliest).await,
+        }
+    }
+}
+
+/// How long a count took.
+#[derive(Clone, Copy, Debug)]
+struct Took {
+    started: Instant,
+    count: Duration,
+}

@@ -1,0 +1,85 @@
+//! How often the fast loop counts: not more often than asked, and never for more than a twentieth of the time.
+
+use std::time::Duration;
+
+/// One connection is busy for at most 5 % of the time: a count rests for 19 times as long as it took.
+const DUTY: u32 = 20;
+/// A count that takes longer than 3 s is too slow for any live figure; a minute between two is all the rest it gets.
+const LONGEST_STRETCH: Duration = Duration::from_secs(60);
+
+/// What the configuration asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// From the start of one count to the start of the next, at least.
+    pub interval: Duration,
+    /// From the end of one count to the start of the next, at least.
+    pub buffer: Duration,
+}
+
+impl Pace {
+    /// From the start of a count that took `took` to the start of the next.
+    pub fn interval(&self, took: Duration) -> Duration {
+        self.interval.max(self.rest(took))
+    }
+
+    /// The same when somebody waits for it.
+    pub fn rest(&self, took: Duration) -> Duration {
+        let stretched = took.saturating_mul(DUTY).min(LONGEST_STRETCH);
+        stretched.max(took + self.buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACE: Pace = Pace {
+        interval: Duration::from_secs(1),
+        buffer: Duration::from_millis(200),
+    };
+
+    #[test]
+    fn a_quick_count_keeps_the_interval() {
+        assert_eq!(
+            PACE.interval(Duration::from_millis(1)),
+            Duration::from_secs(1)
+        );
+        assert_eq!(
+            PACE.rest(Duration::from_millis(1)),
+            Duration::from_millis(201)
+        );
+    }
+
+    #[test]
+    fn a_slow_count_stretches_it_to_a_duty_of_a_twentieth() {
+        assert_eq!(
+            PACE.interval(Duration::from_millis(100)),
+            Duration::from_secs(2)
+        );
+        assert_eq!(
+            PACE.interval(Duration::from_secs(2)),
+            Duration::from_secs(40)
+        );
+        assert_eq!(PACE.rest(Duration::from_secs(2)), Duration::from_secs(40));
+    }
+
+    #[test]
+    fn the_stretch_ends_at_a_minute_but_the_buffer_holds() {
+        assert_eq!(
+            PACE.interval(Duration::from_secs(10)),
+            Duration::from_secs(60)
+        );
+        assert_eq!(
+            PACE.interval(Duration::from_secs(70)),
+            Duration::from_millis(70_200)
+        );
+        let hourly = Pace {
+            interval: Duration::from_secs(3600),
+            ..PACE
+        };
+        assert_eq!(
+            hourly.interval(Duration::from_secs(10)),
+            Duration::from_secs(3600)
+        );
+    }
+}
