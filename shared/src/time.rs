@@ -66,6 +66,14 @@ impl Timestamp {
         (self.0 - earlier.0).to_std().unwrap_or_default()
     }
 
+    /// The instant `duration` earlier; at the beginning of time it stays there.
+    pub fn before(self, duration: Duration) -> Self {
+        let earlier = chrono::Duration::from_std(duration)
+            .ok()
+            .and_then(|duration| self.0.checked_sub_signed(duration));
+        earlier.map_or(Self(DateTime::<Utc>::MIN_UTC), Self::from)
+    }
+
     /// The instant `duration` later; at the end of time it stays there.
     pub fn after(self, duration: Duration) -> Self {
         let later = chrono::Duration::from_std(duration)

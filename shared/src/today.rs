@@ -13,7 +13,7 @@ const LONGEST_LIFE: Duration = Duration::from_secs(25 * 3600);
 pub struct TodayCount {
     /// Visits of the day so far.
     pub total: u64,
-    /// When the worker began to count.
+    /// When the worker had counted.
     pub generated_at: Timestamp,
     /// The library's day that was counted.
     pub date: NaiveDate,

@@ -148,7 +148,7 @@ impl Refresher {
                 self.status.note(|status| {
                     status
                         .errors
-                        .retain(|failed, _| !snapshots.contains(failed))
+                        .retain(|failed, _| !snapshots.contains(failed));
                 });
                 let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
                 for snapshot in &snapshots {
@@ -165,7 +165,7 @@ impl Refresher {
                 self.status.note(|status| {
                     status
                         .errors
-                        .extend(failed.map(|snapshot| (snapshot, text.clone())))
+                        .extend(failed.map(|snapshot| (snapshot, text.clone())));
                 });
                 Err(Failure::Read(error))
             }

@@ -93,7 +93,7 @@ impl People {
             spelling.trim().clone_into(&mut tally.id);
             match people.entry(collation.key(&spelling)) {
                 std::collections::hash_map::Entry::Occupied(mut entry) => {
-                    entry.get_mut().join(tally)
+                    entry.get_mut().join(tally);
                 }
                 std::collections::hash_map::Entry::Vacant(entry) => drop(entry.insert(tally)),
             }

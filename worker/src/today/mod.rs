@@ -25,6 +25,8 @@ use tracing::{debug, warn};
 
 /// A count of one day, without any index, reads a table of ten million rows in seconds.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
+/// A count that is under way to a gateway at midnight must be over when it is there.
+const WAY_TO_THE_VIEWER: Duration = Duration::from_millis(100);
 /// Between two looks whether Redis is back: counting for nobody is for nothing.
 const LOOK_FOR_REDIS: Duration = Duration::from_millis(50);
 
@@ -96,8 +98,7 @@ impl FastLoop {
             None => self.database.session(STATEMENT_LIMIT).await?,
         };
         let started = Instant::now();
-        let generated_at = self.clock.now();
-        let date = self.calendar.day(generated_at);
+        let date = self.calendar.day(self.clock.now());
         let total = self.counter.count(&mut connected, date).await?;
         *session = Some(connected);
 
@@ -105,14 +106,18 @@ impl FastLoop {
             started,
             count: started.elapsed(),
         };
-        let lifetime = self.pace.interval(took.count) * 2;
+        // After the count, not before: a gateway shows it for `lifetime` from when it hears of it.
+        let generated_at = self.clock.now();
+        let day_ends = self.calendar.end_of(date).before(WAY_TO_THE_VIEWER);
         let count = TodayCount {
             total,
             generated_at,
             date,
-            expires_at: generated_at.after(lifetime).min(self.calendar.end_of(date)),
+            expires_at: generated_at
+                .after(self.pace.interval(took.count) * 2)
+                .min(day_ends),
         };
-        let left = count.expires_at.since(self.clock.now());
+        let left = count.lifetime();
         // A count that ended after its day is of nobody's interest.
         if !left.is_zero() {
             self.store

@@ -1,0 +1,334 @@
+//! A library in a database of its own, under a key prefix of its own, and the worker on it.
+
+use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
+use chrono_tz::Tz;
+use fred::interfaces::{ClientLike, KeysInterface};
+use fred::prelude::{Builder, Client, Config as RedisConfig};
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use shared::catalog::Snapshot;
+use shared::environment::Environment;
+use shared::time::Clock;
+use std::sync::Arc;
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::generate::{Plan, Size, generate};
+use testkit::library::Library;
+use testkit::load::load;
+use testkit::oracle::{Names, Oracle};
+use testkit::schema::Shape;
+use testkit::server::{MariaDb, Redis, shared_mariadb, shared_redis, unique};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use worker::config::{Config, VARIABLES};
+use worker::source::database::{Database, Session};
+use worker::status::Status;
+use worker::store::Store;
+
+/// Long enough for a busy machine; nothing waits for it but a failure.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// The password of every account that only reads.
+const PASSWORD: &str = "reads-only";
+
+/// A library somewhere, at some moment.
+pub(crate) struct Site {
+    pub(crate) library: Arc<Library>,
+    pub(crate) database: String,
+    pub(crate) zone: Tz,
+    pub(crate) clock: Clock,
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) redis: Client,
+    mariadb: &'static MariaDb,
+    prefix: String,
+    environment: Vec<(String, String)>,
+}
+
+impl Site {
+    /// A small and dirty library, its clock standing at `now`, wall time of `zone`.
+    pub(crate) async fn new(zone: &str, now: &str, shape: Shape) -> Self {
+        let zone: Tz = zone.parse().unwrap();
+        let wall: NaiveDateTime = now.parse().unwrap();
+        let plan = Plan {
+            size: Size::Tiny,
+            years: 6,
+            now: wall,
+            seed: 7,
+            dirty: true,
+        };
+        let now = zone
+            .from_local_datetime(&wall)
+            .earliest()
+            .expect("a time that exists");
+        Self::with_library(generate(&plan), zone, now.to_utc(), shape).await
+    }
+
+    /// A library without a row.
+    pub(crate) async fn empty() -> Self {
+        let now = "2025-09-23T03:00:00Z".parse().unwrap();
+        Self::with_library(Library::empty(), Tz::Asia__Jakarta, now, Shape::default()).await
+    }
+
+    pub(crate) async fn with_library(
+        library: Library,
+        zone: Tz,
+        now: DateTime<Utc>,
+        shape: Shape,
+    ) -> Self {
+        let (mariadb, redis) = (shared_mariadb().await, shared_redis().await);
+        Self::on(mariadb, redis, library, zone, now, shape).await
+    }
+
+    /// On servers of its own, which the test may break.
+    pub(crate) async fn on(
+        mariadb: &'static MariaDb,
+        redis: &'static Redis,
+        library: Library,
+        zone: Tz,
+        now: DateTime<Utc>,
+        shape: Shape,
+    ) -> Self {
+        let (database, prefix) = (unique("slims"), unique("lib") + ":");
+        let library = Arc::new(library);
+        load(
+            mariadb.opts(None),
+            &database,
+            &library,
+            &shape,
+            |_, _, _| (),
+        )
+        .await
+        .unwrap();
+        let user = unique("r");
+        mariadb
+            .grant_select(&user, PASSWORD, &database)
+            .await
+            .unwrap();
+        let environment = [
+            ("WORKER_PORT", "0".to_owned()),
+            ("MYSQL_PORT", mariadb.port().to_string()),
+            ("MYSQL_USER", user),
+            ("MYSQL_PASSWORD", PASSWORD.to_owned()),
+            ("MYSQL_DATABASE", database.clone()),
+            ("REDIS_URL", redis.url()),
+            ("REDIS_KEY_PREFIX", prefix.clone()),
+            ("LIBRARY_TIMEZONE", zone.name().to_owned()),
+            ("VISITOR_SYNC_MIN_INTERVAL_MS", "100".to_owned()),
+            ("VISITOR_SYNC_BUFFER_MS", "0".to_owned()),
+        ];
+        let mut client = RedisConfig::from_url(&redis.url()).unwrap();
+        client.version = fred::types::RespVersion::RESP3;
+        let client = Builder::from_config(client)
+            .set_policy(fred::types::config::ReconnectPolicy::new_constant(0, 50))
+            .with_performance_config(|config| {
+                config.default_command_timeout = Duration::from_secs(2);
+            })
+            .build()
+            .unwrap();
+        client.init().await.unwrap();
+        Self {
+            library,
+            database,
+            zone,
+            clock: Clock::starting_at(now),
+            now,
+            redis: client,
+            mariadb,
+            prefix,
+            environment: environment
+                .map(|(name, value)| (name.to_owned(), value))
+                .into(),
+        }
+    }
+
+    /// Sets a variable of the worker.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// For a real process.
+    pub(crate) fn environment(&self) -> Vec<(&str, String)> {
+        self.environment
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.clone()))
+            .collect()
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        let lookup = |name: &str| {
+            let found = self.environment.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.clone())
+        };
+        Config::read(Environment::of(&VARIABLES, lookup)).unwrap()
+    }
+
+    /// Makes every snapshot once.
+    pub(crate) async fn refresh(&self) -> anyhow::Result<()> {
+        worker::refresh_once(self.config(), self.clock.clone(), &Snapshot::ALL).await
+    }
+
+    /// Starts the worker in this process.
+    pub(crate) fn start(&self) -> Running {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(worker::run(self.config(), self.clock.clone(), stop.clone()));
+        Running { stop, task }
+    }
+
+    /// What stands under a key.
+    pub(crate) async fn stored(&self, name: &str) -> Option<String> {
+        self.redis
+            .get(format!("{}{name}", self.prefix))
+            .await
+            .ok()?
+    }
+
+    pub(crate) fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// Today's count as it stands in Redis: its day and total.
+    pub(crate) async fn today(&self) -> Option<(String, u64)> {
+        let stored: serde_json::Value =
+            serde_json::from_str(&self.stored("visitors:today:count").await?).ok()?;
+        Some((
+            stored["date"].as_str()?.to_owned(),
+            stored["total"].as_u64()?,
+        ))
+    }
+
+    /// Waits until today's count is `total`.
+    pub(crate) async fn await_total(&self, total: u64) {
+        let what = format!("today's count {total} of {}", self.database);
+        let shown = async || self.today().await.filter(|(_, shown)| *shown == total);
+        eventually(&what, SOON, shown).await;
+    }
+
+    /// Waits until every snapshot stands.
+    pub(crate) async fn await_all(&self) {
+        for snapshot in Snapshot::ALL {
+            let name = snapshot.name();
+            eventually(&format!("{name} stands"), SOON, async || {
+                self.stored(&name).await
+            })
+            .await;
+        }
+    }
+
+    pub(crate) fn oracle(&self) -> Oracle<'_> {
+        Oracle::new(&self.library, self.now, self.zone)
+    }
+
+    /// Compares every stored snapshot with the brute-force answer, to the byte.
+    pub(crate) async fn assert_all(&self, names: Names) {
+        let mut oracle = self.oracle();
+        oracle.member_names = names;
+        for (path, data) in oracle.all() {
+            let period = oracle.period(path);
+            let stored = self
+                .stored(&path.replace('/', ":"))
+                .await
+                .unwrap_or_else(|| panic!("{path} is missing"));
+            let period = period
+                .map(|period| format!(r#""period":"{period}","#))
+                .unwrap_or_default();
+            let (head, tail) = stored
+                .split_once(r#","ttl_seconds":90000,"#)
+                .expect("a TTL");
+            assert!(head.starts_with(r#"{"generated_at":""#), "{path}: {head}");
+            assert_eq!(
+                tail,
+                format!(r#"{period}"data":{data}}}"#),
+                "{path} at {} in {}",
+                self.now,
+                self.zone
+            );
+        }
+    }
+
+    /// Changes the database as its owner does.
+    pub(crate) async fn sql(&self, sql: &str) {
+        let mut conn = self.conn().await;
+        conn.query_drop(sql)
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+        conn.disconnect().await.unwrap();
+    }
+
+    pub(crate) async fn conn(&self) -> Conn {
+        let mut conn = Conn::new(self.mariadb.opts(Some(&self.database)))
+            .await
+            .unwrap();
+        conn.query_drop("SET SESSION sql_mode = ''").await.unwrap();
+        conn
+    }
+
+    /// Today's visits by the plainest SQL, as the judge of the modes.
+    pub(crate) async fn true_total(&self) -> u64 {
+        let day = self.day();
+        let sql =
+            format!("SELECT COUNT(*) FROM visitor_count WHERE LEFT(checkin_date, 10) = '{day}'");
+        self.conn()
+            .await
+            .query_first(sql)
+            .await
+            .unwrap()
+            .unwrap_or(0)
+    }
+}
+
+/// What a counter is made of.
+pub(crate) struct Parts {
+    pub(crate) database: Arc<Database>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) status: Arc<Status>,
+    pub(crate) session: Session,
+}
+
+impl Site {
+    /// For a counter that a test ticks itself.
+    pub(crate) async fn parts(&self) -> Parts {
+        let config = self.config();
+        let database = Arc::new(Database::new(&config.mysql));
+        Parts {
+            session: database.session(SOON).await.unwrap(),
+            store: Arc::new(Store::new(self.redis.clone(), config.keys.clone())),
+            status: Arc::new(Status::new(config.mode)),
+            database,
+        }
+    }
+
+    /// The library's day now.
+    pub(crate) fn day(&self) -> chrono::NaiveDate {
+        self.clock
+            .now()
+            .utc()
+            .with_timezone(&self.zone)
+            .date_naive()
+    }
+}
+
+/// A worker in this process; it ends with the test.
+pub(crate) struct Running {
+    stop: CancellationToken,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Running {
+    /// Ends it as SIGTERM does.
+    pub(crate) async fn stop(mut self) {
+        self.stop.cancel();
+        (&mut self.task).await.unwrap().unwrap();
+    }
+
+    /// Ends it as `kill -9` does: nothing more is done.
+    pub(crate) fn kill(self) {
+        self.task.abort();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}

@@ -1,0 +1,211 @@
+//! What breaks costs freshness of just what needs it, and heals by itself.
+
+use crate::fixture::{SOON, Site};
+use chrono_tz::Tz;
+use fred::interfaces::KeysInterface;
+use shared::catalog::Snapshot;
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::generate::{Plan, Size, generate};
+use testkit::library::Library;
+use testkit::schema::Shape;
+use testkit::server::{MariaDb, MariaDbOptions, Redis};
+
+const NOW: &str = "2025-09-23T10:00:00";
+
+/// Servers that a test may break. They end with the process.
+async fn own_servers() -> (&'static MariaDb, &'static Redis) {
+    let mariadb = MariaDb::start(&MariaDbOptions::default()).await.unwrap();
+    let redis = Redis::start().await.unwrap();
+    (Box::leak(Box::new(mariadb)), Box::leak(Box::new(redis)))
+}
+
+fn library() -> Library {
+    generate(&Plan {
+        size: Size::Tiny,
+        years: 1,
+        now: NOW.parse().unwrap(),
+        seed: 1,
+        dirty: true,
+    })
+}
+
+async fn site_on(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
+    let now = "2025-09-23T03:00:00Z".parse().unwrap();
+    Site::on(
+        mariadb,
+        redis,
+        library(),
+        Tz::Asia__Jakarta,
+        now,
+        Shape::default(),
+    )
+    .await
+}
+
+#[tokio::test]
+async fn a_broken_table_costs_what_needs_it_and_heals() {
+    let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+    site.sql("RENAME TABLE item TO item_away").await;
+    let running = site.start();
+    let broken = [
+        Snapshot::Collection,
+        Snapshot::TopBorrowed,
+        Snapshot::TopBorrowedMonth,
+        Snapshot::TopBorrowedYear,
+    ];
+    for snapshot in Snapshot::ALL
+        .into_iter()
+        .filter(|snapshot| !broken.contains(snapshot))
+    {
+        let name = snapshot.name();
+        eventually(&format!("{name} stands without items"), SOON, async || {
+            site.stored(&name).await
+        })
+        .await;
+    }
+    for snapshot in broken {
+        assert_eq!(site.stored(&snapshot.name()).await, None, "{snapshot}");
+    }
+    site.sql("RENAME TABLE item_away TO item").await;
+    site.await_all().await;
+    running.stop().await;
+    site.assert_all(testkit::oracle::Names::Full).await;
+}
+
+#[tokio::test]
+async fn a_missing_column_costs_what_needs_it() {
+    for (drop, broken) in [
+        (
+            "ALTER TABLE member DROP COLUMN inst_name",
+            &[Snapshot::MonthlyTop, Snapshot::YearlyTop][..],
+        ),
+        (
+            "ALTER TABLE biblio DROP COLUMN opac_hide",
+            &[
+                Snapshot::TopBorrowed,
+                Snapshot::TopBorrowedMonth,
+                Snapshot::TopBorrowedYear,
+            ],
+        ),
+        (
+            "ALTER TABLE loan DROP COLUMN member_id",
+            &[Snapshot::TopBorrowersMonth, Snapshot::TopBorrowersYear],
+        ),
+    ] {
+        let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+        site.sql(drop).await;
+        let error = site.refresh().await.unwrap_err().to_string();
+        for snapshot in Snapshot::ALL {
+            let name = snapshot.name();
+            assert_eq!(
+                site.stored(&name).await.is_none(),
+                broken.contains(&snapshot),
+                "{drop}: {name}"
+            );
+        }
+        assert!(
+            error.starts_with(&format!("{} of 11", broken.len())),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_has_gone_is_stored_again_without_the_database() {
+    let (mariadb, redis) = own_servers().await;
+    let site = site_on(mariadb, redis).await;
+    let running = site.start();
+    site.await_all().await;
+    mariadb.general_log(true).await.unwrap();
+    let before = site.stored("visitors:weekly").await;
+    let _: i64 = site.redis.del(site.key("visitors:weekly")).await.unwrap();
+    let _: i64 = site.redis.del(site.key("books:collection")).await.unwrap();
+    site.await_all().await;
+    assert_eq!(
+        site.stored("visitors:weekly").await,
+        before,
+        "the same bytes"
+    );
+    let ttl: i64 = site.redis.ttl(site.key("visitors:weekly")).await.unwrap();
+    assert!((89_000..=90_000).contains(&ttl), "{ttl}");
+    for line in mariadb.general_log_lines().await.unwrap() {
+        assert!(
+            !line.text.contains("DATE(checkin_date)") && !line.text.contains("biblio"),
+            "{}",
+            line.text
+        );
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_empty_redis_is_filled_again() {
+    let (mariadb, redis) = own_servers().await;
+    let site = site_on(mariadb, redis).await;
+    let running = site.start();
+    site.await_all().await;
+    site.await_total(site.true_total().await).await;
+    redis.kill().await.unwrap();
+    redis.start_again().await.unwrap();
+    site.await_all().await;
+    site.await_total(site.true_total().await).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_that_goes_away_is_waited_for() {
+    let (mariadb, redis) = own_servers().await;
+    let site = site_on(mariadb, redis).await;
+    let running = site.start();
+    site.await_all().await;
+    let before = site.true_total().await;
+    site.await_total(before).await;
+    mariadb.kill().await.unwrap();
+    eventually("today's count has expired", SOON, async || {
+        site.today().await.is_none().then_some(())
+    })
+    .await;
+    site.await_all().await;
+    mariadb.start_again().await.unwrap();
+    site.await_total(before).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn servers_that_come_later_are_waited_for() {
+    let (mariadb, redis) = own_servers().await;
+    let site = site_on(mariadb, redis).await;
+    mariadb.stop().await.unwrap();
+    redis.stop().await.unwrap();
+    let running = site.start();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    redis.start_again().await.unwrap();
+    mariadb.start_again().await.unwrap();
+    site.await_all().await;
+    site.await_total(site.true_total().await).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_cron_makes_its_group_again() {
+    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+    site.set("VISITOR_SLOW_CRON", "*/2 * * * * *");
+    let running = site.start();
+    site.await_all().await;
+    let (visitors, books) = (
+        site.stored("visitors:weekly").await,
+        site.stored("books:collection").await,
+    );
+    eventually("the cron has come", SOON, async || {
+        let now = site.stored("visitors:weekly").await;
+        (now != visitors).then_some(())
+    })
+    .await;
+    assert_eq!(
+        site.stored("books:collection").await,
+        books,
+        "books have a cron of their own"
+    );
+    running.stop().await;
+}

@@ -1,0 +1,13 @@
+//! The worker against a real MariaDB and a real Redis: every number, every mode, every fault.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should panic where it stands"
+)]
+
+mod fixture;
+mod healing;
+mod midnight;
+mod modes;
+mod numbers;
+mod process;

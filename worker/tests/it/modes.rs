@@ -1,0 +1,302 @@
+//! The three ways to count today agree once things have settled, whatever happens to the rows.
+
+use crate::fixture::{Parts, SOON, Site};
+use fred::interfaces::KeysInterface;
+use mysql_async::prelude::Queryable;
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::schema::{Engine, Shape};
+use tokio::time::sleep;
+use worker::source::visits;
+use worker::today::delta::{Cadence, Delta};
+use worker::today::incremental::Incremental;
+
+const NOW: &str = "2025-09-23T10:00:00";
+
+/// Short enough for a test; every transaction here is shorter than `settle`.
+const QUICK: Cadence = Cadence {
+    settle: Duration::from_millis(600),
+    recount_indexed: Duration::from_millis(200),
+    recount: Duration::from_millis(200),
+    recount_fully: Duration::from_millis(500),
+};
+/// No recount comes to the rescue.
+const ALONE: Cadence = Cadence {
+    recount_indexed: Duration::from_secs(3600),
+    recount: Duration::from_secs(3600),
+    recount_fully: Duration::from_secs(3600),
+    ..QUICK
+};
+
+fn insert(when: &str) -> String {
+    format!("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '{when}')")
+}
+
+async fn site(engine: Engine, date_index: bool) -> Site {
+    let shape = Shape {
+        engine,
+        date_index,
+        ..Shape::default()
+    };
+    Site::new("Asia/Jakarta", NOW, shape).await
+}
+
+fn delta(parts: &Parts, cadence: Cadence) -> Delta {
+    Delta::new(parts.database.clone(), parts.status.clone(), cadence)
+}
+
+/// Waits until a tick of `delta` counts what is there.
+async fn settles(site: &Site, parts: &mut Parts, delta: &mut Delta) {
+    eventually("delta counts what is there", SOON, async || {
+        let counted = delta.count(&mut parts.session, site.day()).await.unwrap();
+        (counted == site.true_total().await).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn delta_follows_inserts_at_once() {
+    let site = site(Engine::MyIsam, false).await;
+    let mut parts = site.parts().await;
+    let mut delta = delta(&parts, ALONE);
+    for _ in 0..20 {
+        assert_eq!(
+            delta.count(&mut parts.session, site.day()).await.unwrap(),
+            site.true_total().await
+        );
+        site.sql(&insert("2025-09-23 10:00:01")).await;
+        // Neither yesterday's nor tomorrow's row is today's.
+        site.sql(&insert("2025-09-22 23:59:59")).await;
+        site.sql(&insert("2025-09-24 00:00:00")).await;
+        sleep(Duration::from_millis(60)).await;
+    }
+    assert_eq!(
+        delta.count(&mut parts.session, site.day()).await.unwrap(),
+        site.true_total().await
+    );
+}
+
+#[tokio::test]
+async fn delta_counts_a_row_that_commits_late() {
+    let site = site(Engine::InnoDb, true).await;
+    let mut parts = site.parts().await;
+    let mut delta = delta(&parts, ALONE);
+    let before = delta.count(&mut parts.session, site.day()).await.unwrap();
+    let mut late = site.conn().await;
+    late.query_drop("BEGIN").await.unwrap();
+    late.query_drop(insert("2025-09-23 10:00:01"))
+        .await
+        .unwrap();
+    // A greater id is seen before.
+    site.sql(&insert("2025-09-23 10:00:02")).await;
+    assert_eq!(
+        delta.count(&mut parts.session, site.day()).await.unwrap(),
+        before + 1
+    );
+    late.query_drop("COMMIT").await.unwrap();
+    assert_eq!(
+        delta.count(&mut parts.session, site.day()).await.unwrap(),
+        before + 2
+    );
+    assert_eq!(parts.status.now().drift, 0);
+}
+
+#[tokio::test]
+async fn delta_is_put_right_after_deletes_and_edits() {
+    for (engine, date_index) in [
+        (Engine::InnoDb, true),
+        (Engine::InnoDb, false),
+        (Engine::MyIsam, false),
+    ] {
+        let site = site(engine, date_index).await;
+        let mut parts = site.parts().await;
+        let mut delta = delta(&parts, QUICK);
+        settles(&site, &mut parts, &mut delta).await;
+        let before = site.true_total().await;
+        for _ in 0..10 {
+            site.sql(&insert("2025-09-23 10:00:01")).await;
+        }
+        settles(&site, &mut parts, &mut delta).await;
+        // Below the watermark by now.
+        sleep(QUICK.settle * 2).await;
+        settles(&site, &mut parts, &mut delta).await;
+        site.sql("DELETE FROM visitor_count WHERE checkin_date = '2025-09-23 10:00:01' LIMIT 9")
+            .await;
+        site.sql("UPDATE visitor_count SET checkin_date = '2025-09-21 10:00:01' WHERE checkin_date = '2025-09-23 10:00:01'")
+            .await;
+        // A row of last week becomes one of today: only a full recount finds it.
+        site.sql("UPDATE visitor_count SET checkin_date = '2025-09-23 09:00:00' ORDER BY visitor_id LIMIT 1").await;
+        settles(&site, &mut parts, &mut delta).await;
+        assert_eq!(site.true_total().await, before + 1, "{engine} {date_index}");
+        assert!(parts.status.now().drift > 0, "the correction is counted");
+    }
+}
+
+/// Many check-ins whose ids are given out in one order and seen in another.
+#[tokio::test]
+async fn delta_loses_no_row_of_a_thousand_that_commit_out_of_order() {
+    let site = site(Engine::InnoDb, false).await;
+    let mut parts = site.parts().await;
+    let mut delta = delta(&parts, ALONE);
+    settles(&site, &mut parts, &mut delta).await;
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..20_u64 {
+        let mut conn = site.conn().await;
+        writers.spawn(async move {
+            for turn in 0..50_u64 {
+                conn.query_drop("BEGIN").await.unwrap();
+                conn.query_drop(insert("2025-09-23 10:00:03"))
+                    .await
+                    .unwrap();
+                sleep(Duration::from_millis((writer * 7 + turn * 13) % 60)).await;
+                conn.query_drop("COMMIT").await.unwrap();
+            }
+        });
+    }
+    let mut last = 0;
+    while !writers.is_empty() {
+        while writers.try_join_next().is_some() {}
+        let counted = delta.count(&mut parts.session, site.day()).await.unwrap();
+        assert!(
+            counted >= last,
+            "a count without deletes fell from {last} to {counted}"
+        );
+        last = counted;
+    }
+    settles(&site, &mut parts, &mut delta).await;
+    // The watermark has passed all of them, and still none is missing.
+    sleep(ALONE.settle * 2).await;
+    for _ in 0..3 {
+        assert_eq!(
+            delta.count(&mut parts.session, site.day()).await.unwrap(),
+            site.true_total().await
+        );
+    }
+    assert_eq!(parts.status.now().drift, 0);
+}
+
+#[tokio::test]
+async fn delta_survives_a_change_of_day() {
+    let site = site(Engine::InnoDb, true).await;
+    let mut parts = site.parts().await;
+    let mut delta = delta(&parts, ALONE);
+    settles(&site, &mut parts, &mut delta).await;
+    let tomorrow = site.day().succ_opt().unwrap();
+    site.sql(&insert(&format!("{tomorrow} 00:00:00"))).await;
+    site.clock.step_to(site.now + chrono::TimeDelta::days(1));
+    assert_eq!(site.day(), tomorrow);
+    assert!(site.true_total().await > 0);
+    assert_eq!(
+        delta.count(&mut parts.session, tomorrow).await.unwrap(),
+        site.true_total().await
+    );
+}
+
+#[tokio::test]
+async fn incremental_follows_the_counter_and_is_put_right_by_the_next_base() {
+    let site = site(Engine::InnoDb, true).await;
+    let mut parts = site.parts().await;
+    let mut incremental = Incremental::with_rebase(parts.store.clone(), Duration::from_millis(800));
+    let counter = site.key("visitors:today:incr:2025-09-23");
+    let before = incremental
+        .count(&mut parts.session, site.day())
+        .await
+        .unwrap();
+    assert_eq!(before, site.true_total().await);
+
+    // The counter alone is followed at once, without the database.
+    site.sql(&insert("2025-09-23 10:00:01")).await;
+    let _: i64 = site.redis.incr(&counter).await.unwrap();
+    assert_eq!(
+        incremental
+            .count(&mut parts.session, site.day())
+            .await
+            .unwrap(),
+        before + 1
+    );
+    let ttl: i64 = site.redis.ttl(&counter).await.unwrap();
+    assert!(ttl > 47 * 3600, "the counter expires one day: {ttl}");
+
+    // One writer died before its INCR, another did it twice, Redis lost the counter: the next base knows better.
+    site.sql(&insert("2025-09-23 10:00:02")).await;
+    site.sql(&insert("2025-09-23 10:00:02")).await;
+    let _: i64 = site.redis.incr_by(&counter, 5).await.unwrap();
+    let right = async |incremental: &mut Incremental, parts: &mut Parts| {
+        eventually("a new base", SOON, async || {
+            let counted = incremental
+                .count(&mut parts.session, site.day())
+                .await
+                .unwrap();
+            (counted == site.true_total().await).then_some(())
+        })
+        .await;
+    };
+    right(&mut incremental, &mut parts).await;
+    let _: i64 = site.redis.del(&counter).await.unwrap();
+    right(&mut incremental, &mut parts).await;
+    site.sql("DELETE FROM visitor_count WHERE checkin_date = '2025-09-23 10:00:02'")
+        .await;
+    right(&mut incremental, &mut parts).await;
+    let _: () = site
+        .redis
+        .set(&counter, "junk", None, None, false)
+        .await
+        .unwrap();
+    assert!(
+        incremental
+            .count(&mut parts.session, site.day())
+            .await
+            .is_err(),
+        "what is no number is an error"
+    );
+}
+
+#[tokio::test]
+async fn the_three_modes_agree_once_settled() {
+    let site = site(Engine::InnoDb, false).await;
+    let mut parts = site.parts().await;
+    let mut delta = delta(&parts, QUICK);
+    let mut incremental = Incremental::with_rebase(parts.store.clone(), Duration::from_millis(300));
+    let counter = site.key("visitors:today:incr:2025-09-23");
+    for turn in 0..60 {
+        site.sql(&insert(&format!("2025-09-23 10:01:{turn:02}")))
+            .await;
+        if turn % 3 != 0 {
+            let _: i64 = site.redis.incr(&counter).await.unwrap();
+        }
+        match turn % 5 {
+            0 => site.sql("DELETE FROM visitor_count WHERE checkin_date LIKE '2025-09-23%' ORDER BY visitor_id LIMIT 1").await,
+            1 => site.sql(&insert("2025-09-22 10:00:00")).await,
+            2 => site.sql(&insert("2025-09-23 23:59:59")).await,
+            _ => site.sql(&insert("2026-01-01 00:00:00")).await,
+        }
+        delta.count(&mut parts.session, site.day()).await.unwrap();
+        incremental
+            .count(&mut parts.session, site.day())
+            .await
+            .unwrap();
+    }
+    eventually("the three modes agree", SOON, async || {
+        let counted = [
+            visits::count(&mut parts.session, site.day()).await.unwrap(),
+            delta.count(&mut parts.session, site.day()).await.unwrap(),
+            incremental
+                .count(&mut parts.session, site.day())
+                .await
+                .unwrap(),
+        ];
+        (counted == [site.true_total().await; 3]).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_mode_runs() {
+    for mode in ["direct", "incremental", "delta"] {
+        let mut site = site(Engine::MyIsam, false).await;
+        site.set("TODAY_COUNT_MODE", mode);
+        let running = site.start();
+        site.await_total(site.true_total().await).await;
+        running.stop().await;
+    }
+}

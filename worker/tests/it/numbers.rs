@@ -1,0 +1,154 @@
+//! Every snapshot equals the brute-force answer, to the byte, over zones, moments, engines and shapes.
+
+use crate::fixture::Site;
+use chrono::{Datelike, TimeZone};
+use testkit::generate::{Plan, Size, generate};
+use testkit::oracle::Names;
+use testkit::schema::{Engine, Shape};
+
+const MYISAM: Shape = Shape {
+    engine: Engine::MyIsam,
+    room_code: true,
+    loan_history: true,
+    date_index: false,
+};
+const INNODB: Shape = Shape {
+    engine: Engine::InnoDb,
+    ..MYISAM
+};
+
+async fn check(zone: &str, now: &str, shape: Shape) {
+    let site = Site::new(zone, now, shape).await;
+    site.refresh().await.unwrap();
+    site.assert_all(Names::Full).await;
+    let running = site.start();
+    site.await_total(site.oracle().today_total()).await;
+    assert_eq!(site.today().await.unwrap().0, site.oracle().today_date());
+    running.stop().await;
+}
+
+/// One test a case, so that they run side by side and a failure names its case.
+macro_rules! cases {
+    ($($name:ident: $zone:literal $now:literal $shape:expr;)*) => {
+        $(#[tokio::test]
+        async fn $name() {
+            check($zone, $now, $shape).await;
+        })*
+    };
+}
+
+cases! {
+    an_ordinary_day: "Asia/Jakarta" "2025-09-23T10:00:00" MYISAM;
+    an_ordinary_day_on_innodb: "Asia/Jakarta" "2025-09-23T10:00:00" INNODB;
+    an_ordinary_day_on_aria: "Asia/Jakarta" "2025-09-23T10:00:00" Shape { engine: Engine::Aria, ..MYISAM };
+    an_ordinary_day_with_date_indexes: "Asia/Jakarta" "2025-09-23T10:00:00" Shape { date_index: true, ..INNODB };
+    without_room_code: "Asia/Jakarta" "2025-09-23T10:00:00" Shape { room_code: false, ..MYISAM };
+    the_last_second_of_a_month: "Asia/Jakarta" "2025-10-31T23:59:30" INNODB;
+    the_first_second_of_a_month: "Asia/Jakarta" "2025-11-01T00:00:01" INNODB;
+    the_last_second_of_a_year: "Asia/Jayapura" "2025-12-31T23:59:30" MYISAM;
+    the_first_second_of_a_year: "Asia/Jayapura" "2026-01-01T00:00:01" MYISAM;
+    a_29_february: "Asia/Jakarta" "2024-02-29T12:00:00" Shape { date_index: true, ..MYISAM };
+    the_day_after_a_29_february: "Asia/Jakarta" "2024-03-01T00:00:01" MYISAM;
+    a_day_of_23_hours_before_the_gap: "Europe/Zurich" "2026-03-29T00:30:00" INNODB;
+    a_day_of_23_hours_after_the_gap: "Europe/Zurich" "2026-03-29T23:30:00" INNODB;
+    a_day_of_25_hours_before_the_fold: "Europe/Zurich" "2026-10-25T02:30:00" INNODB;
+    a_day_of_25_hours_at_its_end: "Europe/Zurich" "2026-10-25T23:59:30" INNODB;
+    a_day_without_a_midnight: "Africa/Cairo" "2026-04-24T01:00:00" MYISAM;
+    the_evening_before_a_day_without_a_midnight: "Africa/Cairo" "2026-04-23T23:59:30" MYISAM;
+    a_midnight_gap_in_the_south: "America/Santiago" "2026-09-06T01:00:00" INNODB;
+    an_hour_before_midnight_that_comes_twice: "America/Santiago" "2026-04-04T23:30:00" INNODB;
+}
+
+#[tokio::test]
+async fn an_hour_before_midnight_the_second_time() {
+    let mut site = Site::new("America/Santiago", "2026-04-04T23:30:00", INNODB).await;
+    let local = site
+        .zone
+        .from_local_datetime(&"2026-04-04T23:30:00".parse().unwrap());
+    site.now = local.latest().unwrap().to_utc();
+    site.clock.step_to(site.now);
+    site.refresh().await.unwrap();
+    site.assert_all(Names::Full).await;
+}
+
+#[tokio::test]
+async fn without_loan_history_only_what_needs_it_is_less() {
+    let shape = Shape {
+        loan_history: false,
+        ..MYISAM
+    };
+    let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", shape).await;
+    site.refresh().await.unwrap();
+    let mut library = (*site.library).clone();
+    library.histories.clear();
+    site.library = library.into();
+    site.assert_all(Names::Full).await;
+}
+
+#[tokio::test]
+async fn an_empty_database_is_computed_and_empty() {
+    let site = Site::empty().await;
+    site.refresh().await.unwrap();
+    site.assert_all(Names::Full).await;
+    let top = site.stored("visitors:monthly:top").await.unwrap();
+    assert!(top.ends_with(r#""period":"2025-09","data":[]}"#), "{top}");
+    let running = site.start();
+    site.await_total(0).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_empty_current_month_is_an_empty_list() {
+    let zone = chrono_tz::Tz::Asia__Jakarta;
+    let wall: chrono::NaiveDateTime = "2025-09-23T10:00:00".parse().unwrap();
+    let plan = Plan {
+        size: Size::Tiny,
+        years: 2,
+        now: wall,
+        seed: 3,
+        dirty: true,
+    };
+    let mut library = generate(&plan);
+    library.clear_month(u16::try_from(wall.year()).unwrap(), 9);
+    let now = zone.from_local_datetime(&wall).unwrap().to_utc();
+    let site = Site::with_library(library, zone, now, INNODB).await;
+    site.refresh().await.unwrap();
+    site.assert_all(Names::Full).await;
+    for name in [
+        "visitors:monthly:top",
+        "books:top-borrowed:month",
+        "books:top-borrowers:month",
+    ] {
+        assert!(
+            site.stored(name).await.unwrap().ends_with(r#""data":[]}"#),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn names_are_masked_or_hidden_before_they_reach_redis() {
+    for (value, names) in [("masked", Names::Masked), ("hidden", Names::Hidden)] {
+        let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", MYISAM).await;
+        site.set("MEMBER_NAMES", value);
+        site.refresh().await.unwrap();
+        site.assert_all(names).await;
+    }
+}
+
+#[tokio::test]
+async fn a_school_of_another_seed() {
+    let zone = chrono_tz::Tz::Asia__Jakarta;
+    let wall = "2025-08-12T14:00:00".parse().unwrap();
+    let plan = Plan {
+        size: Size::School,
+        years: 2,
+        now: wall,
+        seed: 20_250_812,
+        dirty: true,
+    };
+    let now = zone.from_local_datetime(&wall).unwrap().to_utc();
+    let site = Site::with_library(generate(&plan), zone, now, INNODB).await;
+    site.refresh().await.unwrap();
+    site.assert_all(Names::Full).await;
+}

@@ -1,0 +1,205 @@
+//! The real binary: arguments, exit status, signals, logs, health.
+
+use crate::fixture::{SOON, Site};
+use nix::sys::signal::Signal;
+use std::process::{Command, Output};
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::process::{Process, free_port};
+use testkit::schema::Shape;
+use worker::config::VARIABLES;
+
+const NOW: &str = "2025-09-23T10:00:00";
+
+fn worker(arguments: &[&str], environment: &[(&str, String)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+    command.args(arguments).env_clear();
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    command.output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_bad_configuration_is_one_message_and_status_64() {
+    let bad = [
+        ("MYSQL_PORT", "x".to_owned()),
+        ("MEMBER_NAMES", "x".to_owned()),
+        ("MYSQL_PASSWORD", "hunter2".to_owned()),
+    ];
+    let output = worker(&[], &bad);
+    assert_eq!(output.status.code(), Some(64));
+    let error = text(&output.stderr);
+    for name in [
+        "MYSQL_PORT=x",
+        "MEMBER_NAMES=x",
+        "MYSQL_USER is not set",
+        "MYSQL_DATABASE is not set",
+    ] {
+        assert!(error.contains(name), "{error}");
+    }
+    assert!(
+        !error.contains("hunter2") && output.stdout.is_empty(),
+        "{error}"
+    );
+}
+
+#[test]
+fn help_teaches_every_variable_and_shows_no_value() {
+    let output = worker(&["--help"], &[("MYSQL_PASSWORD", "hunter2".to_owned())]);
+    let help = text(&output.stdout);
+    assert!(output.status.success());
+    for variable in VARIABLES {
+        assert!(
+            help.contains(variable.name) && help.contains(variable.help),
+            "{}",
+            variable.name
+        );
+    }
+    assert!(!help.contains("hunter2"));
+}
+
+#[tokio::test]
+async fn refresh_tells_by_its_status() {
+    let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let environment = site.environment();
+    let output = worker(&["refresh", "visitors:weekly"], &environment);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    assert!(site.stored("visitors:weekly").await.is_some());
+    assert!(site.stored("books:collection").await.is_none());
+    let output = worker(&["refresh"], &environment);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    site.await_all().await;
+
+    site.sql("DROP TABLE item").await;
+    let output = worker(&["refresh"], &environment);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    assert!(
+        text(&output.stdout).contains("books:collection"),
+        "{}",
+        text(&output.stdout)
+    );
+    let output = worker(&["refresh", "visitors:daily"], &environment);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output.stderr).contains("visitors:weekly"),
+        "the names are told"
+    );
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_cleanly_with_and_without_servers() {
+    let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let mut process = Process::spawn("worker", &site.environment()).unwrap();
+    site.await_all().await;
+    process.signal(Signal::SIGTERM).unwrap();
+    assert_eq!(
+        process.wait_exit(SOON).await.unwrap().code(),
+        Some(0),
+        "{}",
+        process.log()
+    );
+
+    let nowhere = free_port().unwrap().to_string();
+    let mut environment = site.environment();
+    environment.retain(|(name, _)| !["MYSQL_PORT", "REDIS_URL"].contains(name));
+    environment.push(("MYSQL_PORT", nowhere.clone()));
+    environment.push(("REDIS_URL", format!("redis://:hunter2@127.0.0.1:{nowhere}")));
+    let mut process = Process::spawn("worker", &environment).unwrap();
+    eventually("it says what is away", SOON, async || {
+        let log = process.log();
+        (log.contains("MySQL is away") && log.contains("Redis is away")).then_some(())
+    })
+    .await;
+    process.signal(Signal::SIGTERM).unwrap();
+    assert_eq!(
+        process.wait_exit(SOON).await.unwrap().code(),
+        Some(0),
+        "{}",
+        process.log()
+    );
+    assert!(!process.log().contains("hunter2") && !process.log().contains("reads-only"));
+}
+
+#[tokio::test]
+async fn no_name_and_no_secret_is_logged() {
+    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+    site.set("RUST_LOG", "trace");
+    site.sql("RENAME TABLE biblio TO biblio_away").await;
+    let process = Process::spawn("worker", &site.environment()).unwrap();
+    eventually("some snapshots", SOON, async || {
+        site.stored("visitors:yearly:top").await
+    })
+    .await;
+    eventually("a failure", SOON, async || {
+        process.log().contains("could not be made").then_some(())
+    })
+    .await;
+    let log = process.log();
+    for member in &site.library.members {
+        let name = &*member.member_name;
+        assert!(
+            name.len() < 6 || !log.contains(name),
+            "{name} is in the log"
+        );
+    }
+    assert!(!log.contains("reads-only"), "the password is in the log");
+}
+
+#[tokio::test]
+async fn health_tells_people_what_is_wrong() {
+    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let port = free_port().unwrap();
+    site.set("WORKER_PORT", &port.to_string());
+    site.sql("RENAME TABLE item TO item_away").await;
+    let process = Process::spawn("worker", &site.environment()).unwrap();
+    let health = eventually("health shows ten figures and an error", SOON, async || {
+        let health: serde_json::Value = serde_json::from_str(&get(port, "/health").await?).ok()?;
+        let fresh = health["snapshots"]
+            .as_object()?
+            .values()
+            .filter(|s| s["state"] == "fresh")
+            .count();
+        (fresh == 7
+            && health["today"]["total"].is_u64()
+            && !health["snapshots"]["books:collection"]["last_error"].is_null())
+        .then_some(health)
+    })
+    .await;
+    assert_eq!(health["status"], "degraded");
+    assert_eq!(health["mysql"], "connected");
+    assert_eq!(health["redis"], "connected");
+    assert_eq!(health["snapshots"]["books:collection"]["state"], "missing");
+    let error = health["snapshots"]["books:collection"]["last_error"]
+        .as_str()
+        .unwrap();
+    assert!(error.contains("item"), "{error}");
+    assert!(health["snapshots"]["visitors:weekly"]["next_run"].is_string());
+    assert!(health["crons"]["books"]["next_run"].is_string());
+    assert!(get(port, "/livez").await.is_some() && get(port, "/readyz").await.is_some());
+    drop(process);
+}
+
+/// The body of a 200.
+async fn get(port: u16, path: &str) -> Option<String> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let request = async {
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
+        stream
+            .write_all(
+                format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes(),
+            )
+            .await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer)
+    };
+    let answer = tokio::time::timeout(Duration::from_secs(5), request)
+        .await
+        .ok()?
+        .ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
+}
