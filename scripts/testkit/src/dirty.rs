@@ -1,0 +1,202 @@
+//! Bad rows as the field has them: boundaries to the second, zero dates, the future, blank ids, late ids.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{Datelike as _, Days, Months, NaiveDate};
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+
+use crate::generate::Plan;
+use crate::library::{Library, Loan, Member, Visit};
+use crate::stock::Stock;
+use crate::wall::{WallDate, WallTime};
+
+/// How many calendar months back every month's first and last day gets rows: the window of 12 and one before.
+const MONTHS: u32 = 13;
+
+/// How many years back every year's first and last day gets rows: the window of 5 and one before.
+const YEARS: i32 = 6;
+
+/// How many days up to today get rows: the window of 7 and as many before.
+const DAYS: u64 = 14;
+
+/// Rows to be added, each with the time at which it is written: its place in the order of ids.
+#[derive(Debug, Default)]
+pub(crate) struct Extras {
+    pub(crate) visits: Vec<(WallTime, Visit)>,
+    pub(crate) loans: Vec<(WallTime, Loan)>,
+}
+
+/// A visit of a member, with the copies that a check-in makes; the id is given later.
+pub(crate) fn member_visit(member: &Member, at: WallTime) -> Visit {
+    Visit {
+        visitor_id: 0,
+        member_id: Some(member.member_id.clone()),
+        member_name: member.member_name.clone(),
+        institution: member.inst_name.clone(),
+        room_code: None,
+        checkin_date: at,
+    }
+}
+
+/// A visit of a guest; the id is given later.
+pub(crate) fn guest_visit(name: &str, at: WallTime) -> Visit {
+    Visit {
+        visitor_id: 0,
+        member_id: None,
+        member_name: name.into(),
+        institution: None,
+        room_code: None,
+        checkin_date: at,
+    }
+}
+
+/// A returned loan; the id is given later.
+pub(crate) fn plain_loan(
+    item_code: Option<Arc<str>>,
+    member_id: Option<Arc<str>>,
+    date: WallDate,
+) -> Loan {
+    Loan {
+        loan_id: 0,
+        item_code,
+        member_id,
+        loan_date: date,
+        due_date: date,
+        renewed: 0,
+        is_lent: true,
+        is_return: true,
+        return_date: Some(date),
+    }
+}
+
+/// The rows that dates alone make interesting.
+pub(crate) fn extras(plan: &Plan, stock: &Stock) -> Extras {
+    let mut more = Extras::default();
+    let written = WallTime::from(plan.now);
+    let member = |number: usize| &stock.members[number % stock.members.len()];
+    let copy = |number: usize| stock.items[number % stock.items.len()].item_code.clone();
+    for (number, day) in boundaries(plan.now.date()).into_iter().enumerate() {
+        let date = WallDate::from(day);
+        let (first, last) = (date.at(0, 0, 0), date.at(23, 59, 59));
+        more.visits
+            .push((first, guest_visit("Tamu Tengah Malam", first)));
+        more.visits.push((last, member_visit(member(number), last)));
+        more.loans.push((
+            first,
+            plain_loan(copy(number), Some(member(number).member_id.clone()), date),
+        ));
+    }
+    for (number, date) in zero_dates(plan.now.date()).into_iter().enumerate() {
+        more.visits
+            .push((written, member_visit(member(number), date.at(0, 0, 0))));
+        more.loans.push((
+            written,
+            plain_loan(copy(number), Some(member(number).member_id.clone()), date),
+        ));
+    }
+    let today = plan.now.date();
+    for (number, day) in [
+        today + Days::new(1),
+        today + Months::new(1),
+        today + Months::new(12),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // Written now, by a desk whose clock is wrong.
+        let date = WallDate::from(day);
+        more.visits
+            .push((written, member_visit(member(number), date.at(9, 30, 0))));
+        more.visits
+            .push((written, guest_visit("Tamu Masa Depan", date.at(0, 0, 0))));
+        more.loans.push((
+            written,
+            plain_loan(copy(number), Some(member(number).member_id.clone()), date),
+        ));
+    }
+    more
+}
+
+/// The last days of and the first days after months, years and leap days, all of the last two weeks, and tomorrow.
+fn boundaries(today: NaiveDate) -> BTreeSet<NaiveDate> {
+    let mut days: BTreeSet<NaiveDate> = (0..DAYS).map(|back| today - Days::new(back)).collect();
+    days.insert(today + Days::new(1));
+    let first_of_month = today.with_day(1).unwrap_or(today);
+    for back in 0..MONTHS {
+        let first = first_of_month - Months::new(back);
+        days.extend([first, first - Days::new(1)]);
+    }
+    for year in today.year() - YEARS..=today.year() {
+        let leap = NaiveDate::from_ymd_opt(year, 2, 29);
+        let ends = [
+            NaiveDate::from_ymd_opt(year, 1, 1),
+            NaiveDate::from_ymd_opt(year, 12, 31),
+        ];
+        days.extend(
+            ends.into_iter()
+                .chain([leap])
+                .flatten()
+                .filter(|day| *day <= today),
+        );
+    }
+    days
+}
+
+/// Zero dates, whole and half; next year's sorts between 31 December and 1 January.
+fn zero_dates(today: NaiveDate) -> Vec<WallDate> {
+    let year = WallDate::from(today).year;
+    let mut dates = vec![WallDate::default(), WallDate::new(0, 1, 1)];
+    dates.extend((year - 5..=year + 1).map(|year| WallDate::new(year, 0, 0)));
+    dates.extend((0..=12).map(|month| WallDate::new(year, month, 0)));
+    dates.push(WallDate::new(year + 1, 1, 0));
+    dates.push(WallDate::new(year, 0, 15));
+    dates
+}
+
+/// Blank ids for guests, and rows that are written long after their date.
+pub(crate) fn spoil(library: &mut Library, plan: &Plan, rng: &mut ChaCha8Rng) {
+    let (empty, spaces): (Arc<str>, Arc<str>) = ("".into(), "  ".into());
+    let mut guests = 0;
+    for visit in library
+        .visits
+        .iter_mut()
+        .filter(|visit| visit.member_id.is_none())
+    {
+        guests += 1;
+        match guests % 5 {
+            1 => visit.member_id = Some(empty.clone()),
+            3 => visit.member_id = Some(spaces.clone()),
+            _ => {}
+        }
+    }
+    let today = plan.now.date();
+    for back in [0, 1, 6, 7, 40, 400] {
+        let date = WallDate::from(today - Days::new(back));
+        let member = &library.members[rng.random_range(0..library.members.len())];
+        let mut visit = member_visit(member, date.at(8, 0, 0));
+        visit.visitor_id = library.next_visitor_id();
+        let copy = library.items[rng.random_range(0..library.items.len())]
+            .item_code
+            .clone();
+        let mut loan = plain_loan(copy, Some(member.member_id.clone()), date);
+        loan.loan_id = library.next_loan_id();
+        library.visits.push(visit);
+        library.loans.push(loan);
+        let blank = if back % 2 == 0 { &empty } else { &spaces };
+        for member_id in [None, Some(blank.clone())] {
+            let mut loan = plain_loan(None, member_id, date);
+            loan.loan_id = library.next_loan_id();
+            library.loans.push(loan);
+        }
+    }
+    // Rows that nobody was lent: they count nowhere.
+    for _ in 0..20 {
+        let mut loan = library.loans[rng.random_range(0..library.loans.len())].clone();
+        loan.loan_id = library.next_loan_id();
+        loan.loan_date = today.into();
+        loan.is_lent = false;
+        library.loans.push(loan);
+    }
+}

@@ -1,0 +1,207 @@
+//! What happens to titles and copies: deleted, hidden, retyped, with hard characters. Done to the most borrowed, so that it shows.
+
+use std::collections::HashSet;
+
+use chrono::NaiveDateTime;
+
+use crate::dirty::plain_loan;
+use crate::library::{Library, Loan};
+use crate::tally::{Window, folded, titles};
+use crate::wall::WallDate;
+
+/// Which titles to spoil and how, by their place in a ranking.
+const FATES: [(Fate, Window, usize); 15] = [
+    (Fate::Hidden, Window::AllTime, 0),
+    (Fate::Markup, Window::AllTime, 1),
+    (Fate::CopiesGone, Window::AllTime, 2),
+    (Fate::AllGone, Window::AllTime, 3),
+    (Fate::Dangling, Window::AllTime, 4),
+    (Fate::Unlinked, Window::AllTime, 5),
+    (Fate::Long, Window::AllTime, 6),
+    (Fate::HiddenCopiesGone, Window::AllTime, 7),
+    (Fate::Padded, Window::AllTime, 8),
+    (Fate::AllGone, Window::Year, 1),
+    (Fate::CopiesGone, Window::Year, 2),
+    (Fate::Untitled, Window::Year, 4),
+    (Fate::AllGone, Window::Month, 1),
+    (Fate::Unlinked, Window::Month, 2),
+    (Fate::Dangling, Window::Month, 3),
+];
+
+/// What happens to a title.
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    /// `opac_hide = 1`.
+    Hidden,
+    /// Quotes and HTML in the title, and copies' codes retyped in loans.
+    Markup,
+    /// All copies deleted, the title is there.
+    CopiesGone,
+    /// Copies and title deleted; the history has several copies of the title, the latest not the most common.
+    AllGone,
+    /// The title deleted, its copies still pointing to it.
+    Dangling,
+    /// Every other copy's `biblio_id` set to NULL.
+    Unlinked,
+    /// A title of 400 characters with é and ’.
+    Long,
+    /// Hidden, and known by the history alone.
+    HiddenCopiesGone,
+    /// Spaces around the title.
+    Padded,
+    /// Copies and title deleted, and the history has no title.
+    Untitled,
+}
+
+/// Spoils some of the most borrowed titles, and adds loans of copies that nothing knows.
+pub(crate) fn spoil(library: &mut Library, now: NaiveDateTime) {
+    let mut spoiled = HashSet::new();
+    for (fate, window, place) in FATES {
+        let ranking = titles(library, now, window);
+        if let Some((id, _)) = ranking
+            .iter()
+            .skip(place)
+            .find(|(id, _)| !spoiled.contains(id))
+        {
+            suffer(library, fate, *id);
+            spoiled.insert(*id);
+        }
+    }
+    orphans(library, now);
+    // A trigger that failed: some loans have no history though all else is well.
+    library.histories.retain(|row| row.loan_id % 97 != 0);
+}
+
+/// Lets one title have one fate.
+fn suffer(library: &mut Library, fate: Fate, id: u32) {
+    match fate {
+        Fate::Hidden => hide(library, id),
+        Fate::Markup => {
+            retitle(
+                library,
+                id,
+                r#"<b>"Nu'man"</b> & 'Kopi' \ <script>alert("é’")</script>"#,
+            );
+            retype_codes(library, id);
+        }
+        Fate::CopiesGone => library.items.retain(|item| item.biblio_id != Some(id)),
+        Fate::AllGone => {
+            library.items.retain(|item| item.biblio_id != Some(id));
+            library.biblios.retain(|biblio| biblio.biblio_id != id);
+            let mut rows = library
+                .histories
+                .iter_mut()
+                .rev()
+                .filter(|row| row.biblio_id == id);
+            if let Some(latest) = rows.next() {
+                latest.title = Some("Judul yang Terakhir Diketik".into());
+            }
+            if let Some(second) = rows.next() {
+                second.title = None;
+            }
+        }
+        Fate::Dangling => library.biblios.retain(|biblio| biblio.biblio_id != id),
+        Fate::Unlinked => {
+            for item in library
+                .items
+                .iter_mut()
+                .filter(|item| item.biblio_id == Some(id))
+                .step_by(2)
+            {
+                item.biblio_id = None;
+            }
+        }
+        Fate::Long => {
+            let words = "Élan’s perjalanan panjang ".chars().cycle();
+            retitle(library, id, &words.take(400).collect::<String>());
+        }
+        Fate::HiddenCopiesGone => {
+            hide(library, id);
+            library.items.retain(|item| item.biblio_id != Some(id));
+        }
+        Fate::Padded => retitle(library, id, "  Spasi di Depan dan di Belakang  "),
+        Fate::Untitled => {
+            library.items.retain(|item| item.biblio_id != Some(id));
+            library.biblios.retain(|biblio| biblio.biblio_id != id);
+            for row in library
+                .histories
+                .iter_mut()
+                .filter(|row| row.biblio_id == id)
+            {
+                row.title = None;
+            }
+        }
+    }
+}
+
+fn hide(library: &mut Library, id: u32) {
+    for biblio in library
+        .biblios
+        .iter_mut()
+        .filter(|biblio| biblio.biblio_id == id)
+    {
+        biblio.opac_hide = true;
+    }
+}
+
+/// Gives a title another text; the history keeps what fits of it from every third loan on.
+fn retitle(library: &mut Library, id: u32, title: &str) {
+    for biblio in library
+        .biblios
+        .iter_mut()
+        .filter(|biblio| biblio.biblio_id == id)
+    {
+        biblio.title = title.into();
+    }
+    let kept: String = title.chars().take(300).collect();
+    for row in library
+        .histories
+        .iter_mut()
+        .filter(|row| row.biblio_id == id)
+        .step_by(3)
+    {
+        row.title = Some(kept.as_str().into());
+    }
+}
+
+/// Spells the codes of a title's copies in small letters or with a space behind in most of its loans.
+fn retype_codes(library: &mut Library, id: u32) {
+    let copies = library
+        .items
+        .iter()
+        .filter(|item| item.biblio_id == Some(id));
+    let codes: HashSet<String> = copies
+        .filter_map(|item| item.item_code.as_deref().map(folded))
+        .collect();
+    let loans = library.loans.iter_mut();
+    let of_title = loans.filter(|loan| {
+        loan.item_code
+            .as_deref()
+            .is_some_and(|code| codes.contains(&folded(code)))
+    });
+    for (nth, loan) in of_title.enumerate() {
+        loan.item_code = loan.item_code.as_deref().map(|code| match nth % 3 {
+            0 => code.to_lowercase().into(),
+            1 => format!("{code} ").into(),
+            _ => code.into(),
+        });
+    }
+}
+
+/// Loans of a copy that is nowhere, without history: more than any title has this month, and in no title ranking.
+fn orphans(library: &mut Library, now: NaiveDateTime) {
+    let wanted = titles(library, now, Window::Month)
+        .first()
+        .map_or(0, |(_, count)| *count)
+        + 5;
+    let next = library.next_loan_id();
+    for (nth, loan_id) in (next..).take(wanted).enumerate() {
+        let member = library
+            .members
+            .get(nth)
+            .map(|member| member.member_id.clone());
+        let code = Some("HILANG-1".into());
+        let loan = plain_loan(code, member, WallDate::from(now.date()));
+        library.loans.push(Loan { loan_id, ..loan });
+    }
+}

@@ -1,0 +1,31 @@
+//! Waiting for something to become true, with a bound and a name, never a bare sleep.
+
+use std::panic::Location;
+use std::time::{Duration, Instant};
+
+/// How often the condition is looked at.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Polls `check` every 20 ms until it gives a value; after `limit` it panics, naming `what` and the caller's line.
+#[track_caller]
+pub fn eventually<T>(
+    what: &str,
+    limit: Duration,
+    mut check: impl AsyncFnMut() -> Option<T>,
+) -> impl Future<Output = T> {
+    let caller = Location::caller();
+    let what = what.to_owned();
+    async move {
+        let began = Instant::now();
+        loop {
+            if let Some(value) = check().await {
+                return value;
+            }
+            assert!(
+                began.elapsed() < limit,
+                "{caller}: not within {limit:?}: {what}"
+            );
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}

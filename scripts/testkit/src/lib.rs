@@ -1,0 +1,30 @@
+//! The test kit: private servers, a generated SLiMS library, and the answers counted by brute force.
+//! Only tests and the demo use it.
+//!
+//! # Layout
+//! - [`server`], [`process`], [`eventually`]: what runs beside a test.
+//! - [`library`], [`wall`], [`generate`]: the rows, and a generator for them.
+//! - [`oracle`]: what the snapshots must say.
+//! - [`schema`], [`load`]: the tables, and how the rows get in.
+
+mod activity;
+mod dirty;
+mod dirty_members;
+mod dirty_titles;
+pub mod eventually;
+mod flags;
+pub mod generate;
+pub mod library;
+pub mod load;
+mod names;
+pub mod oracle;
+pub mod process;
+pub mod schema;
+pub mod server;
+mod sql;
+mod statements;
+mod stock;
+mod supervisor;
+mod tally;
+mod ties;
+pub mod wall;

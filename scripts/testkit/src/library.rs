@@ -1,0 +1,153 @@
+//! The rows of a SLiMS library, as plain values that a test may edit before they are loaded.
+//! Texts are shared, so that ten million visits fit in about one gigabyte.
+
+use std::sync::Arc;
+
+use crate::wall::{WallDate, WallTime};
+
+/// One row of `visitor_count`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visit {
+    /// The primary key.
+    pub visitor_id: u32,
+    /// At most 20 characters; `None` (or blank, in old data) is a guest.
+    pub member_id: Option<Arc<str>>,
+    /// The copy made at check-in, at most 255 characters.
+    pub member_name: Arc<str>,
+    /// The copy made at check-in, at most 100 characters.
+    pub institution: Option<Arc<str>>,
+    /// At most 5 characters.
+    pub room_code: Option<Arc<str>>,
+    /// Wall time in the library's zone.
+    pub checkin_date: WallTime,
+}
+
+/// One row of `loan`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loan {
+    /// The primary key.
+    pub loan_id: u32,
+    /// At most 20 characters.
+    pub item_code: Option<Arc<str>>,
+    /// At most 20 characters.
+    pub member_id: Option<Arc<str>>,
+    /// The day it was lent.
+    pub loan_date: WallDate,
+    /// The day it is due, renewals included.
+    pub due_date: WallDate,
+    /// How many renewals.
+    pub renewed: u8,
+    /// False only in dirty data.
+    pub is_lent: bool,
+    /// Whether it came back.
+    pub is_return: bool,
+    /// May be set although `is_return` is false: a renewal leaves it.
+    pub return_date: Option<WallDate>,
+}
+
+/// One row of `item`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The primary key.
+    pub item_id: u32,
+    /// The title that it is a copy of.
+    pub biblio_id: Option<u32>,
+    /// At most 20 characters, unique under the collation.
+    pub item_code: Option<Arc<str>>,
+}
+
+/// One row of `biblio`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Biblio {
+    /// The primary key.
+    pub biblio_id: u32,
+    /// Any length.
+    pub title: Arc<str>,
+    /// Not to be shown to the public.
+    pub opac_hide: bool,
+}
+
+/// One row of `member`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The primary key, at most 20 characters, unique under the collation.
+    pub member_id: Arc<str>,
+    /// At most 100 characters.
+    pub member_name: Arc<str>,
+    /// At most 100 characters.
+    pub inst_name: Option<Arc<str>>,
+}
+
+/// One row of `loan_history`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// The primary key: the loan's.
+    pub loan_id: u32,
+    /// The copy's code when it was lent.
+    pub item_code: Option<Arc<str>>,
+    /// The title's id when it was lent.
+    pub biblio_id: u32,
+    /// The title when it was lent, at most 300 characters.
+    pub title: Option<Arc<str>>,
+    /// The borrower's id when it was lent.
+    pub member_id: Option<Arc<str>>,
+    /// The borrower's name when it was lent, at most 100 characters.
+    pub member_name: Option<Arc<str>>,
+    /// The day it was lent.
+    pub loan_date: WallDate,
+}
+
+/// All rows of one library.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Library {
+    /// `visitor_count`, by `visitor_id`.
+    pub visits: Vec<Visit>,
+    /// `loan`, by `loan_id`.
+    pub loans: Vec<Loan>,
+    /// `item`, by `item_id`.
+    pub items: Vec<Item>,
+    /// `biblio`, by `biblio_id`.
+    pub biblios: Vec<Biblio>,
+    /// `member`.
+    pub members: Vec<Member>,
+    /// `loan_history`, by `loan_id`.
+    pub histories: Vec<History>,
+}
+
+impl Library {
+    /// A library on its first day: all tables, no rows.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Takes out all visits and loans of one month, so that its rankings are empty.
+    pub fn clear_month(&mut self, year: u16, month: u8) {
+        self.visits.retain(|visit| {
+            (visit.checkin_date.date.year, visit.checkin_date.date.month) != (year, month)
+        });
+        self.loans
+            .retain(|loan| (loan.loan_date.year, loan.loan_date.month) != (year, month));
+        self.histories
+            .retain(|row| (row.loan_date.year, row.loan_date.month) != (year, month));
+    }
+
+    /// A `visitor_id` above all that are there.
+    pub fn next_visitor_id(&self) -> u32 {
+        self.visits
+            .iter()
+            .map(|visit| visit.visitor_id)
+            .max()
+            .unwrap_or(0)
+            + 1
+    }
+
+    /// A `loan_id` above all that are there.
+    pub fn next_loan_id(&self) -> u32 {
+        self.loans
+            .iter()
+            .map(|loan| loan.loan_id)
+            .max()
+            .unwrap_or(0)
+            + 1
+    }
+}

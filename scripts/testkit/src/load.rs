@@ -1,0 +1,149 @@
+//! Loads a library into a database: large INSERTs, written by one thread while the server digests the ones before.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Opts, OptsBuilder};
+use tokio::sync::mpsc;
+
+use crate::library::Library;
+use crate::schema::{Engine, Shape, tables};
+use crate::sql::Row;
+
+/// Statements of about this many bytes: larger ones gain nothing.
+const STATEMENT: usize = 1 << 20;
+
+/// How many statements wait for the server; the writing thread is held up beyond that.
+const AHEAD: usize = 4;
+
+/// One INSERT and how many rows of its table are in when it is done.
+struct Batch {
+    sql: String,
+    rows: usize,
+}
+
+/// Makes the tables of `shape` in `database` (made when absent, its old tables dropped) and fills them.
+/// `progress` hears the table, the rows that are in, and the rows in all, after each statement.
+pub async fn load(
+    opts: Opts,
+    database: &str,
+    library: &Arc<Library>,
+    shape: &Shape,
+    mut progress: impl FnMut(&'static str, usize, usize),
+) -> Result<()> {
+    let mut conn = Conn::new(OptsBuilder::from_opts(opts).db_name(None::<&str>))
+        .await
+        .context("connecting to load")?;
+    let create = format!(
+        "CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb3 COLLATE utf8mb3_unicode_ci"
+    );
+    conn.query_drop(create)
+        .await
+        .with_context(|| format!("making the database {database}"))?;
+    conn.query_drop(format!("USE `{database}`"))
+        .await
+        .with_context(|| format!("entering the database {database}"))?;
+    // Zero dates are refused by every mode but the empty one.
+    conn.query_drop("SET SESSION sql_mode = '', unique_checks = 0, foreign_key_checks = 0")
+        .await
+        .context("preparing the session for a load")?;
+    for table in tables(&Shape {
+        loan_history: true,
+        ..*shape
+    }) {
+        let name = table.name;
+        let drop = format!("DROP TABLE IF EXISTS `{name}`");
+        conn.query_drop(drop)
+            .await
+            .with_context(|| format!("dropping {name}"))?;
+    }
+    for table in tables(shape) {
+        let name = table.name;
+        conn.query_drop(table.create(shape.engine))
+            .await
+            .with_context(|| format!("making the table {name}"))?;
+        let total = rows(library, name);
+        let (sender, mut batches) = mpsc::channel(AHEAD);
+        let (source, shape) = (Arc::clone(library), *shape);
+        let writer =
+            tokio::task::spawn_blocking(move || write_table(&source, name, &shape, &sender));
+        let lock = shape.engine != Engine::InnoDb;
+        if lock {
+            // With the lock held, MyISAM and Aria flush their key cache once and not after each statement.
+            conn.query_drop(format!("LOCK TABLES `{name}` WRITE"))
+                .await
+                .with_context(|| format!("locking {name}"))?;
+        }
+        while let Some(Batch { sql, rows }) = batches.recv().await {
+            conn.query_drop(sql)
+                .await
+                .with_context(|| format!("filling {name} up to row {rows}"))?;
+            progress(name, rows, total);
+        }
+        writer.await.context("writing the statements of a load")?;
+        if lock {
+            conn.query_drop("UNLOCK TABLES")
+                .await
+                .with_context(|| format!("unlocking {name}"))?;
+        }
+        if let Some(keys) = table.add_keys() {
+            conn.query_drop(keys)
+                .await
+                .with_context(|| format!("adding the keys of {name}"))?;
+        }
+    }
+    conn.disconnect().await.context("ending a load")
+}
+
+/// How many rows a table will hold.
+fn rows(library: &Library, table: &str) -> usize {
+    match table {
+        "visitor_count" => library.visits.len(),
+        "loan" => library.loans.len(),
+        "item" => library.items.len(),
+        "biblio" => library.biblios.len(),
+        "member" => library.members.len(),
+        _ => library.histories.len(),
+    }
+}
+
+/// Writes all INSERTs of one table.
+fn write_table(
+    library: &Library,
+    table: &'static str,
+    shape: &Shape,
+    sender: &mpsc::Sender<Batch>,
+) {
+    match table {
+        "visitor_count" => write_rows(table, &library.visits, shape, sender),
+        "loan" => write_rows(table, &library.loans, shape, sender),
+        "item" => write_rows(table, &library.items, shape, sender),
+        "biblio" => write_rows(table, &library.biblios, shape, sender),
+        "member" => write_rows(table, &library.members, shape, sender),
+        _ => write_rows(table, &library.histories, shape, sender),
+    }
+}
+
+/// Writes rows into statements of about a megabyte, until all are written or nobody takes them any more.
+fn write_rows<R: Row>(table: &str, rows: &[R], shape: &Shape, sender: &mpsc::Sender<Batch>) {
+    let head = format!("INSERT INTO `{table}` ({}) VALUES ", R::columns(shape));
+    let mut sql = String::with_capacity(STATEMENT + STATEMENT / 8);
+    for (at, row) in rows.iter().enumerate() {
+        sql.push_str(if sql.is_empty() { &head } else { "," });
+        row.write(shape, &mut sql);
+        if sql.len() >= STATEMENT || at + 1 == rows.len() {
+            let full =
+                std::mem::replace(&mut sql, String::with_capacity(STATEMENT + STATEMENT / 8));
+            if sender
+                .blocking_send(Batch {
+                    sql: full,
+                    rows: at + 1,
+                })
+                .is_err()
+            {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Indonesian names of people, institutions and books, drawn at random.
+
+use std::sync::Arc;
+
+use rand::RngExt as _;
+use rand::seq::IndexedRandom as _;
+use rand_chacha::ChaCha8Rng;
+
+const GIVEN: &[&str] = &[
+    "Siti", "Muhammad", "Ahmad", "Dewi", "Putri", "Agus", "Budi", "Eko", "Rina", "Wahyu", "Dian",
+    "Rizky", "Fitri", "Indah", "Yusuf", "Nur", "Sri", "Bayu", "Dimas", "Fajar", "Hendra", "Intan",
+    "Joko", "Kartika", "Lestari", "Maya", "Nadia", "Oki", "Prasetyo", "Ratna", "Sari", "Taufik",
+    "Umi", "Vina", "Wulan", "Yani", "Zahra", "Arif", "Bagus", "Citra", "Desi", "Galih", "Ilham",
+    "Kevin", "Laila", "Nu'man", "Ma'ruf", "Rifa'i", "Anisa", "Ridwan",
+];
+
+const FAMILY: &[&str] = &[
+    "Aisyah",
+    "Nurhaliza",
+    "Santoso",
+    "Wijaya",
+    "Hidayat",
+    "Saputra",
+    "Lestari",
+    "Rahmawati",
+    "Setiawan",
+    "Kusuma",
+    "Pratama",
+    "Handayani",
+    "Nugroho",
+    "Siregar",
+    "Simanjuntak",
+    "Hasibuan",
+    "Nasution",
+    "Lubis",
+    "Harahap",
+    "Tanjung",
+    "Permata",
+    "Maharani",
+    "Utami",
+    "Firmansyah",
+    "Ramadhan",
+    "Kurniawan",
+    "Suryani",
+    "Wibowo",
+    "Gunawan",
+    "Halim",
+    "Sutrisno",
+    "Purnama",
+    "Anggraini",
+    "Safitri",
+    "Puspita",
+    "Mulyadi",
+    "Iskandar",
+    "Yulianti",
+    "Sa'diyah",
+    "Mu'min",
+];
+
+/// People who go by one word.
+const SINGLE: &[&str] = &[
+    "Suharto",
+    "Sukarno",
+    "Sumarni",
+    "Wagiman",
+    "Paijo",
+    "Tukiyem",
+    "Supriyadi",
+    "Nu'man",
+];
+
+/// People with titles.
+const TITLED: &[&str] = &[
+    "H. Abdul Karim, S.Pd.",
+    "Dr. Ir. Bambang Sudibyo, M.T.",
+    "Hj. Nur'aini, S.Ag., M.Pd.I.",
+    "Prof. Dr. Retno Wulandari",
+    "Drs. Slamet Riyadi, M.M.",
+];
+
+const INSTITUTIONS: &[&str] = &[
+    "Fakultas Teknik",
+    "Fakultas Ekonomi dan Bisnis",
+    "Fakultas Hukum",
+    "FKIP",
+    "Fakultas Kedokteran",
+    "Pascasarjana",
+    "Fakultas Ilmu Sosial dan Ilmu Politik",
+    "Fakultas Pertanian",
+    "Fakultas MIPA",
+    "Fakultas Psikologi",
+];
+
+const PLACES: &[&str] = &[
+    "SMA Negeri 1",
+    "SMK Muhammadiyah 2",
+    "MAN 3",
+    "Universitas Terbuka",
+    "Umum",
+    "Dinas Pendidikan",
+    "Alumni",
+    "Pondok Pesantren Al-Hikmah",
+    "SD Negeri Kauman",
+];
+
+const FORMS: &[&str] = &[
+    "Pengantar",
+    "Dasar-dasar",
+    "Teori",
+    "Metode Penelitian",
+    "Manajemen",
+    "Sejarah",
+    "Filsafat",
+    "Psikologi",
+    "Panduan Praktis",
+    "Ensiklopedia",
+    "Analisis",
+    "Sistem",
+    "Hukum",
+    "Etika",
+    "Kumpulan Soal",
+    "Atlas",
+    "Statistika",
+    "Strategi",
+    "Praktikum",
+    "Kamus",
+];
+
+const SUBJECTS: &[&str] = &[
+    "Akuntansi",
+    "Basis Data",
+    "Pendidikan Islam",
+    "Ekonomi Mikro",
+    "Kewirausahaan",
+    "Bahasa Indonesia",
+    "Komunikasi",
+    "Perpustakaan",
+    "Pemrograman",
+    "Kesehatan Masyarakat",
+    "Pertanian Organik",
+    "Jaringan Komputer",
+    "Pancasila",
+    "Sastra Nusantara",
+    "Keperawatan",
+    "Biologi Sel",
+    "Kimia Organik",
+    "Fisika Modern",
+    "Aljabar Linear",
+    "Arsitektur",
+    "Perpajakan",
+    "Tata Negara",
+    "Perkembangan Anak",
+    "Pariwisata",
+    "Perikanan",
+    "Teknik Sipil",
+    "Mesin Listrik",
+    "Media Sosial",
+    "Lingkungan Hidup",
+    "Kebudayaan Jawa",
+];
+
+const TAILS: &[&str] = &[
+    "",
+    "",
+    "",
+    " untuk Mahasiswa",
+    " untuk SMA/MA",
+    ": Konsep dan Aplikasi",
+    " (Edisi Revisi)",
+    ", Jilid 1",
+    ", Jilid 2",
+    " di Indonesia",
+    " Abad XXI",
+    ": Sebuah Pengantar",
+    " Terapan",
+    " dalam Perspektif Global",
+];
+
+/// A person's name. About one in fifty is Siti Aisyah.
+pub(crate) fn person(rng: &mut ChaCha8Rng) -> Arc<str> {
+    match rng.random_range(0..100) {
+        0..2 => "Siti Aisyah".into(),
+        2..5 => pick(rng, SINGLE).into(),
+        5..6 => pick(rng, TITLED).into(),
+        6..30 => format!(
+            "{} {} {}",
+            pick(rng, GIVEN),
+            pick(rng, GIVEN),
+            pick(rng, FAMILY)
+        )
+        .into(),
+        _ => format!("{} {}", pick(rng, GIVEN), pick(rng, FAMILY)).into(),
+    }
+}
+
+/// The institutions that members belong to, made once and shared.
+pub(crate) fn institutions() -> Vec<Arc<str>> {
+    INSTITUTIONS.iter().map(|&name| name.into()).collect()
+}
+
+/// The institutions that guests type, made once and shared.
+pub(crate) fn places() -> Vec<Arc<str>> {
+    PLACES.iter().map(|&name| name.into()).collect()
+}
+
+/// A book's title.
+pub(crate) fn title(rng: &mut ChaCha8Rng) -> Arc<str> {
+    format!(
+        "{} {}{}",
+        pick(rng, FORMS),
+        pick(rng, SUBJECTS),
+        pick(rng, TAILS)
+    )
+    .into()
+}
+
+/// A member id of one of the kinds that libraries give out, unique by `number`.
+pub(crate) fn member_id(number: usize) -> Arc<str> {
+    match number {
+        // The 18 digits of a civil servant's number, too large for a float of JSON.
+        0 => "198503122010121003".into(),
+        n if n % 7 == 3 => format!("L2001{n:06}").into(),
+        n if n % 11 == 5 => format!("mhs-{n:06}").into(),
+        n => format!("00{n:06}").into(),
+    }
+}
+
+/// One of a list of constants, none of which is empty.
+fn pick(rng: &mut ChaCha8Rng, list: &'static [&'static str]) -> &'static str {
+    list.choose(rng)
+        .copied()
+        .expect("the lists of names are not empty")
+}

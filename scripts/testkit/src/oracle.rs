@@ -1,0 +1,122 @@
+//! The answers by brute force: each rule of the contract in plain Rust over the rows, with no SQL and no code of the worker.
+
+pub mod fold;
+mod loans;
+mod render;
+mod series;
+mod visitors;
+mod window;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+
+use crate::library::Library;
+use window::Window;
+
+/// The paths of all snapshots, as under `/api/`.
+pub const PATHS: [&str; 11] = [
+    "visitors/weekly",
+    "visitors/monthly",
+    "visitors/yearly",
+    "visitors/monthly/top",
+    "visitors/yearly/top",
+    "books/collection",
+    "books/top-borrowed",
+    "books/top-borrowed/month",
+    "books/top-borrowed/year",
+    "books/top-borrowers/month",
+    "books/top-borrowers/year",
+];
+
+/// What is shown of members: `MEMBER_NAMES`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Names {
+    /// Ids and names.
+    #[default]
+    Full,
+    /// No id, and `Siti N.`.
+    Masked,
+    /// Rank and total alone.
+    Hidden,
+}
+
+/// The right answers for a library at a moment.
+#[derive(Debug, Clone)]
+pub struct Oracle<'a> {
+    library: &'a Library,
+    today: NaiveDate,
+    /// What is shown of members; full unless set.
+    pub member_names: Names,
+}
+
+impl<'a> Oracle<'a> {
+    /// The answers for `library` at `now`, by the clock of `zone`.
+    pub fn new(library: &'a Library, now: DateTime<Utc>, zone: Tz) -> Self {
+        let today = now.with_timezone(&zone).date_naive();
+        Self {
+            library,
+            today,
+            member_names: Names::Full,
+        }
+    }
+
+    /// The JSON text of a snapshot's `data`. Panics on a path that is not in [`PATHS`].
+    pub fn data(&self, path: &str) -> String {
+        let (library, today, names) = (self.library, self.today, self.member_names);
+        match path {
+            "visitors/weekly" => series::weekly(library, today),
+            "visitors/monthly" => series::monthly(library, today),
+            "visitors/yearly" => series::yearly(library, today),
+            "visitors/monthly/top" => visitors::top(library, Window::month(today), names),
+            "visitors/yearly/top" => visitors::top(library, Window::year(today), names),
+            "books/collection" => {
+                format!(
+                    r#"{{"total_titles":{},"total_items":{}}}"#,
+                    library.biblios.len(),
+                    library.items.len()
+                )
+            }
+            "books/top-borrowed" => loans::top_titles(library, Window::all_time(today)),
+            "books/top-borrowed/month" => loans::top_titles(library, Window::month(today)),
+            "books/top-borrowed/year" => loans::top_titles(library, Window::year(today)),
+            "books/top-borrowers/month" => {
+                loans::top_borrowers(library, Window::month(today), names)
+            }
+            "books/top-borrowers/year" => loans::top_borrowers(library, Window::year(today), names),
+            other => panic!("{other} is no snapshot"),
+        }
+    }
+
+    /// A snapshot's `period`: the month or the year of the windows that have one.
+    pub fn period(&self, path: &str) -> Option<String> {
+        match path {
+            "visitors/monthly/top" | "books/top-borrowed/month" | "books/top-borrowers/month" => {
+                Some(self.today.format("%Y-%m").to_string())
+            }
+            "visitors/yearly/top" | "books/top-borrowed/year" | "books/top-borrowers/year" => {
+                Some(self.today.format("%Y").to_string())
+            }
+            _ => None,
+        }
+    }
+
+    /// Every snapshot's path and data.
+    pub fn all(&self) -> Vec<(&'static str, String)> {
+        PATHS
+            .into_iter()
+            .map(|path| (path, self.data(path)))
+            .collect()
+    }
+
+    /// The visits of today, those later today included.
+    pub fn today_total(&self) -> u64 {
+        let today =
+            |visit: &&crate::library::Visit| visit.checkin_date.date.calendar() == Some(self.today);
+        self.library.visits.iter().filter(today).count() as u64
+    }
+
+    /// Today by the library's clock, as `2026-11-23`.
+    pub fn today_date(&self) -> String {
+        self.today.to_string()
+    }
+}

@@ -1,0 +1,170 @@
+//! The most borrowed titles and the members who borrow most.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::Names;
+use super::fold::{blank, fold};
+use super::render::{Entry, member_fields, ranking, text};
+use super::visitors::live;
+use super::window::Window;
+use crate::library::{Biblio, History, Library, Loan, Visit};
+use crate::wall::{WallDate, WallTime};
+
+/// The loans of a window: lent, and not after today.
+fn lent(library: &Library, window: Window) -> impl Iterator<Item = &Loan> {
+    library
+        .loans
+        .iter()
+        .filter(move |loan| loan.is_lent && window.holds(loan.loan_date))
+}
+
+/// What a title's loans come to.
+#[derive(Default)]
+struct Tally<'a> {
+    total: usize,
+    /// The latest loan that came by history and has a title there.
+    latest: Option<((WallDate, u32), &'a str)>,
+}
+
+/// Titles by loans: by the copy when it leads to a title that is there, else by the history, else in no ranking.
+pub(crate) fn top_titles(library: &Library, window: Window) -> String {
+    let biblios: HashMap<u32, &Biblio> = library
+        .biblios
+        .iter()
+        .map(|biblio| (biblio.biblio_id, biblio))
+        .collect();
+    let histories: HashMap<u32, &History> = library
+        .histories
+        .iter()
+        .map(|row| (row.loan_id, row))
+        .collect();
+    let coded = library
+        .items
+        .iter()
+        .filter_map(|item| Some((fold(item.item_code.as_deref()?), item.biblio_id)));
+    let copies: HashMap<String, Option<u32>> = coded.collect();
+    let mut tallies: BTreeMap<u32, Tally<'_>> = BTreeMap::new();
+    for loan in lent(library, window) {
+        let by_copy = loan
+            .item_code
+            .as_deref()
+            .and_then(|code| copies.get(&fold(code)).copied().flatten());
+        if let Some(id) = by_copy.filter(|id| biblios.contains_key(id)) {
+            tallies.entry(id).or_default().total += 1;
+        } else if let Some(row) = histories.get(&loan.loan_id) {
+            let tally = tallies.entry(row.biblio_id).or_default();
+            tally.total += 1;
+            if let Some(title) = row.title.as_deref() {
+                let found = Some(((loan.loan_date, loan.loan_id), title));
+                tally.latest = tally.latest.max(found);
+            }
+        }
+    }
+    let entry = |(id, tally): (u32, Tally<'_>)| {
+        let title = match biblios.get(&id) {
+            Some(biblio) if biblio.opac_hide => return None,
+            Some(biblio) => Some(&*biblio.title),
+            None => tally.latest.map(|(_, title)| title),
+        };
+        let fields = vec![("biblio_id", id.to_string()), ("title", text(title))];
+        Some(Entry {
+            total: tally.total,
+            order: id,
+            fields,
+        })
+    };
+    ranking(tallies.into_iter().filter_map(entry).collect())
+}
+
+/// Members by loans. A deleted one has the name that the history, else a visit, remembers.
+pub(crate) fn top_borrowers(library: &Library, window: Window, names: Names) -> String {
+    let live = live(library);
+    let histories: HashMap<u32, &History> = library
+        .histories
+        .iter()
+        .map(|row| (row.loan_id, row))
+        .collect();
+    let mut groups: BTreeMap<String, Vec<&Loan>> = BTreeMap::new();
+    for loan in lent(library, window) {
+        if let Some(id) = loan.member_id.as_deref().filter(|id| !blank(id)) {
+            groups.entry(fold(id)).or_default().push(loan);
+        }
+    }
+    let visit_names = visit_names(library, window, |key| {
+        groups.contains_key(key) && !live.contains_key(key)
+    });
+    let entry = |(key, loans): (&String, &Vec<&Loan>)| {
+        let (id, name) = match live.get(key) {
+            Some(member) => (&*member.member_id, Some(&*member.member_name)),
+            None => {
+                let mut latest_first = loans.clone();
+                latest_first.sort_by_key(|loan| std::cmp::Reverse((loan.loan_date, loan.loan_id)));
+                let kept = |loan: &&Loan| {
+                    histories
+                        .get(&loan.loan_id)?
+                        .member_name
+                        .as_deref()
+                        .filter(|it| !blank(it))
+                };
+                let name = latest_first
+                    .iter()
+                    .find_map(kept)
+                    .or_else(|| visit_names.get(key).copied());
+                (latest_first.first()?.member_id.as_deref()?.trim(), name)
+            }
+        };
+        let fields = member_fields(id, name, None, names);
+        Some(Entry {
+            total: loans.len(),
+            order: id.to_owned(),
+            fields,
+        })
+    };
+    ranking(groups.iter().filter_map(entry).collect())
+}
+
+/// The name on the latest visit ever, up to the end of today, of each member that is wanted; zero dates come first.
+fn visit_names(
+    library: &Library,
+    window: Window,
+    wanted: impl Fn(&str) -> bool,
+) -> HashMap<String, &str> {
+    let age = |visit: &Visit| -> (bool, WallTime, u32) {
+        (
+            visit.checkin_date.calendar().is_some(),
+            visit.checkin_date,
+            visit.visitor_id,
+        )
+    };
+    let mut latest: HashMap<String, &Visit> = HashMap::new();
+    for visit in library
+        .visits
+        .iter()
+        .filter(|visit| !blank(&visit.member_name))
+    {
+        let Some(key) = visit
+            .member_id
+            .as_deref()
+            .map(fold)
+            .filter(|key| wanted(key))
+        else {
+            continue;
+        };
+        if visit
+            .checkin_date
+            .date
+            .calendar()
+            .is_some_and(|day| day > window.today())
+        {
+            continue;
+        }
+        let newer = latest.get(&key).is_none_or(|other| age(visit) > age(other));
+        if newer {
+            latest.insert(key, visit);
+        }
+    }
+    latest
+        .into_iter()
+        .map(|(key, visit)| (key, &*visit.member_name))
+        .collect()
+}

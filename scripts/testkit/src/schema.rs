@@ -1,0 +1,239 @@
+//! The tables that we read, in the shapes that occur in the field. Written from the facts of the schema, not copied.
+
+use std::fmt;
+
+/// The storage engine of every table; the installer of SLiMS offers all three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// The default of SLiMS: table locks, no transactions.
+    MyIsam,
+    /// Transactions; an id can be seen after a larger one.
+    InnoDb,
+    /// MariaDB's successor of MyISAM.
+    Aria,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MyIsam => "MyISAM",
+            Self::InnoDb => "InnoDB",
+            Self::Aria => "Aria",
+        })
+    }
+}
+
+/// Which SLiMS it is, and what its administrator has added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Of every table.
+    pub engine: Engine,
+    /// `visitor_count.room_code`, there since 9.6.0.
+    pub room_code: bool,
+    /// The table `loan_history`, absent in old versions.
+    pub loan_history: bool,
+    /// An index on `visitor_count.checkin_date` and one on `loan.loan_date`; SLiMS itself has neither.
+    pub date_index: bool,
+}
+
+impl Default for Shape {
+    /// SLiMS 9.7 as it installs itself.
+    fn default() -> Self {
+        Self {
+            engine: Engine::MyIsam,
+            room_code: true,
+            loan_history: true,
+            date_index: false,
+        }
+    }
+}
+
+/// One table: its columns with their types, its primary key and its other keys.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// The table's name.
+    pub name: &'static str,
+    columns: Vec<&'static str>,
+    primary: &'static str,
+    keys: Vec<&'static str>,
+}
+
+impl Table {
+    /// The statement that makes the table with its primary key alone.
+    pub fn create(&self, engine: Engine) -> String {
+        format!(
+            "CREATE TABLE `{}` ({}, PRIMARY KEY ({})) ENGINE = {engine} \
+             DEFAULT CHARACTER SET utf8mb3 COLLATE utf8mb3_unicode_ci",
+            self.name,
+            self.columns.join(", "),
+            self.primary,
+        )
+    }
+
+    /// The statement that adds the other keys, or `None` when there are none. After a load it is far cheaper than before.
+    pub fn add_keys(&self) -> Option<String> {
+        let keys: Vec<String> = self.keys.iter().map(|key| format!("ADD {key}")).collect();
+        (!keys.is_empty()).then(|| format!("ALTER TABLE `{}` {}", self.name, keys.join(", ")))
+    }
+}
+
+/// The tables of a shape: those that are loaded, small ones first.
+pub fn tables(shape: &Shape) -> Vec<Table> {
+    let mut tables = vec![member(), biblio(), item(), loan(shape)];
+    if shape.loan_history {
+        tables.push(loan_history());
+    }
+    tables.push(visitor_count(shape));
+    tables
+}
+
+fn visitor_count(shape: &Shape) -> Table {
+    let mut columns = vec![
+        "visitor_id int(11) NOT NULL AUTO_INCREMENT",
+        "member_id varchar(20) DEFAULT NULL",
+        "member_name varchar(255) NOT NULL",
+        "institution varchar(100) DEFAULT NULL",
+    ];
+    let mut keys = vec!["KEY member_id (member_id)"];
+    if shape.room_code {
+        columns.push("room_code varchar(5) DEFAULT NULL");
+        keys.push("KEY room_code (room_code)");
+    }
+    columns.push("checkin_date datetime NOT NULL");
+    if shape.date_index {
+        keys.push("KEY checkin_date (checkin_date)");
+    }
+    Table {
+        name: "visitor_count",
+        columns,
+        primary: "visitor_id",
+        keys,
+    }
+}
+
+fn loan(shape: &Shape) -> Table {
+    let mut keys = vec![
+        "KEY item_code (item_code)",
+        "KEY member_id (member_id)",
+        "KEY input_date (input_date, last_update, uid)",
+    ];
+    if shape.date_index {
+        keys.push("KEY loan_date (loan_date)");
+    }
+    let columns = vec![
+        "loan_id int(11) NOT NULL AUTO_INCREMENT",
+        "item_code varchar(20) DEFAULT NULL",
+        "member_id varchar(20) DEFAULT NULL",
+        "loan_date date NOT NULL",
+        "due_date date NOT NULL",
+        "renewed int(11) NOT NULL DEFAULT 0",
+        "loan_rules_id int(11) NOT NULL DEFAULT 0",
+        "actual date DEFAULT NULL",
+        "is_lent int(11) NOT NULL DEFAULT 0",
+        "is_return int(11) NOT NULL DEFAULT 0",
+        "return_date date DEFAULT NULL",
+        "input_date datetime DEFAULT NULL",
+        "last_update datetime DEFAULT NULL",
+        "uid int(11) DEFAULT NULL",
+    ];
+    Table {
+        name: "loan",
+        columns,
+        primary: "loan_id",
+        keys,
+    }
+}
+
+fn item() -> Table {
+    let columns = vec![
+        "item_id int(11) NOT NULL AUTO_INCREMENT",
+        "biblio_id int(11) DEFAULT NULL",
+        "item_code varchar(20) DEFAULT NULL",
+        "coll_type_id int(3) DEFAULT NULL",
+        "location_id varchar(3) DEFAULT NULL",
+        "item_status_id char(3) DEFAULT NULL",
+        "input_date datetime DEFAULT NULL",
+        "last_update datetime DEFAULT NULL",
+    ];
+    let keys = vec![
+        "UNIQUE KEY item_code (item_code)",
+        "KEY biblio_id (biblio_id)",
+    ];
+    Table {
+        name: "item",
+        columns,
+        primary: "item_id",
+        keys,
+    }
+}
+
+fn biblio() -> Table {
+    let columns = vec![
+        "biblio_id int(11) NOT NULL AUTO_INCREMENT",
+        "title text NOT NULL",
+        "classification varchar(40) DEFAULT NULL",
+        "publish_year varchar(20) DEFAULT NULL",
+        "opac_hide smallint(1) DEFAULT 0",
+        "promoted smallint(1) DEFAULT 0",
+        "input_date datetime DEFAULT NULL",
+        "last_update datetime DEFAULT NULL",
+    ];
+    // The full-text key is left out: it is slow to build and no statement of ours uses it.
+    let keys = vec![
+        "KEY references_idx (opac_hide, promoted)",
+        "KEY classification (classification)",
+    ];
+    Table {
+        name: "biblio",
+        columns,
+        primary: "biblio_id",
+        keys,
+    }
+}
+
+fn member() -> Table {
+    let columns = vec![
+        "member_id varchar(20) NOT NULL",
+        "member_name varchar(100) NOT NULL",
+        "gender int(1) NOT NULL DEFAULT 0",
+        "member_type_id int(6) DEFAULT NULL",
+        "inst_name varchar(100) DEFAULT NULL",
+        "register_date date DEFAULT NULL",
+        "expire_date date NOT NULL",
+    ];
+    let keys = vec![
+        "KEY member_name (member_name)",
+        "KEY member_type_id (member_type_id)",
+    ];
+    Table {
+        name: "member",
+        columns,
+        primary: "member_id",
+        keys,
+    }
+}
+
+fn loan_history() -> Table {
+    let columns = vec![
+        "loan_id int(11) NOT NULL",
+        "item_code varchar(20) DEFAULT NULL",
+        "biblio_id int(11) NOT NULL",
+        "title varchar(300) DEFAULT NULL",
+        "member_id varchar(20) DEFAULT NULL",
+        "member_name varchar(100) DEFAULT NULL",
+        "member_type_name varchar(50) DEFAULT NULL",
+        "loan_date date NOT NULL",
+        "due_date date NOT NULL",
+        "renewed int(11) NOT NULL DEFAULT 0",
+        "is_lent int(11) NOT NULL DEFAULT 0",
+        "is_return int(11) NOT NULL DEFAULT 0",
+        "return_date date DEFAULT NULL",
+    ];
+    let keys = vec!["KEY member_name (member_name)"];
+    Table {
+        name: "loan_history",
+        columns,
+        primary: "loan_id",
+        keys,
+    }
+}

@@ -1,0 +1,94 @@
+//! What a test asks of its MariaDB as root: databases, accounts, the general log.
+
+use anyhow::{Context as _, Result};
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable as _;
+
+use crate::server::{LogLine, MariaDb};
+use crate::sql::escaped;
+
+impl MariaDb {
+    /// Runs one statement as root on a connection of its own.
+    pub async fn execute(&self, database: Option<&str>, sql: &str) -> Result<()> {
+        let mut conn = Conn::new(self.opts(database))
+            .await
+            .context("connecting to the private MariaDB")?;
+        conn.query_drop(sql)
+            .await
+            .with_context(|| format!("running {sql:.200}"))?;
+        conn.disconnect()
+            .await
+            .context("leaving the private MariaDB")
+    }
+
+    /// Makes an empty database with the charset of SLiMS.
+    pub async fn create_database(&self, name: &str) -> Result<()> {
+        self.execute(
+            None,
+            &format!("CREATE DATABASE `{name}` CHARACTER SET utf8mb3 COLLATE utf8mb3_unicode_ci"),
+        )
+        .await
+    }
+
+    /// Makes an account that may SELECT in `database` and nothing else.
+    pub async fn grant_select(&self, user: &str, password: &str, database: &str) -> Result<()> {
+        let mut account = String::new();
+        escaped(&mut account, user);
+        account.push_str("@'%'");
+        let mut secret = String::new();
+        escaped(&mut secret, password);
+        self.execute(
+            None,
+            &format!("CREATE OR REPLACE USER {account} IDENTIFIED BY {secret}"),
+        )
+        .await?;
+        // In a GRANT an underscore stands for any character.
+        let database = database.replace('_', "\\_");
+        self.execute(
+            None,
+            &format!("GRANT SELECT ON `{database}`.* TO {account}"),
+        )
+        .await
+    }
+
+    /// Switches the general log on (emptied) or off.
+    pub async fn general_log(&self, on: bool) -> Result<()> {
+        self.execute(None, "SET GLOBAL general_log = OFF").await?;
+        if on {
+            self.execute(None, "SET GLOBAL log_output = 'TABLE'")
+                .await?;
+            self.execute(None, "TRUNCATE mysql.general_log").await?;
+            self.execute(None, "SET GLOBAL general_log = ON").await?;
+        }
+        Ok(())
+    }
+
+    /// The general log since it was switched on, in order of time, our own look at it left out.
+    pub async fn general_log_lines(&self) -> Result<Vec<LogLine>> {
+        let mut conn = Conn::new(self.opts(None))
+            .await
+            .context("connecting to read the general log")?;
+        let me = conn.id();
+        let sql = format!(
+            "SELECT CONVERT(user_host USING utf8mb4), command_type, CONVERT(argument USING utf8mb4) \
+             FROM mysql.general_log WHERE thread_id <> {me} ORDER BY event_time"
+        );
+        let rows: Vec<(String, String, String)> =
+            conn.query(sql).await.context("reading the general log")?;
+        conn.disconnect().await.context("leaving the general log")?;
+        let line = |(host, command, text): (String, String, String)| {
+            let user = host
+                .split(['[', '@'])
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned();
+            LogLine {
+                user,
+                command,
+                text,
+            }
+        };
+        Ok(rows.into_iter().map(line).collect())
+    }
+}
