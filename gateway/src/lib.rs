@@ -1,1 +1,137 @@
-//! (being laid)
+//! The gateway: answers from a copy of what Redis holds, and relays today's count as a stream of events.
+//!
+//! # Layout
+//! - [`config`], [`cors`], [`limits`]: what it is told, and the numbers that nobody tells
+//! - [`mirror`]: the copy that requests are answered from, made of [`holdings`], [`entry`], [`summary`], [`today`]
+//! - [`follow`]: the one task that keeps the copy like Redis, by way of [`source`]
+//! - [`server`], [`wire`]: connections and their limits
+//! - [`route`]: from a request to an answer, by [`reply`], [`conditional`], [`body`], [`health`]
+//! - [`doorbell`]: a request that waits for today's count
+//! - [`stream`], [`streams`]: one stream of events, and all of them together
+//!
+//! Invariants: it knows no MySQL, writes no key, and no request waits for Redis but one that waits for today's count.
+
+pub mod body;
+pub mod conditional;
+pub mod config;
+pub mod cors;
+pub mod doorbell;
+pub mod entry;
+pub mod follow;
+pub mod health;
+pub mod holdings;
+pub mod limits;
+pub mod mirror;
+pub mod reply;
+pub mod route;
+pub mod server;
+pub mod source;
+pub mod stream;
+pub mod streams;
+pub mod summary;
+pub mod today;
+pub mod wire;
+
+use anyhow::{Context, bail};
+use config::Config;
+use doorbell::Doorbell;
+use mirror::Mirror;
+use shared::time::Clock;
+use source::Source;
+use std::sync::Arc;
+use std::time::Duration;
+use streams::Streams;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+/// How long after the window a stream that cannot take its end may hold up the exit; half of the contract's 2 s.
+const LAST_STREAM: Duration = Duration::from_secs(1);
+/// How long answers that are being written may take after that; the other half, less what the exit itself takes.
+const LAST_ANSWERS: Duration = Duration::from_millis(800);
+
+/// What every request sees.
+pub struct Gateway {
+    /// What it was told at the start.
+    pub config: Config,
+    /// The time of day, for ages.
+    pub clock: Clock,
+    /// The copy of what Redis holds.
+    pub mirror: Mirror,
+    /// Asks the worker for a fresh count.
+    pub doorbell: Doorbell,
+    /// The places for streams.
+    pub streams: Streams,
+    /// Cancelled when the process has been told to stop.
+    pub stop: CancellationToken,
+}
+
+/// Serves on `listener` until `stop` is cancelled and the streams have left.
+///
+/// # Errors
+/// A Redis client that cannot be made, or a task that ended though it never should.
+pub async fn run(
+    listener: TcpListener,
+    config: Config,
+    clock: Clock,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let address = listener.local_addr().context("asking for the address")?;
+    let source = Arc::new(Source::new(&config).context("making the Redis client")?);
+    let gateway = Arc::new(Gateway {
+        clock,
+        mirror: Mirror::default(),
+        doorbell: Doorbell::default(),
+        streams: Streams::new(config.max_streams),
+        stop,
+        config,
+    });
+
+    let closing = CancellationToken::new();
+    let connections = TaskTracker::new();
+    let mut tasks = JoinSet::new();
+    tasks.spawn({
+        let (gateway, source) = (gateway.clone(), source.clone());
+        async move { follow::follow(&gateway.mirror, &source, &gateway.config.limits).await }
+    });
+    tasks.spawn({
+        let gateway = gateway.clone();
+        async move { match doorbell::answer_presses(&gateway, &source).await {} }
+    });
+    tasks.spawn({
+        let (gateway, closing, connections) =
+            (gateway.clone(), closing.clone(), connections.clone());
+        async move { match server::accept(listener, gateway, closing, connections).await {} }
+    });
+    info!(%address, version = env!("CARGO_PKG_VERSION"), "the gateway listens on {address}");
+
+    tokio::select! {
+        ended = tasks.join_next() => match ended {
+            Some(Ok(Err(e))) => Err(e).context("a task that serves for ever has ended"),
+            Some(Err(e)) => Err(e).context("a task has failed"),
+            Some(Ok(Ok(()))) | None => bail!("a task that serves for ever has ended"),
+        },
+        () = drain(&gateway, &closing, &connections) => Ok(()),
+    }
+}
+
+/// From the signal to the exit: streams leave one by one, then the answers that are being written are finished.
+async fn drain(gateway: &Gateway, closing: &CancellationToken, connections: &TaskTracker) {
+    gateway.stop.cancelled().await;
+    let window = gateway.config.drain_window;
+    let streams = gateway.streams.leave(window);
+    info!(streams, window_seconds = window.as_secs(), "draining");
+    let gone = timeout(window + LAST_STREAM, gateway.streams.all_gone()).await;
+    if gone.is_err() {
+        warn!(streams = gateway.streams.live(), "cutting the last streams");
+    }
+    closing.cancel();
+    connections.close();
+    if timeout(LAST_ANSWERS, connections.wait()).await.is_err() {
+        warn!("cutting {} connections", connections.len());
+    }
+    info!("stopped");
+}

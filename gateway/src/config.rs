@@ -1,0 +1,182 @@
+//! What the gateway is told by its environment.
+
+use crate::cors::Origins;
+use crate::limits::Limits;
+use shared::environment::{BadConfiguration, Environment, SHARED, Variable};
+use shared::keys::Keys;
+use shared::redis::RedisUrl;
+use shared::telemetry::Logging;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Every variable that the gateway reads.
+pub const VARIABLES: [Variable; OWN.len() + SHARED.len()] = {
+    let mut all = [OWN[0]; OWN.len() + SHARED.len()];
+    let mut index = 0;
+    while index < all.len() {
+        all[index] = if index < OWN.len() {
+            OWN[index]
+        } else {
+            SHARED[index - OWN.len()]
+        };
+        index += 1;
+    }
+    all
+};
+
+const OWN: [Variable; 8] = [
+    Variable::optional("PORT", "3000", "where it listens; 0: any free port"),
+    Variable::optional("HOST", "0.0.0.0", "the IP address that it listens on"),
+    Variable::optional(
+        "ENABLE_SSE_TODAY",
+        "true",
+        "whether /api/visitors/today/stream is there",
+    ),
+    Variable::optional(
+        "SSE_EMIT",
+        "always",
+        "which counts a stream sends: always (each), or change (each that differs)",
+    ),
+    Variable::optional(
+        "SSE_MAX_CLIENTS",
+        "10000",
+        "streams at once, 1 to 1000000; who comes later is answered 503",
+    ),
+    Variable::optional(
+        "SHUTDOWN_DRAIN_SECONDS",
+        "10",
+        "over how many seconds streams are ended at a stop, 0 to 3600",
+    ),
+    Variable::optional(
+        "CORS_ORIGINS",
+        "",
+        "whose pages may read the answers: empty (the same origin), a list with commas, or *",
+    ),
+    Variable::optional(
+        "ENABLE_DOCS",
+        "true",
+        "whether /docs and /docs/json are there",
+    ),
+];
+
+/// Above any number of sockets that one process can hold; it catches a slip of the keyboard.
+const MOST_STREAMS: u64 = 1_000_000;
+/// An hour; no orchestrator waits longer for a process to stop.
+const LONGEST_DRAIN_SECONDS: u64 = 3_600;
+
+/// The environment, read.
+#[derive(Clone)]
+pub struct Config {
+    /// `HOST`.
+    pub host: IpAddr,
+    /// `PORT`.
+    pub port: u16,
+    /// `ENABLE_SSE_TODAY`.
+    pub streams_enabled: bool,
+    /// `SSE_EMIT`.
+    pub emit: Emit,
+    /// `SSE_MAX_CLIENTS`.
+    pub max_streams: u32,
+    /// `SHUTDOWN_DRAIN_SECONDS`.
+    pub drain_window: Duration,
+    /// `CORS_ORIGINS`.
+    pub origins: Origins,
+    /// `ENABLE_DOCS`.
+    pub docs_enabled: bool,
+    /// `REDIS_URL`.
+    pub redis: RedisUrl,
+    /// `REDIS_KEY_PREFIX`.
+    pub keys: Keys,
+    /// `LOG_FORMAT` and `RUST_LOG`.
+    pub logging: Logging,
+    /// Not of the environment.
+    pub limits: Limits,
+}
+
+/// Which counts a stream sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emit {
+    /// Every one.
+    Always,
+    /// One whose total or date differs from the last that was sent, and the next after a silence.
+    Change,
+}
+
+impl Config {
+    /// Reads [`VARIABLES`].
+    ///
+    /// # Errors
+    /// Every variable that cannot be used.
+    pub fn read(mut environment: Environment<'_>) -> Result<Self, BadConfiguration> {
+        let config = Self {
+            host: environment.parse("HOST", |text| {
+                let wanted = "is not an IP address such as 0.0.0.0 or ::";
+                text.parse().map_err(|_| wanted.to_owned())
+            }),
+            port: environment.port("PORT"),
+            streams_enabled: environment.flag("ENABLE_SSE_TODAY"),
+            emit: environment.choice(
+                "SSE_EMIT",
+                &[("always", Emit::Always), ("change", Emit::Change)],
+            ),
+            max_streams: u32::try_from(environment.number("SSE_MAX_CLIENTS", 1..=MOST_STREAMS))
+                .expect("the range ends far below 4 billion"),
+            drain_window: Duration::from_secs(
+                environment.number("SHUTDOWN_DRAIN_SECONDS", 0..=LONGEST_DRAIN_SECONDS),
+            ),
+            origins: environment.parse("CORS_ORIGINS", Origins::parse),
+            docs_enabled: environment.flag("ENABLE_DOCS"),
+            redis: environment.parse("REDIS_URL", RedisUrl::parse),
+            keys: Keys::new(environment.text("REDIS_KEY_PREFIX")),
+            logging: Logging::read(&mut environment),
+            limits: Limits::default(),
+        };
+        environment.finish(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, String> {
+        let lookup = |name: &str| {
+            let found = pairs.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Config::read(Environment::of(&VARIABLES, lookup)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_contract() {
+        let config = read(&[]).ok().unwrap();
+        assert_eq!(config.host.to_string(), "0.0.0.0");
+        assert_eq!(config.port, 3000);
+        assert!(config.streams_enabled && config.docs_enabled);
+        assert_eq!(config.emit, Emit::Always);
+        assert_eq!(config.max_streams, 10_000);
+        assert_eq!(config.drain_window, Duration::from_secs(10));
+        assert_eq!(config.origins, Origins::Same);
+        assert_eq!(config.redis.address(), "127.0.0.1:6379");
+    }
+
+    #[test]
+    fn every_bad_variable_is_named_at_once() {
+        let bad = [
+            ("PORT", "70000"),
+            ("HOST", "here"),
+            ("ENABLE_SSE_TODAY", "perhaps"),
+            ("SSE_EMIT", "never"),
+            ("SSE_MAX_CLIENTS", "0"),
+            ("SHUTDOWN_DRAIN_SECONDS", "-1"),
+            ("CORS_ORIGINS", "example.org"),
+            ("ENABLE_DOCS", "2"),
+            ("REDIS_URL", "http://:secret@x"),
+        ];
+        let complaints = read(&bad).err().unwrap();
+        for (name, _) in bad {
+            assert!(complaints.contains(name), "{complaints}");
+        }
+        assert!(!complaints.contains("secret"));
+    }
+}

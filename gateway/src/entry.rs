@@ -1,0 +1,145 @@
+//! A value kept ready to send: its bytes, and the headers that depend on them alone.
+
+use bytes::Bytes;
+use hyper::header::HeaderValue;
+use serde::de::Error as _;
+use shared::catalog::Snapshot;
+use shared::snapshot::Envelope;
+use shared::time::{Clock, Timestamp};
+use std::time::{Duration, SystemTime};
+use xxhash_rust::xxh3::xxh3_128;
+
+/// The largest value that is passed on: ten titles of any length stay far below it.
+const LARGEST: usize = 1 << 20;
+
+/// A snapshot, or a summary of several.
+#[derive(Debug)]
+pub struct Entry {
+    /// What is served, byte for byte.
+    pub body: Bytes,
+    /// The text of `data` within `body`.
+    pub data: Bytes,
+    /// `generated_at` of the envelope.
+    pub generated_at: Timestamp,
+    /// `ttl_seconds` of the envelope.
+    pub ttl_seconds: u32,
+    /// When it last changed; `None` where it changes with today's count.
+    pub modified: Option<Modified>,
+    /// A strong tag of the bytes as they are sent.
+    pub etag: HeaderValue,
+    /// `no-cache`, with `private` where people are listed.
+    pub cache_control: HeaderValue,
+}
+
+/// A time in whole seconds, as HTTP knows it.
+#[derive(Clone, Debug)]
+pub struct Modified {
+    /// To compare with `If-Modified-Since`.
+    pub time: SystemTime,
+    /// To send as `Last-Modified`.
+    pub header: HeaderValue,
+}
+
+impl Entry {
+    /// Reads what is stored under the key of `snapshot`. Copied, since the client's buffer is much larger.
+    ///
+    /// # Errors
+    /// What is not an envelope, or over 1 MiB.
+    pub fn stored(snapshot: Snapshot, stored: &[u8]) -> Result<Self, serde_json::Error> {
+        if stored.len() > LARGEST {
+            return Err(serde_json::Error::custom("it is larger than 1 MiB"));
+        }
+        let body = Bytes::copy_from_slice(stored);
+        let envelope = Envelope::parse(&body)?;
+        let modified = Modified::at(envelope.generated_at).ok_or_else(|| {
+            serde_json::Error::custom("generated_at is before 1970 or after 9999")
+        })?;
+        let (generated_at, ttl_seconds) = (envelope.generated_at, envelope.ttl_seconds);
+        let data = body.slice_ref(envelope.data.get().as_bytes());
+        Ok(Self {
+            etag: etag(&body),
+            data,
+            generated_at,
+            ttl_seconds,
+            modified: Some(modified),
+            cache_control: cache_control(snapshot.lists_people()),
+            body,
+        })
+    }
+
+    /// How long ago its figures were read.
+    pub fn age(&self, clock: &Clock) -> Duration {
+        clock.now().since(self.generated_at)
+    }
+
+    /// Whether its time is over; it is served all the same.
+    pub fn is_stale(&self, clock: &Clock) -> bool {
+        self.age(clock) > Duration::from_secs(self.ttl_seconds.into())
+    }
+}
+
+impl Modified {
+    /// `None` for a year that HTTP cannot write.
+    pub fn at(time: Timestamp) -> Option<Self> {
+        const LAST: i64 = 253_402_300_799; // 9999-12-31T23:59:59Z
+        let seconds = time.utc().timestamp();
+        let since_1970 = u64::try_from(seconds).ok().filter(|_| seconds <= LAST)?;
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(since_1970);
+        let header = HeaderValue::try_from(httpdate::fmt_http_date(time));
+        Some(Self {
+            time,
+            header: header.expect("a date is made of letters, digits and signs"),
+        })
+    }
+}
+
+/// Depends on the bytes and the coding (`id` for none) alone, so that it is equal on all gateways.
+pub fn etag(body: &[u8]) -> HeaderValue {
+    let tag = format!("\"{:032x}-id\"", xxh3_128(body));
+    HeaderValue::try_from(tag).expect("a tag is made of digits and letters")
+}
+
+/// What caches may do: keep it and ask each time, and keep to themselves what names people.
+pub fn cache_control(lists_people: bool) -> HeaderValue {
+    HeaderValue::from_static(if lists_people {
+        "private, no-cache"
+    } else {
+        "no-cache"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORED: &str =
+        r#"{ "generated_at":"2025-09-23T00:05:12.345Z","ttl_seconds":90000, "data" : [ 1 , 2 ] }"#;
+
+    #[test]
+    fn the_bytes_are_kept_and_the_headers_follow_from_them() {
+        let entry = Entry::stored(Snapshot::Weekly, STORED.as_bytes()).unwrap();
+        assert_eq!(entry.body, STORED);
+        assert_eq!(entry.data, "[ 1 , 2 ]");
+        let modified = entry.modified.unwrap();
+        assert_eq!(modified.header, "Tue, 23 Sep 2025 00:05:12 GMT");
+        assert_eq!(entry.cache_control, "no-cache");
+        assert_eq!(entry.etag, etag(STORED.as_bytes()));
+        assert_ne!(entry.etag, etag(b"other"));
+        let people = Entry::stored(Snapshot::MonthlyTop, STORED.as_bytes()).unwrap();
+        assert_eq!(people.cache_control, "private, no-cache");
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused() {
+        let padding = " ".repeat(LARGEST);
+        for text in [
+            "[]".to_owned(),
+            STORED.replace("90000", "0"),
+            STORED.replace("2025-", "1925-"),
+            STORED.replace("\"2025-", "\"+12025-"),
+            STORED.replace(", 2", &padding),
+        ] {
+            assert!(Entry::stored(Snapshot::Weekly, text.as_bytes()).is_err());
+        }
+    }
+}

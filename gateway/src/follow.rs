@@ -1,0 +1,178 @@
+//! The one task that keeps the mirror like Redis: subscribe, then read everything; read a key that a message names;
+//! read everything again every 2 s and after every reconnect.
+//!
+//! A key that has gone, or holds what is not valid, leaves the last good copy in place.
+
+use crate::entry::Entry;
+use crate::limits::Limits;
+use crate::mirror::Mirror;
+use crate::source::{Message, Reading, Source, Value, Wanted};
+use crate::today::Today;
+use anyhow::bail;
+use fred::error::ErrorKind;
+use fred::interfaces::{ClientLike, EventInterface};
+use futures_util::FutureExt;
+use futures_util::future::{Fuse, FusedFuture};
+use shared::catalog::Snapshot;
+use shared::redis;
+use std::collections::HashMap;
+use std::mem;
+use std::pin::pin;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::{debug, warn};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Follows for ever.
+///
+/// # Errors
+/// The client has ended, which it never should.
+pub async fn follow(mirror: &Mirror, source: &Source, limits: &Limits) -> anyhow::Result<()> {
+    let mut messages = source.client.message_rx();
+    let mut reconnects = source.client.reconnect_rx();
+    let mut losses = source.client.error_rx();
+    let mut connection = redis::start(&source.client, &source.address);
+    let mut reread = interval(limits.reread);
+    reread.set_missed_tick_behavior(MissedTickBehavior::Delay);
+
+    let mut follower = Follower::new(mirror);
+    // One reading at a time, so that an old value never comes after a new one.
+    let mut reading = pin!(Fuse::terminated());
+    let mut wanted = Wanted::default();
+    loop {
+        if reading.is_terminated() && !wanted.is_empty() {
+            follower.crossed = false;
+            reading.set(source.read(mem::take(&mut wanted)).fuse());
+        }
+        tokio::select! {
+            // In the order in which Redis sent them: a message that came before an answer is taken in before it.
+            biased;
+            message = messages.recv() => match message {
+                Ok(message) => match source.message(&message) {
+                    Message::Today(bytes) => follower.take_message(&bytes),
+                    Message::Stored(snapshot) => drop(wanted.snapshots.insert(snapshot)),
+                    Message::Unknown => mirror.refuse(),
+                },
+                Err(RecvError::Lagged(_)) => wanted.round = true,
+                Err(RecvError::Closed) => bail!("the Redis client sends no more messages"),
+            },
+            // The first connection counts as one too.
+            _ = reconnects.recv() => {
+                follower.breaking = false;
+                wanted.round = true;
+            }
+            _ = losses.recv() => mirror.set_connected(false),
+            read = &mut reading => match read {
+                Ok(read) => {
+                    mirror.set_connected(true);
+                    follower.take_reading(read);
+                }
+                Err(e) => {
+                    debug!(error = %e, "Redis could not be read");
+                    mirror.set_connected(false);
+                    if *e.kind() == ErrorKind::Timeout {
+                        follower.break_connection(source);
+                    }
+                }
+            },
+            _ = reread.tick() => wanted.round = true,
+            ended = &mut connection => bail!("the Redis client has ended: {ended:?}"),
+        }
+    }
+}
+
+/// What the following task remembers between two steps.
+struct Follower<'a> {
+    mirror: &'a Mirror,
+    /// A valid count came by message since the reading began, and is at least as new as what will be read.
+    crossed: bool,
+    /// The client has been told to make a new connection, and has not made it yet.
+    breaking: bool,
+    /// The last value of each key that was complained about, so that each is complained about once.
+    bad: HashMap<Option<Snapshot>, u64>,
+}
+
+impl<'a> Follower<'a> {
+    fn new(mirror: &'a Mirror) -> Self {
+        Self {
+            mirror,
+            crossed: false,
+            breaking: false,
+            bad: HashMap::new(),
+        }
+    }
+
+    fn take_message(&mut self, bytes: &[u8]) {
+        match Today::received(bytes, Instant::now()) {
+            Ok(today) => {
+                self.crossed = true;
+                self.take_today(today);
+            }
+            Err(e) => {
+                self.mirror.refuse();
+                warn!(error = %e, "a message that is not a count was not passed on");
+            }
+        }
+    }
+
+    fn take_reading(&mut self, reading: Reading) {
+        for (snapshot, value) in reading.snapshots {
+            match value {
+                Value::None => {}
+                Value::Unusable(why) => self.complain(Some(snapshot), why.as_bytes(), &why),
+                Value::Bytes(bytes) => self.take_snapshot(snapshot, &bytes),
+            }
+        }
+        match reading.today {
+            Some((Value::Unusable(why), _)) => self.complain(None, why.as_bytes(), &why),
+            Some((Value::Bytes(bytes), remaining)) if !self.crossed => {
+                match Today::stored(&bytes, reading.asked, remaining) {
+                    Ok(today) => self.take_today(today),
+                    Err(e) => self.complain(None, &bytes, &e),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn take_snapshot(&mut self, snapshot: Snapshot, bytes: &[u8]) {
+        let holdings = self.mirror.holdings();
+        let present = holdings.snapshot(snapshot);
+        if present.is_some_and(|entry| entry.body == bytes) {
+            return;
+        }
+        match Entry::stored(snapshot, bytes) {
+            Ok(entry) => {
+                debug!(%snapshot, generated_at = %entry.generated_at, "a new {snapshot}");
+                self.mirror.put(snapshot, entry);
+            }
+            Err(e) => self.complain(Some(snapshot), bytes, &e),
+        }
+    }
+
+    /// The same bytes again are the same count: neither relayed again nor shown for longer.
+    fn take_today(&self, today: Today) {
+        if !self.mirror.holdings().has_count(&today.message) {
+            self.mirror.put_today(today);
+        }
+    }
+
+    fn complain(&mut self, key: Option<Snapshot>, bytes: &[u8], error: &dyn std::fmt::Display) {
+        let hash = xxh3_64(bytes);
+        if self.bad.insert(key, hash) != Some(hash) {
+            self.mirror.refuse();
+            let name = key.map_or("today's count".to_owned(), Snapshot::name);
+            warn!(key = name, %error, "the value under a key is not valid: {name}");
+        }
+    }
+
+    /// Leaves a connection that does not answer. The client itself would not notice: it takes a connection for dead
+    /// when the *last* command went unanswered for 3 s, and a new command is sent before that.
+    fn break_connection(&mut self, source: &Source) {
+        if !mem::replace(&mut self.breaking, true) {
+            let client = source.client.clone();
+            // Apart, since it ends only when a new connection stands.
+            tokio::spawn(async move { client.force_reconnection().await });
+        }
+    }
+}

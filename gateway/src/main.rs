@@ -1,0 +1,48 @@
+//! The gateway process: configuration, logs, a listener, and [`gateway::run`].
+
+use anyhow::Context;
+use clap::{CommandFactory, FromArgMatches, Parser};
+use gateway::config::{Config, VARIABLES};
+use shared::environment::{self, EXIT_BAD_CONFIGURATION, Environment};
+use shared::shutdown;
+use shared::time::Clock;
+use std::io::Write;
+use std::process::ExitCode;
+use tokio::net::TcpListener;
+use tracing::error;
+
+/// Serves the library dashboard's figures over HTTP, out of a copy of what Redis holds.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let command = Arguments::command().after_help(environment::help(&VARIABLES));
+    if let Err(shown) = Arguments::from_arg_matches(&command.get_matches()) {
+        shown.exit();
+    }
+    let config = match Config::read(Environment::of_process(&VARIABLES)) {
+        Ok(config) => config,
+        Err(complaints) => {
+            writeln!(std::io::stderr(), "{complaints}")?;
+            return Ok(ExitCode::from(EXIT_BAD_CONFIGURATION));
+        }
+    };
+    config.logging.init();
+    Ok(match serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            error!(error = format!("{e:#}"), "the gateway ends");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+#[tokio::main]
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let stop = shutdown::on_signal().context("listening to signals")?;
+    let address = (config.host, config.port);
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.with_context(|| format!("listening on {address:?}"))?;
+    gateway::run(listener, config, Clock::system(), stop).await
+}

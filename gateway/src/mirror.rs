@@ -1,0 +1,75 @@
+//! The copy of what Redis holds, as requests and streams see it: read without a lock, changed by one task alone.
+
+use crate::entry::Entry;
+use crate::holdings::Holdings;
+use crate::today::Today;
+use arc_swap::{ArcSwap, Guard};
+use shared::catalog::Snapshot;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::watch;
+use tracing::info;
+
+/// The holdings of the moment, and a slot that wakes who waits for the next count.
+#[derive(Debug, Default)]
+pub struct Mirror {
+    holdings: ArcSwap<Holdings>,
+    newest: watch::Sender<Option<Arc<Today>>>,
+    refused: AtomicU64,
+}
+
+impl Mirror {
+    /// What is held now.
+    pub fn holdings(&self) -> Guard<Arc<Holdings>> {
+        self.holdings.load()
+    }
+
+    /// The newest count, expired or not, and each that follows. Who is slow sees the newest alone.
+    pub fn counts(&self) -> watch::Receiver<Option<Arc<Today>>> {
+        self.newest.subscribe()
+    }
+
+    /// How many messages and values were not valid, and so not passed on.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Notes that Redis has answered, or has not.
+    pub fn set_connected(&self, connected: bool) {
+        if self.holdings().connected != connected {
+            info!(
+                connected,
+                "Redis {}",
+                if connected { "answers" } else { "is away" }
+            );
+            self.change(|holdings| {
+                holdings.connected = connected;
+                holdings.heard |= connected;
+            });
+        }
+    }
+
+    /// Takes a snapshot's new value in.
+    pub fn put(&self, snapshot: Snapshot, entry: Entry) {
+        self.change(|holdings| holdings.put(snapshot, entry));
+    }
+
+    /// Takes a new count in, then wakes who waits for it.
+    pub fn put_today(&self, today: Today) {
+        let today = Arc::new(today);
+        self.change(|holdings| holdings.put_today(today.clone()));
+        self.newest.send_replace(Some(today));
+    }
+
+    /// Counts something that was not valid.
+    pub fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Only the following task changes anything, so no change is lost between the two lines.
+    fn change(&self, change: impl FnOnce(&mut Holdings)) {
+        let mut next = Holdings::clone(&self.holdings());
+        change(&mut next);
+        self.holdings.store(Arc::new(next));
+    }
+}

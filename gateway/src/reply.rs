@@ -1,0 +1,170 @@
+//! The shapes of answers, with their headers.
+
+use crate::body::Body;
+use crate::conditional::is_not_modified;
+use crate::entry::Entry;
+use crate::stream::Events;
+use crate::today::{Origin, Today};
+use bytes::Bytes;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, AGE, ALLOW,
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED,
+    RETRY_AFTER, VARY,
+};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use shared::time::Clock;
+
+/// What is asked of a client while a snapshot is being prepared; the contract's number, in the header and the body.
+const WARMING_RETRY_SECONDS: u64 = 5;
+/// From when to when clients come back that found no place: apart, so that they do not all come at once.
+const FULL_RETRY_SECONDS: std::ops::RangeInclusive<u64> = 2..=8;
+/// Two hours: browsers keep the answer to a preflight no longer.
+const PREFLIGHT_SECONDS: u64 = 7_200;
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+#[derive(Serialize)]
+struct Warming<'a> {
+    status: &'static str,
+    message: &'a str,
+    retry_after_seconds: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    today: Option<&'a RawValue>,
+}
+
+/// RFC 9457.
+#[derive(Serialize)]
+struct Problem<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+}
+
+/// A snapshot or a summary: `200`, or `304` to a client that has it.
+pub fn entry(entry: &Entry, request: &HeaderMap, clock: &Clock) -> Response<Body> {
+    let mut answer = Response::new(Body::empty());
+    let headers = answer.headers_mut();
+    headers.insert(ETAG, entry.etag.clone());
+    headers.insert(CACHE_CONTROL, entry.cache_control.clone());
+    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    if is_not_modified(request, entry) {
+        *answer.status_mut() = StatusCode::NOT_MODIFIED;
+        return answer;
+    }
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(AGE, entry.age(clock).as_secs().into());
+    if let Some(modified) = &entry.modified {
+        headers.insert(LAST_MODIFIED, modified.header.clone());
+    }
+    *answer.body_mut() = entry.body.clone().into();
+    answer
+}
+
+/// Today's count.
+pub fn today(today: &Today, source: Origin) -> Response<Body> {
+    not_stored(StatusCode::OK, JSON, today.answer(source))
+}
+
+/// `202`: nothing is there yet. `today` is told where a summary would have told it.
+pub fn warming(message: &str, today: Option<&Today>) -> Response<Body> {
+    let today = today.map(|today| today.answer(Origin::Cache));
+    let today = today.as_deref().map(serde_json::from_slice);
+    let body = Warming {
+        status: "warming",
+        message,
+        retry_after_seconds: WARMING_RETRY_SECONDS,
+        today: today.map(|text| text.expect("it was written as JSON")),
+    };
+    let answer = not_stored(StatusCode::ACCEPTED, JSON, json(&body));
+    with(answer, RETRY_AFTER, WARMING_RETRY_SECONDS.into())
+}
+
+/// JSON that is of this moment.
+pub fn current(body: &impl Serialize) -> Response<Body> {
+    not_stored(StatusCode::OK, JSON, json(body))
+}
+
+/// The stream; without events to HEAD.
+pub fn events(events: Option<Events>) -> Response<Body> {
+    let mut answer = Response::new(events.map_or_else(Body::empty, Body::Events));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    // nginx would gather events in a buffer.
+    let name = HeaderName::from_static("x-accel-buffering");
+    headers.insert(name, HeaderValue::from_static("no"));
+    answer
+}
+
+/// What a browser asks before it lets a page send what it would not send by itself.
+pub fn preflight() -> Response<Body> {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    let headers = answer.headers_mut();
+    headers.insert(ALLOW, METHODS);
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    // No header of a request changes what may be read, so any may be sent.
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
+    headers.insert(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS.into());
+    answer
+}
+
+/// `404`.
+pub fn not_found() -> Response<Body> {
+    problem(StatusCode::NOT_FOUND, "nothing is served under this path")
+}
+
+/// `405`.
+pub fn method_not_allowed() -> Response<Body> {
+    let detail = "this path can be read, with GET or HEAD, and nothing else";
+    let answer = problem(StatusCode::METHOD_NOT_ALLOWED, detail);
+    with(answer, ALLOW, METHODS)
+}
+
+/// `503` to a client that may come back soon.
+pub fn no_place(detail: &str) -> Response<Body> {
+    let seconds = rand::random_range(FULL_RETRY_SECONDS);
+    with(unavailable(detail), RETRY_AFTER, seconds.into())
+}
+
+/// `503`.
+pub fn unavailable(detail: &str) -> Response<Body> {
+    problem(StatusCode::SERVICE_UNAVAILABLE, detail)
+}
+
+/// `detail` is for strangers: nothing of the inside.
+fn problem(status: StatusCode, detail: &str) -> Response<Body> {
+    let body = Problem {
+        kind: "about:blank",
+        title: status.canonical_reason().unwrap_or_default(),
+        status: status.as_u16(),
+        detail,
+    };
+    let content_type = HeaderValue::from_static("application/problem+json");
+    not_stored(status, content_type, json(&body))
+}
+
+fn not_stored(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<Body> {
+    let mut answer = Response::new(body.into());
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    answer
+}
+
+fn with(mut answer: Response<Body>, name: HeaderName, value: HeaderValue) -> Response<Body> {
+    answer.headers_mut().insert(name, value);
+    answer
+}
+
+fn json(value: &impl Serialize) -> Bytes {
+    let text = serde_json::to_vec(value);
+    Bytes::from(text.expect("an answer is made of texts, numbers and lists"))
+}

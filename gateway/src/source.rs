@@ -1,0 +1,194 @@
+//! Redis as the gateway sees it: two channels, twelve keys to read, and one channel to ring on. It writes no key.
+
+use crate::config::Config;
+use bytes::Bytes;
+use fred::clients::{Client, WithOptions};
+use fred::error::{Error, ErrorKind};
+use fred::interfaces::{ClientLike, KeysInterface, PubsubInterface};
+use fred::types::config::Options;
+use futures_util::future::{try_join, try_join_all};
+use shared::catalog::Snapshot;
+use shared::keys::Keys;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Redis answers within milliseconds. Half of the time between two readings, so that they cannot pile up, and short
+/// enough that a frozen Redis is noticed within 5 s.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+
+/// The one connection, for messages and commands alike, so that a reading tells whether messages can still come.
+pub struct Source {
+    /// For its events.
+    pub client: Client,
+    /// Host and port, for logs.
+    pub address: String,
+    keys: Keys,
+    commands: WithOptions<Client>,
+}
+
+/// What is to be read next.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Everything, after subscribing again.
+    pub round: bool,
+    /// These alone.
+    pub snapshots: BTreeSet<Snapshot>,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub struct Reading {
+    /// When the question was sent.
+    pub asked: Instant,
+    /// The value of each key that was asked for.
+    pub snapshots: Vec<(Snapshot, Value)>,
+    /// Today's count with its remaining time, if it was asked for.
+    pub today: Option<(Value, Duration)>,
+}
+
+/// What is under a key.
+#[derive(Debug)]
+pub enum Value {
+    /// Nothing.
+    None,
+    /// These bytes, in the client's buffer.
+    Bytes(Bytes),
+    /// Not a string, or today's count without an end.
+    Unusable(&'static str),
+}
+
+/// A message of one of the two channels.
+#[derive(Debug)]
+pub enum Message {
+    /// The bytes of a count.
+    Today(Bytes),
+    /// A snapshot has been stored.
+    Stored(Snapshot),
+    /// Something else.
+    Unknown,
+}
+
+impl Wanted {
+    /// Everything.
+    pub fn round() -> Self {
+        Self {
+            round: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether there is nothing to read.
+    pub fn is_empty(&self) -> bool {
+        !self.round && self.snapshots.is_empty()
+    }
+}
+
+impl Source {
+    /// Makes the client; it connects when the following begins.
+    ///
+    /// # Errors
+    /// A configuration that the client refuses.
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        let client = config.redis.client(ANSWER_LIMIT)?;
+        // While Redis is away a command fails at once instead of waiting in a queue.
+        let commands = client.with_options(&Options {
+            fail_fast: true,
+            ..Options::default()
+        });
+        Ok(Self {
+            address: config.redis.address(),
+            keys: config.keys.clone(),
+            commands,
+            client,
+        })
+    }
+
+    /// Reads what is wanted in one pipelined go.
+    ///
+    /// A round subscribes first. To do so again costs nothing and changes nothing, and a subscription that was lost in
+    /// any way is back after one round.
+    ///
+    /// # Errors
+    /// Redis is away, or does not answer, or refuses.
+    pub async fn read(&self, wanted: Wanted) -> Result<Reading, Error> {
+        if wanted.round {
+            let channels = vec![self.keys.today_channel(), self.keys.snapshots_channel()];
+            self.commands.subscribe(channels).await?;
+        }
+        let asked = Instant::now();
+        let snapshots: Vec<_> = match wanted.round {
+            true => Snapshot::ALL.to_vec(),
+            false => wanted.snapshots.into_iter().collect(),
+        };
+        let snapshots = try_join_all(snapshots.into_iter().map(|snapshot| async move {
+            let value = value(self.commands.get(self.keys.snapshot(snapshot)).await)?;
+            Ok::<_, Error>((snapshot, value))
+        }));
+        let today = async {
+            match wanted.round {
+                true => self.read_today().await.map(Some),
+                false => Ok(None),
+            }
+        };
+        let (snapshots, today) = try_join(snapshots, today).await?;
+        Ok(Reading {
+            asked,
+            snapshots,
+            today,
+        })
+    }
+
+    /// If the value is replaced between the two commands, a message says so before the second is answered, and a
+    /// reading that was crossed by a message does not count. So the time that remains is never a later value's.
+    async fn read_today(&self) -> Result<(Value, Duration), Error> {
+        let key = self.keys.today_count();
+        let found = async { value(self.commands.get(&key).await) };
+        // Boxed, since the client's futures are large.
+        let both = Box::pin(try_join(found, self.commands.pttl::<i64, _>(&key)));
+        let (found, remaining) = both.await?;
+        Ok(match (found, u64::try_from(remaining)) {
+            (Value::Bytes(bytes), Ok(ms)) => (Value::Bytes(bytes), Duration::from_millis(ms)),
+            // -1: without an end. Nobody knows how old it is.
+            (Value::Bytes(_), Err(_)) if remaining == -1 => {
+                (Value::Unusable("it never expires"), Duration::ZERO)
+            }
+            // -2: it went between the two commands.
+            (Value::Bytes(_), Err(_)) => (Value::None, Duration::ZERO),
+            (other, _) => (other, Duration::ZERO),
+        })
+    }
+
+    /// Asks the worker for a fresh count.
+    ///
+    /// # Errors
+    /// Redis is away, or does not answer.
+    pub async fn ring(&self) -> Result<(), Error> {
+        // How many heard it says nothing: in a cluster that number is one node's.
+        let _heard: i64 = self.commands.publish(self.keys.doorbell(), "1").await?;
+        Ok(())
+    }
+
+    /// What a message says.
+    pub fn message(&self, message: &fred::types::Message) -> Message {
+        let Some(payload) = message.value.as_bytes() else {
+            return Message::Unknown;
+        };
+        if message.channel == self.keys.today_channel().as_str() {
+            return Message::Today(Bytes::copy_from_slice(payload));
+        }
+        let mut all = Snapshot::ALL.into_iter();
+        all.find(|snapshot| self.keys.snapshot(*snapshot).as_bytes() == payload)
+            .map_or(Message::Unknown, Message::Stored)
+    }
+}
+
+fn value(answer: Result<Option<Bytes>, Error>) -> Result<Value, Error> {
+    match answer {
+        Ok(Some(bytes)) => Ok(Value::Bytes(bytes)),
+        Ok(None) => Ok(Value::None),
+        // WRONGTYPE: somebody put a list there. Redis itself is well.
+        Err(e) if *e.kind() == ErrorKind::InvalidArgument => Ok(Value::Unusable("it is no string")),
+        Err(e) => Err(e),
+    }
+}

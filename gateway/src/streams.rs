@@ -1,0 +1,118 @@
+//! All streams together: the places they take, and how they leave when the process stops.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
+
+/// The longest that streams stay after the signal, for balancers to see that `/readyz` has changed.
+const LONGEST_GRACE: Duration = Duration::from_secs(1);
+
+/// A place for a stream, given back when it is dropped.
+pub type Place = OwnedSemaphorePermit;
+
+/// As many places as `SSE_MAX_CLIENTS`.
+#[derive(Debug)]
+pub struct Streams {
+    places: Arc<Semaphore>,
+    most: u32,
+    leaving: watch::Sender<Option<Leaving>>,
+}
+
+/// The order of leaving: who asks for a turn gets the next one.
+#[derive(Clone, Debug)]
+pub struct Leaving {
+    first: Instant,
+    span: Duration,
+    streams: u32,
+    turns_given: Arc<AtomicU32>,
+}
+
+impl Streams {
+    /// `most` streams at once.
+    pub fn new(most: u32) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(most as usize)),
+            most,
+            leaving: watch::Sender::new(None),
+        }
+    }
+
+    /// A place, if one is free.
+    pub fn admit(&self) -> Option<Place> {
+        self.places.clone().try_acquire_owned().ok()
+    }
+
+    /// How many places are taken.
+    pub fn live(&self) -> u32 {
+        let free = u32::try_from(self.places.available_permits()).unwrap_or(self.most);
+        self.most.saturating_sub(free)
+    }
+
+    /// Tells a stream when the time to leave has come.
+    pub fn leaving(&self) -> watch::Receiver<Option<Leaving>> {
+        self.leaving.subscribe()
+    }
+
+    /// Asks all streams to leave one by one, spread evenly over the `window`; returns how many there are.
+    pub fn leave(&self, window: Duration) -> u32 {
+        let streams = self.live();
+        let grace = (window / 4).min(LONGEST_GRACE);
+        self.leaving.send_replace(Some(Leaving {
+            first: Instant::now() + grace,
+            span: window - grace,
+            streams,
+            turns_given: Arc::default(),
+        }));
+        streams
+    }
+
+    /// Returns when no place is taken.
+    pub async fn all_gone(&self) {
+        // An error would mean that the semaphore was closed, which nobody does.
+        drop(self.places.acquire_many(self.most).await);
+    }
+}
+
+impl Leaving {
+    /// When the next stream ends: the first at the end of the grace, the last just before the end of the window.
+    pub fn next_turn(&self) -> Instant {
+        let turn = self.turns_given.fetch_add(1, Ordering::Relaxed);
+        let turn = turn.min(self.streams);
+        self.first + self.span * turn / self.streams.max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_place_is_free_again_when_it_is_dropped() {
+        let streams = Streams::new(2);
+        let (one, two) = (streams.admit(), streams.admit());
+        assert!(one.is_some() && two.is_some() && streams.admit().is_none());
+        assert_eq!(streams.live(), 2);
+        drop(one);
+        assert_eq!(streams.live(), 1);
+        assert!(streams.admit().is_some());
+        drop(two);
+        streams.all_gone().await;
+    }
+
+    #[tokio::test]
+    async fn turns_are_spread_evenly_within_the_window() {
+        let streams = Streams::new(10);
+        let _places: Vec<_> = (0..4).map(|_| streams.admit()).collect();
+        let start = Instant::now();
+        assert_eq!(streams.leave(Duration::from_secs(9)), 4);
+        let leaving = streams.leaving().borrow().clone().unwrap();
+        let turns: Vec<_> = (0..4)
+            .map(|_| (leaving.next_turn() - start).as_secs_f64().round())
+            .collect();
+        assert_eq!(turns, [1.0, 3.0, 5.0, 7.0]);
+        // One that slipped in while the others were counted.
+        assert!(leaving.next_turn() - start < Duration::from_millis(9_500));
+    }
+}

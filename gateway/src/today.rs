@@ -1,0 +1,186 @@
+//! Today's count as it came, and everything that is sent of it, made once for all who get it.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use chrono::NaiveDate;
+use serde::Serialize;
+use shared::time::Timestamp;
+use shared::today::TodayCount;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A valid message, or the value under the key.
+#[derive(Debug)]
+pub struct Today {
+    /// Its bytes.
+    pub message: Bytes,
+    /// What they say.
+    pub count: TodayCount,
+    /// The event `update`, ready to send.
+    pub update: Bytes,
+    /// Until when it may be shown, by a clock that nobody sets.
+    shown_until: Instant,
+}
+
+/// Whether an answer had to wait for the count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// It was known.
+    Cache,
+    /// It was counted while the answer waited.
+    Db,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    total: u64,
+    source: Origin,
+    date: NaiveDate,
+    generated_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Init {
+    total: u64,
+    source: Origin,
+    at: Timestamp,
+    date: NaiveDate,
+}
+
+impl Today {
+    /// A message that came at `received`; shown for its lifetime from then on.
+    ///
+    /// # Errors
+    /// What is not a valid message.
+    pub fn received(message: &[u8], received: Instant) -> Result<Self, serde_json::Error> {
+        Self::shown_for(message, received, Duration::MAX)
+    }
+
+    /// The value of the key, asked for at `asked`, when the key had `remaining` to live.
+    ///
+    /// Counted from the question, not from the answer, so that it can only end too early.
+    ///
+    /// # Errors
+    /// What is not a valid value.
+    pub fn stored(
+        value: &[u8],
+        asked: Instant,
+        remaining: Duration,
+    ) -> Result<Self, serde_json::Error> {
+        Self::shown_for(value, asked, remaining)
+    }
+
+    /// Whether it may be shown still.
+    pub fn is_shown(&self, now: Instant) -> bool {
+        now < self.shown_until
+    }
+
+    /// The object of `/api/visitors/today`.
+    pub fn answer(&self, source: Origin) -> Bytes {
+        let TodayCount {
+            total,
+            generated_at,
+            date,
+            ..
+        } = self.count;
+        json(&Answer {
+            total,
+            source,
+            date,
+            generated_at,
+        })
+    }
+
+    /// The event `init`, to which each connection adds a line `retry:` in front.
+    pub fn init(&self, source: Origin) -> Bytes {
+        let TodayCount {
+            total,
+            generated_at: at,
+            date,
+            ..
+        } = self.count;
+        let data = json(&Init {
+            total,
+            source,
+            at,
+            date,
+        });
+        event("init", at, &data)
+    }
+
+    fn shown_for(
+        message: &[u8],
+        from: Instant,
+        at_most: Duration,
+    ) -> Result<Self, serde_json::Error> {
+        let count = TodayCount::parse(message)?;
+        let message = Bytes::copy_from_slice(message);
+        Ok(Self {
+            update: event("update", count.generated_at, &message),
+            shown_until: from + at_most.min(count.lifetime()),
+            count,
+            message,
+        })
+    }
+}
+
+/// A block of `text/event-stream`. A line break within the data becomes a further `data:` line, as the format wants.
+fn event(name: &str, generated_at: Timestamp, data: &[u8]) -> Bytes {
+    let mut block = BytesMut::with_capacity(data.len() + 64);
+    block.put_slice(format!("event: {name}\nid: {}\n", generated_at.millis()).as_bytes());
+    for line in data.split(|byte| matches!(byte, b'\r' | b'\n')) {
+        block.put_slice(b"data: ");
+        block.put_slice(line);
+        block.put_u8(b'\n');
+    }
+    block.put_u8(b'\n');
+    block.freeze()
+}
+
+fn json(value: &impl Serialize) -> Bytes {
+    let text = serde_json::to_vec(value);
+    Bytes::from(text.expect("numbers, dates and names can be written"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MESSAGE: &str = r#"{"total":313,"generated_at":"2025-09-23T09:10:22.111Z","date":"2025-09-23","expires_at":"2025-09-23T09:10:24.111Z"}"#;
+
+    #[test]
+    fn what_is_sent_is_as_the_contract_says() {
+        let today = Today::received(MESSAGE.as_bytes(), Instant::now()).unwrap();
+        assert_eq!(
+            today.answer(Origin::Cache),
+            r#"{"total":313,"source":"cache","date":"2025-09-23","generated_at":"2025-09-23T09:10:22.111Z"}"#
+        );
+        assert_eq!(
+            today.init(Origin::Db),
+            "event: init\nid: 1758618622111\ndata: {\"total\":313,\"source\":\"db\",\"at\":\"2025-09-23T09:10:22.111Z\",\"date\":\"2025-09-23\"}\n\n"
+        );
+        let update = format!("event: update\nid: 1758618622111\ndata: {MESSAGE}\n\n");
+        assert_eq!(today.update, update);
+    }
+
+    #[test]
+    fn a_message_of_several_lines_stays_one_event() {
+        let message = MESSAGE.replace(",\"", ",\n\"");
+        let today = Today::received(message.as_bytes(), Instant::now()).unwrap();
+        let text = String::from_utf8(today.update.to_vec()).unwrap();
+        assert_eq!(text.matches("\ndata: ").count(), 4);
+        assert_eq!(text.find("\n\n"), Some(text.len() - 2));
+    }
+
+    #[test]
+    fn it_is_shown_for_its_life_and_never_longer() {
+        let start = Instant::now();
+        let after = |ms| start + Duration::from_millis(ms);
+        let message = Today::received(MESSAGE.as_bytes(), start).unwrap();
+        assert!(message.is_shown(after(1_999)) && !message.is_shown(after(2_000)));
+        let value = Today::stored(MESSAGE.as_bytes(), start, Duration::from_millis(300)).unwrap();
+        assert!(value.is_shown(after(299)) && !value.is_shown(after(300)));
+        let value = Today::stored(MESSAGE.as_bytes(), start, Duration::from_secs(90)).unwrap();
+        assert!(!value.is_shown(after(2_000)));
+    }
+}

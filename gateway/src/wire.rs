@@ -1,0 +1,226 @@
+//! A client's socket with the limits that HTTP itself does not have: a head that does not end, a connection that
+//! nobody uses, a client that takes nothing.
+//!
+//! hyper has one time limit for the head of a request and for the idle time before it; the contract has two. So the
+//! socket itself keeps time, knowing from [`Pulse`] whether a request is being answered.
+
+use crate::limits::Limits;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+
+/// A head has begun, or is owed by a new connection.
+const HEAD: u8 = 0;
+/// A request is being answered.
+const ANSWER: u8 = 1;
+/// The last answer has been given, and nothing came since.
+const IDLE: u8 = 2;
+
+/// What a connection is doing; shared by its socket, its service and its bodies, which all run in one task.
+#[derive(Debug, Default)]
+pub struct Pulse {
+    phase: AtomicU8,
+    /// Counts the changes of phase, so that a time-out of an earlier phase is told from a present one's.
+    changes: AtomicUsize,
+    /// The socket takes nothing more for the moment.
+    blocked: AtomicBool,
+}
+
+impl Pulse {
+    fn enter(&self, phase: u8) {
+        if self.phase.swap(phase, Ordering::Relaxed) != phase {
+            self.changes.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// An answer's body, as its connection sends it: nothing more is made while the client takes nothing, so that a slow
+/// client gets the newest event next and never those that it missed.
+pub struct Sending<B> {
+    body: B,
+    pulse: Arc<Pulse>,
+}
+
+impl<B> Sending<B> {
+    /// A request's head is complete; the answer begins.
+    pub fn begin(pulse: &Arc<Pulse>) -> impl FnOnce(B) -> Self + use<B> {
+        pulse.enter(ANSWER);
+        let pulse = pulse.clone();
+        |body| Self { body, pulse }
+    }
+}
+
+impl<B> Drop for Sending<B> {
+    fn drop(&mut self) {
+        self.pulse.enter(IDLE);
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Sending<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        if self.pulse.blocked.load(Ordering::Relaxed) {
+            // The socket wakes this task when it takes something again.
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The socket.
+pub struct Wire {
+    socket: TcpStream,
+    limits: Limits,
+    pulse: Arc<Pulse>,
+    reading: Pin<Box<Sleep>>,
+    /// The change of phase that `reading` was set for.
+    reading_since: usize,
+    writing: Option<Pin<Box<Sleep>>>,
+}
+
+impl Wire {
+    /// A connection that has just been accepted.
+    pub fn new(socket: TcpStream, limits: &Limits, pulse: Arc<Pulse>) -> Self {
+        Self {
+            reading: Box::pin(sleep(limits.head)),
+            reading_since: pulse.changes.load(Ordering::Relaxed),
+            writing: None,
+            limits: limits.clone(),
+            socket,
+            pulse,
+        }
+    }
+
+    /// Sets the timer for what is being waited for, and tells whether that has not come in time.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let limit = match self.pulse.phase.load(Ordering::Relaxed) {
+            HEAD => self.limits.head,
+            IDLE => self.limits.idle,
+            _ => return false,
+        };
+        let change = self.pulse.changes.load(Ordering::Relaxed);
+        if self.reading_since != change {
+            self.reading_since = change;
+            self.reading.as_mut().reset(Instant::now() + limit);
+        }
+        self.reading.as_mut().poll(cx).is_ready()
+    }
+
+    /// Keeps time while the client takes nothing.
+    fn written(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if result.is_ready() {
+            self.writing = None;
+            if self.pulse.blocked.swap(false, Ordering::Relaxed) {
+                // For the body, which waits in this same task.
+                cx.waker().wake_by_ref();
+            }
+            return result;
+        }
+        self.pulse.blocked.store(true, Ordering::Relaxed);
+        let limit = self.limits.stalled;
+        let writing = self.writing.get_or_insert_with(|| Box::pin(sleep(limit)));
+        let late = writing.as_mut().poll(cx);
+        late.map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut self.socket).poll_read(cx, buffer);
+        if result.is_pending() {
+            // As though the client had gone; that ends a connection without a word.
+            return match self.is_late(cx) {
+                true => Poll::Ready(Ok(())),
+                false => Poll::Pending,
+            };
+        }
+        if buffer.filled().len() > before && self.pulse.phase.load(Ordering::Relaxed) == IDLE {
+            self.pulse.enter(HEAD);
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.written(cx, result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.socket).poll_write_vectored(cx, parts);
+        self.written(cx, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper does not read again after an answer when its last read found nothing; the idle time begins here.
+        self.is_late(cx);
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::task::noop_waker_ref;
+
+    #[test]
+    fn a_body_makes_nothing_while_its_client_takes_nothing() {
+        let pulse = Arc::new(Pulse::default());
+        let begin = Sending::begin(&pulse);
+        assert_eq!(pulse.phase.load(Ordering::Relaxed), ANSWER);
+        let mut body = begin(crate::body::Body::from(Bytes::from_static(b"x")));
+        let mut cx = Context::from_waker(noop_waker_ref());
+        pulse.blocked.store(true, Ordering::Relaxed);
+        assert!(Pin::new(&mut body).poll_frame(&mut cx).is_pending());
+        pulse.blocked.store(false, Ordering::Relaxed);
+        assert!(Pin::new(&mut body).poll_frame(&mut cx).is_ready());
+        drop(body);
+        assert_eq!(pulse.phase.load(Ordering::Relaxed), IDLE);
+    }
+}

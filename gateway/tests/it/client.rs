@@ -1,0 +1,226 @@
+//! A client that shows every byte: HTTP/1.1 and event streams over a bare socket.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+/// No test waits longer for one answer or event.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Connection {
+    pub(crate) socket: BufReader<TcpStream>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) took: Duration,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut found = self.headers.iter().filter(|(key, _)| key == name);
+        let value = found.next().map(|(_, value)| value.as_str());
+        assert!(found.next().is_none(), "{name} is there twice");
+        value
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+impl Connection {
+    pub(crate) async fn open(address: SocketAddr) -> Self {
+        let socket = TcpStream::connect(address).await.unwrap();
+        Self {
+            socket: BufReader::new(socket),
+        }
+    }
+
+    pub(crate) async fn send(&mut self, raw: impl AsRef<[u8]>) {
+        self.socket.write_all(raw.as_ref()).await.unwrap();
+    }
+
+    /// The next answer; `head` when the request was HEAD.
+    pub(crate) async fn answer(&mut self, head: bool) -> Answer {
+        let asked = Instant::now();
+        timeout(PATIENCE, async {
+            let (status, headers) = self.head().await.expect("an answer");
+            let mut answer = Answer {
+                status,
+                headers,
+                body: Vec::new(),
+                took: asked.elapsed(),
+            };
+            if !head && !matches!(status, 204 | 304) {
+                let length = answer.header("content-length").map(|n| n.parse().unwrap());
+                answer.body = vec![0; length.expect("a length")];
+                self.socket.read_exact(&mut answer.body).await.unwrap();
+            }
+            answer
+        })
+        .await
+        .expect("no answer")
+    }
+
+    /// `None` when the connection ends instead.
+    async fn head(&mut self) -> Option<(u16, Vec<(String, String)>)> {
+        let status = self.line().await?;
+        let status = status.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line().await?;
+            match line.split_once(": ") {
+                Some((name, value)) => headers.push((name.to_owned(), value.to_owned())),
+                None => return Some((status, headers)),
+            }
+        }
+    }
+
+    async fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let length = self.socket.read_line(&mut line).await.ok()?;
+        (length > 0).then(|| line.trim_end().to_owned())
+    }
+
+    /// Whether the connection ends within `limit`, without another byte.
+    pub(crate) async fn ends_within(&mut self, limit: Duration) -> bool {
+        let mut rest = Vec::new();
+        let ended = timeout(limit, self.socket.read_to_end(&mut rest)).await;
+        assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+        ended.is_ok()
+    }
+}
+
+/// One request on a connection of its own.
+pub(crate) async fn send(address: SocketAddr, raw: impl AsRef<[u8]>) -> Answer {
+    let head = raw.as_ref().starts_with(b"HEAD ");
+    let mut connection = Connection::open(address).await;
+    connection.send(raw).await;
+    connection.answer(head).await
+}
+
+/// `headers` are whole lines without their ends.
+pub(crate) async fn ask(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Answer {
+    let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let raw = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{lines}\r\n");
+    send(address, raw).await
+}
+
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
+    ask(address, "GET", path, &[]).await
+}
+
+/// An open stream of events.
+pub(crate) struct Events {
+    connection: Connection,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) status: u16,
+    chunked: bool,
+    text: String,
+    /// The last chunk has been seen, as opposed to a connection that broke.
+    pub(crate) clean_end: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) event: String,
+    pub(crate) id: String,
+    pub(crate) retry: Option<u64>,
+    pub(crate) data: String,
+    pub(crate) comment: String,
+}
+
+impl Events {
+    pub(crate) async fn open(address: SocketAddr) -> Self {
+        Self::open_as(address, "HTTP/1.1").await
+    }
+
+    pub(crate) async fn open_as(address: SocketAddr, version: &str) -> Self {
+        let mut connection = Connection::open(address).await;
+        let raw = format!("GET /api/visitors/today/stream {version}\r\nHost: x\r\n\r\n");
+        connection.send(raw).await;
+        let head = timeout(PATIENCE, connection.head()).await.expect("no head");
+        let (status, headers) = head.expect("a head");
+        let chunked = headers
+            .iter()
+            .any(|(name, value)| name == "transfer-encoding" && value == "chunked");
+        Self {
+            connection,
+            headers,
+            status,
+            chunked,
+            text: String::new(),
+            clean_end: false,
+        }
+    }
+
+    /// The next block; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Option<Block> {
+        let next = timeout(PATIENCE, self.read_block()).await;
+        next.expect("no event")
+    }
+
+    /// The next block, unless none comes within `limit`.
+    pub(crate) async fn next_within(&mut self, limit: Duration) -> Option<Block> {
+        timeout(limit, self.read_block()).await.ok().flatten()
+    }
+
+    async fn read_block(&mut self) -> Option<Block> {
+        loop {
+            if let Some((block, rest)) = self.text.split_once("\n\n") {
+                let block = parse(block);
+                self.text = rest.to_owned();
+                return Some(block);
+            }
+            let more = self.read_some().await?;
+            self.text.push_str(&more);
+        }
+    }
+
+    async fn read_some(&mut self) -> Option<String> {
+        let socket = &mut self.connection.socket;
+        if !self.chunked {
+            let bytes = socket.fill_buf().await.ok()?.to_vec();
+            socket.consume(bytes.len());
+            return (!bytes.is_empty()).then(|| String::from_utf8(bytes).unwrap());
+        }
+        let mut size = String::new();
+        if socket.read_line(&mut size).await.ok()? == 0 {
+            return None;
+        }
+        let size = usize::from_str_radix(size.trim_end(), 16).unwrap();
+        let mut chunk = vec![0; size + 2];
+        socket.read_exact(&mut chunk).await.ok()?;
+        if size == 0 {
+            self.clean_end = true;
+            return None;
+        }
+        chunk.truncate(size);
+        Some(String::from_utf8(chunk).unwrap())
+    }
+}
+
+fn parse(text: &str) -> Block {
+    let mut block = Block::default();
+    for line in text.lines() {
+        match line.split_once(": ") {
+            Some(("event", value)) => block.event = value.to_owned(),
+            Some(("id", value)) => block.id = value.to_owned(),
+            Some(("retry", value)) => block.retry = Some(value.parse().unwrap()),
+            Some(("data", value)) => block.data.push_str(value),
+            Some(("", value)) => block.comment = value.to_owned(),
+            _ => panic!("not a line of a stream: {line:?}"),
+        }
+    }
+    block
+}

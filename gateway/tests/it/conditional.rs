@@ -1,0 +1,103 @@
+//! Conditional requests: a client that has the value is told so.
+
+use crate::client::ask;
+use crate::fixture::{Fixture, LONG, SOON, envelope, message};
+use shared::catalog::{Group, Snapshot};
+use testkit::eventually::eventually;
+use testkit::server::shared_redis;
+
+#[tokio::test]
+async fn a_matching_tag_is_answered_without_a_body() {
+    let fixture = Fixture::start().await;
+    fixture.warm().await;
+    for path in [
+        Snapshot::MonthlyTop.path(),
+        Group::Visitors.summary_path(),
+        Group::Books.summary_path(),
+    ] {
+        let full = fixture.get(path).await;
+        let etag = full.header("etag").unwrap();
+        for header in [
+            format!("If-None-Match: {etag}"),
+            format!("If-None-Match: W/{etag}"),
+            format!("If-None-Match: \"a\", W/\"b\" ,{etag}"),
+            format!("If-None-Match: \"a\"\r\nIf-None-Match: {etag}"),
+            "If-None-Match: *".to_owned(),
+        ] {
+            for method in ["GET", "HEAD"] {
+                let answer = ask(fixture.address, method, path, &[&header]).await;
+                assert_eq!(answer.status, 304, "{header}");
+                for name in ["etag", "cache-control", "vary"] {
+                    assert_eq!(answer.header(name), full.header(name));
+                }
+                assert!(answer.header("content-length").is_none());
+                assert!(answer.header("content-type").is_none());
+            }
+        }
+        let answer = ask(fixture.address, "GET", path, &["If-None-Match: \"x\""]).await;
+        assert_eq!(answer.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_date_counts_only_without_a_tag() {
+    let fixture = Fixture::start().await;
+    fixture.warm().await;
+    let path = Snapshot::Weekly.path();
+    let same = "If-Modified-Since: Tue, 23 Sep 2025 00:05:10 GMT";
+    let earlier = "If-Modified-Since: Tue, 23 Sep 2025 00:05:09 GMT";
+    for (status, headers) in [
+        (304, vec![same]),
+        (200, vec![earlier]),
+        (200, vec![same, "If-None-Match: \"x\""]),
+        (304, vec![earlier, "If-None-Match: *"]),
+        (200, vec!["If-Modified-Since: today"]),
+    ] {
+        let answer = ask(fixture.address, "GET", path, &headers).await;
+        assert_eq!(answer.status, status, "{headers:?}");
+    }
+    // The summary of visitors has no date, so none can match.
+    let late = ["If-Modified-Since: Tue, 23 Sep 2035 00:05:09 GMT"];
+    let summary = Group::Visitors.summary_path();
+    assert_eq!(
+        ask(fixture.address, "GET", summary, &late).await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn tags_are_equal_on_all_gateways_and_change_with_the_bytes() {
+    let fixture = Fixture::start().await;
+    fixture.warm().await;
+    let url = shared_redis().await.url();
+    let other = Fixture::beside(fixture.worker.clone(), &url, &[], |_| ()).await;
+    fixture.worker.count(&message(5, LONG), LONG).await;
+    let path = Group::Visitors.summary_path();
+    for gateway in [&fixture, &other] {
+        eventually("the count is there", SOON, async || {
+            let answer = gateway.get(path).await;
+            (answer.status == 200 && answer.json()["data"]["today"]["total"] == 5).then_some(())
+        })
+        .await;
+    }
+    for path in [Snapshot::Weekly.path(), path] {
+        let (here, there) = (fixture.get(path).await, other.get(path).await);
+        assert_eq!(here.header("etag"), there.header("etag"));
+    }
+    let before = fixture.get(Snapshot::Weekly.path()).await;
+    let value = envelope(Snapshot::Weekly, 2);
+    fixture.worker.store(Snapshot::Weekly, &value).await;
+    let after = fixture.shows(Snapshot::Weekly.path(), &value).await;
+    assert_ne!(before.header("etag"), after.header("etag"));
+    let summary = fixture.get(path).await;
+    fixture.worker.count(&message(6, LONG), LONG).await;
+    eventually(
+        "the summary's tag changes with the count",
+        SOON,
+        async || {
+            let answer = fixture.get(path).await;
+            (answer.header("etag") != summary.header("etag")).then_some(())
+        },
+    )
+    .await;
+}

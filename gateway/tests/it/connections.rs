@@ -1,0 +1,150 @@
+//! The limits of a connection: heads, bodies, idle times.
+
+use crate::client::{Connection, send};
+use crate::fixture::{Fixture, SOON};
+use gateway::config::Config;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const LIVE: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+
+#[tokio::test]
+async fn a_request_with_a_body_is_answered_and_its_connection_closed() {
+    let fixture = Fixture::start().await;
+    for (status, raw) in [
+        (
+            200,
+            "GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n",
+        ),
+        (
+            405,
+            "POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nabc",
+        ),
+        (
+            404,
+            "PUT /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n",
+        ),
+        (
+            405,
+            "POST /livez HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+        ),
+    ] {
+        let mut connection = Connection::open(fixture.address).await;
+        connection.send(raw).await;
+        let answer = connection.answer(false).await;
+        assert_eq!(answer.status, status, "{raw}");
+        assert_eq!(answer.header("connection"), Some("close"));
+        assert!(connection.ends_within(SOON).await);
+    }
+    let mut connection = Connection::open(fixture.address).await;
+    for _ in 0..3 {
+        connection
+            .send("POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+            .await;
+        let answer = connection.answer(false).await;
+        assert_eq!(answer.header("connection"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_head_of_16_kib_passes_and_a_longer_one_does_not() {
+    let fixture = Fixture::start().await;
+    let empty = "GET /livez HTTP/1.1\r\nHost: x\r\nX: \r\n\r\n".len();
+    for (status, size) in [(200, 16_384), (431, 16_385), (431, 60_000)] {
+        let filling = "a".repeat(size - empty);
+        let raw = format!("GET /livez HTTP/1.1\r\nHost: x\r\nX: {filling}\r\n\r\n");
+        assert_eq!(raw.len(), size);
+        assert_eq!(send(fixture.address, raw).await.status, status, "{size}");
+    }
+}
+
+#[tokio::test]
+async fn many_requests_may_come_at_once() {
+    let fixture = Fixture::start().await;
+    let mut connection = Connection::open(fixture.address).await;
+    connection.send(LIVE.repeat(50)).await;
+    for _ in 0..50 {
+        assert_eq!(connection.answer(false).await.status, 200);
+    }
+}
+
+/// 300 ms for a head, 3 s between requests.
+fn short(config: &mut Config) {
+    config.limits.head = Duration::from_millis(300);
+    config.limits.idle = Duration::from_secs(3);
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end_is_not_waited_for() {
+    let fixture = Fixture::with(&[], short).await;
+    // Nothing at all; a beginning; a byte now and then.
+    for beginning in ["", "GET /livez HT"] {
+        let mut connection = Connection::open(fixture.address).await;
+        connection.send(beginning).await;
+        let began = Instant::now();
+        assert!(connection.ends_within(SOON).await);
+        assert!(
+            began.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            began.elapsed()
+        );
+    }
+    let mut connection = Connection::open(fixture.address).await;
+    let began = Instant::now();
+    while tokio::io::AsyncWriteExt::write_all(&mut connection.socket, b"G")
+        .await
+        .is_ok()
+    {
+        assert!(began.elapsed() < SOON, "a slow head is served for ever");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_kept_longer_and_its_next_head_is_timed_again() {
+    let fixture = Fixture::with(&[], short).await;
+    let mut connection = Connection::open(fixture.address).await;
+    for _ in 0..2 {
+        connection.send(LIVE).await;
+        assert_eq!(connection.answer(false).await.status, 200);
+        // Longer than a head may take, shorter than it may be idle.
+        tokio::time::sleep(Duration::from_millis(800)).await;
+    }
+    connection.send(&LIVE[..10]).await;
+    let began = Instant::now();
+    assert!(connection.ends_within(SOON).await);
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
+
+    let mut connection = Connection::open(fixture.address).await;
+    connection.send(LIVE).await;
+    assert_eq!(connection.answer(false).await.status, 200);
+    let began = Instant::now();
+    assert!(connection.ends_within(SOON).await);
+    assert!(
+        began.elapsed() >= Duration::from_millis(2_500),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_longer_than_a_head_may_is_given() {
+    let fixture = Fixture::with(&[], |config| {
+        short(config);
+        config.limits.idle = Duration::from_millis(300);
+    })
+    .await;
+    // It waits a second for a count.
+    let today = fixture.get("/api/visitors/today").await;
+    assert_eq!(today.status, 202);
+    assert!(today.took > Duration::from_millis(900));
+    let mut stream = crate::client::Events::open(fixture.address).await;
+    assert_eq!(stream.next_within(Duration::from_secs(1)).await, None);
+    let count = crate::fixture::message(1, crate::fixture::LONG);
+    fixture.worker.message(&count).await;
+    assert_eq!(stream.next().await.unwrap().event, "init");
+}

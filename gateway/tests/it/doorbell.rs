@@ -1,0 +1,75 @@
+//! A miss: the gateway asks for a count, and waits a moment for it.
+
+use crate::client::{Answer, get};
+use crate::fixture::{Fixture, LONG, SOON, Worker, message};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::process::free_port;
+use testkit::server::shared_redis;
+use tokio::task::JoinSet;
+
+const TODAY: &str = "/api/visitors/today";
+
+#[tokio::test]
+async fn who_waited_is_told_that_it_was_counted() {
+    let fixture = Fixture::with(&[], |config| config.limits.count_wait = SOON).await;
+    let rings = fixture.worker.listen_for_rings().await;
+    let asked = tokio::spawn(get(fixture.address, TODAY));
+    eventually("the doorbell rings", SOON, async || {
+        (rings.load(Ordering::SeqCst) > 0).then_some(())
+    })
+    .await;
+    fixture.worker.message("not a count").await;
+    fixture.worker.count(&message(33, LONG), LONG).await;
+    let answer = asked.await.unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json()["source"], "db");
+    assert_eq!(answer.json()["total"], 33);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(fixture.get(TODAY).await.json()["source"], "cache");
+}
+
+#[tokio::test]
+async fn who_waited_in_vain_is_told_to_come_again() {
+    let fixture = Fixture::start().await;
+    let answer = fixture.get(TODAY).await;
+    assert_eq!(answer.status, 202);
+    assert_eq!(answer.header("retry-after"), Some("5"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert!(
+        answer.took >= Duration::from_millis(990),
+        "{:?}",
+        answer.took
+    );
+    assert!(answer.took < SOON, "{:?}", answer.took);
+}
+
+#[tokio::test]
+async fn a_herd_rings_four_times_a_second_at_most() {
+    let fixture = Fixture::start().await;
+    let rings = fixture.worker.listen_for_rings().await;
+    let began = tokio::time::Instant::now();
+    let mut herd: JoinSet<Answer> = (0..1_000).map(|_| get(fixture.address, TODAY)).collect();
+    while let Some(answer) = herd.join_next().await {
+        assert_eq!(answer.unwrap().status, 202);
+    }
+    let allowed = began.elapsed().as_millis() / 250 + 1;
+    let rung = rings.load(Ordering::SeqCst) as u128;
+    assert!(
+        (1..=allowed).contains(&rung),
+        "{rung} rings, {allowed} allowed"
+    );
+}
+
+#[tokio::test]
+async fn while_redis_is_away_nobody_waits() {
+    let worker = Worker::on(&shared_redis().await.url(), "away").await;
+    let url = format!("redis://127.0.0.1:{}", free_port().unwrap());
+    let long = |config: &mut gateway::config::Config| config.limits.count_wait = LONG;
+    let fixture = Fixture::unconnected(Arc::new(worker), &url, &[], long).await;
+    let answer = fixture.get(TODAY).await;
+    assert_eq!(answer.status, 202);
+    assert!(answer.took < SOON);
+}

@@ -1,0 +1,238 @@
+//! A gateway in this process, and the worker's side of Redis: a prefix of its own keeps tests apart.
+
+use crate::client::{Answer, get};
+use fred::clients::Client;
+use fred::interfaces::{ClientLike, EventInterface, KeysInterface, PubsubInterface};
+use fred::types::Expiration;
+use gateway::config::{Config, VARIABLES};
+use shared::catalog::Snapshot;
+use shared::environment::Environment;
+use shared::keys::Keys;
+use shared::redis::RedisUrl;
+use shared::time::{Clock, Timestamp};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::server::{Redis, shared_redis, unique};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Far above what anything takes here, for a machine that is busy.
+pub(crate) const SOON: Duration = Duration::from_secs(10);
+
+/// Who plays the worker.
+pub(crate) struct Worker {
+    pub(crate) redis: Client,
+    pub(crate) keys: Keys,
+    pub(crate) prefix: String,
+}
+
+/// A gateway that ends with the test.
+pub(crate) struct Fixture {
+    pub(crate) address: SocketAddr,
+    pub(crate) clock: Clock,
+    pub(crate) stop: CancellationToken,
+    pub(crate) task: JoinHandle<anyhow::Result<()>>,
+    pub(crate) worker: Arc<Worker>,
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The configuration of a test, from variables.
+pub(crate) fn config(url: &str, prefix: &str, variables: &[(&str, &str)]) -> Config {
+    let lookup = |name: &str| match name {
+        "REDIS_URL" => Some(url.to_owned()),
+        "REDIS_KEY_PREFIX" => Some(prefix.to_owned()),
+        name => {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        }
+    };
+    let config = Config::read(Environment::of(&VARIABLES, lookup));
+    config.unwrap_or_else(|e| panic!("{e}"))
+}
+
+impl Fixture {
+    pub(crate) async fn start() -> Self {
+        Self::with(&[], |_| ()).await
+    }
+
+    /// A gateway on the shared Redis, under a prefix of its own.
+    pub(crate) async fn with(variables: &[(&str, &str)], change: impl FnOnce(&mut Config)) -> Self {
+        let worker = Worker::on(&shared_redis().await.url(), &unique("gw")).await;
+        Self::beside(
+            Arc::new(worker),
+            &shared_redis().await.url(),
+            variables,
+            change,
+        )
+        .await
+    }
+
+    /// A gateway on a Redis of its own, which the test may break.
+    pub(crate) async fn on(redis: &Redis) -> Self {
+        let worker = Worker::on(&redis.url(), "").await;
+        Self::beside(Arc::new(worker), &redis.url(), &[], |_| ()).await
+    }
+
+    /// A gateway on the Redis at `url`; returns when it listens to messages.
+    pub(crate) async fn beside(
+        worker: Arc<Worker>,
+        url: &str,
+        variables: &[(&str, &str)],
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let fixture = Self::unconnected(worker, url, variables, change).await;
+        eventually("the gateway has heard from Redis", SOON, async || {
+            (get(fixture.address, "/readyz").await.status == 200).then_some(())
+        })
+        .await;
+        fixture
+    }
+
+    /// A gateway that need not find Redis.
+    pub(crate) async fn unconnected(
+        worker: Arc<Worker>,
+        url: &str,
+        variables: &[(&str, &str)],
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let mut config = config(url, &worker.prefix, variables);
+        change(&mut config);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (clock, stop) = (Clock::system(), CancellationToken::new());
+        let run = gateway::run(listener, config, clock.clone(), stop.clone());
+        Self {
+            address,
+            task: tokio::spawn(run),
+            clock,
+            stop,
+            worker,
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        get(self.address, path).await
+    }
+
+    /// Waits until `path` is answered with `body`.
+    pub(crate) async fn shows(&self, path: &str, body: &str) -> Answer {
+        eventually(&format!("{path} shows {body}"), SOON, async || {
+            let answer = self.get(path).await;
+            (answer.status == 200 && answer.body == body.as_bytes()).then_some(answer)
+        })
+        .await
+    }
+
+    /// Stores all snapshots and waits for the gateway to have them.
+    pub(crate) async fn warm(&self) {
+        for snapshot in Snapshot::ALL {
+            self.worker.store(snapshot, &envelope(snapshot, 1)).await;
+        }
+        for snapshot in Snapshot::ALL {
+            self.shows(snapshot.path(), &envelope(snapshot, 1)).await;
+        }
+    }
+}
+
+impl Worker {
+    pub(crate) async fn on(url: &str, prefix: &str) -> Self {
+        let redis = RedisUrl::parse(url).unwrap().client(SOON).unwrap();
+        redis.init().await.unwrap();
+        Self {
+            redis,
+            keys: Keys::new(prefix),
+            prefix: prefix.to_owned(),
+        }
+    }
+
+    /// As the worker does: SET, then name the key.
+    pub(crate) async fn store(&self, snapshot: Snapshot, value: &str) {
+        let key = self.keys.snapshot(snapshot);
+        self.set(&key, value).await;
+        self.publish(self.keys.snapshots_channel(), &key).await;
+    }
+
+    pub(crate) async fn set(&self, key: &str, value: &str) {
+        let life = Some(Expiration::EX(90_000));
+        let _: () = self.redis.set(key, value, life, None, false).await.unwrap();
+    }
+
+    /// As the worker does: the key with its TTL, then the message.
+    pub(crate) async fn count(&self, message: &str, life: Duration) {
+        self.set_count(message, life).await;
+        self.publish(self.keys.today_channel(), message).await;
+    }
+
+    pub(crate) async fn set_count(&self, message: &str, life: Duration) {
+        let life = Some(Expiration::PX(i64::try_from(life.as_millis()).unwrap()));
+        let key = self.keys.today_count();
+        let _: () = self
+            .redis
+            .set(key, message, life, None, false)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn message(&self, message: &str) {
+        self.publish(self.keys.today_channel(), message).await;
+    }
+
+    pub(crate) async fn publish(&self, channel: String, text: &str) {
+        let _: i64 = self.redis.publish(channel, text).await.unwrap();
+    }
+
+    pub(crate) async fn delete(&self, key: String) {
+        let _: i64 = self.redis.del(key).await.unwrap();
+    }
+
+    /// Counts the rings of the doorbell from now on.
+    pub(crate) async fn listen_for_rings(&self) -> Arc<AtomicUsize> {
+        let rings = Arc::new(AtomicUsize::new(0));
+        let (heard, mut messages) = (rings.clone(), self.redis.message_rx());
+        let doorbell = self.keys.doorbell();
+        self.redis.subscribe(doorbell.clone()).await.unwrap();
+        tokio::spawn(async move {
+            while let Ok(message) = messages.recv().await {
+                assert_eq!(message.channel, doorbell.as_str());
+                assert_eq!(message.value.as_bytes().map(<[u8]>::len), Some(1));
+                heard.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        rings
+    }
+}
+
+/// A snapshot's value; with a peculiar spelling, since it must come through byte for byte.
+pub(crate) fn envelope(snapshot: Snapshot, version: u32) -> String {
+    let period = match snapshot.period() {
+        Some(_) => r#""period":"2025-09","#,
+        None => "",
+    };
+    format!(
+        r#"{{ "generated_at":"2025-09-23T00:05:{:02}.345Z","ttl_seconds":{},{period} "data" : [ {version} , "é\u00e9" ] }}"#,
+        10 + snapshot.index(),
+        90_000 + version,
+    )
+}
+
+/// A count that may be shown for `life`. Each total makes another time.
+pub(crate) fn message(total: u64, life: Duration) -> String {
+    static START: LazyLock<Timestamp> = LazyLock::new(|| Clock::system().now());
+    let generated_at = START.after(Duration::from_millis(total));
+    let expires_at = generated_at.after(life);
+    format!(
+        r#"{{"total":{total},"generated_at":"{generated_at}","date":"2025-09-23","expires_at":"{expires_at}"}}"#
+    )
+}
+
+/// The life of a count in tests that do not wait for its end.
+pub(crate) const LONG: Duration = Duration::from_secs(3600);

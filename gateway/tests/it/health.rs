@@ -1,0 +1,87 @@
+//! What orchestrators, balancers and people are told.
+
+use crate::client::get;
+use crate::fixture::{Fixture, LONG, SOON, Worker, envelope, message};
+use serde_json::{Value, json};
+use shared::catalog::Snapshot;
+use std::sync::Arc;
+use testkit::eventually::eventually;
+use testkit::process::free_port;
+use testkit::server::shared_redis;
+
+#[tokio::test]
+async fn a_gateway_that_never_heard_from_redis_is_alive_and_not_ready() {
+    let worker = Worker::on(&shared_redis().await.url(), "never").await;
+    let url = format!("redis://127.0.0.1:{}", free_port().unwrap());
+    let fixture = Fixture::unconnected(Arc::new(worker), &url, &[], |_| ()).await;
+    assert_eq!(fixture.get("/livez").await.status, 200);
+    let ready = fixture.get("/readyz").await;
+    assert_eq!(ready.status, 503);
+    assert_eq!(
+        ready.header("content-type"),
+        Some("application/problem+json")
+    );
+    assert!(!ready.text().contains("127.0.0.1"));
+    let health = fixture.get("/health").await;
+    assert_eq!(health.status, 200);
+    assert_eq!(health.json()["redis"], "disconnected");
+    assert_eq!(health.json()["status"], "degraded");
+    assert_eq!(fixture.get("/api/visitors/weekly").await.status, 202);
+}
+
+#[tokio::test]
+async fn health_tells_of_every_snapshot() {
+    let fixture = Fixture::start().await;
+    let missing = json!({"state": "missing", "generated_at": null, "age_seconds": null});
+    let body = fixture.get("/health").await.json();
+    let snapshots = body["snapshots"].as_object().unwrap();
+    assert_eq!(snapshots.len(), Snapshot::ALL.len());
+    for snapshot in Snapshot::ALL {
+        assert_eq!(snapshots[&snapshot.name()], missing);
+    }
+    assert_eq!(body["today"], Value::Null);
+    assert_eq!(body["status"], "degraded");
+    assert_eq!(body["redis"], "connected");
+    assert_eq!(body["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(body.as_object().unwrap().len(), 5);
+
+    let start = fixture.clock.now();
+    for snapshot in Snapshot::ALL {
+        let value = envelope(snapshot, 1).replace(
+            &format!("2025-09-23T00:05:{:02}.345Z", 10 + snapshot.index()),
+            &start.to_string(),
+        );
+        fixture.worker.store(snapshot, &value).await;
+    }
+    fixture.worker.count(&message(3, LONG), LONG).await;
+    let body = eventually("all is well", SOON, async || {
+        let body = fixture.get("/health").await.json();
+        (body["status"] == "ok").then_some(body)
+    })
+    .await;
+    let weekly = &body["snapshots"]["visitors:weekly"];
+    assert_eq!(weekly["state"], "fresh");
+    assert_eq!(weekly["generated_at"], start.to_string());
+    assert!(weekly["age_seconds"].as_f64().unwrap() < 60.0);
+    assert_eq!(body["today"]["total"], 3);
+    assert!(body["today"]["generated_at"].is_string() && body["today"]["age_seconds"].is_number());
+
+    // Past its 90001 seconds it is stale, and served all the same.
+    fixture
+        .clock
+        .step_to(start.utc() + chrono::Duration::seconds(90_062));
+    let body = fixture.get("/health").await.json();
+    assert_eq!(body["snapshots"]["visitors:weekly"]["state"], "stale");
+    assert_eq!(body["status"], "degraded");
+    assert_eq!(fixture.get("/api/visitors/weekly").await.status, 200);
+}
+
+#[tokio::test]
+async fn none_of_it_is_stored_by_anybody() {
+    let fixture = Fixture::start().await;
+    for path in ["/livez", "/readyz", "/health"] {
+        let answer = get(fixture.address, path).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+}

@@ -1,0 +1,19 @@
+//! The gateway against a real Redis, as clients see it: bytes on sockets.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail as the test does"
+)]
+
+mod client;
+mod conditional;
+mod connections;
+mod doorbell;
+mod drain;
+mod fixture;
+mod health;
+mod outages;
+mod process;
+mod reads;
+mod stream;
+mod today;

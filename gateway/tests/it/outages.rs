@@ -1,0 +1,236 @@
+//! Redis goes, loses everything, freezes: what was good is served on, at once, and what is new is found again.
+
+use crate::client::{Events, get};
+use crate::fixture::{Fixture, LONG, SOON, Worker, envelope, message};
+use fred::interfaces::ClientLike;
+use shared::catalog::{Group, Snapshot};
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::server::Redis;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// An answer out of memory; even a busy machine is far below.
+const QUICK: Duration = Duration::from_secs(1);
+
+async fn serves_its_copy(fixture: &Fixture) {
+    for snapshot in Snapshot::ALL {
+        let answer = fixture.get(snapshot.path()).await;
+        assert_eq!(answer.status, 200, "{snapshot}");
+        assert_eq!(answer.text(), envelope(snapshot, 1));
+        assert!(answer.took < QUICK, "{snapshot}: {:?}", answer.took);
+    }
+    for group in [Group::Visitors, Group::Books] {
+        assert_eq!(fixture.get(group.summary_path()).await.status, 200);
+    }
+    assert_eq!(fixture.get("/readyz").await.status, 200);
+}
+
+async fn redis_is(fixture: &Fixture, state: &str, limit: Duration) {
+    eventually(
+        &format!("/health tells that Redis is {state}"),
+        limit,
+        async || {
+            let body = fixture.get("/health").await.json();
+            (body["redis"] == state).then_some(())
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_copy_outlives_its_keys() {
+    let redis = Redis::start().await.unwrap();
+    let fixture = Fixture::on(&redis).await;
+    fixture.warm().await;
+    fixture
+        .worker
+        .delete(fixture.worker.keys.snapshot(Snapshot::Weekly))
+        .await;
+    fixture.worker.redis.flushall::<()>(false).await.unwrap();
+    // Read again after the loss: this new value proves it.
+    fixture.worker.set_count(&message(3, LONG), LONG).await;
+    eventually("everything was read again", SOON, async || {
+        let body = fixture.get("/health").await.json();
+        (body["today"]["total"] == 3).then_some(())
+    })
+    .await;
+    serves_its_copy(&fixture).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_is_killed_and_comes_back_empty_takes_nothing_away() {
+    let redis = Redis::start().await.unwrap();
+    let fixture = Fixture::on(&redis).await;
+    fixture.warm().await;
+    let life = Duration::from_secs(2);
+    fixture.worker.count(&message(1, life), life).await;
+    let mut stream = Events::open(fixture.address).await;
+    assert_eq!(stream.next().await.unwrap().event, "init");
+
+    redis.kill().await.unwrap();
+    redis_is(&fixture, "disconnected", Duration::from_secs(5)).await;
+    serves_its_copy(&fixture).await;
+    // The count ends; then nobody waits for another one.
+    eventually("the count has ended", SOON, async || {
+        let answer = fixture.get("/api/visitors/today").await;
+        assert!(answer.took < QUICK, "{:?}", answer.took);
+        (answer.status == 202).then_some(())
+    })
+    .await;
+
+    redis.start_again().await.unwrap();
+    redis_is(&fixture, "connected", SOON).await;
+    serves_its_copy(&fixture).await;
+    // Subscribed again: messages arrive on the same stream, and named keys are read.
+    let worker = Worker::on(&redis.url(), "").await;
+    worker.message(&message(2, LONG)).await;
+    assert_eq!(stream.next().await.unwrap().data, message(2, LONG));
+    let value = envelope(Snapshot::Yearly, 2);
+    worker.store(Snapshot::Yearly, &value).await;
+    fixture.shows(Snapshot::Yearly.path(), &value).await;
+}
+
+#[tokio::test]
+async fn what_changed_while_it_was_away_is_read_on_reconnect() {
+    let redis = Redis::start().await.unwrap();
+    let worker = Worker::on(&redis.url(), "").await;
+    // Never again by time: only the reconnect can be the reason.
+    let rarely = |config: &mut gateway::config::Config| config.limits.reread = LONG;
+    let fixture = Fixture::beside(worker.into(), &redis.url(), &[], rarely).await;
+    fixture
+        .worker
+        .store(Snapshot::Weekly, &envelope(Snapshot::Weekly, 1))
+        .await;
+    fixture
+        .shows(Snapshot::Weekly.path(), &envelope(Snapshot::Weekly, 1))
+        .await;
+    for version in 2..=4 {
+        let value = envelope(Snapshot::Weekly, version);
+        let key = fixture.worker.keys.snapshot(Snapshot::Weekly);
+        fixture.worker.set(&key, &value).await;
+        // The gateway's connection is the one that listens.
+        let kill = fred::types::CustomCommand::new("CLIENT", None::<u16>, false);
+        let args = ["KILL", "TYPE", "pubsub"];
+        let killed: i64 = fixture
+            .worker
+            .redis
+            .custom(kill, args.to_vec())
+            .await
+            .unwrap();
+        assert_eq!(killed, 1);
+        fixture.shows(Snapshot::Weekly.path(), &value).await;
+    }
+    let value = envelope(Snapshot::Weekly, 9);
+    fixture.worker.store(Snapshot::Weekly, &value).await;
+    fixture.shows(Snapshot::Weekly.path(), &value).await;
+}
+
+#[tokio::test]
+async fn a_frozen_redis_is_noticed_and_forgiven() {
+    let redis = Redis::start().await.unwrap();
+    let fixture = Fixture::on(&redis).await;
+    fixture.warm().await;
+    redis.freeze().unwrap();
+    serves_its_copy(&fixture).await;
+    redis_is(&fixture, "disconnected", Duration::from_secs(5)).await;
+    serves_its_copy(&fixture).await;
+    let answer = get(fixture.address, "/api/visitors/today").await;
+    assert_eq!(answer.status, 202);
+    assert!(answer.took < QUICK, "{:?}", answer.took);
+    redis.thaw().unwrap();
+    redis_is(&fixture, "connected", SOON).await;
+    let worker = Worker::on(&redis.url(), "").await;
+    worker
+        .store(Snapshot::Weekly, &envelope(Snapshot::Weekly, 5))
+        .await;
+    fixture
+        .shows(Snapshot::Weekly.path(), &envelope(Snapshot::Weekly, 5))
+        .await;
+}
+
+/// A way to Redis that can forget its connections, as a router does: they stay open and carry nothing any more.
+struct Road {
+    url: String,
+    forget: watch::Sender<u32>,
+}
+
+impl Road {
+    async fn to(redis: &Redis) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let (forget, port) = (watch::Sender::new(0), redis.port());
+        let road = Self {
+            url,
+            forget: forget.clone(),
+        };
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let mut forgotten = forget.subscribe();
+                tokio::spawn(async move {
+                    let mut far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        _ = forgotten.changed() => std::future::pending().await,
+                    }
+                });
+            }
+        });
+        road
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_carries_nothing_any_more_is_left() {
+    let redis = Redis::start().await.unwrap();
+    let road = Road::to(&redis).await;
+    let worker = Worker::on(&redis.url(), "").await;
+    let fixture = Fixture::beside(worker.into(), &road.url, &[], |_| ()).await;
+    fixture.warm().await;
+    for version in 2..=3 {
+        road.forget.send_modify(|times| *times += 1);
+        let value = envelope(Snapshot::Weekly, version);
+        fixture.worker.store(Snapshot::Weekly, &value).await;
+        fixture.shows(Snapshot::Weekly.path(), &value).await;
+    }
+    let mut stream = Events::open(fixture.address).await;
+    fixture.worker.message(&message(1, LONG)).await;
+    assert_eq!(stream.next().await.unwrap().event, "init");
+}
+
+#[tokio::test]
+async fn the_gateway_writes_no_key() {
+    let redis = Redis::start().await.unwrap();
+    let fixture = Fixture::on(&redis).await;
+    let info = |all: &str| -> Vec<String> {
+        let lines = all.lines().filter_map(|line| line.strip_prefix("cmdstat_"));
+        lines
+            .filter_map(|line| line.split(':').next().map(str::to_owned))
+            .collect()
+    };
+    // A miss, so that the doorbell rings too.
+    assert_eq!(fixture.get("/api/visitors/today").await.status, 202);
+    let statistics = fred::types::InfoKind::CommandStats;
+    let all: String = fixture.worker.redis.info(Some(statistics)).await.unwrap();
+    let mut commands = info(&all);
+    commands.sort();
+    let allowed = [
+        "client|id",
+        "get",
+        "hello",
+        "info",
+        "ping",
+        "pttl",
+        "publish",
+        // The test kit's, when it looks whether the server has started.
+        "quit",
+        "subscribe",
+    ];
+    let forbidden: Vec<_> = commands
+        .iter()
+        .filter(|c| !allowed.contains(&c.as_str()))
+        .collect();
+    assert!(forbidden.is_empty(), "{forbidden:?}");
+    assert!(commands.iter().any(|command| command == "publish"));
+}

@@ -1,0 +1,161 @@
+//! The real binary: its help, its exit codes, its signals, and what it is made of.
+
+use crate::client::{Events, get};
+use crate::fixture::SOON;
+use gateway::config::VARIABLES;
+use shared::environment::EXIT_BAD_CONFIGURATION;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use testkit::eventually::eventually;
+use testkit::process::{Process, free_port};
+use testkit::server::{shared_redis, unique};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_gateway");
+
+async fn start(variables: &[(&str, &str)]) -> (Process, SocketAddr) {
+    let port = free_port().unwrap();
+    let mut environment = vec![
+        ("PORT", port.to_string()),
+        ("HOST", "127.0.0.1".to_owned()),
+        ("REDIS_URL", shared_redis().await.url()),
+        ("REDIS_KEY_PREFIX", unique("gw")),
+    ];
+    environment.extend(
+        variables
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned())),
+    );
+    let process = Process::spawn_at(Path::new(BINARY), &[], &environment).unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    eventually("the gateway is ready", SOON, async || {
+        tokio::net::TcpStream::connect(address).await.ok()?;
+        (get(address, "/readyz").await.status == 200).then_some(())
+    })
+    .await;
+    (process, address)
+}
+
+fn signal(process: &Process, name: &str) {
+    let pid = process.pid().to_string();
+    let kill = Command::new("kill").args(["-s", name, &pid]).status();
+    assert!(kill.unwrap().success());
+}
+
+#[tokio::test]
+async fn sigterm_without_streams_is_exit_0_at_once() {
+    let (mut process, _) = start(&[("SHUTDOWN_DRAIN_SECONDS", "60")]).await;
+    signal(&process, "TERM");
+    let status = process.wait_exit(SOON).await.unwrap();
+    assert_eq!(status.code(), Some(0), "{}", process.log());
+}
+
+#[tokio::test]
+async fn sigint_lets_streams_leave_and_is_exit_0() {
+    let (mut process, address) = start(&[("SHUTDOWN_DRAIN_SECONDS", "1")]).await;
+    let mut stream = Events::open(address).await;
+    signal(&process, "INT");
+    let mut last = None;
+    while let Some(block) = stream.next().await {
+        last = Some(block);
+    }
+    assert!(stream.clean_end && last.unwrap().retry.is_some());
+    let status = process.wait_exit(SOON).await.unwrap();
+    assert_eq!(status.code(), Some(0), "{}", process.log());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let (mut process, address) = start(&[("SHUTDOWN_DRAIN_SECONDS", "60")]).await;
+    let _one = Events::open(address).await;
+    let _two = Events::open(address).await;
+    signal(&process, "TERM");
+    eventually("it is stopping", SOON, async || {
+        (get(address, "/readyz").await.status == 503).then_some(())
+    })
+    .await;
+    assert!(process.try_exit().unwrap().is_none());
+    signal(&process, "TERM");
+    let status = process.wait_exit(SOON).await.unwrap();
+    assert_ne!(status.code(), Some(0));
+}
+
+#[test]
+fn a_bad_configuration_is_told_once_with_every_name() {
+    let output = Command::new(BINARY)
+        .env_clear()
+        .envs([
+            ("PORT", "x"),
+            ("SSE_EMIT", "x"),
+            ("REDIS_URL", "ftp://:hunter2@x"),
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(EXIT_BAD_CONFIGURATION.into()));
+    let told = String::from_utf8(output.stderr).unwrap();
+    for name in ["PORT", "SSE_EMIT", "REDIS_URL"] {
+        assert!(told.contains(name), "{told}");
+    }
+    assert!(!told.contains("hunter2"));
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_port_that_is_taken_is_an_error_that_names_it() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = Command::new(BINARY)
+        .env_clear()
+        .envs([("PORT", port.as_str()), ("HOST", "127.0.0.1")])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains(&port), "{told}");
+}
+
+#[test]
+fn help_explains_every_variable_and_shows_no_value() {
+    for flag in ["--help", "-h"] {
+        let output = Command::new(BINARY)
+            .arg(flag)
+            .env("REDIS_URL", "redis://:hunter2@x")
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        let told = String::from_utf8(output.stdout).unwrap();
+        for variable in VARIABLES {
+            assert!(told.contains(variable.name), "{told}");
+        }
+        assert!(!told.contains("hunter2"));
+    }
+    let version = Command::new(BINARY).arg("--version").output().unwrap();
+    let version = String::from_utf8(version.stdout).unwrap();
+    assert_eq!(
+        version.trim(),
+        format!("gateway {}", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn no_mysql_is_in_its_tree() {
+    let tree = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--prefix=none",
+            "--edges=normal,build",
+            "-p",
+            "gateway",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(
+        tree.status.success(),
+        "{}",
+        String::from_utf8_lossy(&tree.stderr)
+    );
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    assert!(tree.contains("hyper") && !tree.contains("mysql"), "{tree}");
+}

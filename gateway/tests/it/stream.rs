@@ -1,0 +1,277 @@
+//! The stream of events, byte by byte.
+
+use crate::client::{Block, Events, ask};
+use crate::fixture::{Fixture, LONG, SOON, message};
+use gateway::config::Config;
+use std::time::Duration;
+use testkit::eventually::eventually;
+use tokio::time::{Instant, sleep_until};
+
+const STREAM: &str = "/api/visitors/today/stream";
+
+async fn known(fixture: &Fixture, total: u64) {
+    fixture.worker.count(&message(total, LONG), LONG).await;
+    eventually("the count is known", SOON, async || {
+        let body = fixture.get("/health").await.json();
+        (body["today"]["total"] == total).then_some(())
+    })
+    .await;
+}
+
+fn is_init(block: &Block, total: u64, source: &str) {
+    let sent: serde_json::Value = serde_json::from_str(&message(total, LONG)).unwrap();
+    let at = sent["generated_at"].as_str().unwrap();
+    assert_eq!(block.event, "init");
+    assert_eq!(
+        block.data,
+        format!(r#"{{"total":{total},"source":"{source}","at":"{at}","date":"2025-09-23"}}"#)
+    );
+    assert!((1_000..=5_000).contains(&block.retry.unwrap()));
+    assert_eq!(block.id, millis(at));
+}
+
+fn millis(time: &str) -> String {
+    let time = chrono::DateTime::parse_from_rfc3339(time).unwrap();
+    time.timestamp_millis().to_string()
+}
+
+fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let found = headers.iter().find(|(key, _)| key == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+#[tokio::test]
+async fn a_known_count_is_told_at_once_and_each_new_one_follows() {
+    let fixture = Fixture::start().await;
+    known(&fixture, 100).await;
+    let mut stream = Events::open(fixture.address).await;
+    assert_eq!(stream.status, 200);
+    assert_eq!(
+        header(&stream.headers, "content-type"),
+        Some("text/event-stream")
+    );
+    assert_eq!(header(&stream.headers, "cache-control"), Some("no-store"));
+    assert_eq!(header(&stream.headers, "x-accel-buffering"), Some("no"));
+    assert_eq!(
+        header(&stream.headers, "transfer-encoding"),
+        Some("chunked")
+    );
+    assert!(header(&stream.headers, "content-length").is_none());
+    is_init(&stream.next().await.unwrap(), 100, "cache");
+    // The same total again is an update too.
+    for total in [101, 101_000, 99] {
+        fixture.worker.count(&message(total, LONG), LONG).await;
+        let update = stream.next().await.unwrap();
+        assert_eq!(update.event, "update");
+        assert_eq!(update.data, message(total, LONG));
+        assert_eq!(update.retry, None);
+        let sent: serde_json::Value = serde_json::from_str(&update.data).unwrap();
+        assert_eq!(update.id, millis(sent["generated_at"].as_str().unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn a_cold_stream_is_not_refused_and_its_first_message_is_init() {
+    let fixture = Fixture::start().await;
+    let mut stream = Events::open(fixture.address).await;
+    assert_eq!(stream.status, 200);
+    fixture.worker.count(&message(1, LONG), LONG).await;
+    is_init(&stream.next().await.unwrap(), 1, "db");
+    fixture.worker.count(&message(2, LONG), LONG).await;
+    assert_eq!(stream.next().await.unwrap().data, message(2, LONG));
+}
+
+#[tokio::test]
+async fn a_count_whose_time_is_over_is_never_init() {
+    let fixture = Fixture::start().await;
+    let life = Duration::from_millis(200);
+    fixture.worker.message(&message(1, life)).await;
+    known(&fixture, 2).await;
+    fixture.worker.count(&message(3, life), life).await;
+    eventually("the count has ended", SOON, async || {
+        let body = fixture.get("/health").await.json();
+        body["today"].is_null().then_some(())
+    })
+    .await;
+    let mut stream = Events::open(fixture.address).await;
+    assert_eq!(stream.next_within(Duration::from_millis(300)).await, None);
+    fixture.worker.count(&message(4, LONG), LONG).await;
+    is_init(&stream.next().await.unwrap(), 4, "db");
+}
+
+#[tokio::test]
+async fn silence_is_filled_with_comments() {
+    let short = |config: &mut Config| config.limits.keepalive = Duration::from_millis(300);
+    let fixture = Fixture::with(&[], short).await;
+    let mut stream = Events::open(fixture.address).await;
+    for _ in 0..3 {
+        assert_eq!(stream.next().await.unwrap().comment, "keepalive");
+    }
+    known(&fixture, 1).await;
+    let mut block = stream.next().await.unwrap();
+    while block.event.is_empty() {
+        assert_eq!(block.comment, "keepalive");
+        block = stream.next().await.unwrap();
+    }
+    is_init(&block, 1, "db");
+    // None while there is other traffic.
+    for total in 2..12 {
+        sleep_until(Instant::now() + Duration::from_millis(50)).await;
+        fixture.worker.message(&message(total, LONG)).await;
+        let block = stream.next().await.unwrap();
+        if block.comment.is_empty() {
+            assert_eq!(block.data, message(total, LONG));
+        } else {
+            // A machine that stood still; the update is behind it.
+            assert_eq!(stream.next().await.unwrap().event, "update");
+        }
+    }
+}
+
+#[tokio::test]
+async fn by_change_only_what_differs_is_sent() {
+    let fixture = Fixture::with(&[("SSE_EMIT", "change")], |_| ()).await;
+    known(&fixture, 50).await;
+    let mut stream = Events::open(fixture.address).await;
+    is_init(&stream.next().await.unwrap(), 50, "cache");
+    let again = |total: u64| message(total, LONG).replacen(&format!(":{total},"), ":50,", 1);
+    fixture.worker.message(&again(51)).await;
+    fixture.worker.message(&again(52)).await;
+    fixture.worker.message(&message(53, LONG)).await;
+    assert_eq!(stream.next().await.unwrap().data, message(53, LONG));
+    let next_day = message(53, LONG).replace("\"date\":\"2025-09-23", "\"date\":\"2025-09-24");
+    fixture.worker.message(&next_day).await;
+    assert_eq!(stream.next().await.unwrap().data, next_day);
+}
+
+#[tokio::test]
+async fn by_change_the_next_message_after_a_silence_is_sent_though_it_is_equal() {
+    let short = |config: &mut Config| config.limits.keepalive = Duration::from_millis(500);
+    let fixture = Fixture::with(&[("SSE_EMIT", "change")], short).await;
+    known(&fixture, 50).await;
+    let mut stream = Events::open(fixture.address).await;
+    is_init(&stream.next().await.unwrap(), 50, "cache");
+    assert_eq!(stream.next().await.unwrap().comment, "keepalive");
+    let equal = message(51, LONG).replacen(":51,", ":50,", 1);
+    fixture.worker.message(&equal).await;
+    let mut block = stream.next().await.unwrap();
+    while !block.comment.is_empty() {
+        block = stream.next().await.unwrap();
+    }
+    assert_eq!(block.data, equal);
+}
+
+#[tokio::test]
+async fn more_streams_than_places_are_told_to_come_again() {
+    let fixture = Fixture::with(&[("SSE_MAX_CLIENTS", "2")], |_| ()).await;
+    let one = Events::open(fixture.address).await;
+    let two = Events::open(fixture.address).await;
+    assert_eq!((one.status, two.status), (200, 200));
+    for _ in 0..5 {
+        let answer = ask(fixture.address, "GET", STREAM, &[]).await;
+        assert_eq!(answer.status, 503);
+        let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((2..=8).contains(&seconds));
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json")
+        );
+    }
+    // HEAD takes no place and needs none.
+    let head = ask(fixture.address, "HEAD", STREAM, &[]).await;
+    assert_eq!(head.status, 200);
+    drop(one);
+    eventually("the place is free again", SOON, async || {
+        let stream = Events::open(fixture.address).await;
+        (stream.status == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn head_tells_the_headers_and_ends() {
+    let fixture = Fixture::start().await;
+    let get = Events::open(fixture.address).await;
+    let mut connection = crate::client::Connection::open(fixture.address).await;
+    for _ in 0..2 {
+        connection
+            .send(format!("HEAD {STREAM} HTTP/1.1\r\nHost: x\r\n\r\n"))
+            .await;
+        let head = connection.answer(true).await;
+        assert_eq!(head.status, 200);
+        for name in [
+            "content-type",
+            "cache-control",
+            "x-accel-buffering",
+            "content-length",
+        ] {
+            assert_eq!(head.header(name), header(&get.headers, name), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn to_http_1_0_the_stream_ends_with_its_connection() {
+    let fixture = Fixture::start().await;
+    known(&fixture, 5).await;
+    let mut stream = Events::open_as(fixture.address, "HTTP/1.0").await;
+    assert!(header(&stream.headers, "transfer-encoding").is_none());
+    assert!(header(&stream.headers, "content-length").is_none());
+    is_init(&stream.next().await.unwrap(), 5, "cache");
+    fixture.stop.cancel();
+    while let Some(block) = stream.next().await {
+        assert!(block.event.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn it_can_be_switched_off() {
+    let fixture = Fixture::with(&[("ENABLE_SSE_TODAY", "off")], |_| ()).await;
+    for method in ["GET", "HEAD", "OPTIONS", "POST"] {
+        assert_eq!(ask(fixture.address, method, STREAM, &[]).await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_cut_and_its_place_is_free() {
+    let fixture = Fixture::with(&[("SSE_MAX_CLIENTS", "1")], |config| {
+        config.limits.stalled = Duration::from_millis(500);
+    })
+    .await;
+    known(&fixture, 1).await;
+    // It never reads. Long messages fill what the two kernels hold for it.
+    let idle = Events::open(fixture.address).await;
+    let long = format!("{{\"pad\":\"{}\",", "x".repeat(200_000));
+    let mut total = 1;
+    eventually("the idle client is cut", SOON * 2, async || {
+        total += 1;
+        let message = message(total, LONG).replacen('{', &long, 1);
+        fixture.worker.message(&message).await;
+        let answer = ask(fixture.address, "HEAD", "/livez", &[]).await;
+        assert_eq!(answer.status, 200);
+        (Events::open(fixture.address).await.status == 200).then_some(())
+    })
+    .await;
+    drop(idle);
+}
+
+#[tokio::test]
+async fn a_slow_client_gets_the_newest_count_and_not_those_that_it_missed() {
+    let fixture = Fixture::start().await;
+    known(&fixture, 1).await;
+    let mut stream = Events::open(fixture.address).await;
+    let last = 400;
+    let long = format!("{{\"pad\":\"{}\",", "x".repeat(100_000));
+    let padded = |total: u64| message(total, LONG).replacen('{', &long, 1);
+    for total in 2..=last {
+        fixture.worker.message(&padded(total)).await;
+    }
+    known(&fixture, last + 1).await;
+    let newest = message(last + 1, LONG);
+    let mut received = 0;
+    while stream.next().await.unwrap().data != newest {
+        received += 1;
+    }
+    // 40 MB were published; what the kernels hold is a few.
+    assert!(received < last - 1, "{received} blocks were queued");
+}

@@ -1,0 +1,188 @@
+//! Today's count: shown until its time is over, and not a moment longer.
+
+use crate::fixture::{Fixture, LONG, SOON, envelope, message};
+use shared::catalog::{Group, Snapshot};
+use std::time::Duration;
+use testkit::eventually::eventually;
+use tokio::time::{Instant, sleep_until};
+
+const TODAY: &str = "/api/visitors/today";
+
+async fn shows_total(fixture: &Fixture, total: u64) {
+    eventually(&format!("the count is {total}"), SOON, async || {
+        let answer = fixture.get(TODAY).await;
+        (answer.status == 200 && answer.json()["total"] == total).then_some(())
+    })
+    .await;
+}
+
+/// The total in every place that tells it.
+async fn everywhere(fixture: &Fixture) -> [serde_json::Value; 3] {
+    let summary = fixture.get(Group::Visitors.summary_path()).await.json();
+    let today = fixture.get(TODAY).await.json();
+    let health = fixture.get("/health").await.json();
+    [
+        today["total"].clone(),
+        summary["data"]["today"]["total"].clone(),
+        health["today"]["total"].clone(),
+    ]
+}
+
+#[tokio::test]
+async fn a_count_is_answered_as_the_contract_says() {
+    let fixture = Fixture::start().await;
+    let sent = message(312, LONG);
+    fixture.worker.count(&sent, LONG).await;
+    shows_total(&fixture, 312).await;
+    let answer = fixture.get(TODAY).await;
+    let sent: serde_json::Value = serde_json::from_str(&sent).unwrap();
+    let generated_at = sent["generated_at"].as_str().unwrap();
+    assert_eq!(
+        answer.text(),
+        format!(
+            r#"{{"total":312,"source":"cache","date":"2025-09-23","generated_at":"{generated_at}"}}"#
+        )
+    );
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+}
+
+#[tokio::test]
+async fn a_count_ends_without_any_message_everywhere_at_once() {
+    let fixture = Fixture::with(&[], |config| {
+        config.limits.count_wait = Duration::from_millis(50);
+    })
+    .await;
+    fixture.warm().await;
+    let life = Duration::from_secs(2);
+    // A wrong clock of the gateway changes nothing, neither forwards nor back.
+    let now = fixture.clock.now();
+    let decade = chrono::Duration::days(3650);
+    for (total, time) in [(41, now.utc() + decade), (42, now.utc() - decade)] {
+        fixture.clock.step_to(time);
+        let sent = Instant::now();
+        fixture.worker.count(&message(total, life), life).await;
+        shows_total(&fixture, total).await;
+        if sent.elapsed() < life {
+            assert_eq!(everywhere(&fixture).await, [total, total, total]);
+        }
+        // It lives from its receipt, which was before it was first shown.
+        sleep_until(Instant::now() + life).await;
+        assert_eq!(fixture.get(TODAY).await.status, 202);
+        let nowhere = everywhere(&fixture).await;
+        assert!(
+            nowhere.iter().all(serde_json::Value::is_null),
+            "{nowhere:?}"
+        );
+    }
+    fixture.clock.step_to(now.utc());
+    let summary = fixture.get(Group::Visitors.summary_path()).await;
+    assert_eq!(summary.status, 200);
+}
+
+#[tokio::test]
+async fn a_value_that_is_read_lives_as_long_as_its_key() {
+    let fixture = Fixture::start().await;
+    // An hour by its own words, three seconds by the key.
+    let life = Duration::from_secs(3);
+    let set = Instant::now();
+    fixture.worker.set_count(&message(9, LONG), life).await;
+    shows_total(&fixture, 9).await;
+    sleep_until(set + life + Duration::from_millis(20)).await;
+    assert_eq!(fixture.get(TODAY).await.status, 202);
+}
+
+#[tokio::test]
+async fn a_value_without_an_end_is_as_none() {
+    let fixture = Fixture::start().await;
+    let key = fixture.worker.keys.today_count();
+    let redis = &fixture.worker.redis;
+    let set = fred::interfaces::KeysInterface::set(redis, key, message(9, LONG), None, None, false);
+    let _: () = set.await.unwrap();
+    // Twice read again before this is there.
+    for version in 1..=2 {
+        let key = fixture.worker.keys.snapshot(Snapshot::Weekly);
+        fixture
+            .worker
+            .set(&key, &envelope(Snapshot::Weekly, version))
+            .await;
+        fixture
+            .shows(
+                Snapshot::Weekly.path(),
+                &envelope(Snapshot::Weekly, version),
+            )
+            .await;
+    }
+    assert_eq!(
+        fixture.get("/health").await.json()["today"],
+        serde_json::Value::Null
+    );
+}
+
+#[tokio::test]
+async fn messages_count_in_the_order_of_arrival() {
+    let fixture = Fixture::start().await;
+    for total in [500, 400, 450] {
+        fixture.worker.count(&message(total, LONG), LONG).await;
+        shows_total(&fixture, total).await;
+    }
+    // A fall at midnight.
+    let next_day = message(0, LONG).replace("2025-09-23\"", "2025-09-24\"");
+    fixture.worker.count(&next_day, LONG).await;
+    shows_total(&fixture, 0).await;
+    assert_eq!(fixture.get(TODAY).await.json()["date"], "2025-09-24");
+}
+
+#[tokio::test]
+async fn what_is_not_a_message_is_not_passed_on() {
+    let fixture = Fixture::start().await;
+    fixture.worker.count(&message(10, LONG), LONG).await;
+    shows_total(&fixture, 10).await;
+    let mut stream = crate::client::Events::open(fixture.address).await;
+    assert_eq!(stream.next().await.unwrap().event, "init");
+    let good = message(11, LONG);
+    for bad in [
+        "",
+        "11",
+        "{}",
+        "\u{0}\u{1}",
+        &good.replace("11,", "-11,"),
+        &good.replace("\"total\"", "\"sum\""),
+        &message(11, Duration::ZERO),
+        &message(11, LONG * 48),
+        &good.replace("\"date\":\"2025", "\"date\":\"x"),
+    ] {
+        fixture.worker.message(bad).await;
+    }
+    fixture.worker.message(&message(12, LONG)).await;
+    let update = stream.next().await.unwrap();
+    assert_eq!(update.data, message(12, LONG));
+    // The value under the key as well.
+    fixture.worker.set_count("{\"total\":1}", LONG).await;
+    let marker = envelope(Snapshot::Weekly, 7);
+    fixture
+        .worker
+        .set(&fixture.worker.keys.snapshot(Snapshot::Weekly), &marker)
+        .await;
+    fixture.shows(Snapshot::Weekly.path(), &marker).await;
+    shows_total(&fixture, 12).await;
+}
+
+#[tokio::test]
+async fn a_count_that_only_the_key_tells_is_a_message_too() {
+    let fixture = Fixture::start().await;
+    fixture.worker.count(&message(20, LONG), LONG).await;
+    shows_total(&fixture, 20).await;
+    let mut stream = crate::client::Events::open(fixture.address).await;
+    assert_eq!(stream.next().await.unwrap().event, "init");
+    // Its message is lost.
+    fixture.worker.set_count(&message(21, LONG), LONG).await;
+    let update = stream.next().await.unwrap();
+    assert_eq!(
+        (update.event.as_str(), update.data),
+        ("update", message(21, LONG))
+    );
+    // Neither the message that comes late nor the next reading is relayed again.
+    fixture.worker.message(&message(21, LONG)).await;
+    assert_eq!(stream.next_within(Duration::from_millis(2_500)).await, None);
+}
