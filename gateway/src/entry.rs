@@ -34,7 +34,7 @@ pub struct Entry {
 /// A time in whole seconds, as HTTP knows it.
 #[derive(Clone, Debug)]
 pub struct Modified {
-    /// To compare with `If-Modified-Since`.
+    /// To compare with `If-Modified-Since`; of a summary the newest part's.
     pub time: SystemTime,
     /// To send as `Last-Modified`.
     pub header: HeaderValue,

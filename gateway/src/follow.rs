@@ -10,7 +10,7 @@ use crate::source::{Message, Reading, Source, Value, Wanted};
 use crate::today::Today;
 use anyhow::bail;
 use fred::error::ErrorKind;
-use fred::interfaces::{ClientLike, EventInterface};
+use fred::interfaces::EventInterface;
 use futures_util::FutureExt;
 use futures_util::future::{Fuse, FusedFuture};
 use shared::catalog::Snapshot;
@@ -166,13 +166,10 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Leaves a connection that does not answer. The client itself would not notice: it takes a connection for dead
-    /// when the *last* command went unanswered for 3 s, and a new command is sent before that.
+    /// Leaves a connection that does not answer, once.
     fn break_connection(&mut self, source: &Source) {
         if !mem::replace(&mut self.breaking, true) {
-            let client = source.client.clone();
-            // Apart, since it ends only when a new connection stands.
-            tokio::spawn(async move { client.force_reconnection().await });
+            redis::leave_connection(&source.client);
         }
     }
 }

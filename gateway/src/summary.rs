@@ -27,10 +27,13 @@ pub fn compose<'a>(
     text.put_slice(&data);
     text.put_u8(b'}');
     let body = text.freeze();
-    // It changes with its newest part, although it is as old as its oldest.
+    // It is as old as its oldest part and changes with its newest: who asks by date must have the newest.
     let modified = match group {
         Group::Visitors => None,
-        Group::Books => times().max().and_then(Modified::at),
+        Group::Books => Some(Modified {
+            time: Modified::at(times().max()?)?.time,
+            ..Modified::at(generated_at)?
+        }),
     };
     Some(Arc::new(Entry {
         etag: entry::etag(&body),
@@ -105,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_books_summary_was_modified_with_its_newest_part() {
+    fn the_books_summary_is_as_old_as_its_oldest_part_and_changes_with_its_newest() {
         let parts = parts();
         let summary = compose(Group::Books, |s| parts.get(s.index()), None).unwrap();
         let text = String::from_utf8(summary.data.to_vec()).unwrap();
@@ -114,7 +117,11 @@ mod tests {
             "{text}"
         );
         let modified = summary.modified.as_ref().unwrap();
-        assert_eq!(modified.header, "Tue, 23 Sep 2025 00:05:09 GMT");
+        assert_eq!(modified.header, "Tue, 23 Sep 2025 00:05:05 GMT");
+        assert_eq!(
+            httpdate::fmt_http_date(modified.time),
+            "Tue, 23 Sep 2025 00:05:09 GMT"
+        );
         assert_eq!(summary.generated_at.to_string(), "2025-09-23T00:05:05.000Z");
     }
 

@@ -16,7 +16,8 @@ const RECONNECT_FIRST_MS: u32 = 50;
 const RECONNECT_LONGEST_MS: u32 = 2_000;
 /// A Redis in reach accepts within milliseconds; 2 s leave room for a packet that is sent again.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// A connection whose answer is this late is taken for dead, so that a frozen Redis is noticed within 5 s.
+/// A connection that is silent for this long while something waits for it is taken for dead by the client itself. It
+/// starts anew with each command, so that whoever sends many needs [`leave_connection`].
 const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(3);
 /// Commands that may wait at once; beyond, a command fails instead of waiting. Both processes send a few a second.
 const COMMAND_QUEUE: usize = 1_024;
@@ -108,6 +109,17 @@ pub fn start(client: &Client, address: &str) -> ConnectHandle {
         std::future::ready(Ok(()))
     });
     client.connect()
+}
+
+/// Leaves a connection that does not answer, for a new one. To be called once until the client reconnects: each call
+/// queues another new connection.
+///
+/// The client's own check fires only when the *last* command went unanswered for its limit, and ours are sent more often
+/// than that.
+pub fn leave_connection(client: &Client) {
+    let client = client.clone();
+    // Apart, since it ends only when a new connection stands.
+    tokio::spawn(async move { client.force_reconnection().await });
 }
 
 /// Chooses the one TLS implementation of the process, for Redis and MySQL alike; to be called first in `main`.

@@ -98,25 +98,30 @@ impl Store {
     pub async fn keep(&self, stop: &CancellationToken) {
         let mut connected = self.redis.reconnect_rx();
         let mut tick = tokio::time::interval(LOOK_AGAIN);
-        let mut away = false;
+        let (mut away, mut leaving) = (false, false);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.changed.notified() => {}
-                event = connected.recv() => if matches!(event, Err(RecvError::Closed)) { return },
+                event = connected.recv() => match event {
+                    Err(RecvError::Closed) => return,
+                    _ => leaving = false,
+                },
                 _ = tick.tick() => {}
             }
-            match self.store_missing().await {
-                Ok(()) => away = false,
-                // The connection's own errors are logged where it is made; here one line tells what waits for it.
-                Err(error) if !away => {
-                    away = true;
-                    warn!(
-                        error = format!("{error:#}"),
-                        "snapshots cannot be stored; they are held until they can"
-                    );
-                }
-                Err(_) => {}
+            let Err(error) = self.store_missing().await else {
+                away = false;
+                continue;
+            };
+            // The connection's own errors are logged where it is made; here one line tells what waits for it.
+            if !std::mem::replace(&mut away, true) {
+                warn!(
+                    error = format!("{error:#}"),
+                    "snapshots cannot be stored; they are held until they can"
+                );
+            }
+            if is_timeout(&error) && !std::mem::replace(&mut leaving, true) {
+                shared::redis::leave_connection(&self.redis);
             }
         }
     }
@@ -224,6 +229,11 @@ impl Store {
         // A panic elsewhere leaves the map whole: no change to it has steps.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_timeout(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<fred::error::Error>();
+    error.is_some_and(|error| *error.kind() == fred::error::ErrorKind::Timeout)
 }
 
 /// A command fails at once when there is no connection: nothing is queued for later.

@@ -1,9 +1,9 @@
 //! Conditional requests: a client that has the value is told so.
 
-use crate::client::ask;
 use crate::fixture::{Fixture, LONG, SOON, envelope, message};
 use shared::catalog::{Group, Snapshot};
 use testkit::eventually::eventually;
+use testkit::http::ask;
 use testkit::server::shared_redis;
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! The limits of a connection: heads, bodies, idle times.
 
-use crate::client::{Connection, send};
 use crate::fixture::{Fixture, SOON};
 use gateway::config::Config;
 use std::time::Duration;
+use testkit::http::{Connection, send};
 use tokio::time::Instant;
 
 const LIVE: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -142,7 +142,7 @@ async fn an_answer_that_takes_longer_than_a_head_may_is_given() {
     let today = fixture.get("/api/visitors/today").await;
     assert_eq!(today.status, 202);
     assert!(today.took > Duration::from_millis(900));
-    let mut stream = crate::client::Events::open(fixture.address).await;
+    let mut stream = testkit::http::Events::open(fixture.address).await;
     assert_eq!(stream.next_within(Duration::from_secs(1)).await, None);
     let count = crate::fixture::message(1, crate::fixture::LONG);
     fixture.worker.message(&count).await;

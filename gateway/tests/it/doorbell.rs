@@ -1,11 +1,11 @@
 //! A miss: the gateway asks for a count, and waits a moment for it.
 
-use crate::client::{Answer, get};
 use crate::fixture::{Fixture, LONG, SOON, Worker, message};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use testkit::eventually::eventually;
+use testkit::http::{Answer, get};
 use testkit::process::free_port;
 use testkit::server::shared_redis;
 use tokio::task::JoinSet;

@@ -1,15 +1,15 @@
 //! The stop: readiness goes first, streams leave one by one, reads are served to the end.
 
-use crate::client::{Events, ask, get};
 use crate::fixture::{Fixture, LONG, SOON, message};
 use std::time::Duration;
+use testkit::http::{Events, ask, get};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 #[tokio::test]
 async fn without_streams_it_ends_at_once() {
     let mut fixture = Fixture::with(&[("SHUTDOWN_DRAIN_SECONDS", "60")], |_| ()).await;
-    let mut idle = crate::client::Connection::open(fixture.address).await;
+    let mut idle = testkit::http::Connection::open(fixture.address).await;
     idle.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert_eq!(idle.answer(false).await.status, 200);
     fixture.stop.cancel();

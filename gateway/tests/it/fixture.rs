@@ -1,6 +1,5 @@
 //! A gateway in this process, and the worker's side of Redis: a prefix of its own keeps tests apart.
 
-use crate::client::{Answer, get};
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface, KeysInterface, PubsubInterface};
 use fred::types::Expiration;
@@ -15,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use testkit::eventually::eventually;
+use testkit::http::{Answer, get};
 use testkit::server::{Redis, shared_redis, unique};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;

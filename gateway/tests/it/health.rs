@@ -1,11 +1,11 @@
 //! What orchestrators, balancers and people are told.
 
-use crate::client::get;
 use crate::fixture::{Fixture, LONG, SOON, Worker, envelope, message};
 use serde_json::{Value, json};
 use shared::catalog::Snapshot;
 use std::sync::Arc;
 use testkit::eventually::eventually;
+use testkit::http::get;
 use testkit::process::free_port;
 use testkit::server::shared_redis;
 

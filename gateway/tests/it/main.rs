@@ -5,7 +5,6 @@
     reason = "the helpers of a test fail as the test does"
 )]
 
-mod client;
 mod conditional;
 mod connections;
 mod doorbell;

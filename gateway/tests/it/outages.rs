@@ -1,11 +1,11 @@
 //! Redis goes, loses everything, freezes: what was good is served on, at once, and what is new is found again.
 
-use crate::client::{Events, get};
 use crate::fixture::{Fixture, LONG, SOON, Worker, envelope, message};
 use fred::interfaces::ClientLike;
 use shared::catalog::{Group, Snapshot};
 use std::time::Duration;
 use testkit::eventually::eventually;
+use testkit::http::{Events, get};
 use testkit::server::Redis;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};

@@ -1,6 +1,5 @@
 //! The real binary: its help, its exit codes, its signals, and what it is made of.
 
-use crate::client::{Events, get};
 use crate::fixture::SOON;
 use gateway::config::VARIABLES;
 use shared::environment::EXIT_BAD_CONFIGURATION;
@@ -8,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use testkit::eventually::eventually;
+use testkit::http::{Events, get};
 use testkit::process::{Process, free_port};
 use testkit::server::{shared_redis, unique};
 

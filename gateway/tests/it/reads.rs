@@ -1,6 +1,5 @@
 //! Snapshots and summaries: what is answered, whatever is asked.
 
-use crate::client::{Connection, ask, send};
 use crate::fixture::{Fixture, LONG, SOON, Worker, envelope, message};
 use serde_json::{Value, json};
 use shared::catalog::{Group, Snapshot};
@@ -8,6 +7,7 @@ use shared::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::eventually::eventually;
+use testkit::http::{Connection, ask, send};
 use testkit::server::shared_redis;
 
 const SUMMARIES: [&str; 2] = [Group::Visitors.summary_path(), Group::Books.summary_path()];
@@ -322,7 +322,7 @@ async fn cors_is_on_every_answer() {
         worker.store(Snapshot::Weekly, &value).await;
         let etag = fixture.shows(Snapshot::Weekly.path(), &value).await;
         let fresh = format!("If-None-Match: {}", etag.header("etag").unwrap());
-        let _stream = crate::client::Events::open(fixture.address).await;
+        let _stream = testkit::http::Events::open(fixture.address).await;
         for (status, method, path) in [
             (200, "GET", "/api/visitors/weekly"),
             (304, "GET", "/api/visitors/weekly"),

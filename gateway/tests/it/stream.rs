@@ -1,10 +1,10 @@
 //! The stream of events, byte by byte.
 
-use crate::client::{Block, Events, ask};
 use crate::fixture::{Fixture, LONG, SOON, message};
 use gateway::config::Config;
 use std::time::Duration;
 use testkit::eventually::eventually;
+use testkit::http::{Block, Events, ask};
 use tokio::time::{Instant, sleep_until};
 
 const STREAM: &str = "/api/visitors/today/stream";
@@ -192,7 +192,7 @@ async fn more_streams_than_places_are_told_to_come_again() {
 async fn head_tells_the_headers_and_ends() {
     let fixture = Fixture::start().await;
     let get = Events::open(fixture.address).await;
-    let mut connection = crate::client::Connection::open(fixture.address).await;
+    let mut connection = testkit::http::Connection::open(fixture.address).await;
     for _ in 0..2 {
         connection
             .send(format!("HEAD {STREAM} HTTP/1.1\r\nHost: x\r\n\r\n"))

@@ -138,7 +138,7 @@ async fn what_is_not_a_message_is_not_passed_on() {
     let fixture = Fixture::start().await;
     fixture.worker.count(&message(10, LONG), LONG).await;
     shows_total(&fixture, 10).await;
-    let mut stream = crate::client::Events::open(fixture.address).await;
+    let mut stream = testkit::http::Events::open(fixture.address).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
     let good = message(11, LONG);
     for bad in [
@@ -173,7 +173,7 @@ async fn a_count_that_only_the_key_tells_is_a_message_too() {
     let fixture = Fixture::start().await;
     fixture.worker.count(&message(20, LONG), LONG).await;
     shows_total(&fixture, 20).await;
-    let mut stream = crate::client::Events::open(fixture.address).await;
+    let mut stream = testkit::http::Events::open(fixture.address).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
     // Its message is lost.
     fixture.worker.set_count(&message(21, LONG), LONG).await;

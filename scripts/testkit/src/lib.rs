@@ -2,7 +2,7 @@
 //! Only tests and the demo use it.
 //!
 //! # Layout
-//! - [`server`], [`process`], [`eventually`]: what runs beside a test.
+//! - [`server`], [`process`], [`http`], [`eventually`]: what runs beside a test.
 //! - [`library`], [`wall`], [`generate`]: the rows, and a generator for them.
 //! - [`oracle`]: what the snapshots must say.
 //! - [`schema`], [`load`]: the tables, and how the rows get in.
@@ -14,6 +14,7 @@ mod dirty_titles;
 pub mod eventually;
 mod flags;
 pub mod generate;
+pub mod http;
 pub mod library;
 pub mod load;
 mod names;

@@ -17,7 +17,7 @@ use testkit::library::Library;
 use testkit::load::load;
 use testkit::oracle::{Names, Oracle};
 use testkit::schema::Shape;
-use testkit::server::{MariaDb, Redis, shared_mariadb, shared_redis, unique};
+use testkit::server::{MariaDb, MariaDbOptions, Redis, shared_mariadb, shared_redis, unique};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use worker::config::{Config, VARIABLES};
@@ -275,6 +275,27 @@ impl Site {
             .unwrap()
             .unwrap_or(0)
     }
+}
+
+/// Servers that a test may break. They end with the process.
+pub(crate) async fn own_servers() -> (&'static MariaDb, &'static Redis) {
+    let mariadb = MariaDb::start(&MariaDbOptions::default()).await.unwrap();
+    let redis = Redis::start().await.unwrap();
+    (Box::leak(Box::new(mariadb)), Box::leak(Box::new(redis)))
+}
+
+/// A small library on them, ten in the morning of 23 September 2025 in Jakarta.
+pub(crate) async fn site_on(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
+    let plan = Plan {
+        size: Size::Tiny,
+        years: 1,
+        now: "2025-09-23T10:00:00".parse().unwrap(),
+        seed: 1,
+        dirty: true,
+    };
+    let (library, zone) = (generate(&plan), Tz::Asia__Jakarta);
+    let now = zone.from_local_datetime(&plan.now).unwrap().to_utc();
+    Site::on(mariadb, redis, library, zone, now, Shape::default()).await
 }
 
 /// What a counter is made of.

@@ -1,47 +1,13 @@
 //! What breaks costs freshness of just what needs it, and heals by itself.
 
-use crate::fixture::{SOON, Site};
-use chrono_tz::Tz;
+use crate::fixture::{SOON, Site, own_servers, site_on};
 use fred::interfaces::KeysInterface;
 use shared::catalog::Snapshot;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::generate::{Plan, Size, generate};
-use testkit::library::Library;
 use testkit::schema::Shape;
-use testkit::server::{MariaDb, MariaDbOptions, Redis};
 
 const NOW: &str = "2025-09-23T10:00:00";
-
-/// Servers that a test may break. They end with the process.
-async fn own_servers() -> (&'static MariaDb, &'static Redis) {
-    let mariadb = MariaDb::start(&MariaDbOptions::default()).await.unwrap();
-    let redis = Redis::start().await.unwrap();
-    (Box::leak(Box::new(mariadb)), Box::leak(Box::new(redis)))
-}
-
-fn library() -> Library {
-    generate(&Plan {
-        size: Size::Tiny,
-        years: 1,
-        now: NOW.parse().unwrap(),
-        seed: 1,
-        dirty: true,
-    })
-}
-
-async fn site_on(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
-    let now = "2025-09-23T03:00:00Z".parse().unwrap();
-    Site::on(
-        mariadb,
-        redis,
-        library(),
-        Tz::Asia__Jakarta,
-        now,
-        Shape::default(),
-    )
-    .await
-}
 
 #[tokio::test]
 async fn a_broken_table_costs_what_needs_it_and_heals() {

@@ -11,3 +11,4 @@ mod midnight;
 mod modes;
 mod numbers;
 mod process;
+mod together;

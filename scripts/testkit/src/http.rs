@@ -1,4 +1,9 @@
-//! A client that shows every byte: HTTP/1.1 and event streams over a bare socket.
+//! A client that shows every byte: HTTP/1.1 and event streams over a bare socket. What it does not expect ends the test.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should panic where it stands"
+)]
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,51 +12,64 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 /// No test waits longer for one answer or event.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(crate) struct Connection {
-    pub(crate) socket: BufReader<TcpStream>,
+/// One connection, for requests as raw as wanted.
+#[derive(Debug)]
+pub struct Connection {
+    /// Buffered for reading.
+    pub socket: BufReader<TcpStream>,
 }
 
+/// An answer, read whole.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
-    pub(crate) took: Duration,
+pub struct Answer {
+    /// Such as 200.
+    pub status: u16,
+    /// Names and values as they came.
+    pub headers: Vec<(String, String)>,
+    /// Empty for HEAD, 204 and 304.
+    pub body: Vec<u8>,
+    /// Until the head was there.
+    pub took: Duration,
 }
 
 impl Answer {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// The one value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(key, _)| key == name);
         let value = found.next().map(|(_, value)| value.as_str());
         assert!(found.next().is_none(), "{name} is there twice");
         value
     }
 
-    pub(crate) fn text(&self) -> &str {
+    /// The body as text.
+    pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    pub(crate) fn json(&self) -> serde_json::Value {
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
 
 impl Connection {
-    pub(crate) async fn open(address: SocketAddr) -> Self {
+    /// Connects.
+    pub async fn open(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).await.unwrap();
         Self {
             socket: BufReader::new(socket),
         }
     }
 
-    pub(crate) async fn send(&mut self, raw: impl AsRef<[u8]>) {
+    /// Sends just these bytes.
+    pub async fn send(&mut self, raw: impl AsRef<[u8]>) {
         self.socket.write_all(raw.as_ref()).await.unwrap();
     }
 
     /// The next answer; `head` when the request was HEAD.
-    pub(crate) async fn answer(&mut self, head: bool) -> Answer {
+    pub async fn answer(&mut self, head: bool) -> Answer {
         let asked = Instant::now();
         timeout(PATIENCE, async {
             let (status, headers) = self.head().await.expect("an answer");
@@ -93,7 +111,7 @@ impl Connection {
     }
 
     /// Whether the connection ends within `limit`, without another byte.
-    pub(crate) async fn ends_within(&mut self, limit: Duration) -> bool {
+    pub async fn ends_within(&mut self, limit: Duration) -> bool {
         let mut rest = Vec::new();
         let ended = timeout(limit, self.socket.read_to_end(&mut rest)).await;
         assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
@@ -102,50 +120,62 @@ impl Connection {
 }
 
 /// One request on a connection of its own.
-pub(crate) async fn send(address: SocketAddr, raw: impl AsRef<[u8]>) -> Answer {
+pub async fn send(address: SocketAddr, raw: impl AsRef<[u8]>) -> Answer {
     let head = raw.as_ref().starts_with(b"HEAD ");
     let mut connection = Connection::open(address).await;
     connection.send(raw).await;
     connection.answer(head).await
 }
 
-/// `headers` are whole lines without their ends.
-pub(crate) async fn ask(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Answer {
+/// One request; `headers` are whole lines without their ends.
+pub async fn ask(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Answer {
     let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     let raw = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{lines}\r\n");
     send(address, raw).await
 }
 
-pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
+/// GET without further headers.
+pub async fn get(address: SocketAddr, path: &str) -> Answer {
     ask(address, "GET", path, &[]).await
 }
 
 /// An open stream of events.
-pub(crate) struct Events {
+#[derive(Debug)]
+pub struct Events {
     connection: Connection,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) status: u16,
+    /// Names and values as they came.
+    pub headers: Vec<(String, String)>,
+    /// Such as 200.
+    pub status: u16,
     chunked: bool,
     text: String,
     /// The last chunk has been seen, as opposed to a connection that broke.
-    pub(crate) clean_end: bool,
+    pub clean_end: bool,
 }
 
+/// What stands between two empty lines of a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Block {
-    pub(crate) event: String,
-    pub(crate) id: String,
-    pub(crate) retry: Option<u64>,
-    pub(crate) data: String,
-    pub(crate) comment: String,
+pub struct Block {
+    /// `init`, `update`, or empty.
+    pub event: String,
+    /// Milliseconds, or empty.
+    pub id: String,
+    /// Milliseconds.
+    pub retry: Option<u64>,
+    /// Mostly JSON.
+    pub data: String,
+    /// What follows a colon.
+    pub comment: String,
 }
 
 impl Events {
-    pub(crate) async fn open(address: SocketAddr) -> Self {
+    /// Opens the stream of today's count.
+    pub async fn open(address: SocketAddr) -> Self {
         Self::open_as(address, "HTTP/1.1").await
     }
 
-    pub(crate) async fn open_as(address: SocketAddr, version: &str) -> Self {
+    /// The same, asked for in another version of HTTP.
+    pub async fn open_as(address: SocketAddr, version: &str) -> Self {
         let mut connection = Connection::open(address).await;
         let raw = format!("GET /api/visitors/today/stream {version}\r\nHost: x\r\n\r\n");
         connection.send(raw).await;
@@ -165,13 +195,13 @@ impl Events {
     }
 
     /// The next block; `None` at the end.
-    pub(crate) async fn next(&mut self) -> Option<Block> {
+    pub async fn next(&mut self) -> Option<Block> {
         let next = timeout(PATIENCE, self.read_block()).await;
         next.expect("no event")
     }
 
     /// The next block, unless none comes within `limit`.
-    pub(crate) async fn next_within(&mut self, limit: Duration) -> Option<Block> {
+    pub async fn next_within(&mut self, limit: Duration) -> Option<Block> {
         timeout(limit, self.read_block()).await.ok().flatten()
     }
 

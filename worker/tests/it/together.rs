@@ -1,0 +1,386 @@
+//! The worker and the real gateway together, over real servers, as users and operators meet them.
+
+use crate::fixture::{SOON, Site, own_servers, site_on};
+use fred::interfaces::KeysInterface;
+use nix::sys::signal::Signal;
+use shared::catalog::{Group, Snapshot};
+use shared::time::Clock;
+use std::net::SocketAddr;
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::http::{Answer, Events, get};
+use testkit::oracle::PATHS;
+use testkit::process::{Process, free_port};
+use testkit::schema::{Engine, Shape};
+use tokio::time::timeout;
+
+const NOW: &str = "2025-09-23T10:00:00";
+
+/// The real gateway on the Redis of a site.
+struct Gateway {
+    process: Process,
+    address: SocketAddr,
+}
+
+impl Gateway {
+    async fn beside(site: &Site) -> Self {
+        let port = free_port().unwrap();
+        let mut environment = site.environment();
+        environment.retain(|(name, _)| name.starts_with("REDIS"));
+        environment.push(("PORT", port.to_string()));
+        environment.push(("HOST", "127.0.0.1".to_owned()));
+        environment.push(("SHUTDOWN_DRAIN_SECONDS", "1".to_owned()));
+        let process = Process::spawn("gateway", &environment).unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        eventually("the gateway is ready", SOON, async || {
+            let open = tokio::net::TcpStream::connect(address).await.is_ok();
+            (open && get(address, "/readyz").await.status == 200).then_some(())
+        })
+        .await;
+        Self { process, address }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        get(self.address, path).await
+    }
+
+    /// Waits until every snapshot and the count are served.
+    async fn await_all(&self) {
+        for path in paths() {
+            eventually(&format!("{path} is 200"), SOON, async || {
+                (self.get(&path).await.status == 200).then_some(())
+            })
+            .await;
+        }
+    }
+}
+
+/// Every path that is served once all stands.
+fn paths() -> Vec<String> {
+    let snapshots = Snapshot::ALL.map(|snapshot| snapshot.path().to_owned());
+    let summaries = [Group::Visitors, Group::Books].map(|group| group.summary_path().to_owned());
+    let today = ["/api/visitors/today".to_owned()];
+    [&snapshots[..], &summaries, &today].concat()
+}
+
+async fn innodb(zone: &str, now: &str) -> Site {
+    let shape = Shape {
+        engine: Engine::InnoDb,
+        ..Shape::default()
+    };
+    Site::new(zone, now, shape).await
+}
+
+#[tokio::test]
+async fn every_endpoint_is_right_through_both() {
+    let site = innodb("Asia/Jakarta", NOW).await;
+    let running = site.start();
+    let gateway = Gateway::beside(&site).await;
+    gateway.await_all().await;
+    let oracle = site.oracle();
+    for path in PATHS {
+        let answer = gateway.get(&format!("/api/{path}")).await;
+        let stored = site.stored(&path.replace('/', ":")).await.unwrap();
+        assert_eq!(answer.text(), stored, "{path} is served byte for byte");
+        let tail = format!(r#""data":{}}}"#, oracle.data(path));
+        assert!(stored.ends_with(&tail), "{path}: {stored}");
+    }
+    let today = gateway.get("/api/visitors/today").await.json();
+    assert_eq!(today["total"], oracle.today_total());
+    assert_eq!(today["date"], oracle.today_date());
+    let fields = |group: Group| {
+        let fields = group.snapshots().map(|snapshot| {
+            let data = oracle.data(snapshot.path().trim_start_matches("/api/"));
+            format!(r#""{}":{data}"#, snapshot.field())
+        });
+        fields.collect::<Vec<_>>().join(",")
+    };
+    let books = gateway.get("/api/books/summary").await;
+    let wanted = format!(r#""data":{{{}}}}}"#, fields(Group::Books));
+    assert!(books.text().ends_with(&wanted), "{}", books.text());
+    let visitors = gateway.get("/api/visitors/summary").await;
+    let wanted = format!(r#"}},{}}}}}"#, fields(Group::Visitors));
+    assert!(visitors.text().ends_with(&wanted), "{}", visitors.text());
+    let told = &visitors.json()["data"]["today"];
+    assert_eq!(told["total"], oracle.today_total());
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_known_without_a_worker_and_a_stream_waits_for_it() {
+    let site = innodb("Asia/Jakarta", NOW).await;
+    let gateway = Gateway::beside(&site).await;
+    for path in paths().iter().filter(|path| !path.ends_with("/today")) {
+        let answer = gateway.get(path).await;
+        assert_eq!(
+            (answer.status, answer.header("retry-after")),
+            (202, Some("5")),
+            "{path}"
+        );
+        assert!(
+            answer.took < Duration::from_millis(900),
+            "{path} waits for nobody"
+        );
+    }
+    let mut stream = Events::open(gateway.address).await;
+    assert_eq!(stream.status, 200);
+    let running = site.start();
+    let first = stream.next().await.unwrap();
+    assert_eq!(first.event, "init");
+    let told: serde_json::Value = serde_json::from_str(&first.data).unwrap();
+    assert_eq!(told["total"], site.true_total().await);
+    assert_eq!(stream.next().await.unwrap().event, "update");
+    gateway.await_all().await;
+    running.stop().await;
+}
+
+/// Follows the number over HTTP and in a stream from before midnight until `until` says that it is enough. What it
+/// sees is never of a day that is over by the library's clock.
+async fn watch_midnight(site: &Site, gateway: &Gateway, until: &str) {
+    let mut stream = Events::open(gateway.address).await;
+    let http = async {
+        loop {
+            // Read first: what was true before the question may have ended since.
+            let day = site.day().to_string();
+            let answer = gateway.get("/api/visitors/today").await;
+            let summary = gateway.get("/api/visitors/summary").await.json();
+            for told in [&answer.json(), &summary["data"]["today"], &summary["today"]] {
+                if let Some(shown) = told["date"].as_str() {
+                    assert!(shown >= day.as_str(), "{shown} is shown on {day}: {told}");
+                }
+            }
+            if answer.status == 200 && answer.json()["date"] == until {
+                assert_eq!(answer.json()["total"], site.true_total().await);
+                return;
+            }
+        }
+    };
+    let events = async {
+        loop {
+            let block = stream.next().await.unwrap();
+            // An event is on its way for a moment; one that took a tenth of a second is a real one.
+            let day = site.clock.now().before(Duration::from_millis(100));
+            let day = day.utc().with_timezone(&site.zone).date_naive().to_string();
+            if let Ok(told) = serde_json::from_str::<serde_json::Value>(&block.data) {
+                let shown = told["date"].as_str().unwrap();
+                assert!(shown >= day.as_str(), "{shown} is streamed on {day}");
+                if shown == until {
+                    return;
+                }
+            }
+        }
+    };
+    timeout(SOON, async { tokio::join!(http, events) })
+        .await
+        .expect("the new day's count");
+}
+
+#[tokio::test]
+async fn yesterday_is_not_seen_after_midnight() {
+    for (zone, day, new_day) in [
+        ("Asia/Jakarta", "2025-09-30", "2025-10-01"),
+        ("Africa/Cairo", "2026-04-23", "2026-04-24"),
+    ] {
+        let site = innodb(zone, &format!("{day}T23:59:55")).await;
+        let running = site.start();
+        let gateway = Gateway::beside(&site).await;
+        gateway.await_all().await;
+        let began = site.clock.now();
+        watch_midnight(&site, &gateway, new_day).await;
+        assert!(
+            site.clock.now().since(began) < Duration::from_secs(8),
+            "within 3 s of midnight"
+        );
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_before_midnight_leaves_nothing_of_yesterday() {
+    let mut site = innodb("Asia/Jakarta", "2025-09-30T23:59:55").await;
+    site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "60000");
+    let running = site.start();
+    let gateway = Gateway::beside(&site).await;
+    gateway.await_all().await;
+    let mut before = Events::open(gateway.address).await;
+    assert_eq!(before.next().await.unwrap().event, "init");
+    running.kill();
+    eventually("the day ends", SOON, async || {
+        (site.day().to_string() == "2025-10-01").then_some(())
+    })
+    .await;
+    let answer = gateway.get("/api/visitors/today").await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    let summary = gateway.get("/api/visitors/summary").await.json();
+    assert_eq!(summary["data"]["today"], serde_json::Value::Null);
+    let mut after = Events::open(gateway.address).await;
+    for stream in [&mut before, &mut after] {
+        assert_eq!(stream.next_within(Duration::from_secs(1)).await, None);
+    }
+    // A new worker, in the new day.
+    let running = site.start();
+    for (stream, event) in [(&mut before, "update"), (&mut after, "init")] {
+        let block = stream.next().await.unwrap();
+        assert_eq!(block.event, event);
+        assert!(block.data.contains("2025-10-01"), "{}", block.data);
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn redis_restarts_empty_and_all_is_back() {
+    let (mariadb, redis) = own_servers().await;
+    let site = site_on(mariadb, redis).await;
+    let running = site.start();
+    let gateway = Gateway::beside(&site).await;
+    gateway.await_all().await;
+    let before = gateway.get("/api/visitors/weekly").await.body;
+    redis.kill().await.unwrap();
+    let through_the_outage = async {
+        for _ in 0..40 {
+            for path in paths().iter().filter(|path| !path.ends_with("/today")) {
+                let answer = gateway.get(path).await;
+                assert_eq!(answer.status, 200, "{path} comes from the copy");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let restart = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        redis.start_again().await.unwrap();
+    };
+    tokio::join!(through_the_outage, restart);
+    site.await_all().await;
+    gateway.await_all().await;
+    assert_eq!(
+        gateway.get("/api/visitors/weekly").await.body,
+        before,
+        "without the cron"
+    );
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_outage_is_not_noticed_at_the_gateway() {
+    let (mariadb, redis) = own_servers().await;
+    let site = site_on(mariadb, redis).await;
+    let running = site.start();
+    let gateway = Gateway::beside(&site).await;
+    gateway.await_all().await;
+    let mut stream = Events::open(gateway.address).await;
+    assert_eq!(stream.next().await.unwrap().event, "init");
+    mariadb.kill().await.unwrap();
+    for path in paths().iter().filter(|path| !path.ends_with("/today")) {
+        assert_eq!(gateway.get(path).await.status, 200, "{path}");
+    }
+    eventually("the count has expired", SOON, async || {
+        (gateway.get("/api/visitors/today").await.status == 202).then_some(())
+    })
+    .await;
+    mariadb.start_again().await.unwrap();
+    gateway.await_all().await;
+    assert_eq!(stream.next().await.unwrap().event, "update");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn no_request_reaches_the_database_and_a_herd_costs_one_count() {
+    let (mariadb, redis) = own_servers().await;
+    let mut site = site_on(mariadb, redis).await;
+    site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "3600000");
+    let running = site.start();
+    site.await_all().await;
+    site.await_total(site.true_total().await).await;
+    let gateway = Gateway::beside(&site).await;
+    gateway.await_all().await;
+
+    mariadb.general_log(true).await.unwrap();
+    for _ in 0..50 {
+        for path in paths() {
+            assert_eq!(gateway.get(&path).await.status, 200);
+        }
+    }
+    assert_eq!(queries(&site, mariadb).await, Vec::<String>::new());
+
+    // The count has gone, and a gateway that never saw it is asked a thousand times at once.
+    let _: i64 = site
+        .redis
+        .del(site.key("visitors:today:count"))
+        .await
+        .unwrap();
+    let cold = Gateway::beside(&site).await;
+    let mut herd = tokio::task::JoinSet::new();
+    for _ in 0..1_000 {
+        let address = cold.address;
+        herd.spawn(async move { get(address, "/api/visitors/today").await });
+    }
+    let mut waited = 0;
+    while let Some(answer) = herd.join_next().await {
+        let answer = answer.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        waited += usize::from(answer.json()["source"] == "db");
+    }
+    assert!(waited > 0, "some had to wait for the count");
+    let counts = queries(&site, mariadb).await;
+    assert_eq!(counts.len(), 1, "{counts:?}");
+    running.stop().await;
+}
+
+/// What the worker's account has asked the database since the log was turned on.
+async fn queries(site: &Site, mariadb: &testkit::server::MariaDb) -> Vec<String> {
+    let user = site
+        .environment()
+        .into_iter()
+        .find(|(name, _)| *name == "MYSQL_USER")
+        .unwrap()
+        .1;
+    let lines = mariadb.general_log_lines().await.unwrap();
+    let asked = lines
+        .into_iter()
+        .filter(|line| line.user == user && line.text.contains("SELECT"));
+    asked
+        .filter(|line| line.command != "Prepare")
+        .map(|line| line.text)
+        .collect()
+}
+
+#[tokio::test]
+async fn both_real_processes_follow_a_check_in_and_end_cleanly() {
+    let site = innodb("Asia/Jakarta", NOW).await;
+    // A real process knows the present alone.
+    let now = Clock::system().now().utc();
+    site.clock.step_to(now);
+    let mut worker = Process::spawn("worker", &site.environment()).unwrap();
+    let mut gateway = Gateway::beside(&site).await;
+    gateway.await_all().await;
+    let mut stream = Events::open(gateway.address).await;
+    assert_eq!(stream.next().await.unwrap().event, "init");
+    let before = site.true_total().await;
+    let minute = now.with_timezone(&site.zone).format("%Y-%m-%d %H:%M:%S");
+    site.sql(&format!(
+        "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '{minute}')"
+    ))
+    .await;
+    eventually("the stream tells the check-in", SOON, async || {
+        let told: serde_json::Value = serde_json::from_str(&stream.next().await?.data).ok()?;
+        (told["total"] == before + 1).then_some(())
+    })
+    .await;
+    for process in [&mut worker, &mut gateway.process] {
+        process.signal(Signal::SIGTERM).unwrap();
+        assert_eq!(
+            process.wait_exit(SOON).await.unwrap().code(),
+            Some(0),
+            "{}",
+            process.log()
+        );
+    }
+    assert_eq!(
+        stream.next().await.map(|block| block.retry.is_some()),
+        Some(true)
+    );
+    assert!(
+        stream.next().await.is_none() && stream.clean_end,
+        "a clean end"
+    );
+}
