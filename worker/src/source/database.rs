@@ -7,7 +7,8 @@ use crate::config::{Mysql, Tls};
 use crate::source::cells::Cells;
 use anyhow::{Context, Result, anyhow};
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, OptsBuilder, Params, Pool, PoolConstraints, PoolOpts, SslOpts};
+use mysql_async::{Conn, IoError, OptsBuilder, Params, Pool, PoolConstraints, PoolOpts};
+use mysql_async::{ServerError, SslOpts};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tracing::info;
@@ -74,7 +75,7 @@ impl Database {
         };
         let conn = timeout(CONNECT_LIMIT, open).await;
         let conn = conn.map_err(|_| anyhow!("no connection within {} s", CONNECT_LIMIT.as_secs()));
-        let conn = conn.and_then(|opened| opened.map_err(Into::into));
+        let conn = conn.and_then(|opened| opened.map_err(plain));
         Ok(Session {
             conn: Some(conn.with_context(|| format!("connecting to MySQL at {}", self.address))?),
             limit: limit + GRACE,
@@ -114,8 +115,8 @@ impl Session {
         let started = Instant::now();
         let mut progress = Progress::new(what, started);
         let read = async {
-            let mut rows = conn.exec_iter(sql, params).await?;
-            while let Some(next) = rows.next().await? {
+            let mut rows = conn.exec_iter(sql, params).await.map_err(plain)?;
+            while let Some(next) = rows.next().await.map_err(plain)? {
                 row(Cells(&next))?;
                 progress.row();
             }
@@ -158,12 +159,20 @@ impl Session {
     }
 }
 
+/// The driver's text of an error repeats the text of its cause; the cause alone says it once.
+fn plain(error: mysql_async::Error) -> anyhow::Error {
+    match error {
+        mysql_async::Error::Server(server) => server.into(),
+        mysql_async::Error::Io(IoError::Io(io)) => io.into(),
+        other => other.into(),
+    }
+}
+
 /// The server's number of an error, when it is one of the server's.
 fn server_code(error: &anyhow::Error) -> Option<u16> {
-    match error.downcast_ref::<mysql_async::Error>() {
-        Some(mysql_async::Error::Server(server)) => Some(server.code),
-        _ => None,
-    }
+    error
+        .downcast_ref::<ServerError>()
+        .map(|server| server.code)
 }
 
 /// Whether the table is not there, or not for us.

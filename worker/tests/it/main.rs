@@ -5,6 +5,7 @@
     reason = "a test that cannot go on should panic where it stands"
 )]
 
+mod documents;
 mod fixture;
 mod healing;
 mod midnight;

@@ -1,0 +1,149 @@
+//! The documents say what the code does, and the code stands where ARCHITECTURE.md says.
+
+use shared::catalog::{Group, Snapshot};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use testkit::process::binary_path;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The variables of both processes with their defaults, as the real `--help` tells them.
+fn variables() -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
+    for binary in ["worker", "gateway"] {
+        let help = Command::new(binary_path(binary).unwrap())
+            .arg("--help")
+            .output()
+            .unwrap();
+        let help = String::from_utf8(help.stdout).unwrap();
+        let (_, table) = help
+            .split_once("Environment:\n")
+            .expect("a table of variables");
+        for line in table.lines() {
+            let name = line.split_whitespace().next().unwrap();
+            let (_, default) = line.rsplit_once('[').expect("a default");
+            let default = default
+                .trim_end_matches(']')
+                .trim_start_matches("default: ");
+            let default = if matches!(default, "empty" | "required") {
+                ""
+            } else {
+                default
+            };
+            variables.insert(name.to_owned(), default.to_owned());
+        }
+    }
+    variables
+}
+
+#[test]
+fn the_example_environment_is_complete_and_tells_the_defaults() {
+    let example = read(".env.example");
+    let set: BTreeMap<String, String> = example
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(|line| line.split_once('=').expect("NAME=value"))
+        .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
+        .collect();
+    assert_eq!(set, variables());
+}
+
+#[test]
+fn the_readme_names_every_variable_and_every_path() {
+    let readme = read("README.md");
+    for (name, default) in variables() {
+        assert!(readme.contains(&format!("`{name}`")), "{name}");
+        assert!(readme.contains(&default), "{name}: {default}");
+    }
+    let summaries = [Group::Visitors, Group::Books].map(Group::summary_path);
+    let streams = [
+        "/api/visitors/today",
+        "/api/visitors/today/stream",
+        "/livez",
+        "/readyz",
+        "/health",
+    ];
+    for path in Snapshot::ALL
+        .map(Snapshot::path)
+        .iter()
+        .chain(&summaries)
+        .chain(&streams)
+    {
+        assert!(readme.contains(&format!("`{path}`")), "{path}");
+    }
+}
+
+#[test]
+fn architecture_names_every_module() {
+    let architecture = read("ARCHITECTURE.md");
+    for folder in ["shared/src", "worker/src", "gateway/src"] {
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let known = [
+                "lib", "main", "config", "backoff", "status", "health", "cors", "limits",
+            ];
+            let told = architecture.contains(&format!("`{name}`"))
+                || architecture.contains(&format!("`{name}/`"));
+            assert!(
+                known.contains(&name.as_str()) || told,
+                "{folder}/{name} is not in ARCHITECTURE.md"
+            );
+        }
+    }
+}
+
+#[test]
+fn sql_and_keys_stand_in_one_place_each() {
+    for path in sources(&root()) {
+        let text = fs::read_to_string(&path).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        let path = path.to_str().unwrap();
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            let sql = line.contains("\"SELECT ")
+                || line.contains(" FROM visitor_count")
+                || line.contains(" FROM loan");
+            assert!(
+                !sql || path.contains("worker/src/source/"),
+                "SQL in {path}: {line}"
+            );
+            let key = line.contains("\"visitors:")
+                || line.contains("\"books:")
+                || line.contains("\"snapshots\"");
+            let allowed = path.ends_with("shared/src/keys.rs") || path.ends_with("health.rs");
+            assert!(!key || allowed, "a key in {path}: {line}");
+            let clock = line.contains("NOW(") || line.contains("CURDATE(");
+            assert!(!clock, "the database's clock in {path}: {line}");
+        }
+    }
+}
+
+fn sources(root: &Path) -> Vec<PathBuf> {
+    let mut folders = ["shared/src", "worker/src", "gateway/src"]
+        .map(|folder| root.join(folder))
+        .to_vec();
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    assert!(files.len() > 40, "the sources are found");
+    files
+}
