@@ -11,5 +11,6 @@ mod healing;
 mod midnight;
 mod modes;
 mod numbers;
+mod pace;
 mod process;
 mod together;

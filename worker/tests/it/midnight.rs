@@ -1,8 +1,6 @@
 //! Midnight in the library's zone: the count begins anew, and yesterday's is never seen after it.
 
 use crate::fixture::{SOON, Site};
-use fred::interfaces::{EventInterface, KeysInterface, PubsubInterface};
-use std::time::Duration;
 use testkit::eventually::eventually;
 use testkit::schema::{Engine, Shape};
 
@@ -74,57 +72,4 @@ async fn a_worker_that_dies_before_midnight_leaves_no_count_behind() {
     })
     .await;
     assert_eq!(site.today().await, None);
-}
-
-#[tokio::test]
-async fn key_and_message_are_the_same_bytes() {
-    let mut site = Site::new("Asia/Jakarta", "2025-09-30T12:00:00", Shape::default()).await;
-    site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "60000");
-    let mut messages = site.redis.message_rx();
-    let () = site
-        .redis
-        .subscribe(site.key("visitors:today"))
-        .await
-        .unwrap();
-    let running = site.start();
-    let message = tokio::time::timeout(SOON, messages.recv()).await;
-    let message: String = message.unwrap().unwrap().value.convert().unwrap();
-    assert_eq!(
-        site.stored("visitors:today:count").await,
-        Some(message.clone())
-    );
-    let ttl: i64 = site
-        .redis
-        .pttl(site.key("visitors:today:count"))
-        .await
-        .unwrap();
-    assert!(
-        (100_000..=120_000).contains(&ttl),
-        "twice the interval: {ttl}"
-    );
-    let count = shared::today::TodayCount::parse(message.as_bytes()).unwrap();
-    assert_eq!(count.lifetime(), Duration::from_secs(120));
-    assert_eq!(count.total, site.true_total().await);
-    assert!(message.starts_with(r#"{"total":"#), "{message}");
-    running.stop().await;
-}
-
-#[tokio::test]
-async fn the_doorbell_wakes_the_loop_early() {
-    let mut site = Site::new("Asia/Jakarta", "2025-09-30T12:00:00", Shape::default()).await;
-    site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "3600000");
-    let running = site.start();
-    let before = site.true_total().await;
-    site.await_total(before).await;
-    site.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-30 12:00:01')").await;
-    eventually("the bell is heard", SOON, async || {
-        let _: i64 = site
-            .redis
-            .publish(site.key("visitors:today:refresh"), "1")
-            .await
-            .unwrap();
-        site.today().await.filter(|(_, total)| *total == before + 1)
-    })
-    .await;
-    running.stop().await;
 }

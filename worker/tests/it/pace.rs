@@ -1,0 +1,124 @@
+//! The fast loop: what it writes, what wakes it, and how little it asks of a slow database.
+
+use crate::fixture::{SOON, Site, own_servers, site_on};
+use fred::interfaces::{EventInterface, KeysInterface, PubsubInterface};
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::schema::Shape;
+use tokio::time::sleep;
+
+#[tokio::test]
+async fn key_and_message_are_the_same_bytes() {
+    let mut site = Site::new("Asia/Jakarta", "2025-09-30T12:00:00", Shape::default()).await;
+    site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "60000");
+    let mut messages = site.redis.message_rx();
+    let () = site
+        .redis
+        .subscribe(site.key("visitors:today"))
+        .await
+        .unwrap();
+    let running = site.start();
+    let message = tokio::time::timeout(SOON, messages.recv()).await;
+    let message: String = message.unwrap().unwrap().value.convert().unwrap();
+    assert_eq!(
+        site.stored("visitors:today:count").await,
+        Some(message.clone())
+    );
+    let ttl: i64 = site
+        .redis
+        .pttl(site.key("visitors:today:count"))
+        .await
+        .unwrap();
+    assert!(
+        (100_000..=120_000).contains(&ttl),
+        "twice the interval: {ttl}"
+    );
+    let count = shared::today::TodayCount::parse(message.as_bytes()).unwrap();
+    assert_eq!(count.lifetime(), Duration::from_secs(120));
+    assert_eq!(count.total, site.true_total().await);
+    assert!(message.starts_with(r#"{"total":"#), "{message}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_doorbell_wakes_the_loop_early() {
+    let mut site = Site::new("Asia/Jakarta", "2025-09-30T12:00:00", Shape::default()).await;
+    site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "3600000");
+    let running = site.start();
+    let before = site.true_total().await;
+    site.await_total(before).await;
+    site.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-30 12:00:01')").await;
+    eventually("the bell is heard", SOON, async || {
+        let _: i64 = site
+            .redis
+            .publish(site.key("visitors:today:refresh"), "1")
+            .await
+            .unwrap();
+        site.today().await.filter(|(_, total)| *total == before + 1)
+    })
+    .await;
+    running.stop().await;
+}
+
+/// A database that takes a fifth of a second to count is asked every four seconds at most, however often the bell is
+/// rung and however short the interval.
+#[tokio::test]
+async fn a_slow_database_is_busy_for_a_twentieth_of_the_time() {
+    let (mariadb, redis) = own_servers().await;
+    let site = site_on(mariadb, redis).await;
+    site.sql("RENAME TABLE visitor_count TO visits").await;
+    site.sql(
+        "CREATE VIEW visitor_count AS SELECT visits.* FROM visits, (SELECT SLEEP(0.2)) AS slow",
+    )
+    .await;
+    let running = site.start();
+    site.await_total(site.true_total().await).await;
+    mariadb.general_log(true).await.unwrap();
+    for _ in 0..90 {
+        let _: i64 = site
+            .redis
+            .publish(site.key("visitors:today:refresh"), "1")
+            .await
+            .unwrap();
+        sleep(Duration::from_millis(100)).await;
+    }
+    let lines = mariadb.general_log_lines().await.unwrap();
+    let counts = lines
+        .iter()
+        .filter(|line| line.command == "Execute" && line.text.contains("SELECT COUNT(*)"));
+    let counts = counts.count();
+    assert!((1..=3).contains(&counts), "{counts} counts in nine seconds");
+    running.stop().await;
+}
+
+/// Rings do not shorten the back-off either.
+#[tokio::test]
+async fn a_broken_database_is_asked_less_and_less() {
+    let (mariadb, redis) = own_servers().await;
+    let site = site_on(mariadb, redis).await;
+    let running = site.start();
+    site.await_total(site.true_total().await).await;
+    site.sql("RENAME TABLE visitor_count TO visits").await;
+    mariadb.general_log(true).await.unwrap();
+    for _ in 0..80 {
+        let _: i64 = site
+            .redis
+            .publish(site.key("visitors:today:refresh"), "1")
+            .await
+            .unwrap();
+        sleep(Duration::from_millis(100)).await;
+    }
+    let lines = mariadb.general_log_lines().await.unwrap();
+    // Bounds of 0.2, 0.4, … 6.4 s: some twelve attempts in eight seconds, sixty at the interval.
+    let attempts = lines
+        .iter()
+        .filter(|line| line.text.contains("SET SESSION"))
+        .count();
+    assert!(
+        (2..=30).contains(&attempts),
+        "{attempts} attempts in eight seconds"
+    );
+    site.sql("RENAME TABLE visits TO visitor_count").await;
+    site.await_total(site.true_total().await).await;
+    running.stop().await;
+}
