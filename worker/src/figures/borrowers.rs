@@ -1,12 +1,11 @@
 //! Who borrowed most, this month and this year.
 
 use crate::calendar::Window;
-use crate::figures::PERIODS;
-use crate::figures::visitors::{candidates, ranking};
+use crate::figures::people::Ranking;
 use crate::source::collation::{Collation, Key};
 use crate::source::database::Session;
 use crate::source::loans::{self, Borrower};
-use crate::source::members::{self, Columns};
+use crate::source::members::Columns;
 use crate::source::visits;
 use crate::stats::names::MemberNames;
 use crate::stats::people::People;
@@ -24,44 +23,28 @@ pub(super) async fn top(
 ) -> Result<[Vec<TopBorrower>; 2]> {
     let mut people = People::new(today);
     loans::by_member(session, &mut people).await?;
-    let mut collation = Collation::of(session, "loan", "member_id").await?;
-    collation.learn(session, people.spellings()).await?;
-    let people = people.by_person(&collation);
-
-    let candidates = candidates(&people);
-    let ids: Vec<&str> = candidates
-        .iter()
-        .map(|(_, tally)| tally.id.as_str())
+    let mut ranking = Ranking::of(people, session, "loan", Columns::Name).await?;
+    let former: Vec<String> = ranking
+        .former()
+        .map(|place| place.tally.id.clone())
         .collect();
-    let members = members::present(session, &mut collation, &ids, Columns::Name).await?;
-    let ranked = PERIODS.map(|period| ranking(period, &candidates, &members));
-    let former: Vec<&str> = ranked
-        .iter()
-        .flatten()
-        .filter(|(_, (key, _))| !members.contains_key(*key))
-        .map(|(_, (_, tally))| tally.id.as_str())
-        .collect();
-    let former = Former::read(session, &mut collation, &former, today).await?;
+    let former = Former::read(session, &mut ranking.collation, &former, today).await?;
 
-    let mut rows = PERIODS.into_iter().zip(ranked).map(|(period, ranked)| {
-        let shown = ranked.into_iter().map(|(rank, (key, tally))| {
-            let (id, name) = match members.get(key) {
-                Some(member) => (&member.id, member.name.clone()),
-                None => (&tally.id, former.name(key, Window::current(period, today))),
-            };
-            TopBorrower {
-                rank,
-                member_id: member_names.id(id.clone()),
-                member_name: member_names.name(name),
-                total: tally.total(period),
-            }
-        });
-        shown.collect()
-    });
-    Ok([
-        rows.next().unwrap_or_default(),
-        rows.next().unwrap_or_default(),
-    ])
+    Ok(ranking.rows(|place, member| {
+        let (id, name) = match member {
+            Some(member) => (&member.id, member.name.clone()),
+            None => (
+                &place.tally.id,
+                former.name(&place.key, Window::current(place.period, today)),
+            ),
+        };
+        TopBorrower {
+            rank: place.rank,
+            member_id: member_names.id(id.clone()),
+            member_name: member_names.name(name),
+            total: place.total,
+        }
+    }))
 }
 
 /// The names of those who are members no longer.
@@ -76,12 +59,13 @@ impl Former {
     async fn read(
         session: &mut Session,
         collation: &mut Collation,
-        ids: &[&str],
+        ids: &[String],
         today: NaiveDate,
     ) -> Result<Self> {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let mut borrowers =
-            loans::history_names(session, ids, Window::current(Period::Year, today)).await?;
-        let mut visitors = visits::names_until(session, ids, today).await?;
+            loans::history_names(session, &ids, Window::current(Period::Year, today)).await?;
+        let mut visitors = visits::names_until(session, &ids, today).await?;
         borrowers.retain(|borrower| !is_blank(&borrower.name));
         visitors.retain(|(_, name)| !is_blank(name));
         let spellings = borrowers.iter().map(|borrower| borrower.member_id.as_str());

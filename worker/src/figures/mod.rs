@@ -1,6 +1,7 @@
 //! From the database to the `data` of each snapshot. One read serves every snapshot that it can.
 
 mod borrowers;
+mod people;
 mod titles;
 mod visitors;
 
@@ -12,7 +13,7 @@ use anyhow::Result;
 use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use shared::catalog::{Period, Snapshot};
+use shared::catalog::Snapshot;
 
 /// A pass over the database; what it serves stands or falls together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,9 +101,6 @@ pub async fn compute(
         }
     }
 }
-
-/// The two windows of the rankings of people.
-const PERIODS: [Period; 2] = [Period::Month, Period::Year];
 
 fn json(rows: &impl Serialize) -> Result<Box<RawValue>> {
     Ok(to_raw_value(rows)?)

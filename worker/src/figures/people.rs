@@ -1,0 +1,120 @@
+//! The rankings of people, of the month and of the year: what visitors and borrowers have in common.
+
+use crate::source::collation::{Collation, Key};
+use crate::source::database::Session;
+use crate::source::members::{self, Columns, Member};
+use crate::stats::people::{People, Tally};
+use crate::stats::rank;
+use anyhow::Result;
+use shared::catalog::Period;
+use std::collections::HashMap;
+
+const PERIODS: [Period; 2] = [Period::Month, Period::Year];
+
+/// The first of both windows.
+pub(super) struct Ranking {
+    places: [Vec<Place>; 2],
+    members: HashMap<Key, Member>,
+    /// Under which ids are equal; it knows those that were seen so far.
+    pub(super) collation: Collation,
+}
+
+/// One place in a ranking.
+pub(super) struct Place {
+    /// 1 for the first; equal totals share it.
+    pub(super) rank: usize,
+    /// Events of the window.
+    pub(super) total: u64,
+    /// The window.
+    pub(super) period: Period,
+    /// Who, as the database compares ids.
+    pub(super) key: Key,
+    /// What that person did.
+    pub(super) tally: Tally,
+}
+
+impl Ranking {
+    /// Ranks `people`, who were counted by `table.member_id`.
+    ///
+    /// All who tie with the tenth are looked up in `member`, since the id that is shown decides between them.
+    pub(super) async fn of(
+        people: People,
+        session: &mut Session,
+        table: &str,
+        columns: Columns,
+    ) -> Result<Self> {
+        let mut collation = Collation::of(session, table, "member_id").await?;
+        collation.learn(session, people.spellings()).await?;
+        let people = people.by_person(&collation);
+
+        let totals = |period| {
+            people
+                .values()
+                .map(move |tally: &Tally| tally.total(period))
+        };
+        let least = PERIODS.map(|period| (period, rank::least_total(totals(period))));
+        let can_be = |tally: &Tally| {
+            least
+                .iter()
+                .any(|(period, least)| tally.total(*period) >= *least)
+        };
+        let candidates: Vec<(Key, Tally)> = people
+            .into_iter()
+            .filter(|(_, tally)| can_be(tally))
+            .collect();
+        let ids: Vec<&str> = candidates
+            .iter()
+            .map(|(_, tally)| tally.id.as_str())
+            .collect();
+        let members = members::present(session, &mut collation, &ids, columns).await?;
+        Ok(Self {
+            places: PERIODS.map(|period| places(period, &candidates, &members)),
+            members,
+            collation,
+        })
+    }
+
+    /// Those on the lists who are members no longer.
+    pub(super) fn former(&self) -> impl Iterator<Item = &Place> {
+        let places = self.places.iter().flatten();
+        places.filter(|place| !self.members.contains_key(&place.key))
+    }
+
+    /// The rows of the month and of the year, each made of a place and of the present member, if there is one.
+    pub(super) fn rows<T>(&self, row: impl Fn(&Place, Option<&Member>) -> T) -> [Vec<T>; 2] {
+        let of = |places: &Vec<Place>| {
+            places
+                .iter()
+                .map(|place| row(place, self.members.get(&place.key)))
+                .collect()
+        };
+        self.places.each_ref().map(of)
+    }
+}
+
+/// The first of one window, by total and the id that is shown.
+fn places(
+    period: Period,
+    candidates: &[(Key, Tally)],
+    members: &HashMap<Key, Member>,
+) -> Vec<Place> {
+    let came: Vec<_> = candidates
+        .iter()
+        .filter(|(_, tally)| tally.total(period) > 0)
+        .collect();
+    let shown_id = |(key, tally): &&(Key, Tally)| {
+        members
+            .get(key)
+            .map_or(&tally.id, |member| &member.id)
+            .clone()
+    };
+    let ranked = rank::top(came, |(_, tally)| tally.total(period), shown_id);
+    let place = |(rank, (key, tally)): (usize, &(Key, Tally))| Place {
+        rank,
+        total: tally.total(period),
+        period,
+        key: key.clone(),
+        tally: tally.clone(),
+    };
+    ranked.into_iter().map(place).collect()
+}
