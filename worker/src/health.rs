@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 /// Probes and a scraper or two; whoever wants more than that is not welcome here.
@@ -40,15 +39,12 @@ pub struct Health {
 }
 
 impl Health {
-    /// Answers until `stop`.
-    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
+    /// Answers for ever.
+    pub async fn serve(self, listener: TcpListener) {
         let health = Arc::new(self);
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
-            let Some(accepted) = stop.run_until_cancelled(listener.accept()).await else {
-                return;
-            };
-            match (accepted, places.clone().try_acquire_owned()) {
+            match (listener.accept().await, places.clone().try_acquire_owned()) {
                 (Ok((stream, _)), Ok(place)) => {
                     let health = health.clone();
                     tokio::spawn(async move {

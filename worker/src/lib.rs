@@ -12,6 +12,7 @@ pub mod calendar;
 pub mod config;
 pub mod figures;
 pub mod health;
+mod loops;
 pub mod refresh;
 pub mod schedule;
 pub mod source;
@@ -23,6 +24,7 @@ pub mod today;
 use crate::config::Config;
 use crate::figures::Read;
 use crate::health::Health;
+use crate::loops::Loops;
 use crate::refresh::Refresher;
 use crate::schedule::Job;
 use crate::source::database::Database;
@@ -30,19 +32,16 @@ use crate::status::Status;
 use crate::store::{COMMAND_LIMIT, Store};
 use crate::today::FastLoop;
 use crate::today::counter::Counter;
+use crate::today::doorbell;
 use crate::today::pace::Pace;
 use anyhow::{Context, Result, bail};
-use fred::clients::Client;
-use fred::interfaces::{EventInterface, PubsubInterface};
 use shared::catalog::{Group, Snapshot};
 use shared::time::Clock;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 /// How long `worker refresh` waits for Redis.
 const REFRESH_CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -59,7 +58,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
     let parts = Parts::new(&config, &clock)?;
     info!(mysql = parts.refresher.database.address(), redis = config.redis.address(), mode = ?config.mode, "starting");
     let redis = shared::redis::start(parts.store.redis(), &config.redis.address());
-    let (ring, doorbell) = watch::channel(());
+    let (ring, bell) = watch::channel(());
     let fast_loop = FastLoop {
         database: parts.refresher.database.clone(),
         store: parts.store.clone(),
@@ -76,57 +75,36 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
             &parts.store,
             &parts.status,
         ),
-        doorbell,
+        bell,
     };
 
-    let mut tasks = JoinSet::new();
+    let mut loops = Loops::new(&stop);
     let groups = [
         (Group::Visitors, config.visitor_cron),
         (Group::Books, config.books_cron),
     ];
     let jobs = groups.map(|(group, cron)| {
         let due = Arc::new(Notify::new());
-        tasks.spawn(
-            parts
-                .refresher
-                .clone()
-                .keep_fresh(group, due.clone(), stop.clone()),
-        );
+        loops.spawn(parts.refresher.clone().keep_fresh(group, due.clone()));
         Job { group, cron, due }
     });
-    tasks.spawn(schedule::run(
-        jobs,
-        clock.clone(),
-        parts.status.clone(),
-        stop.clone(),
-    ));
-    tasks.spawn(fast_loop.run(stop.clone()));
-    tasks.spawn(answer_doorbell(parts.store.clone(), ring, stop.clone()));
-    let (store, until) = (parts.store.clone(), stop.clone());
-    tasks.spawn(async move { store.keep(&until).await });
+    loops.spawn(schedule::run(jobs, clock.clone(), parts.status.clone()));
+    loops.spawn(fast_loop.run());
+    loops.spawn(doorbell::hear(parts.store.clone(), ring));
+    let store = parts.store.clone();
+    loops.spawn(async move { store.keep().await });
     if let Some(listener) = listener {
         let health = Health {
             status: parts.status.clone(),
             store: parts.store.clone(),
             clock,
         };
-        tasks.spawn(health.serve(listener, stop.clone()));
+        loops.spawn(health.serve(listener));
     }
-
-    // A loop that ends before it is told to is a fault; better no worker than half of one.
-    let first = tasks.join_next().await;
-    let expected = stop.is_cancelled();
-    stop.cancel();
-    while tasks.join_next().await.is_some() {}
+    let ended = loops.run().await;
     redis.abort();
-    if let Some(Err(panic)) = first {
-        return Err(panic).context("a loop of the worker has failed");
-    }
-    if !expected {
-        bail!("a loop of the worker has ended by itself");
-    }
     info!("stopped");
-    Ok(())
+    ended
 }
 
 /// Makes `wanted` once and stores them. Each fails alone.
@@ -215,31 +193,5 @@ impl Parts {
             status,
             refresher,
         })
-    }
-}
-
-/// Listens to the doorbell on each new connection, and passes each ring on. What is rung meanwhile is rung again.
-async fn answer_doorbell(store: Arc<Store>, ring: watch::Sender<()>, stop: CancellationToken) {
-    let redis: &Client = store.redis();
-    let mut connected = redis.reconnect_rx();
-    let mut messages = redis.message_rx();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            event = connected.recv() => {
-                if matches!(event, Err(RecvError::Closed)) {
-                    return;
-                }
-                let subscribed: Result<(), _> = redis.subscribe(store.keys().doorbell()).await;
-                if let Err(error) = subscribed {
-                    warn!(%error, "the doorbell cannot be heard until Redis is connected anew");
-                }
-            }
-            message = messages.recv() => match message {
-                // Rings that were missed are as good as one.
-                Ok(_) | Err(RecvError::Lagged(_)) => drop(ring.send(())),
-                Err(RecvError::Closed) => return,
-            }
-        }
     }
 }

@@ -16,8 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
 /// A daily statement reads millions of rows in seconds; what takes longer than this is stuck.
@@ -42,46 +41,34 @@ pub struct Refresher {
     pub member_names: MemberNames,
 }
 
-/// A snapshot that is to be made, and when.
-struct Waiting {
+/// When a read is to be done, and how often it has failed.
+struct Due {
     at: Instant,
     backoff: Backoff,
 }
 
 impl Refresher {
-    /// Keeps the snapshots of `group` fresh until `stop`: now, whenever `due` is notified, and after failures.
-    pub async fn keep_fresh(self, group: Group, due: Arc<Notify>, stop: CancellationToken) {
-        let mut waiting = everything(group);
+    /// Keeps the snapshots of `group` fresh for ever: now, whenever `wake` is notified, and again after failures.
+    pub async fn keep_fresh(self, group: Group, wake: Arc<Notify>) {
+        let mut due = all_due(group);
         let mut away = Backoff::SHORT;
         loop {
-            let next = waiting.values().map(|waiting| waiting.at).min();
+            let next = due.values().map(|due| due.at).min();
             tokio::select! {
-                () = stop.cancelled() => return,
-                () = due.notified() => waiting = everything(group),
-                () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
+                () = wake.notified() => due = all_due(group),
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
             }
             let now = Instant::now();
-            let wanted: Vec<Snapshot> = waiting
+            let reads: Vec<Read> = due
                 .iter()
-                .filter(|(_, w)| w.at <= now)
-                .map(|(s, _)| *s)
+                .filter(|(_, due)| due.at <= now)
+                .map(|(read, _)| *read)
                 .collect();
-            for read in Read::ALL {
-                let wanted: Vec<Snapshot> = wanted
-                    .iter()
-                    .copied()
-                    .filter(|s| Read::of(*s) == read)
-                    .collect();
-                if wanted.is_empty() {
-                    continue;
-                }
-                let Some(made) = stop.run_until_cancelled(self.make(read)).await else {
-                    return;
-                };
-                match made {
-                    Ok(made) => {
+            for read in reads {
+                match self.make(read).await {
+                    Ok(_) => {
                         away.reset();
-                        waiting.retain(|snapshot, _| !made.contains(snapshot));
+                        due.remove(&read);
                     }
                     Err(Failure::Away(error)) => {
                         let wait = away.next_wait();
@@ -90,25 +77,25 @@ impl Refresher {
                             ?wait,
                             "MySQL is away: trying again in {wait:.1?}"
                         );
-                        for waiting in waiting.values_mut().filter(|waiting| waiting.at <= now) {
-                            waiting.at = Instant::now() + wait;
+                        for due in due.values_mut() {
+                            due.at = due.at.max(Instant::now() + wait);
                         }
                         break;
                     }
                     Err(Failure::Read(error)) => {
-                        for snapshot in wanted {
-                            let Some(waiting) = waiting.get_mut(&snapshot) else {
-                                continue;
-                            };
-                            let wait = waiting.backoff.next_wait();
-                            waiting.at = Instant::now() + wait;
-                            error!(
-                                %snapshot,
-                                error = format!("{error:#}"),
-                                ?wait,
-                                "{snapshot} could not be made: trying again in {wait:.1?}"
-                            );
-                        }
+                        let names = read
+                            .snapshots()
+                            .map(Snapshot::name)
+                            .collect::<Vec<_>>()
+                            .join(", ");
+                        let due = due.entry(read).or_insert_with(Due::now);
+                        let wait = due.backoff.next_wait();
+                        due.at = Instant::now() + wait;
+                        error!(
+                            error = format!("{error:#}"),
+                            ?wait,
+                            "not made: {names}; trying again in {wait:.1?}"
+                        );
                     }
                 }
             }
@@ -158,9 +145,7 @@ impl Refresher {
                 Ok(snapshots)
             }
             Err(error) => {
-                let failed = Snapshot::ALL
-                    .into_iter()
-                    .filter(|snapshot| Read::of(*snapshot) == read);
+                let failed = read.snapshots();
                 let text = format!("{error:#}");
                 self.status.note(|status| {
                     status
@@ -190,13 +175,18 @@ impl From<Failure> for anyhow::Error {
     }
 }
 
-fn everything(group: Group) -> BTreeMap<Snapshot, Waiting> {
-    let now = || Waiting {
-        at: Instant::now(),
-        backoff: Backoff::LONG,
-    };
+impl Due {
+    fn now() -> Self {
+        Self {
+            at: Instant::now(),
+            backoff: Backoff::LONG,
+        }
+    }
+}
+
+fn all_due(group: Group) -> BTreeMap<Read, Due> {
     group
         .snapshots()
-        .map(|snapshot| (snapshot, now()))
+        .map(|snapshot| (Read::of(snapshot), Due::now()))
         .collect()
 }

@@ -12,7 +12,6 @@ use shared::time::{Clock, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 /// Between two looks at the clock; a cron may name a second.
@@ -97,8 +96,8 @@ pub struct Job {
     pub due: Arc<Notify>,
 }
 
-/// Wakes each job when it is due, until `stop`.
-pub async fn run(jobs: [Job; 2], clock: Clock, status: Arc<Status>, stop: CancellationToken) {
+/// Wakes each job when it is due, for ever.
+pub async fn run(jobs: [Job; 2], clock: Clock, status: Arc<Status>) {
     let mut gates = jobs.map(|job| {
         let gate = Gate::new(job.cron, clock.now());
         status.note(|now| now.cron(job.group).next = gate.next);
@@ -119,7 +118,8 @@ pub async fn run(jobs: [Job; 2], clock: Clock, status: Arc<Status>, stop: Cancel
         std::future::ready(())
     });
     let mut tick = tokio::time::interval(TICK);
-    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+    loop {
+        tick.tick().await;
         scheduler.run_pending().await;
     }
 }

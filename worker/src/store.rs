@@ -16,7 +16,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
-use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 /// Redis answers within a millisecond; what takes this long is away.
@@ -93,15 +92,14 @@ impl Store {
         self.lock().len()
     }
 
-    /// Stores what is held and not stored, until `stop`: at once, after each new connection, and every 2 s what has
+    /// Stores what is held and not stored, for ever: at once, after each new connection, and every 2 s what has
     /// gone from Redis in the meantime.
-    pub async fn keep(&self, stop: &CancellationToken) {
+    pub async fn keep(&self) {
         let mut connected = self.redis.reconnect_rx();
         let mut tick = tokio::time::interval(LOOK_AGAIN);
         let (mut away, mut leaving) = (false, false);
         loop {
             tokio::select! {
-                () = stop.cancelled() => return,
                 () = self.changed.notified() => {}
                 event = connected.recv() => match event {
                     Err(RecvError::Closed) => return,

@@ -3,6 +3,7 @@
 
 pub mod counter;
 pub mod delta;
+pub(crate) mod doorbell;
 pub mod incremental;
 pub mod pace;
 
@@ -20,7 +21,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
-use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 /// A count of one day, without any index, reads a table of ten million rows in seconds.
@@ -47,55 +47,48 @@ pub struct FastLoop {
     /// How.
     pub counter: Counter,
     /// Changes when a gateway asks for a fresh count.
-    pub doorbell: watch::Receiver<()>,
+    pub bell: watch::Receiver<()>,
 }
 
 impl FastLoop {
-    /// Counts until `stop`.
-    pub async fn run(mut self, stop: CancellationToken) {
+    /// Counts for ever.
+    pub async fn run(mut self) {
         let mut backoff = Backoff::SHORT;
         let mut session = None;
-        while !stop.is_cancelled() {
-            let started = Instant::now();
-            let tick = async {
-                while !self.store.is_connected() {
-                    sleep(LOOK_FOR_REDIS).await;
+        loop {
+            while !self.store.is_connected() {
+                sleep(LOOK_FOR_REDIS).await;
+            }
+            match self.tick(&mut session).await {
+                Ok(took) => {
+                    backoff.reset();
+                    self.wait(took).await;
                 }
-                self.tick(&mut session).await
-            };
-            let Some(outcome) = stop.run_until_cancelled(tick).await else {
-                return;
-            };
-            let wait = async {
-                match outcome {
-                    Ok(took) => {
-                        backoff.reset();
-                        self.wait(took).await;
-                    }
-                    Err(error) => {
-                        session = None;
-                        let wait = backoff.next_wait();
-                        let text = format!("{error:#}");
-                        warn!(
-                            error = text,
-                            ?wait,
-                            "today's visitors were not counted: trying again in {wait:.1?}"
-                        );
-                        self.status.note(|status| status.today_error = Some(text));
-                        sleep_until(Instant::now() + wait).await;
-                    }
+                Err(error) => {
+                    let wait = backoff.next_wait();
+                    let text = format!("{error:#}");
+                    warn!(
+                        error = text,
+                        ?wait,
+                        "today's visitors were not counted: trying again in {wait:.1?}"
+                    );
+                    self.status.note(|status| status.today_error = Some(text));
+                    sleep(wait).await;
                 }
-            };
-            let _: Option<()> = stop.run_until_cancelled(wait).await;
-            debug!(after = ?started.elapsed(), "next tick");
+            }
         }
     }
 
-    /// Counts once and publishes; gives when the count began and how long it took.
+    /// Counts once and publishes; gives when the count began and how long it took. After a failure `session` is gone.
     async fn tick(&mut self, session: &mut Option<Session>) -> Result<Took> {
         let mut connected = match session.take() {
             Some(session) => session,
-            None => self.database.session(STATEMENT_LIMIT).await?,
+            None => {
+                let opened = self.database.session(STATEMENT_LIMIT).await;
+                self.status
+                    .note(|status| status.mysql = Some(opened.is_ok()));
+                opened?
+            }
         };
         let started = Instant::now();
         let date = self.calendar.day(self.clock.now());
@@ -134,7 +127,7 @@ impl FastLoop {
 
     /// Until the next tick: after the interval, at a ring, or at midnight, but never against the duty cycle.
     async fn wait(&mut self, took: Took) {
-        self.doorbell.mark_unchanged();
+        self.bell.mark_unchanged();
         let earliest = took.started + self.pace.rest(took.count);
         let scheduled = took.started + self.pace.interval(took.count);
         let now = self.clock.now();
@@ -142,7 +135,7 @@ impl FastLoop {
         tokio::select! {
             () = sleep_until(scheduled.min(midnight.max(earliest))) => {}
             // A closed doorbell never rings.
-            Ok(()) = self.doorbell.changed() => sleep_until(earliest).await,
+            Ok(()) = self.bell.changed() => sleep_until(earliest).await,
         }
     }
 }

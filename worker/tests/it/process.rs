@@ -134,7 +134,7 @@ async fn no_name_and_no_secret_is_logged() {
     })
     .await;
     eventually("a failure", SOON, async || {
-        process.log().contains("could not be made").then_some(())
+        process.log().contains("not made: ").then_some(())
     })
     .await;
     let log = process.log();
