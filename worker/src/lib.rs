@@ -102,6 +102,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
         loops.spawn(health.serve(listener));
     }
     let ended = loops.run().await;
+    parts.refresher.database.close().await;
     redis.abort();
     info!("stopped");
     ended
@@ -152,6 +153,7 @@ pub async fn refresh_once(config: Config, clock: Clock, wanted: &[Snapshot]) -> 
             failed.extend(names);
         }
     }
+    parts.refresher.database.close().await;
     redis.abort();
     if !failed.is_empty() {
         bail!(

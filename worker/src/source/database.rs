@@ -9,7 +9,9 @@ use anyhow::{Context, Result, anyhow};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, IoError, OptsBuilder, Params, Pool, PoolConstraints, PoolOpts};
 use mysql_async::{ServerError, SslOpts};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use tracing::info;
 
@@ -17,6 +19,8 @@ use tracing::info;
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How much later than the server we give up, so that its own message arrives.
 const GRACE: Duration = Duration::from_secs(5);
+/// A goodbye is one packet; a connection that is busy does not say it.
+const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 /// Between two lines about a statement that takes long.
 const PROGRESS: Duration = Duration::from_secs(5);
 /// Rows between two looks at the clock.
@@ -29,6 +33,8 @@ const TABLE_DENIED: u16 = 1142;
 /// Where the connections come from.
 pub struct Database {
     pool: Pool,
+    /// One for each connection. Whoever waits for one waits for a statement to end, and that has its limit.
+    places: Arc<Semaphore>,
     address: String,
 }
 
@@ -54,6 +60,7 @@ impl Database {
             .pool_opts(pool);
         Self {
             pool: Pool::new(options),
+            places: Arc::new(Semaphore::new(config.pool_limit)),
             address: format!("{}:{}/{}", config.host, config.port, config.database),
         }
     }
@@ -66,8 +73,9 @@ impl Database {
     /// A connection whose every statement ends within `limit` on the server.
     ///
     /// # Errors
-    /// When there is none within 5 s.
+    /// When there is a place for one, but none within 5 s.
     pub async fn session(&self, limit: Duration) -> Result<Session> {
+        let place = self.places.clone().acquire_owned().await?;
         let open = async {
             let mut conn = self.pool.get_conn().await?;
             conn.query_drop(session_limits(limit)).await?;
@@ -79,12 +87,13 @@ impl Database {
         Ok(Session {
             conn: Some(conn.with_context(|| format!("connecting to MySQL at {}", self.address))?),
             limit: limit + GRACE,
+            _place: place,
         })
     }
 
-    /// Closes what is open.
-    pub async fn close(self) {
-        let closed = timeout(Duration::from_secs(1), self.pool.disconnect()).await;
+    /// Says goodbye to the server, if that is quick.
+    pub async fn close(&self) {
+        let closed = timeout(CLOSE_LIMIT, self.pool.clone().disconnect()).await;
         // The process ends anyway; the server closes what a busy connection leaves behind.
         drop(closed);
     }
@@ -94,6 +103,7 @@ impl Database {
 pub struct Session {
     conn: Option<Conn>,
     limit: Duration,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Session {
