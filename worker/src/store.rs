@@ -2,10 +2,11 @@
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use fred::clients::Client;
+use fred::clients::{Client, WithOptions};
 use fred::interfaces::{ClientLike, EventInterface, KeysInterface, PubsubInterface};
 use fred::types::config::Options;
 use fred::types::{Expiration, Value};
+use futures_util::future::{try_join, try_join_all};
 use serde_json::value::RawValue;
 use shared::catalog::Snapshot;
 use shared::keys::Keys;
@@ -137,13 +138,11 @@ impl Store {
         if held.is_empty() {
             return Ok(());
         }
-        let look = self.redis.with_options(&options());
-        let look = look.pipeline();
-        for (snapshot, _) in &held {
-            let _: () = look.exists(self.keys.snapshot(*snapshot)).await?;
-        }
-        let there: Vec<bool> = look
-            .all()
+        let redis = self.commands();
+        let look = held
+            .iter()
+            .map(|(snapshot, _)| redis.exists(self.keys.snapshot(*snapshot)));
+        let there: Vec<bool> = try_join_all(look)
             .await
             .context("looking for the snapshots in Redis")?;
         for ((snapshot, held), there) in held.into_iter().zip(there) {
@@ -163,7 +162,7 @@ impl Store {
     async fn store(&self, snapshot: Snapshot, held: &Held) -> Result<()> {
         let key = self.keys.snapshot(snapshot);
         let expire = Expiration::EX(held.ttl_seconds.into());
-        let redis = self.redis.with_options(&options());
+        let redis = self.commands();
         let _: Value = redis
             .set(&key, held.bytes.clone(), Some(expire), None, false)
             .await?;
@@ -183,19 +182,19 @@ impl Store {
     pub async fn publish_today(&self, message: Vec<u8>, lifetime: Duration) -> Result<()> {
         let message = Bytes::from(message);
         let expire = Expiration::PX(i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX));
-        let redis = self.redis.with_options(&options());
-        let both = redis.pipeline();
-        let _: () = both
-            .set(
-                self.keys.today_count(),
-                message.clone(),
-                Some(expire),
-                None,
-                false,
-            )
-            .await?;
-        let _: () = both.publish(self.keys.today_channel(), message).await?;
-        let _: Vec<Value> = both.all().await.context("publishing today's count")?;
+        let redis = self.commands();
+        let set = redis.set::<Value, _, _>(
+            self.keys.today_count(),
+            message.clone(),
+            Some(expire),
+            None,
+            false,
+        );
+        let publish = redis.publish::<Value, _, _>(self.keys.today_channel(), message);
+        // Boxed, since the client's futures are large. Sent in this order, in one go.
+        Box::pin(try_join(set, publish))
+            .await
+            .context("publishing today's count")?;
         Ok(())
     }
 
@@ -205,12 +204,11 @@ impl Store {
     /// As Redis says, or that it holds no number.
     pub async fn increments(&self, day: chrono::NaiveDate) -> Result<i64> {
         let key = self.keys.today_increments(day);
-        let redis = self.redis.with_options(&options());
-        let both = redis.pipeline();
-        let _: () = both.get(&key).await?;
-        let _: () = both.ttl(&key).await?;
-        let (count, ttl): (Option<String>, i64) =
-            both.all().await.with_context(|| format!("reading {key}"))?;
+        let redis = self.commands();
+        let both = try_join(redis.get(&key), redis.ttl(&key));
+        let (count, ttl): (Option<String>, i64) = Box::pin(both)
+            .await
+            .with_context(|| format!("reading {key}"))?;
         if ttl == -1 {
             let _: Value = redis.expire(&key, INCREMENTS_TTL_SECONDS, None).await?;
         }
@@ -223,6 +221,15 @@ impl Store {
         self.redis.is_connected()
     }
 
+    /// A command fails at once when there is no connection: nothing is queued for later. (In a pipeline it would be.)
+    fn commands(&self) -> WithOptions<Client> {
+        self.redis.with_options(&Options {
+            fail_fast: true,
+            timeout: Some(COMMAND_LIMIT),
+            ..Options::default()
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Snapshot, Held>> {
         // A panic elsewhere leaves the map whole: no change to it has steps.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
@@ -232,13 +239,4 @@ impl Store {
 fn is_timeout(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<fred::error::Error>();
     error.is_some_and(|error| *error.kind() == fred::error::ErrorKind::Timeout)
-}
-
-/// A command fails at once when there is no connection: nothing is queued for later.
-fn options() -> Options {
-    Options {
-        fail_fast: true,
-        timeout: Some(COMMAND_LIMIT),
-        ..Options::default()
-    }
 }
