@@ -1,9 +1,9 @@
 //! `/livez`, `/readyz` and `/health`: for orchestrators, balancers and people.
 
 use crate::Gateway;
-use crate::body::Body;
 use crate::entry::Entry;
 use crate::reply;
+use crate::reply::Body;
 use crate::today::Today;
 use hyper::Response;
 use serde::Serialize;

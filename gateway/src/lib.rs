@@ -5,21 +5,23 @@
 //! - [`mirror`]: the copy that requests are answered from, made of [`holdings`], [`entry`], [`summary`], [`today`]
 //! - [`follow`]: the one task that keeps the copy like Redis, by way of [`source`]
 //! - [`server`], [`wire`]: connections and their limits
-//! - [`route`]: from a request to an answer, by [`reply`], [`conditional`], [`body`], [`health`]
+//! - [`route`]: from a request to an answer, by [`reply`], [`conditional`], [`health`]
 //! - [`doorbell`]: a request that waits for today's count
-//! - [`stream`], [`streams`]: one stream of events, and all of them together
+//! - [`streams`], [`hub`], [`stream`]: all streams, those of one task, one; [`head`] and [`frame`] are what is sent
 //!
 //! Invariants: it knows no MySQL, writes no key, and no request waits for Redis but one that waits for today's count.
 
-pub mod body;
 pub mod conditional;
 pub mod config;
 pub mod cors;
 pub mod doorbell;
 pub mod entry;
 pub mod follow;
+pub mod frame;
+pub mod head;
 pub mod health;
 pub mod holdings;
+pub mod hub;
 pub mod limits;
 pub mod mirror;
 pub mod reply;
@@ -35,6 +37,7 @@ pub mod wire;
 use anyhow::{Context, bail};
 use config::Config;
 use doorbell::Doorbell;
+use hub::Hub;
 use mirror::Mirror;
 use shared::time::Clock;
 use source::Source;
@@ -81,11 +84,13 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let address = listener.local_addr().context("asking for the address")?;
     let source = Arc::new(Source::new(&config).context("making the Redis client")?);
+    let hubs = std::thread::available_parallelism().map_or(1, usize::from);
+    let (streams, arrivals) = Streams::new(config.max_streams, hubs);
     let gateway = Arc::new(Gateway {
         clock,
         mirror: Mirror::default(),
         doorbell: Doorbell::default(),
-        streams: Streams::new(config.max_streams),
+        streams,
         stop,
         config,
     });
@@ -106,6 +111,13 @@ pub async fn run(
             (gateway.clone(), closing.clone(), connections.clone());
         async move { match server::accept(listener, gateway, closing, connections).await {} }
     });
+    for arrivals in arrivals {
+        let hub = Hub::run(gateway.clone(), arrivals);
+        tasks.spawn(async move {
+            hub.await;
+            Ok(())
+        });
+    }
     info!(%address, version = env!("CARGO_PKG_VERSION"), "the gateway listens on {address}");
 
     tokio::select! {

@@ -1,11 +1,10 @@
 //! The shapes of answers, with their headers.
 
-use crate::body::Body;
 use crate::conditional::is_not_modified;
 use crate::entry::Entry;
-use crate::stream::Events;
 use crate::today::{Origin, Today};
 use bytes::Bytes;
+use http_body_util::Full;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, AGE, ALLOW,
     CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED,
@@ -15,6 +14,9 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::time::Clock;
+
+/// Known in full before it is sent; shared, not copied.
+pub type Body = Full<Bytes>;
 
 /// What is asked of a client while a snapshot is being prepared; the contract's number, in the header and the body.
 const WARMING_RETRY_SECONDS: u64 = 5;
@@ -48,7 +50,7 @@ struct Problem<'a> {
 
 /// A snapshot or a summary: `200`, or `304` to a client that has it.
 pub fn entry(entry: &Entry, request: &HeaderMap, clock: &Clock) -> Response<Body> {
-    let mut answer = Response::new(Body::empty());
+    let mut answer = Response::new(Body::default());
     let headers = answer.headers_mut();
     headers.insert(ETAG, entry.etag.clone());
     headers.insert(CACHE_CONTROL, entry.cache_control.clone());
@@ -90,9 +92,9 @@ pub fn current(body: &impl Serialize) -> Response<Body> {
     not_stored(StatusCode::OK, JSON, json(body))
 }
 
-/// The stream; without events to HEAD.
-pub fn events(events: Option<Events>) -> Response<Body> {
-    let mut answer = Response::new(events.map_or_else(Body::empty, Body::Events));
+/// The head of the stream.
+pub fn events() -> Response<Body> {
+    let mut answer = Response::new(Body::default());
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, NO_STORE);
@@ -104,7 +106,7 @@ pub fn events(events: Option<Events>) -> Response<Body> {
 
 /// What a browser asks before it lets a page send what it would not send by itself.
 pub fn preflight() -> Response<Body> {
-    let mut answer = Response::new(Body::empty());
+    let mut answer = Response::new(Body::default());
     *answer.status_mut() = StatusCode::NO_CONTENT;
     let headers = answer.headers_mut();
     headers.insert(ALLOW, METHODS);

@@ -1,10 +1,11 @@
 //! From a request to its answer.
 
 use crate::Gateway;
-use crate::body::Body;
 use crate::doorbell::wait_for_count;
+use crate::reply::Body;
+use crate::streams::Place;
 use crate::today::Origin;
-use crate::{health, reply, stream};
+use crate::{health, reply};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderMap, HeaderValue};
@@ -24,16 +25,29 @@ enum Resource {
     Health,
 }
 
+/// What a request gets.
+#[derive(Debug)]
+pub enum Answer {
+    /// All of it.
+    Whole(Response<Body>),
+    /// The head of a stream, and a place for it.
+    Stream(Response<Body>, Place),
+}
+
 /// Answers any request.
-pub async fn answer(gateway: &Gateway, request: Request<Incoming>) -> Response<Body> {
+pub async fn answer(gateway: &Gateway, request: Request<Incoming>) -> Answer {
     let resource = find(request.uri().path(), gateway.config.streams_enabled);
     let mut answer = match (request.method(), resource) {
-        (_, None) => reply::not_found(),
-        (&Method::GET | &Method::HEAD, Some(resource)) => read(gateway, resource, &request).await,
-        (&Method::OPTIONS, Some(_)) => reply::preflight(),
-        (_, Some(_)) => reply::method_not_allowed(),
+        (_, None) => Answer::Whole(reply::not_found()),
+        (&Method::GET, Some(Resource::Stream)) => stream_answer(gateway),
+        (&Method::GET | &Method::HEAD, Some(resource)) => {
+            Answer::Whole(read(gateway, resource, request.headers()).await)
+        }
+        (&Method::OPTIONS, Some(_)) => Answer::Whole(reply::preflight()),
+        (_, Some(_)) => Answer::Whole(reply::method_not_allowed()),
     };
-    let headers = answer.headers_mut();
+    let (Answer::Whole(head) | Answer::Stream(head, _)) = &mut answer;
+    let headers = head.headers_mut();
     gateway.config.origins.allow(request.headers(), headers);
     if !request.body().is_end_stream() {
         // Its body is not read, so what follows on this connection would be taken for a request.
@@ -61,16 +75,13 @@ fn find(path: &str, streams_enabled: bool) -> Option<Resource> {
     }
 }
 
-async fn read(
-    gateway: &Gateway,
-    resource: Resource,
-    request: &Request<Incoming>,
-) -> Response<Body> {
+async fn read(gateway: &Gateway, resource: Resource, request: &HeaderMap) -> Response<Body> {
     match resource {
-        Resource::Snapshot(snapshot) => snapshot_answer(gateway, snapshot, request.headers()),
-        Resource::Summary(group) => summary_answer(gateway, group, request.headers()),
+        Resource::Snapshot(snapshot) => snapshot_answer(gateway, snapshot, request),
+        Resource::Summary(group) => summary_answer(gateway, group, request),
         Resource::Today => today_answer(gateway).await,
-        Resource::Stream => stream_answer(gateway, request.method()),
+        // To HEAD, which takes no place.
+        Resource::Stream => reply::events(),
         Resource::Live => health::live(),
         Resource::Ready => health::ready(gateway),
         Resource::Health => health::report(gateway),
@@ -109,16 +120,15 @@ async fn today_answer(gateway: &Gateway) -> Response<Body> {
     }
 }
 
-fn stream_answer(gateway: &Gateway, method: &Method) -> Response<Body> {
-    if method == Method::HEAD {
-        return reply::events(None);
-    }
+fn stream_answer(gateway: &Gateway) -> Answer {
     if gateway.stop.is_cancelled() {
-        return reply::no_place("this gateway is stopping: another one has a place");
+        return Answer::Whole(reply::no_place(
+            "this gateway is stopping: another one has a place",
+        ));
     }
     match gateway.streams.admit() {
-        Some(place) => reply::events(Some(stream::events(gateway, place))),
-        None => reply::no_place("all places for streams are taken"),
+        Some(place) => Answer::Stream(reply::events(), place),
+        None => Answer::Whole(reply::no_place("all places for streams are taken")),
     }
 }
 

@@ -1,15 +1,22 @@
 //! Accepts connections and serves HTTP/1.1 on each.
 
 use crate::Gateway;
-use crate::route;
+use crate::head;
+use crate::route::{self, Answer};
+use crate::stream::Opening;
 use crate::wire::{Pulse, Sending, Wire};
+use futures_util::FutureExt;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, Version};
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use std::convert::Infallible;
-use std::pin::pin;
-use std::sync::Arc;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -60,27 +67,56 @@ fn prepare(socket: &TcpStream, stalled: Duration) {
     }
 }
 
+/// Serves one connection until it ends, or until it is to be a stream: then its socket goes to a hub, and what HTTP
+/// needed of memory is free.
 async fn serve(socket: TcpStream, gateway: Arc<Gateway>, closing: CancellationToken) {
     let pulse = Arc::new(Pulse::default());
+    let granted = Arc::new(OnceLock::new());
     let wire = Wire::new(socket, &gateway.config.limits, pulse.clone());
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
         let sending = Sending::begin(&pulse);
-        let answer = route::answer(&gateway, request);
-        async move { Ok::<_, Infallible>(answer.await.map(sending)) }
+        let version = request.version();
+        let (granted, gateway) = (granted.clone(), gateway.clone());
+        Box::pin(async move {
+            match route::answer(&gateway, request).await {
+                Answer::Whole(answer) => Ok::<_, Infallible>(answer.map(sending)),
+                Answer::Stream(head, place) => {
+                    drop(granted.set((head, version, place)));
+                    // hyper is to answer nothing: the connection is taken out of its hands.
+                    std::future::pending().await
+                }
+            }
+        })
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .max_header_size(HEAD_LIMIT)
         .max_buf_size(BUFFER_LIMIT)
         .serve_connection(TokioIo::new(wire), service);
-    let mut connection = pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = closing.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let mut closed = pin!(closing.cancelled().fuse());
+    let served = poll_fn(|cx| {
+        if closed.as_mut().poll(cx).is_ready() {
+            Pin::new(&mut connection).graceful_shutdown();
         }
-    };
-    if let Err(e) = result {
+        let polled = Pin::new(&mut connection).poll(cx);
+        // Earlier answers have been sent whole, unless the client takes nothing.
+        if granted.get().is_some() && !pulse.is_blocked() {
+            return Poll::Ready(Ok(()));
+        }
+        polled
+    });
+    if let Err(e) = served.await {
         debug!(error = %e, "a connection ended early");
+    }
+    let socket = connection.into_parts().io.into_inner().into_socket();
+    if let Some((head, version, place)) = Arc::into_inner(granted).and_then(OnceLock::into_inner) {
+        let chunked = version != Version::HTTP_10;
+        let head = head::bytes(head.headers(), chunked, &gateway.clock);
+        let opening = Opening {
+            socket,
+            head,
+            chunked,
+            place,
+        };
+        gateway.streams.enter(opening).await;
     }
 }

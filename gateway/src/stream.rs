@@ -1,132 +1,188 @@
-//! One stream of events: `init`, then each count that comes, comments in between, and an orderly end.
+//! One stream of events: a socket, and the rest of what its client has not taken yet. No buffer, no task, no timer.
 
-use crate::Gateway;
-use crate::config::Emit;
-use crate::streams::{Leaving, Place};
-use crate::today::{Origin, Today};
-use bytes::Bytes;
-use futures_util::Stream;
-use futures_util::stream::unfold;
-use shared::today::TodayCount;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use crate::frame::{Frame, LAST_CHUNK};
+use crate::streams::Place;
+use bytes::{Buf, Bytes};
+use std::io::{self, ErrorKind};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
 
-/// When a client comes back after a break: apart, so that they do not all come at once.
-const RETRY_MS: std::ops::RangeInclusive<u64> = 1_000..=5_000;
-const KEEPALIVE: Bytes = Bytes::from_static(b": keepalive\n\n");
-
-/// The blocks of one stream.
-pub type Events = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
-
-/// A stream for one client, which holds `place` until it is dropped.
-pub fn events(gateway: &Gateway, place: Place) -> Events {
-    let mut counts = gateway.mirror.counts();
-    // The present count is news to this client.
-    counts.mark_changed();
-    let client = Client {
-        counts,
-        leaving: gateway.streams.leaving(),
-        emit: gateway.config.emit,
-        keepalive: gateway.config.limits.keepalive,
-        last_block: Instant::now(),
-        last_count: None,
-        waited: false,
-        end: None,
-        over: false,
-        _place: place,
-    };
-    Box::pin(unfold(client, Client::next))
+/// A request for the stream that has been granted: what a hub needs to go on with its connection.
+#[derive(Debug)]
+pub struct Opening {
+    /// The connection, nothing of the answer sent.
+    pub socket: TcpStream,
+    /// The head of the answer.
+    pub head: Bytes,
+    /// Whether blocks are sent as chunks; to HTTP/1.0 the end of the connection is the end of the stream.
+    pub chunked: bool,
+    /// Held until the stream ends.
+    pub place: Place,
 }
 
-struct Client {
-    counts: watch::Receiver<Option<Arc<Today>>>,
-    leaving: watch::Receiver<Option<Leaving>>,
-    emit: Emit,
-    keepalive: Duration,
-    last_block: Instant,
-    last_count: Option<(TodayCount, Instant)>,
-    /// The first count was not known when the client came.
-    waited: bool,
+/// A stream that a hub serves.
+pub struct Stream {
+    socket: TcpStream,
+    chunked: bool,
+    /// What is left of a block that the client has taken a part of.
+    rest: Bytes,
+    /// A block was dropped since the client took the last one.
+    behind: bool,
+    /// Since when the client takes nothing.
+    stuck: Option<Instant>,
+    /// Whether it knows a count.
+    started: bool,
     /// When its turn to leave comes.
-    end: Option<Instant>,
+    turn: Option<Instant>,
+    /// Its end has been sent, but for `rest`.
     over: bool,
     _place: Place,
 }
 
-impl Client {
-    async fn next(mut self) -> Option<(Bytes, Self)> {
-        if self.over {
-            return None;
-        }
-        let block = loop {
-            let end = self.end;
-            tokio::select! {
-                biased;
-                () = sleep_until(end.unwrap_or(self.last_block)), if end.is_some() => {
-                    self.over = true;
-                    break Bytes::from(retry_line() + "\n");
-                }
-                turn = turn_to_leave(&mut self.leaving), if end.is_none() => self.end = Some(turn),
-                // The sender lives as long as the gateway, of which this is a part.
-                _ = self.counts.changed() => {
-                    let newest = self.counts.borrow_and_update().clone();
-                    let block = newest.and_then(|today| self.block(&today));
-                    self.waited = true;
-                    if let Some(block) = block {
-                        break block;
-                    }
-                }
-                () = sleep_until(self.last_block + self.keepalive) => break KEEPALIVE,
-            }
+impl Stream {
+    /// Sends the head, and the first block with it, if there is one.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn open(opening: Opening, first: Option<Frame>) -> io::Result<Self> {
+        let mut stream = Self {
+            socket: opening.socket,
+            chunked: opening.chunked,
+            rest: opening.head,
+            behind: false,
+            stuck: None,
+            started: first.is_some(),
+            turn: None,
+            over: false,
+            _place: opening.place,
         };
-        self.last_block = Instant::now();
-        Some((block, self))
+        if let Some(first) = first {
+            let block = first.bytes(stream.chunked);
+            stream.rest = [&stream.rest[..], block].concat().into();
+        }
+        stream.flush()?;
+        Ok(stream)
     }
 
-    /// What this client is to be sent of a count.
-    fn block(&mut self, today: &Today) -> Option<Bytes> {
-        let now = Instant::now();
-        // A client that was slow to take the last one may find that this one's time is over.
-        if !today.is_shown(now) {
-            return None;
-        }
-        let block = match (&self.last_count, self.emit) {
-            (None, _) => {
-                let source = if self.waited {
-                    Origin::Db
-                } else {
-                    Origin::Cache
-                };
-                let init = today.init(source);
-                Bytes::from([retry_line().as_bytes(), &init].concat())
-            }
-            (Some(_), Emit::Always) => today.update.clone(),
-            (Some((last, sent)), Emit::Change) => {
-                let differs = (last.total, last.date) != (today.count.total, today.count.date);
-                let silent = now.duration_since(*sent) >= self.keepalive;
-                if !differs && !silent {
-                    return None;
-                }
-                today.update.clone()
-            }
-        };
-        self.last_count = Some((today.count, now));
-        Some(block)
+    /// Whether it knows a count.
+    pub fn started(&self) -> bool {
+        self.started
     }
-}
 
-/// Returns this stream's turn, once there are turns.
-async fn turn_to_leave(leaving: &mut watch::Receiver<Option<Leaving>>) -> Instant {
-    let turn = leaving.wait_for(Option::is_some).await;
-    let turn = turn
-        .ok()
-        .and_then(|turns| turns.as_ref().map(Leaving::next_turn));
-    turn.unwrap_or_else(Instant::now)
-}
+    /// Whether the client missed a block and could take one now.
+    pub fn is_behind(&self) -> bool {
+        self.behind && self.rest.is_empty()
+    }
 
-fn retry_line() -> String {
-    format!("retry: {}\n", rand::random_range(RETRY_MS))
+    /// Since when the client takes nothing.
+    pub fn stuck(&self) -> Option<Instant> {
+        self.stuck
+    }
+
+    /// When its turn to leave comes.
+    pub fn turn(&self) -> Option<Instant> {
+        self.turn
+    }
+
+    /// Gives it its turn to leave.
+    pub fn set_turn(&mut self, turn: Instant) {
+        self.turn = Some(turn);
+    }
+
+    /// Sends its first count.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn start(&mut self, init: &Frame) -> io::Result<()> {
+        self.offer(init)?;
+        self.started = !self.behind;
+        Ok(())
+    }
+
+    /// Sends a comment, if the client has taken everything before.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn comment(&mut self, comment: &Frame) -> io::Result<()> {
+        if self.rest.is_empty() && !self.over {
+            self.rest = comment.bytes(self.chunked).clone();
+        }
+        self.flush()
+    }
+
+    /// Sends a block, or drops it when the client has not taken the last one.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn offer(&mut self, frame: &Frame) -> io::Result<()> {
+        self.flush()?;
+        if !self.rest.is_empty() || self.over {
+            self.behind = true;
+            return Ok(());
+        }
+        let block = frame.bytes(self.chunked);
+        self.rest = block.clone();
+        self.flush()?;
+        // Of a block that was not begun nothing is kept: the next one is newer.
+        self.behind = self.rest.len() == block.len();
+        if self.behind {
+            self.rest = Bytes::new();
+        }
+        Ok(())
+    }
+
+    /// Sends the last block and a clean end.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn end(&mut self, last: &Frame) -> io::Result<()> {
+        self.turn = None;
+        self.over = true;
+        let end = if self.chunked { LAST_CHUNK } else { b"" };
+        self.rest = [&self.rest[..], last.bytes(self.chunked), end]
+            .concat()
+            .into();
+        self.flush()
+    }
+
+    /// Whether its end has been sent whole.
+    pub fn has_ended(&self) -> bool {
+        self.over && self.rest.is_empty()
+    }
+
+    /// Sends what is left of the last block, as far as the client takes it.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn flush(&mut self) -> io::Result<()> {
+        while !self.rest.is_empty() {
+            match self.socket.try_write(&self.rest) {
+                Ok(written) => {
+                    self.rest.advance(written);
+                    self.stuck = None;
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    self.stuck.get_or_insert_with(Instant::now);
+                    return Ok(());
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        self.rest = Bytes::new();
+        Ok(())
+    }
+
+    /// Whether the client is there still. What it sends is not read for its sense.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn listen(&self) -> io::Result<()> {
+        let mut ignored = [0; 512];
+        match self.socket.try_read(&mut ignored) {
+            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+            Ok(_) => Ok(()),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
 }

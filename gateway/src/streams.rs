@@ -1,9 +1,10 @@
 //! All streams together: the places they take, and how they leave when the process stops.
 
+use crate::stream::Opening;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
 /// The longest that streams stay after the signal, for balancers to see that `/readyz` has changed.
@@ -12,12 +13,17 @@ const LONGEST_GRACE: Duration = Duration::from_secs(1);
 /// A place for a stream, given back when it is dropped.
 pub type Place = OwnedSemaphorePermit;
 
-/// As many places as `SSE_MAX_CLIENTS`.
+/// Granted streams that may wait for their hub; beyond, their connections wait with them.
+const WAITING: usize = 1_024;
+
+/// As many places as `SSE_MAX_CLIENTS`, and the hubs that serve who has one.
 #[derive(Debug)]
 pub struct Streams {
     places: Arc<Semaphore>,
     most: u32,
     leaving: watch::Sender<Option<Leaving>>,
+    doors: Vec<mpsc::Sender<Opening>>,
+    next_door: AtomicUsize,
 }
 
 /// The order of leaving: who asks for a turn gets the next one.
@@ -30,13 +36,24 @@ pub struct Leaving {
 }
 
 impl Streams {
-    /// `most` streams at once.
-    pub fn new(most: u32) -> Self {
-        Self {
+    /// `most` streams at once, served by so many `hubs`: gives what each of them is to serve.
+    pub fn new(most: u32, hubs: usize) -> (Self, Vec<mpsc::Receiver<Opening>>) {
+        let (doors, arrivals) = (0..hubs.max(1)).map(|_| mpsc::channel(WAITING)).unzip();
+        let streams = Self {
             places: Arc::new(Semaphore::new(most as usize)),
             most,
             leaving: watch::Sender::new(None),
-        }
+            doors,
+            next_door: AtomicUsize::new(0),
+        };
+        (streams, arrivals)
+    }
+
+    /// Hands a stream to the next hub.
+    pub async fn enter(&self, opening: Opening) {
+        let next = self.next_door.fetch_add(1, Ordering::Relaxed) % self.doors.len();
+        // An error says that the hub has ended, and the process with it.
+        drop(self.doors[next].send(opening).await);
     }
 
     /// A place, if one is free.
@@ -90,7 +107,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_place_is_free_again_when_it_is_dropped() {
-        let streams = Streams::new(2);
+        let (streams, _) = Streams::new(2, 1);
         let (one, two) = (streams.admit(), streams.admit());
         assert!(one.is_some() && two.is_some() && streams.admit().is_none());
         assert_eq!(streams.live(), 2);
@@ -103,7 +120,7 @@ mod tests {
 
     #[tokio::test]
     async fn turns_are_spread_evenly_within_the_window() {
-        let streams = Streams::new(10);
+        let (streams, _) = Streams::new(10, 1);
         let _places: Vec<_> = (0..4).map(|_| streams.admit()).collect();
         let start = Instant::now();
         assert_eq!(streams.leave(Duration::from_secs(9)), 4);

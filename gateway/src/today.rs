@@ -1,5 +1,6 @@
 //! Today's count as it came, and everything that is sent of it, made once for all who get it.
 
+use crate::frame::Frame;
 use bytes::{BufMut, Bytes, BytesMut};
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -16,7 +17,7 @@ pub struct Today {
     /// What they say.
     pub count: TodayCount,
     /// The event `update`, ready to send.
-    pub update: Bytes,
+    pub update: Frame,
     /// Until when it may be shown, by a clock that nobody sets.
     shown_until: Instant,
 }
@@ -116,7 +117,7 @@ impl Today {
         let count = TodayCount::parse(message)?;
         let message = Bytes::copy_from_slice(message);
         Ok(Self {
-            update: event("update", count.generated_at, &message),
+            update: Frame::new(&event("update", count.generated_at, &message)),
             shown_until: from + at_most.min(count.lifetime()),
             count,
             message,
@@ -160,14 +161,14 @@ mod tests {
             "event: init\nid: 1758618622111\ndata: {\"total\":313,\"source\":\"db\",\"at\":\"2025-09-23T09:10:22.111Z\",\"date\":\"2025-09-23\"}\n\n"
         );
         let update = format!("event: update\nid: 1758618622111\ndata: {MESSAGE}\n\n");
-        assert_eq!(today.update, update);
+        assert_eq!(today.update.bytes(false), &update);
     }
 
     #[test]
     fn a_message_of_several_lines_stays_one_event() {
         let message = MESSAGE.replace(",\"", ",\n\"");
         let today = Today::received(message.as_bytes(), Instant::now()).unwrap();
-        let text = String::from_utf8(today.update.to_vec()).unwrap();
+        let text = String::from_utf8(today.update.bytes(false).to_vec()).unwrap();
         assert_eq!(text.matches("\ndata: ").count(), 4);
         assert_eq!(text.find("\n\n"), Some(text.len() - 2));
     }

@@ -34,6 +34,11 @@ pub struct Pulse {
 }
 
 impl Pulse {
+    /// Whether the client takes nothing for the moment.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.load(Ordering::Relaxed)
+    }
+
     fn enter(&self, phase: u8) {
         if self.phase.swap(phase, Ordering::Relaxed) != phase {
             self.changes.fetch_add(1, Ordering::Relaxed);
@@ -109,6 +114,11 @@ impl Wire {
             socket,
             pulse,
         }
+    }
+
+    /// The bare socket, for whoever keeps time otherwise.
+    pub fn into_socket(self) -> TcpStream {
+        self.socket
     }
 
     /// Sets the timer for what is being waited for, and tells whether that has not come in time.
@@ -214,7 +224,7 @@ mod tests {
         let pulse = Arc::new(Pulse::default());
         let begin = Sending::begin(&pulse);
         assert_eq!(pulse.phase.load(Ordering::Relaxed), ANSWER);
-        let mut body = begin(crate::body::Body::from(Bytes::from_static(b"x")));
+        let mut body = begin(http_body_util::Full::new(Bytes::from_static(b"x")));
         let mut cx = Context::from_waker(noop_waker_ref());
         pulse.blocked.store(true, Ordering::Relaxed);
         assert!(Pin::new(&mut body).poll_frame(&mut cx).is_pending());

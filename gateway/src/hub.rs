@@ -1,0 +1,181 @@
+//! Serves many streams in one task: each message is one pass over all of them, a `write` each, as a bare loop would do.
+//!
+//! A stream costs its socket and a few words. What is slow is done in a pass that comes around all the time: noticing
+//! who has gone, sending on where a client was slow, comments in a silence, the end.
+
+use crate::Gateway;
+use crate::config::Emit;
+use crate::frame::Frame;
+use crate::stream::{Opening, Stream};
+use crate::streams::Leaving;
+use crate::today::{Origin, Today};
+use shared::today::TodayCount;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::yield_now;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+/// Between two passes that look after everybody: how late a hub notices that a client has gone.
+const ROUND: Duration = Duration::from_millis(200);
+/// The same while streams leave one by one.
+const LEAVING_ROUND: Duration = Duration::from_millis(20);
+/// Streams between two breaths, in which others may run: a write takes some 10 µs, so that nobody waits for a
+/// millisecond.
+const BREATH: usize = 64;
+/// When a client comes back after a break: apart, so that they do not all come at once.
+const RETRY_MS: std::ops::RangeInclusive<u64> = 1_000..=5_000;
+const KEEPALIVE: &[u8] = b": keepalive\n\n";
+
+/// The streams of one task.
+pub struct Hub {
+    gateway: Arc<Gateway>,
+    streams: Vec<Stream>,
+    keepalive: Frame,
+    last_traffic: Instant,
+    last_update: Option<(TodayCount, Instant)>,
+    leaving: Option<Leaving>,
+}
+
+impl Hub {
+    /// Serves whoever arrives, for ever.
+    pub async fn run(gateway: Arc<Gateway>, mut arrivals: mpsc::Receiver<Opening>) {
+        let mut counts = gateway.mirror.counts();
+        let mut leaving = gateway.streams.leaving();
+        let mut hub = Self {
+            streams: Vec::new(),
+            keepalive: Frame::new(KEEPALIVE),
+            last_traffic: Instant::now(),
+            last_update: None,
+            leaving: None,
+            gateway,
+        };
+        let mut round = interval(ROUND);
+        round.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                Ok(()) = counts.changed() => {
+                    let newest = counts.borrow_and_update().clone();
+                    if let Some(today) = newest {
+                        hub.tell(&today).await;
+                    }
+                }
+                opening = arrivals.recv() => match opening {
+                    Some(opening) => hub.admit(opening),
+                    None => return,
+                },
+                _ = round.tick() => hub.look_after().await,
+                Ok(()) = leaving.changed(), if hub.leaving.is_none() => {
+                    hub.leave(leaving.borrow_and_update().clone());
+                    round = interval(LEAVING_ROUND);
+                }
+            }
+        }
+    }
+
+    /// The present count is the first block; without one the next count will be.
+    fn admit(&mut self, opening: Opening) {
+        let holdings = self.gateway.mirror.holdings();
+        let first = holdings
+            .today(Instant::now())
+            .map(|today| init(today, Origin::Cache));
+        if let Ok(mut stream) = Stream::open(opening, first) {
+            if let Some(leaving) = &self.leaving {
+                stream.set_turn(leaving.next_turn());
+            }
+            self.streams.push(stream);
+        }
+    }
+
+    /// A new count, to everybody.
+    async fn tell(&mut self, today: &Today) {
+        let now = Instant::now();
+        if !today.is_shown(now) {
+            return;
+        }
+        let update = match (self.gateway.config.emit, &self.last_update) {
+            (Emit::Always, _) | (Emit::Change, None) => true,
+            (Emit::Change, Some((last, sent))) => {
+                let differs = (last.total, last.date) != (today.count.total, today.count.date);
+                differs || now.duration_since(*sent) >= self.gateway.config.limits.keepalive
+            }
+        };
+        if update {
+            self.last_update = Some((today.count, now));
+            self.last_traffic = now;
+        }
+        self.pass(|stream| match (stream.started(), update) {
+            (false, _) => stream.start(&init(today, Origin::Db)),
+            (true, true) => stream.offer(&today.update),
+            (true, false) => Ok(()),
+        })
+        .await;
+    }
+
+    /// What is due without a new count.
+    async fn look_after(&mut self) {
+        let now = Instant::now();
+        let limits = self.gateway.config.limits.clone();
+        let silent = now.duration_since(self.last_traffic) >= limits.keepalive;
+        let keepalive = silent.then(|| self.keepalive.clone());
+        if silent {
+            self.last_traffic = now;
+        }
+        let newest = self.gateway.mirror.holdings().today(now).cloned();
+        self.pass(|stream| {
+            stream.listen()?;
+            stream.flush()?;
+            if stream.has_ended()
+                || stream
+                    .stuck()
+                    .is_some_and(|since| now - since >= limits.stalled)
+            {
+                return Err(std::io::ErrorKind::TimedOut.into());
+            }
+            if stream.turn().is_some_and(|turn| turn <= now) {
+                return stream.end(&Frame::new(format!("{}\n", retry_line()).as_bytes()));
+            }
+            match (&newest, &keepalive) {
+                (Some(today), _) if stream.is_behind() && stream.started() => {
+                    stream.offer(&today.update)
+                }
+                (Some(today), _) if stream.is_behind() => stream.start(&init(today, Origin::Db)),
+                (_, Some(keepalive)) => stream.comment(keepalive),
+                _ => Ok(()),
+            }
+        })
+        .await;
+    }
+
+    fn leave(&mut self, leaving: Option<Leaving>) {
+        if let Some(leaving) = &leaving {
+            for stream in &mut self.streams {
+                stream.set_turn(leaving.next_turn());
+            }
+        }
+        self.leaving = leaving;
+    }
+
+    /// Does something for each stream; those for which it fails are over.
+    async fn pass(&mut self, mut each: impl FnMut(&mut Stream) -> std::io::Result<()>) {
+        let mut index = 0;
+        while let Some(stream) = self.streams.get_mut(index) {
+            match each(stream) {
+                Ok(()) => index += 1,
+                Err(_) => drop(self.streams.swap_remove(index)),
+            }
+            if index % BREATH == BREATH - 1 {
+                yield_now().await;
+            }
+        }
+    }
+}
+
+/// The first block of a stream, with the time after which its client comes back.
+fn init(today: &Today, source: Origin) -> Frame {
+    Frame::new(&[retry_line().as_bytes(), &today.init(source)].concat())
+}
+
+fn retry_line() -> String {
+    format!("retry: {}\n", rand::random_range(RETRY_MS))
+}
