@@ -1,5 +1,6 @@
 //! A value kept ready to send: its bytes, and the headers that depend on them alone.
 
+use crate::coding::Encoded;
 use bytes::Bytes;
 use hyper::header::HeaderValue;
 use serde::de::Error as _;
@@ -7,7 +8,6 @@ use shared::catalog::Snapshot;
 use shared::snapshot::Envelope;
 use shared::time::{Clock, Timestamp};
 use std::time::{Duration, SystemTime};
-use xxhash_rust::xxh3::xxh3_128;
 
 /// The largest value that is passed on: ten titles of any length stay far below it.
 const LARGEST: usize = 1 << 20;
@@ -25,8 +25,8 @@ pub struct Entry {
     pub ttl_seconds: u32,
     /// When it last changed; `None` where it changes with today's count.
     pub modified: Option<Modified>,
-    /// A strong tag of the bytes as they are sent.
-    pub etag: HeaderValue,
+    /// The same in every coding that is worth it.
+    pub encoded: Vec<Encoded>,
     /// `no-cache`, with `private` where people are listed.
     pub cache_control: HeaderValue,
 }
@@ -57,7 +57,7 @@ impl Entry {
         let (generated_at, ttl_seconds) = (envelope.generated_at, envelope.ttl_seconds);
         let data = body.slice_ref(envelope.data.get().as_bytes());
         Ok(Self {
-            etag: etag(&body),
+            encoded: Encoded::all(&body),
             data,
             generated_at,
             ttl_seconds,
@@ -93,12 +93,6 @@ impl Modified {
     }
 }
 
-/// Depends on the bytes and the coding (`id` for none) alone, so that it is equal on all gateways.
-pub fn etag(body: &[u8]) -> HeaderValue {
-    let tag = format!("\"{:032x}-id\"", xxh3_128(body));
-    HeaderValue::try_from(tag).expect("a tag is made of digits and letters")
-}
-
 /// What caches may do: keep it and ask each time, and keep to themselves what names people.
 pub fn cache_control(lists_people: bool) -> HeaderValue {
     HeaderValue::from_static(if lists_people {
@@ -123,8 +117,6 @@ mod tests {
         let modified = entry.modified.unwrap();
         assert_eq!(modified.header, "Tue, 23 Sep 2025 00:05:12 GMT");
         assert_eq!(entry.cache_control, "no-cache");
-        assert_eq!(entry.etag, etag(STORED.as_bytes()));
-        assert_ne!(entry.etag, etag(b"other"));
         let people = Entry::stored(Snapshot::MonthlyTop, STORED.as_bytes()).unwrap();
         assert_eq!(people.cache_control, "private, no-cache");
     }

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! - [`config`], [`cors`], [`limits`]: what it is told, and the numbers that nobody tells
-//! - [`mirror`]: the copy that requests are answered from, made of [`holdings`], [`entry`], [`summary`], [`today`]
+//! - [`mirror`]: the copy that requests are answered from, made of [`holdings`], [`entry`] (in its [`coding`]s), [`summary`], [`today`]
 //! - [`follow`]: the one task that keeps the copy like Redis, by way of [`source`]
 //! - [`server`], [`wire`]: connections and their limits
 //! - [`route`]: from a request to an answer, by [`reply`], [`conditional`], [`health`]
@@ -11,6 +11,7 @@
 //!
 //! Invariants: it knows no MySQL, writes no key, and no request waits for Redis but one that waits for today's count.
 
+pub mod coding;
 pub mod conditional;
 pub mod config;
 pub mod cors;

@@ -1,5 +1,6 @@
 //! The shapes of answers, with their headers.
 
+use crate::coding::Encoded;
 use crate::conditional::is_not_modified;
 use crate::entry::Entry;
 use crate::today::{Origin, Today};
@@ -7,8 +8,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, AGE, ALLOW,
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED,
-    RETRY_AFTER, VARY,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    LAST_MODIFIED, RETRY_AFTER, VARY,
 };
 use hyper::{Response, StatusCode};
 use serde::Serialize;
@@ -50,21 +51,25 @@ struct Problem<'a> {
 
 /// A snapshot or a summary: `200`, or `304` to a client that has it.
 pub fn entry(entry: &Entry, request: &HeaderMap, clock: &Clock) -> Response<Body> {
+    let encoded = Encoded::best(&entry.encoded, request);
     let mut answer = Response::new(Body::default());
     let headers = answer.headers_mut();
-    headers.insert(ETAG, entry.etag.clone());
+    headers.insert(ETAG, encoded.etag.clone());
     headers.insert(CACHE_CONTROL, entry.cache_control.clone());
     headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
-    if is_not_modified(request, entry) {
+    if is_not_modified(request, entry, &encoded.etag) {
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
         return answer;
     }
     headers.insert(CONTENT_TYPE, JSON);
     headers.insert(AGE, entry.age(clock).as_secs().into());
+    if let Some(coding) = encoded.coding.name() {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
+    }
     if let Some(modified) = &entry.modified {
         headers.insert(LAST_MODIFIED, modified.header.clone());
     }
-    *answer.body_mut() = entry.body.clone().into();
+    *answer.body_mut() = encoded.body.clone().into();
     answer
 }
 

@@ -1,5 +1,6 @@
 //! A summary: the `data` of a group's snapshots side by side in one envelope, made without parsing them again.
 
+use crate::coding::Encoded;
 use crate::entry::{self, Entry, Modified};
 use crate::today::{Origin, Today};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -36,7 +37,7 @@ pub fn compose<'a>(
         }),
     };
     Some(Arc::new(Entry {
-        etag: entry::etag(&body),
+        encoded: Encoded::all(&body),
         cache_control: entry::cache_control(true),
         data: body.slice(head.len()..body.len() - 1),
         body,
@@ -104,7 +105,7 @@ mod tests {
             text.contains(r#""data":{"today":{"total":3,"source":"cache","#),
             "{text}"
         );
-        assert_ne!(with.etag, without.etag);
+        assert_ne!(with.encoded[0].etag, without.encoded[0].etag);
     }
 
     #[test]

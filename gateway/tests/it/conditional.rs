@@ -101,3 +101,42 @@ async fn tags_are_equal_on_all_gateways_and_change_with_the_bytes() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn a_long_value_is_encoded_for_those_who_accept_it() {
+    let fixture = Fixture::start().await;
+    fixture.warm().await;
+    let title = "Laskar Pelangi ".repeat(200);
+    let long = envelope(Snapshot::TopBorrowed, 9)
+        .replace("\"data\":", &format!("\"note\":\"{title}\",\"data\":"));
+    fixture.worker.store(Snapshot::TopBorrowed, &long).await;
+    let path = Snapshot::TopBorrowed.path();
+    eventually("the long value is served", SOON, async || {
+        (fixture.get(path).await.text() == long).then_some(())
+    })
+    .await;
+    let plain = fixture.get(path).await;
+    assert_eq!(plain.header("content-encoding"), None);
+    for (accepted, coding) in [("gzip", "gzip"), ("gzip, deflate, br", "br")] {
+        let accepted = format!("Accept-Encoding: {accepted}");
+        let answer = ask(fixture.address, "GET", path, &[&accepted]).await;
+        assert_eq!(answer.header("content-encoding"), Some(coding));
+        assert_eq!(answer.header("vary"), plain.header("vary"));
+        assert!(answer.body.len() < long.len() / 4);
+        assert_ne!(answer.header("etag"), plain.header("etag"));
+        let tag = format!("If-None-Match: {}", answer.header("etag").unwrap());
+        let again = ask(fixture.address, "GET", path, &[&accepted, &tag]).await;
+        assert_eq!(again.status, 304);
+        // The tag is of this coding alone.
+        assert_eq!(ask(fixture.address, "GET", path, &[&tag]).await.status, 200);
+    }
+    // What is short is not worth it.
+    let short = ask(
+        fixture.address,
+        "GET",
+        Snapshot::Weekly.path(),
+        &["Accept-Encoding: br"],
+    )
+    .await;
+    assert_eq!(short.header("content-encoding"), None);
+}
