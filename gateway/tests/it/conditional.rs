@@ -107,8 +107,9 @@ async fn a_long_value_is_encoded_for_those_who_accept_it() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     let title = "Laskar Pelangi ".repeat(200);
-    let long = envelope(Snapshot::TopBorrowed, 9)
-        .replace("\"data\":", &format!("\"note\":\"{title}\",\"data\":"));
+    let long = format!(
+        r#"{{"generated_at":"2025-09-23T00:06:00.000Z","ttl_seconds":90000,"data":["{title}"]}}"#
+    );
     fixture.worker.store(Snapshot::TopBorrowed, &long).await;
     let path = Snapshot::TopBorrowed.path();
     eventually("the long value is served", SOON, async || {
