@@ -89,6 +89,8 @@ pub struct Config {
     pub keys: Keys,
     /// `LOG_FORMAT` and `RUST_LOG`.
     pub logging: Logging,
+    /// Whether a variable of the former backend is set that means nothing here.
+    pub sequelize_is_set: bool,
     /// Not of the environment.
     pub limits: Limits,
 }
@@ -129,6 +131,7 @@ impl Config {
             redis: environment.parse("REDIS_URL", RedisUrl::parse),
             keys: Keys::new(environment.text("REDIS_KEY_PREFIX")),
             logging: Logging::read(&mut environment),
+            sequelize_is_set: environment.is_set("USE_SEQUELIZE"),
             limits: Limits::default(),
         };
         environment.finish(config)

@@ -67,7 +67,9 @@ fn parse_origin(text: &str) -> Option<String> {
     // Written again without a path it must be what it was; that also refuses a user name and a wild card.
     let whole = format!("{scheme}://{authority}").eq_ignore_ascii_case(text);
     let plain = !authority.contains('@') && !host.contains('*');
-    let port = authority == host || uri.port_u16().is_some();
+    // A browser leaves the usual port away, so that an origin with it would match nobody.
+    let usual = if scheme == "https" { 443 } else { 80 };
+    let port = authority == host || uri.port_u16().is_some_and(|port| port != usual);
     (matches!(scheme, "http" | "https") && whole && plain && port)
         .then(|| text.to_ascii_lowercase())
 }
@@ -93,10 +95,10 @@ mod tests {
         let list = [
             "http://a.example",
             "https://b.example:8443",
-            "http://[::1]:80",
+            "http://[::1]:81",
         ];
         assert_eq!(
-            Origins::parse("http://A.example , https://b.example:8443,http://[::1]:80"),
+            Origins::parse("http://A.example , https://b.example:8443,http://[::1]:81"),
             Ok(Origins::List(list.map(str::to_owned).to_vec()))
         );
     }
@@ -116,6 +118,8 @@ mod tests {
             "http://",
             "http://a.example:",
             "http://a.example:99999",
+            "http://a.example:80",
+            "https://a.example:443",
             "null",
         ] {
             assert!(Origins::parse(text).is_err(), "{text}");

@@ -26,7 +26,9 @@ pub async fn wait_for_count(gateway: &Gateway) -> Option<Arc<Today>> {
         let today = today.as_ref();
         today.is_some_and(|today| today.is_shown(Instant::now()))
     };
-    let fresh = timeout(gateway.config.limits.count_wait, counts.wait_for(shown)).await;
+    let fresh = timeout(gateway.config.limits.count_wait, counts.wait_for(shown));
+    // A gateway that stops has no second to wait.
+    let fresh = gateway.stop.run_until_cancelled(fresh).await?;
     fresh.ok()?.ok()?.clone()
 }
 

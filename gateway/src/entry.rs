@@ -10,7 +10,7 @@ use shared::time::{Clock, Timestamp};
 use std::time::{Duration, SystemTime};
 
 /// The largest value that is passed on: ten titles of any length stay far below it.
-const LARGEST: usize = 1 << 20;
+pub const LARGEST: usize = 1 << 20;
 
 /// A snapshot, or a summary of several.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ impl Entry {
         if stored.len() > LARGEST {
             return Err(serde_json::Error::custom("it is larger than 1 MiB"));
         }
+        // A field that nobody reads would be passed over unchecked.
+        std::str::from_utf8(stored).map_err(serde_json::Error::custom)?;
         let body = Bytes::copy_from_slice(stored);
         let envelope = Envelope::parse(&body)?;
         let modified = Modified::at(envelope.generated_at).ok_or_else(|| {
@@ -133,5 +135,12 @@ mod tests {
         ] {
             assert!(Entry::stored(Snapshot::Weekly, text.as_bytes()).is_err());
         }
+        let bytes = STORED.replace(" }", ",\"x\":\"?\"}").into_bytes();
+        let broken: Vec<u8> = bytes
+            .iter()
+            .map(|b| if *b == b'?' { 0xff } else { *b })
+            .collect();
+        assert!(Entry::stored(Snapshot::Weekly, &bytes).is_ok());
+        assert!(Entry::stored(Snapshot::Weekly, &broken).is_err());
     }
 }

@@ -9,7 +9,7 @@ use crate::mirror::Mirror;
 use crate::source::{Message, Reading, Source, Value, Wanted};
 use crate::today::Today;
 use anyhow::bail;
-use fred::error::ErrorKind;
+use fred::error::{Error, ErrorKind};
 use fred::interfaces::EventInterface;
 use futures_util::FutureExt;
 use futures_util::future::{Fuse, FusedFuture};
@@ -18,10 +18,14 @@ use shared::redis;
 use std::collections::HashMap;
 use std::mem;
 use std::pin::pin;
+use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{debug, warn};
 use xxhash_rust::xxh3::xxh3_64;
+
+/// Between two lines about messages that are not valid, however many come.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// Follows for ever.
 ///
@@ -57,18 +61,27 @@ pub async fn follow(mirror: &Mirror, source: &Source, limits: &Limits) -> anyhow
                 Err(RecvError::Closed) => bail!("the Redis client sends no more messages"),
             },
             // The first connection counts as one too.
-            _ = reconnects.recv() => {
+            event = reconnects.recv() => {
+                if matches!(event, Err(RecvError::Closed)) {
+                    bail!("the Redis client tells no more of its connections");
+                }
                 follower.breaking = false;
                 wanted.round = true;
             }
-            _ = losses.recv() => mirror.set_connected(false),
+            event = losses.recv() => {
+                if matches!(event, Err(RecvError::Closed)) {
+                    bail!("the Redis client tells no more of its losses");
+                }
+                mirror.set_connected(false);
+            }
             read = &mut reading => match read {
                 Ok(read) => {
                     mirror.set_connected(true);
+                    follower.trouble.clear();
                     follower.take_reading(read);
                 }
                 Err(e) => {
-                    debug!(error = %e, "Redis could not be read");
+                    follower.say_once(&e);
                     mirror.set_connected(false);
                     if *e.kind() == ErrorKind::Timeout {
                         follower.break_connection(source);
@@ -88,6 +101,10 @@ struct Follower<'a> {
     crossed: bool,
     /// The client has been told to make a new connection, and has not made it yet.
     breaking: bool,
+    /// Why the last reading failed, once it has been said.
+    trouble: String,
+    /// When a bad message was last spoken of.
+    warned: Option<Instant>,
     /// The last value of each key that was complained about, so that each is complained about once.
     bad: HashMap<Option<Snapshot>, u64>,
 }
@@ -98,7 +115,18 @@ impl<'a> Follower<'a> {
             mirror,
             crossed: false,
             breaking: false,
+            trouble: String::new(),
+            warned: None,
             bad: HashMap::new(),
+        }
+    }
+
+    /// Says why Redis cannot be read, when it is another reason than before.
+    fn say_once(&mut self, error: &Error) {
+        let text = error.to_string();
+        if self.trouble != text {
+            warn!(error = text, "Redis cannot be read: {text}");
+            self.trouble = text;
         }
     }
 
@@ -110,7 +138,12 @@ impl<'a> Follower<'a> {
             }
             Err(e) => {
                 self.mirror.refuse();
-                warn!(error = %e, "a message that is not a count was not passed on");
+                let now = Instant::now();
+                if self.warned.is_none_or(|warned| now - warned >= QUIET) {
+                    self.warned = Some(now);
+                    let refused = self.mirror.refused();
+                    warn!(error = %e, refused, "messages that are not counts are not passed on, {refused} so far");
+                }
             }
         }
     }

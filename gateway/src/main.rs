@@ -9,7 +9,8 @@ use shared::time::Clock;
 use std::io::Write;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
-use tracing::error;
+use tokio::runtime::Runtime;
+use tracing::{error, warn};
 
 /// Serves the library dashboard's figures over HTTP, out of a copy of what Redis holds.
 #[derive(Parser)]
@@ -29,6 +30,9 @@ fn main() -> anyhow::Result<ExitCode> {
         }
     };
     config.logging.init();
+    if config.sequelize_is_set {
+        warn!("USE_SEQUELIZE is set and ignored: it chose a library of the former backend");
+    }
     Ok(match serve(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
@@ -38,8 +42,16 @@ fn main() -> anyhow::Result<ExitCode> {
     })
 }
 
-#[tokio::main]
-async fn serve(config: Config) -> anyhow::Result<()> {
+fn serve(config: Config) -> anyhow::Result<()> {
+    let runtime = Runtime::new().context("starting the runtime")?;
+    let served = runtime.block_on(listen(config));
+    // Not waiting for a name that is being looked up: a resolver may take half a minute.
+    runtime.shutdown_background();
+    served
+}
+
+async fn listen(config: Config) -> anyhow::Result<()> {
+    shared::redis::install_tls_provider();
     let stop = shutdown::on_signal().context("listening to signals")?;
     let address = (config.host, config.port);
     let listener = TcpListener::bind(address).await;

@@ -49,8 +49,9 @@ pub async fn answer(gateway: &Gateway, request: Request<Incoming>) -> Answer {
     let (Answer::Whole(head) | Answer::Stream(head, _)) = &mut answer;
     let headers = head.headers_mut();
     gateway.config.origins.allow(request.headers(), headers);
-    if !request.body().is_end_stream() {
-        // Its body is not read, so what follows on this connection would be taken for a request.
+    // A body is not read, so that what follows on this connection would be taken for a request; and who keeps its
+    // connection to a gateway that stops would lose its next request.
+    if !request.body().is_end_stream() || gateway.stop.is_cancelled() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     answer

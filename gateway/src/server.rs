@@ -41,7 +41,12 @@ pub async fn accept(
     connections: TaskTracker,
 ) -> Infallible {
     loop {
-        match listener.accept().await {
+        let Some(accepted) = closing.run_until_cancelled(listener.accept()).await else {
+            // A clean refusal, rather than a connection that nobody answers.
+            drop(listener);
+            std::future::pending().await
+        };
+        match accepted {
             Ok((socket, _)) => {
                 prepare(&socket, gateway.config.limits.stalled);
                 connections.spawn(serve(socket, gateway.clone(), closing.clone()));
@@ -94,10 +99,11 @@ async fn serve(socket: TcpStream, gateway: Arc<Gateway>, closing: CancellationTo
         .serve_connection(TokioIo::new(wire), service);
     let mut closed = pin!(closing.cancelled().fuse());
     let served = poll_fn(|cx| {
-        if closed.as_mut().poll(cx).is_ready() {
+        let mut polled = Pin::new(&mut connection).poll(cx);
+        if polled.is_pending() && closed.as_mut().poll(cx).is_ready() {
             Pin::new(&mut connection).graceful_shutdown();
+            polled = Pin::new(&mut connection).poll(cx);
         }
-        let polled = Pin::new(&mut connection).poll(cx);
         // Earlier answers have been sent whole, unless the client takes nothing.
         if granted.get().is_some() && !pulse.is_blocked() {
             return Poll::Ready(Ok(()));

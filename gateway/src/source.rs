@@ -189,6 +189,8 @@ fn value(answer: Result<Option<Bytes>, Error>) -> Result<Value, Error> {
         Ok(None) => Ok(Value::None),
         // WRONGTYPE: somebody put a list there. Redis itself is well.
         Err(e) if *e.kind() == ErrorKind::InvalidArgument => Ok(Value::Unusable("it is no string")),
+        // NOPERM: this key is not for this account; others may be.
+        Err(e) if e.details().starts_with("NOPERM") => Ok(Value::Unusable("it may not be read")),
         Err(e) => Err(e),
     }
 }

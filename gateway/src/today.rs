@@ -1,9 +1,11 @@
 //! Today's count as it came, and everything that is sent of it, made once for all who get it.
 
+use crate::entry::LARGEST;
 use crate::frame::Frame;
 use bytes::{BufMut, Bytes, BytesMut};
 use chrono::NaiveDate;
 use serde::Serialize;
+use serde::de::Error as _;
 use shared::time::Timestamp;
 use shared::today::TodayCount;
 use std::time::Duration;
@@ -114,6 +116,10 @@ impl Today {
         from: Instant,
         at_most: Duration,
     ) -> Result<Self, serde_json::Error> {
+        if message.len() > LARGEST {
+            return Err(serde_json::Error::custom("it is larger than 1 MiB"));
+        }
+        std::str::from_utf8(message).map_err(serde_json::Error::custom)?;
         let count = TodayCount::parse(message)?;
         let message = Bytes::copy_from_slice(message);
         Ok(Self {

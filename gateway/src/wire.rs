@@ -144,6 +144,11 @@ impl Wire {
     ) -> Poll<io::Result<usize>> {
         if result.is_ready() {
             self.writing = None;
+            if self.pulse.phase.load(Ordering::Relaxed) == IDLE {
+                // An answer that was made whole is still being taken.
+                let limit = self.limits.idle;
+                self.reading.as_mut().reset(Instant::now() + limit);
+            }
             if self.pulse.blocked.swap(false, Ordering::Relaxed) {
                 // For the body, which waits in this same task.
                 cx.waker().wake_by_ref();

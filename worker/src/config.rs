@@ -18,7 +18,7 @@ pub const VARIABLES: [Variable; 20] = [
     Variable::required("MYSQL_USER", "the account that reads the SLiMS database; SELECT is enough"),
     Variable::optional("MYSQL_PASSWORD", "", "its password").secret(),
     Variable::required("MYSQL_DATABASE", "the name of the SLiMS database"),
-    Variable::optional("MYSQL_POOL_LIMIT", "10", "connections at once at most, 2 to 100; three are used"),
+    Variable::optional("MYSQL_POOL_LIMIT", "10", "connections at once at most, 2 to 100; one is the fast loop's, the others take turns"),
     Variable::optional("MYSQL_TLS", "off", "off, required (encrypted), verify (encrypted, certificate checked)"),
     SHARED[0],
     SHARED[1],
@@ -161,7 +161,7 @@ impl Mysql {
     fn read(env: &mut Environment<'_>) -> Self {
         Self {
             host: env.text("MYSQL_HOST"),
-            port: env.port("MYSQL_PORT"),
+            port: u16::try_from(env.number("MYSQL_PORT", 1..=65_535)).expect("the range fits"),
             user: env.text("MYSQL_USER"),
             password: env.text("MYSQL_PASSWORD"),
             database: env.text("MYSQL_DATABASE"),

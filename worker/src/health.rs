@@ -117,7 +117,12 @@ impl Health {
             && now.mysql == Some(true)
             && now.today_error.is_none()
             && now.errors.is_empty();
-        let today = now.today.map(|today| {
+        // What may not be shown any more is not known.
+        let known = now
+            .today
+            .filter(|today| today.expires_at > self.clock.now());
+        let ok = ok && known.is_some();
+        let today = known.map(|today| {
             let age = self.clock.now().since(today.generated_at).as_secs_f64();
             json!({ "total": today.total, "generated_at": today.generated_at, "age_seconds": age })
         });

@@ -6,6 +6,7 @@ use shared::environment::EXIT_BAD_CONFIGURATION;
 use shared::shutdown;
 use shared::time::Clock;
 use std::process::ExitCode;
+use tokio::runtime::Runtime;
 use tracing::{error, warn};
 use worker::config::{Config, VARIABLES};
 
@@ -24,7 +25,7 @@ enum Command {
     Run,
     /// Makes snapshots once and ends: status 0 when all were stored, 1 when one was not
     Refresh {
-        /// Such as visitors:weekly; all when none is named
+        /// Such as visitors:weekly, with those that the same reading gives; all when none is named
         #[arg(value_parser = snapshot)]
         names: Vec<Snapshot>,
     },
@@ -35,8 +36,7 @@ fn snapshot(name: &str) -> Result<Snapshot, String> {
     Snapshot::by_name(name).ok_or_else(|| format!("there are: {}", names()))
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let config = match Config::from_process() {
         Ok(config) => config,
@@ -54,18 +54,12 @@ async fn main() -> ExitCode {
     if config.sequelize_is_set {
         warn!("USE_SEQUELIZE is set and ignored: it chose a library of the former backend");
     }
-    let ended = match arguments.command {
-        None | Some(Command::Run) => match shutdown::on_signal() {
-            Ok(stop) => worker::run(config, Clock::system(), stop).await,
-            Err(error) => Err(error.into()),
-        },
-        Some(Command::Refresh { names }) if names.is_empty() => {
-            worker::refresh_once(config, Clock::system(), &Snapshot::ALL).await
-        }
-        Some(Command::Refresh { names }) => {
-            worker::refresh_once(config, Clock::system(), &names).await
-        }
-    };
+    let ended = Runtime::new().map_err(Into::into).and_then(|runtime| {
+        let ended = runtime.block_on(obey(arguments.command, config));
+        // Not waiting for a name that is being looked up: a resolver may take half a minute.
+        runtime.shutdown_background();
+        ended
+    });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -75,5 +69,16 @@ async fn main() -> ExitCode {
             );
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn obey(command: Option<Command>, config: Config) -> anyhow::Result<()> {
+    let clock = Clock::system();
+    match command {
+        None | Some(Command::Run) => worker::run(config, clock, shutdown::on_signal()?).await,
+        Some(Command::Refresh { names }) if names.is_empty() => {
+            worker::refresh_once(config, clock, &Snapshot::ALL).await
+        }
+        Some(Command::Refresh { names }) => worker::refresh_once(config, clock, &names).await,
     }
 }

@@ -71,6 +71,7 @@ impl Refresher {
                         due.remove(&read);
                     }
                     Err(Failure::Away(error)) => {
+                        self.status.failed(read.snapshots(), &error);
                         let wait = away.next_wait();
                         warn!(
                             error = format!("{error:#}"),
@@ -145,13 +146,7 @@ impl Refresher {
                 Ok(snapshots)
             }
             Err(error) => {
-                let failed = read.snapshots();
-                let text = format!("{error:#}");
-                self.status.note(|status| {
-                    status
-                        .errors
-                        .extend(failed.map(|snapshot| (snapshot, text.clone())));
-                });
+                self.status.failed(read.snapshots(), &error);
                 Err(Failure::Read(error))
             }
         }

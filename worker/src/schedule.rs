@@ -9,7 +9,7 @@ use clokwerk::{AsyncScheduler, TimeUnits};
 use croner::parser::{CronParser, Seconds, Year};
 use shared::catalog::Group;
 use shared::time::{Clock, Timestamp};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tracing::info;
@@ -98,30 +98,54 @@ pub struct Job {
 
 /// Wakes each job when it is due, for ever.
 pub async fn run(jobs: [Job; 2], clock: Clock, status: Arc<Status>) {
-    let mut gates = jobs.map(|job| {
-        let gate = Gate::new(job.cron, clock.now());
-        status.note(|now| now.cron(job.group).next = gate.next);
-        (job.group, gate, job.due)
-    });
+    let mut seen = clock.now();
+    let gates = jobs.map(|job| (Gate::new(job.cron.clone(), seen), job));
+    for (gate, job) in &gates {
+        status.note(|status| status.cron(job.group).next = gate.next);
+    }
+    let gates = Arc::new(Mutex::new(gates));
+    let mut scheduler = scheduler(&gates, &clock, &status);
+    let mut tick = tokio::time::interval(TICK);
+    loop {
+        tick.tick().await;
+        // clokwerk remembers when its next look is due; after the clock was set back that is far away.
+        let now = clock.now();
+        if now < seen {
+            scheduler = self::scheduler(&gates, &clock, &status);
+        }
+        seen = now;
+        scheduler.run_pending().await;
+    }
+}
+
+type Gates = Arc<Mutex<[(Gate, Job); 2]>>;
+
+/// Looks at the gates each second.
+fn scheduler(gates: &Gates, clock: &Clock, status: &Arc<Status>) -> AsyncScheduler<Utc> {
+    let (gates, clock, status) = (gates.clone(), clock.clone(), status.clone());
     let mut scheduler = AsyncScheduler::with_tz(Utc);
     scheduler.every(1.second()).run(move || {
         let now = clock.now();
-        for (group, gate, wake) in &mut gates {
-            if gate.due(now) {
-                info!(?group, next = ?gate.next, "the daily figures are due");
-                status.note(|status| status.cron(*group).last = Some(now));
-                wake.notify_one();
+        for (gate, job) in gates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter_mut()
+        {
+            let due = gate.due(now);
+            status.note(|status| {
+                let cron = status.cron(job.group);
+                cron.next = gate.next;
+                cron.last = if due { Some(now) } else { cron.last };
+            });
+            if due {
+                info!(group = ?job.group, next = ?gate.next, "the daily figures are due");
+                job.due.notify_one();
             }
-            status.note(|status| status.cron(*group).next = gate.next);
         }
         // The work itself is the refreshers': a job that took long would keep the others waiting.
         std::future::ready(())
     });
-    let mut tick = tokio::time::interval(TICK);
-    loop {
-        tick.tick().await;
-        scheduler.run_pending().await;
-    }
+    scheduler
 }
 
 #[cfg(test)]

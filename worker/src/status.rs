@@ -76,6 +76,13 @@ impl Status {
         change(&mut self.lock());
     }
 
+    /// Notes that snapshots could not be made.
+    pub fn failed(&self, snapshots: impl Iterator<Item = Snapshot>, error: &anyhow::Error) {
+        let text = format!("{error:#}");
+        let errors = snapshots.map(|snapshot| (snapshot, text.clone()));
+        self.note(|status| status.errors.extend(errors));
+    }
+
     /// The state now.
     pub fn now(&self) -> Inner {
         self.lock().clone()

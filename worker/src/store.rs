@@ -108,6 +108,10 @@ impl Store {
                 },
                 _ = tick.tick() => {}
             }
+            // Before the first connection, and between two, there is nothing to say.
+            if !self.is_connected() {
+                continue;
+            }
             let Err(error) = self.store_missing().await else {
                 away = false;
                 continue;
@@ -125,7 +129,7 @@ impl Store {
         }
     }
 
-    /// Stores every held snapshot whose key is not there or not these bytes.
+    /// Stores every held snapshot that has not been stored, or whose key has gone.
     ///
     /// # Errors
     /// As Redis says; what was not stored stays held.
@@ -145,6 +149,7 @@ impl Store {
         let there: Vec<bool> = try_join_all(look)
             .await
             .context("looking for the snapshots in Redis")?;
+        let mut first_error = None;
         for ((snapshot, held), there) in held.into_iter().zip(there) {
             if held.stored && there {
                 continue;
@@ -152,11 +157,17 @@ impl Store {
             if held.stored {
                 info!(%snapshot, "the key of {snapshot} had gone: stored again");
             }
-            self.store(snapshot, &held)
-                .await
-                .with_context(|| format!("storing {snapshot}"))?;
+            // One that is refused does not keep the others waiting; when nothing answers, none is worth a try.
+            let stored = self.store(snapshot, &held).await;
+            if let Err(error) = stored.with_context(|| format!("storing {snapshot}")) {
+                let hopeless = is_timeout(&error) || !self.is_connected();
+                first_error.get_or_insert(error);
+                if hopeless {
+                    break;
+                }
+            }
         }
-        Ok(())
+        first_error.map_or(Ok(()), Err)
     }
 
     async fn store(&self, snapshot: Snapshot, held: &Held) -> Result<()> {

@@ -11,7 +11,7 @@ use crate::tally::{Window, borrowers, folded, visitors};
 use crate::wall::WallDate;
 
 /// Whom to spoil and how; the numbers are places in a ranking, so that each ranking has a bit of each.
-const FATES: [(Fate, Source, usize); 12] = [
+const FATES: [(Fate, Source, usize); 16] = [
     (Fate::DeletedWithNames, Source::VisitsMonth, 1),
     (Fate::DeletedNameless, Source::VisitsMonth, 3),
     (Fate::Spellings, Source::VisitsMonth, 4),
@@ -24,6 +24,10 @@ const FATES: [(Fate, Source, usize); 12] = [
     (Fate::DeletedNameless, Source::LoansYear, 1),
     (Fate::Unknown, Source::LoansYear, 3),
     (Fate::Spellings, Source::LoansYear, 5),
+    (Fate::Untrimmed(" ", ""), Source::VisitsMonth, 2),
+    (Fate::Untrimmed("", "\r"), Source::VisitsYear, 2),
+    (Fate::DeletedUntrimmed, Source::VisitsMonth, 5),
+    (Fate::DeletedUntrimmed, Source::LoansMonth, 3),
 ];
 
 /// What happens to a member.
@@ -41,6 +45,10 @@ enum Fate {
     NewId,
     /// Typed in capitals, in small letters, with a space behind.
     Spellings,
+    /// An id that was typed or imported with something in front or behind, the same everywhere.
+    Untrimmed(&'static str, &'static str),
+    /// The same, deleted since.
+    DeletedUntrimmed,
     /// An institution of two spaces.
     BlankInstitution,
 }
@@ -177,6 +185,14 @@ fn suffer(library: &mut Library, fate: Fate, id: &str) {
             }
         }
         Fate::Spellings => respell(library, id),
+        Fate::Untrimmed(before, behind) => wrap(library, id, before, behind),
+        Fate::DeletedUntrimmed => {
+            wrap(library, id, " ", "\t");
+            let id = folded(&format!(" {id}\t"));
+            library
+                .members
+                .retain(|member| folded(&member.member_id) != id);
+        }
         Fate::BlankInstitution => {
             if let Some(member) = library
                 .members
@@ -186,6 +202,28 @@ fn suffer(library: &mut Library, fate: Fate, id: &str) {
                 member.inst_name = Some("  ".into());
             }
         }
+    }
+}
+
+/// Puts something in front of an id and behind it, wherever it stands.
+fn wrap(library: &mut Library, id: &str, before: &str, behind: &str) {
+    let wrapped = |was: &Arc<str>| -> Arc<str> { format!("{before}{was}{behind}").into() };
+    let is = |was: &Arc<str>| folded(was) == id;
+    let everywhere = library
+        .visits
+        .iter_mut()
+        .map(|row| &mut row.member_id)
+        .chain(library.loans.iter_mut().map(|row| &mut row.member_id))
+        .chain(library.histories.iter_mut().map(|row| &mut row.member_id));
+    for spelling in everywhere.flatten().filter(|was| is(was)) {
+        *spelling = wrapped(spelling);
+    }
+    for member in library
+        .members
+        .iter_mut()
+        .filter(|member| is(&member.member_id))
+    {
+        member.member_id = wrapped(&member.member_id);
     }
 }
 

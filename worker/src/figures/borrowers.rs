@@ -32,15 +32,15 @@ pub(super) async fn top(
 
     Ok(ranking.rows(|place, member| {
         let (id, name) = match member {
-            Some(member) => (&member.id, member.name.clone()),
+            Some(member) => (member.id.as_str(), member.name.clone()),
             None => (
-                &place.tally.id,
+                place.tally.shown_id(),
                 former.name(&place.key, Window::current(place.period, today)),
             ),
         };
         TopBorrower {
             rank: place.rank,
-            member_id: member_names.id(id.clone()),
+            member_id: member_names.id(id.to_owned()),
             member_name: member_names.name(name),
             total: place.total,
         }

@@ -105,8 +105,8 @@ fn places(
     let shown_id = |(key, tally): &&(Key, Tally)| {
         members
             .get(key)
-            .map_or(&tally.id, |member| &member.id)
-            .clone()
+            .map_or(tally.shown_id(), |member| &member.id)
+            .to_owned()
     };
     let ranked = rank::top(came, |(_, tally)| tally.total(period), shown_id);
     let place = |(rank, (key, tally)): (usize, &(Key, Tally))| Place {

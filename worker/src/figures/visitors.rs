@@ -32,14 +32,22 @@ pub(super) async fn top(
     Ok(ranking.rows(|place, member| {
         let copy = copies.get(&place.tally.latest.1);
         let (id, name, institution) = match (member, copy) {
-            (Some(member), _) => (&member.id, member.name.clone(), member.institution.clone()),
-            (None, Some(copy)) => (&place.tally.id, copy.name.clone(), copy.institution.clone()),
+            (Some(member), _) => (
+                member.id.as_str(),
+                member.name.clone(),
+                member.institution.clone(),
+            ),
+            (None, Some(copy)) => (
+                place.tally.shown_id(),
+                copy.name.clone(),
+                copy.institution.clone(),
+            ),
             // Deleted since it was counted.
-            (None, None) => (&place.tally.id, None, None),
+            (None, None) => (place.tally.shown_id(), None, None),
         };
         TopVisitor {
             rank: place.rank,
-            member_id: member_names.id(id.clone()),
+            member_id: member_names.id(id.to_owned()),
             member_name: member_names.name(name),
             institution: member_names.institution(institution),
             total: place.total,

@@ -61,7 +61,7 @@ pub async fn titles(session: &mut Session, ids: &[i64]) -> Result<HashMap<i64, T
     let mut titles = HashMap::with_capacity(ids.len());
     for batch in ids.chunks(BATCH) {
         let sql = format!(
-            "SELECT biblio_id, title, opac_hide FROM biblio WHERE biblio_id IN ({})",
+            "SELECT biblio_id, title, opac_hide = 1 FROM biblio WHERE biblio_id IN ({})",
             marks(batch.len())
         );
         session

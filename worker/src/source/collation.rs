@@ -2,8 +2,9 @@
 //!
 //! Ids and codes are counted here, not by `GROUP BY`, but `'M001' = 'm001 '` must hold as it does there.
 
+use crate::source::column::TextColumn;
 use crate::source::database::Session;
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use mysql_async::Params;
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,12 +15,9 @@ pub type Key = Box<[u8]>;
 const BATCH: usize = 200;
 const PRINTABLE_ASCII: std::ops::RangeInclusive<char> = ' '..='~';
 
-/// The collation of one column.
+/// The collation of one column. Trailing spaces count for nothing, whatever the database holds of them.
 pub struct Collation {
-    charset: String,
-    name: String,
-    /// Whether trailing spaces count for nothing.
-    pads: bool,
+    column: TextColumn,
     ascii: Vec<Box<[u8]>>,
     others: HashMap<char, Box<[u8]>>,
 }
@@ -28,43 +26,13 @@ impl Collation {
     /// Learns the collation of `table.column`, printable ASCII to begin with.
     ///
     /// # Errors
-    /// When the column is not there, or the database does not answer.
+    /// When the column is not there as text, or the database does not answer.
     pub async fn of(session: &mut Session, table: &str, column: &str) -> Result<Self> {
-        let what = "the collation of a column";
-        let sql = "SELECT character_set_name, collation_name FROM information_schema.columns \
-                   WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
-        let names = |cells: super::cells::Cells<'_>| Ok((cells.text(0), cells.text(1)));
-        let found = session
-            .first(what, sql, super::params([table, column]), names)
-            .await?;
-        let missing = || {
-            format!(
-                "column {table}.{column} is not there as text: does this SLiMS version lack it?"
-            )
-        };
-        let (charset, name) = found.with_context(missing)?;
-        let (charset, name) = (charset.with_context(missing)?, name.with_context(missing)?);
-        ensure!(
-            is_identifier(&charset) && is_identifier(&name),
-            "{table}.{column} has a strange collation"
-        );
-
         let mut collation = Self {
-            charset,
-            name,
-            pads: false,
+            column: TextColumn::of(session, table, column).await?,
             ascii: Vec::new(),
             others: HashMap::new(),
         };
-        let sql = format!(
-            "SELECT {} = {}",
-            collation.literal("a"),
-            collation.literal("a ")
-        );
-        let equal = session
-            .first(what, &sql, Params::Empty, |cells| cells.count(0))
-            .await?;
-        collation.pads = equal == Some(1);
         let ascii: BTreeSet<char> = PRINTABLE_ASCII.collect();
         let weights = collation.weights(session, &ascii).await?;
         collation.ascii = PRINTABLE_ASCII.map(|c| weights[&c].clone()).collect();
@@ -100,11 +68,11 @@ impl Collation {
         for c in text.chars() {
             match self.weight(c) {
                 Some(weight) => key.extend_from_slice(weight),
-                None => key.extend_from_slice(&u32::from(c).to_be_bytes()),
+                None => key.extend_from_slice(&own_weight(c)),
             }
         }
         let space = self.weight(' ').unwrap_or_default();
-        while self.pads && !space.is_empty() && key.ends_with(space) {
+        while !space.is_empty() && key.ends_with(space) {
             key.truncate(key.len() - space.len());
         }
         key.into_boxed_slice()
@@ -124,18 +92,21 @@ impl Collation {
         let chars: Vec<char> = chars.iter().copied().collect();
         let mut weights = HashMap::with_capacity(chars.len());
         for batch in chars.chunks(BATCH) {
-            let asked: Vec<String> = batch
-                .iter()
-                .map(|c| format!("HEX(WEIGHT_STRING({}))", self.literal(&c.to_string())))
-                .collect();
-            let sql = format!("SELECT {}", asked.join(", "));
+            let asked = batch.iter().map(|c| {
+                let (literal, holds) = (
+                    self.column.literal(&c.to_string()),
+                    self.column.holds(&c.to_string()),
+                );
+                format!("IF({holds}, HEX(WEIGHT_STRING({literal})), NULL)")
+            });
+            let sql = format!("SELECT {}", asked.collect::<Vec<_>>().join(", "));
             session
                 .each("the weights of characters", &sql, Params::Empty, |cells| {
                     for (index, c) in batch.iter().enumerate() {
-                        weights.insert(
-                            *c,
-                            cells.text(index).unwrap_or_default().into_bytes().into(),
-                        );
+                        let weight = cells
+                            .text(index)
+                            .map_or_else(|| own_weight(*c).into(), String::into_bytes);
+                        weights.insert(*c, weight.into());
                     }
                     Ok(())
                 })
@@ -143,16 +114,11 @@ impl Collation {
         }
         Ok(weights)
     }
-
-    fn literal(&self, text: &str) -> String {
-        let hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
-        let (charset, name) = (&self.charset, &self.name);
-        format!("CONVERT(_utf8mb4 X'{hex}' USING {charset}) COLLATE {name}")
-    }
 }
 
-fn is_identifier(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+/// Of a character that the column cannot hold: it is equal to itself alone.
+fn own_weight(c: char) -> [u8; 4] {
+    u32::from(c).to_be_bytes()
 }
 
 #[cfg(test)]
@@ -163,9 +129,7 @@ mod tests {
     fn collation() -> Collation {
         let weight = |c: char| [0, c.to_ascii_uppercase() as u8].into();
         Collation {
-            charset: "utf8mb3".to_owned(),
-            name: "utf8mb3_unicode_ci".to_owned(),
-            pads: true,
+            column: TextColumn::default(),
             ascii: PRINTABLE_ASCII.map(weight).collect(),
             others: HashMap::from([('é', weight('e')), ('\u{1}', [].into())]),
         }

@@ -27,13 +27,16 @@ const PROGRESS: Duration = Duration::from_secs(5);
 const PROGRESS_ROWS: u64 = 10_000;
 /// What a server says of a table that it does not have (`ER_NO_SUCH_TABLE`).
 const NO_SUCH_TABLE: u16 = 1146;
-/// … that the account must not read (`ER_TABLEACCESS_DENIED_ERROR`).
-const TABLE_DENIED: u16 = 1142;
+/// … of a column (`ER_BAD_FIELD_ERROR`).
+const NO_SUCH_COLUMN: u16 = 1054;
+/// … of either that the account must not read (`ER_TABLEACCESS_DENIED_ERROR`, `ER_COLUMNACCESS_DENIED_ERROR`).
+const DENIED: [u16; 2] = [1142, 1143];
 
 /// Where the connections come from.
 pub struct Database {
     pool: Pool,
-    /// One for each connection. Whoever waits for one waits for a statement to end, and that has its limit.
+    /// One for each connection but the fast loop's. Whoever waits for one waits for a statement to end, and that has its
+    /// limit.
     places: Arc<Semaphore>,
     address: String,
 }
@@ -60,7 +63,7 @@ impl Database {
             .pool_opts(pool);
         Self {
             pool: Pool::new(options),
-            places: Arc::new(Semaphore::new(config.pool_limit)),
+            places: Arc::new(Semaphore::new(config.pool_limit - 1)),
             address: format!("{}:{}/{}", config.host, config.port, config.database),
         }
     }
@@ -76,6 +79,18 @@ impl Database {
     /// When there is a place for one, but none within 5 s.
     pub async fn session(&self, limit: Duration) -> Result<Session> {
         let place = self.places.clone().acquire_owned().await?;
+        self.open(limit, Some(place)).await
+    }
+
+    /// The same for the fast loop, which waits for nobody. There is one such connection at a time.
+    ///
+    /// # Errors
+    /// When there is none within 5 s.
+    pub async fn reserved_session(&self, limit: Duration) -> Result<Session> {
+        self.open(limit, None).await
+    }
+
+    async fn open(&self, limit: Duration, place: Option<OwnedSemaphorePermit>) -> Result<Session> {
         let open = async {
             let mut conn = self.pool.get_conn().await?;
             conn.query_drop(session_limits(limit)).await?;
@@ -103,7 +118,7 @@ impl Database {
 pub struct Session {
     conn: Option<Conn>,
     limit: Duration,
-    _place: OwnedSemaphorePermit,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Session {
@@ -185,16 +200,20 @@ fn server_code(error: &anyhow::Error) -> Option<u16> {
         .map(|server| server.code)
 }
 
-/// Whether the table is not there, or not for us.
-pub fn lacks_table(error: &anyhow::Error) -> bool {
-    matches!(server_code(error), Some(NO_SUCH_TABLE | TABLE_DENIED))
+/// Whether a table or a column is not there, or not for us.
+pub fn is_lacking(error: &anyhow::Error) -> bool {
+    server_code(error).is_some_and(|code| {
+        matches!(code, NO_SUCH_TABLE | NO_SUCH_COLUMN) || DENIED.contains(&code)
+    })
 }
 
-/// The limit of a statement is seconds in MariaDB and milliseconds in MySQL; each skips the other's comment.
+/// What a session must have whatever the server's defaults are: each statement sees what is committed, and texts come
+/// in UTF-8. The limit of a statement is seconds in MariaDB and milliseconds in MySQL; each skips the other's comment.
 fn session_limits(limit: Duration) -> String {
     let (seconds, millis) = (limit.as_secs_f32(), limit.as_millis());
     format!(
-        "SET SESSION sql_big_selects = 1 \
+        "SET SESSION autocommit = 1, character_set_client = 'utf8mb4', \
+         character_set_connection = 'utf8mb4', character_set_results = 'utf8mb4', sql_big_selects = 1 \
          /*M!100101 , max_statement_time = {seconds} */ /*!50708 , max_execution_time = {millis} */"
     )
 }

@@ -2,8 +2,9 @@
 
 use crate::calendar::Window;
 use crate::source::cells::WallTime;
-use crate::source::database::{Session, lacks_table};
-use crate::source::{BATCH, in_window, marks, params};
+use crate::source::column::TextColumn;
+use crate::source::database::{Session, is_lacking};
+use crate::source::{BATCH, in_window, marks, params, spellings};
 use crate::stats::people::People;
 use anyhow::Result;
 use chrono::NaiveDate;
@@ -155,8 +156,9 @@ pub async fn history_names(
     ids: &[&str],
     window: Window,
 ) -> Result<Vec<Borrower>> {
+    let column = TextColumn::of(session, "loan", "member_id").await?;
     let mut borrowers = Vec::new();
-    for batch in ids.chunks(BATCH) {
+    for batch in spellings(ids).chunks(BATCH) {
         let sql = format!(
             concat!(
                 "SELECT loan.loan_date, loan.loan_id, loan.member_id, loan_history.member_name \
@@ -164,7 +166,7 @@ pub async fn history_names(
                  WHERE loan.is_lent = 1 AND loan.member_id IN ({}) AND ",
                 in_window!("loan.loan_date")
             ),
-            marks(batch.len())
+            column.marks(batch.len())
         );
         let values = batch
             .iter()
@@ -193,7 +195,7 @@ pub async fn history_names(
 fn without_history(read: Result<()>) -> Result<bool> {
     match read {
         Ok(()) => Ok(false),
-        Err(error) if lacks_table(&error) => {
+        Err(error) if is_lacking(&error) => {
             warn!(
                 error = format!("{error:#}"),
                 "there is no loan_history to read: loans of deleted items are in no ranking of titles, \

@@ -1,8 +1,9 @@
 //! Reads `member`: who is a member now.
 
 use crate::source::collation::{Collation, Key};
+use crate::source::column::TextColumn;
 use crate::source::database::Session;
-use crate::source::{BATCH, marks, params};
+use crate::source::{BATCH, params, spellings};
 use anyhow::Result;
 use std::collections::HashMap;
 
@@ -40,12 +41,11 @@ pub async fn present(
         Columns::Name => "member_id, member_name",
         Columns::NameAndInstitution => "member_id, member_name, inst_name",
     };
+    let column = TextColumn::of(session, "member", "member_id").await?;
     let mut found = Vec::new();
-    for batch in ids.chunks(BATCH) {
-        let sql = format!(
-            "SELECT {columns} FROM member WHERE member_id IN ({})",
-            marks(batch.len())
-        );
+    for batch in spellings(ids).chunks(BATCH) {
+        let marks = column.marks(batch.len());
+        let sql = format!("SELECT {columns} FROM member WHERE member_id IN ({marks})");
         session
             .each("members", &sql, params(batch.iter().copied()), |cells| {
                 found.push(Member {

@@ -5,6 +5,7 @@
 pub mod books;
 pub mod cells;
 pub mod collation;
+pub mod column;
 pub mod database;
 pub mod loans;
 pub mod members;
@@ -36,6 +37,15 @@ use in_window;
 /// `?, ?, ?`
 fn marks(count: usize) -> String {
     vec!["?"; count].join(", ")
+}
+
+/// Ids as they may stand elsewhere: as they are, and without trailing spaces, for collations to which those matter.
+fn spellings<'a>(ids: &[&'a str]) -> Vec<&'a str> {
+    let trimmed = ids.iter().map(|id| id.trim_end_matches(' '));
+    let mut spellings: Vec<&str> = ids.iter().copied().chain(trimmed).collect();
+    spellings.sort_unstable();
+    spellings.dedup();
+    spellings
 }
 
 fn params<T: Into<Value>>(values: impl IntoIterator<Item = T>) -> Params {

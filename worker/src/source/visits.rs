@@ -1,9 +1,9 @@
 //! Reads `visitor_count`: one row is one visit.
 
 use crate::calendar::Window;
-use crate::source::cells::WallTime;
+use crate::source::column::TextColumn;
 use crate::source::database::Session;
-use crate::source::{BATCH, in_window, marks, params};
+use crate::source::{BATCH, in_window, marks, params, spellings};
 use crate::stats::people::People;
 use crate::stats::series::Days;
 use anyhow::Result;
@@ -91,9 +91,9 @@ pub async fn copies(session: &mut Session, ids: &[i64]) -> Result<HashMap<i64, C
     Ok(copies)
 }
 
-/// The name on the latest visit, up to the end of today, of whoever has one of these `ids`.
+/// The names on the visits, up to the end of today, of whoever has one of these `ids`.
 ///
-/// Gives pairs of the id as spelled there and the name, the latest last.
+/// Gives pairs of the id as spelled there and the name, the latest last; a visit of a zero date is older than any.
 ///
 /// # Errors
 /// As the database says.
@@ -102,36 +102,34 @@ pub async fn names_until(
     ids: &[&str],
     today: NaiveDate,
 ) -> Result<Vec<(String, String)>> {
-    let mut names: Vec<(WallTime, i64, String, String)> = Vec::new();
-    for batch in ids.chunks(BATCH) {
+    let column = TextColumn::of(session, "visitor_count", "member_id").await?;
+    let mut names = Vec::new();
+    for batch in spellings(ids).chunks(BATCH) {
         let sql = format!(
-            "SELECT checkin_date, visitor_id, member_id, member_name FROM visitor_count \
-             WHERE member_id IN ({}) AND checkin_date < ?",
-            marks(batch.len())
+            "SELECT checkin_date, visitor_id, member_id, member_name FROM visitor_count WHERE member_id IN ({})",
+            column.marks(batch.len())
         );
-        let ends = midnight(Window::today(today).to);
-        let values = batch.iter().map(|id| Value::from(*id)).chain([ends]);
         session
             .each(
                 "visits of former borrowers",
                 &sql,
-                params(values),
+                params(batch.iter().copied()),
                 |cells| {
-                    let (id, name) = (
-                        cells.text(2).unwrap_or_default(),
-                        cells.text(3).unwrap_or_default(),
-                    );
-                    names.push((cells.time(0)?, cells.integer(1)?.unwrap_or(0), id, name));
+                    let (time, visit) = (cells.time(0)?, cells.integer(1)?);
+                    if time.date().is_none_or(|day| day <= today) {
+                        let (id, name) = (
+                            cells.text(2).unwrap_or_default(),
+                            cells.text(3).unwrap_or_default(),
+                        );
+                        names.push(((time.date().is_some(), time, visit), (id, name)));
+                    }
                     Ok(())
                 },
             )
             .await?;
     }
     names.sort();
-    Ok(names
-        .into_iter()
-        .map(|(_, _, id, name)| (id, name))
-        .collect())
+    Ok(names.into_iter().map(|(_, name)| name).collect())
 }
 
 /// Visits of one day.

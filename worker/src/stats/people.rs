@@ -18,11 +18,16 @@ pub struct Tally {
     /// The latest event: when, and the row's id. It is of the month too, whenever the month has any, since both
     /// windows end today.
     pub latest: (WallTime, i64),
-    /// The id as the latest event spells it, trimmed.
+    /// The id as the latest event spells it.
     pub id: String,
 }
 
 impl Tally {
+    /// The id as it is shown of who is a member no longer.
+    pub fn shown_id(&self) -> &str {
+        self.id.trim()
+    }
+
     /// Events of the current month or year.
     pub fn total(&self, period: Period) -> u64 {
         match period {
@@ -90,7 +95,7 @@ impl People {
     pub fn by_person(self, collation: &Collation) -> HashMap<Key, Tally> {
         let mut people: HashMap<Key, Tally> = HashMap::with_capacity(self.spellings.len());
         for (spelling, mut tally) in self.spellings {
-            spelling.trim().clone_into(&mut tally.id);
+            tally.id = spelling.clone().into();
             match people.entry(collation.key(&spelling)) {
                 std::collections::hash_map::Entry::Occupied(mut entry) => {
                     entry.get_mut().join(tally);

@@ -38,6 +38,17 @@ impl Counter {
         }
     }
 
+    /// Makes ready for `day`, where that takes longer than a count: it is no part of the pace.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn prepare(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
+        match self {
+            Self::Direct | Self::Incremental(_) => Ok(()),
+            Self::Delta(delta) => delta.prepare(session, day).await,
+        }
+    }
+
     /// Visits of `day` so far.
     ///
     /// # Errors

@@ -7,7 +7,7 @@
 use crate::source::database::{Database, Session};
 use crate::source::visits;
 use crate::status::Status;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use chrono::NaiveDate;
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -97,59 +97,66 @@ impl Delta {
         }
     }
 
+    /// Makes ready to count `day`: at the start with a count of the whole table, in chunks and without rests, since
+    /// nothing is known before it has ended; at a change of day at once, with the count of the whole table beside the
+    /// ticks. It finds the rows that were dated ahead.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn prepare(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
+        match &mut self.base {
+            Some(base) if base.day == day => {}
+            Some(base) => base.begin_day(day, &self.database),
+            None => self.base = Some(Base::establish(session, day).await?),
+        }
+        Ok(())
+    }
+
     /// Visits of `day` so far.
     ///
     /// # Errors
     /// As the database says.
     pub async fn count(&mut self, session: &mut Session, day: NaiveDate) -> Result<u64> {
-        let mut base = match self.base.take() {
-            Some(base) if base.day == day => base,
-            before => Base::establish(session, day, before).await?,
+        self.prepare(session, day).await?;
+        let Some(base) = &mut self.base else {
+            bail!("nothing is known of {day}")
         };
         base.finish_recount(&self.status).await;
         let next = base.next_watermark(self.cadence.settle);
-        let after = visits::count_after(session, day, base.watermark, next).await;
-        let total = after.map(|after| {
-            let total = base.below + after.total;
-            base.below += after.settled;
-            base.watermark = next;
-            base.see(after.greatest);
-            base.begin_recount(&self.database, self.cadence);
-            total
-        });
-        // Also after a failure: what was counted below the watermark is still true.
-        self.base = Some(base);
-        total
+        let after = visits::count_after(session, day, base.watermark, next).await?;
+        let total = base.below + after.total;
+        base.below += after.settled;
+        base.watermark = next;
+        base.see(after.greatest);
+        base.begin_recount(&self.database, self.cadence);
+        Ok(total)
     }
 }
 
 impl Base {
-    /// Counts in full. At a change of day the watermark stays where it is: what was unsettled is so still.
-    async fn establish(
-        session: &mut Session,
-        day: NaiveDate,
-        before: Option<Self>,
-    ) -> Result<Self> {
-        let (watermark, seen) = match before {
-            Some(before) => (before.watermark, before.seen.clone()),
-            None => (
-                (visits::greatest_id(session).await? - UNSETTLED_AT_START).max(0),
-                VecDeque::new(),
-            ),
-        };
+    async fn establish(session: &mut Session, day: NaiveDate) -> Result<Self> {
+        let watermark = (visits::greatest_id(session).await? - UNSETTLED_AT_START).max(0);
         let indexed = visits::has_date_index(session).await?;
-        let (below, first) = visits::count_between(session, day, 0, watermark).await?;
+        let (below, first) = recount(session, day, 0..=watermark, chunk(indexed), 0).await?;
         Ok(Self {
             day,
             watermark,
             below,
             first: first.unwrap_or(watermark + 1),
-            seen,
+            seen: VecDeque::new(),
             indexed,
             recounted: Instant::now(),
             recounted_fully: Instant::now(),
             recount: None,
         })
+    }
+
+    /// The watermark stays where it is: what was unsettled is so still.
+    fn begin_day(&mut self, day: NaiveDate, database: &Arc<Database>) {
+        self.day = day;
+        self.below = 0;
+        self.first = self.watermark + 1;
+        self.recount = Some(Recount::begin(self, database, true));
     }
 
     /// The greatest id that was seen long enough ago. While a recount is under way the watermark stands still.
@@ -186,15 +193,7 @@ impl Base {
         {
             return;
         }
-        let (day, last, database) = (self.day, self.watermark, database.clone());
-        let first = if full { 0 } else { self.first };
-        let chunk = if self.indexed {
-            i64::MAX
-        } else {
-            RECOUNT_CHUNK
-        };
-        let task = tokio::spawn(recount(database, day, first..=last, chunk));
-        self.recount = Some(Recount { full, task });
+        self.recount = Some(Recount::begin(self, database, full));
     }
 
     /// Takes over what a recount that has ended has found.
@@ -241,25 +240,44 @@ impl Base {
     }
 }
 
-/// Counts the visits of `day` among the ids, `chunk` of them at once, with rests between. Gives also the least id.
+impl Recount {
+    fn begin(base: &Base, database: &Arc<Database>, full: bool) -> Self {
+        let (day, indexed, database) = (base.day, base.indexed, database.clone());
+        let first = if full { 0 } else { base.first };
+        let ids = first..=base.watermark;
+        let task = tokio::spawn(async move {
+            let mut session = database.session(RECOUNT_LIMIT).await?;
+            recount(&mut session, day, ids, chunk(indexed), RECOUNT_REST).await
+        });
+        Self { full, task }
+    }
+}
+
+/// With an index on the date all of a day is read at once, whatever the ids.
+fn chunk(indexed: bool) -> i64 {
+    if indexed { i64::MAX } else { RECOUNT_CHUNK }
+}
+
+/// Counts the visits of `day` among the ids, `chunk` of them at once, with rests between: so many times as long as a
+/// chunk took. Gives also the least id.
 async fn recount(
-    database: Arc<Database>,
+    session: &mut Session,
     day: NaiveDate,
     ids: RangeInclusive<i64>,
     chunk: i64,
+    rest: u32,
 ) -> Result<(u64, Option<i64>)> {
     let (mut total, mut least) = (0, None);
-    let mut session = database.session(RECOUNT_LIMIT).await?;
     let mut first = *ids.start();
     while first <= *ids.end() {
         let last = first.saturating_add(chunk - 1).min(*ids.end());
         let started = Instant::now();
-        let (count, id) = visits::count_between(&mut session, day, first, last).await?;
+        let (count, id) = visits::count_between(session, day, first, last).await?;
         total += count;
         least = least.or(id);
         first = last + 1;
         if first <= *ids.end() {
-            sleep(started.elapsed() * RECOUNT_REST).await;
+            sleep(started.elapsed() * rest).await;
         }
     }
     Ok((total, least))

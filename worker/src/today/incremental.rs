@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use tracing::warn;
 
 /// How long a base is trusted.
 const REBASE: Duration = Duration::from_secs(60);
@@ -51,7 +52,19 @@ impl Incremental {
     /// # Errors
     /// As the database or Redis say.
     pub async fn count(&mut self, session: &mut Session, day: NaiveDate) -> Result<u64> {
-        let counter = self.store.increments(day).await?;
+        let counter = match self.store.increments(day).await {
+            Ok(counter) => counter,
+            // The database is right without the counter, only dearer.
+            Err(error) if self.store.is_connected() => {
+                warn!(
+                    error = format!("{error:#}"),
+                    "today's visitors are counted without the counter"
+                );
+                self.base = None;
+                return visits::count(session, day).await;
+            }
+            Err(error) => return Err(error),
+        };
         let usable = |base: &&Base| {
             // A counter below what it was has been lost with its Redis.
             base.day == day && base.counted.elapsed() < self.rebase && base.counter <= counter

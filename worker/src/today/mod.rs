@@ -17,14 +17,19 @@ use crate::today::pace::Pace;
 use anyhow::Result;
 use shared::time::Clock;
 use shared::today::TodayCount;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, warn};
 
 /// A count of one day, without any index, reads a table of ten million rows in seconds.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
+/// A count that takes longer than this is worth a word.
+const SLOW: Duration = Duration::from_secs(5);
+/// A connection is kept over waits up to this long; servers end idle ones after a minute at the earliest, mostly hours.
+const KEEP_CONNECTION: Duration = Duration::from_secs(30);
 /// A count that is under way to a gateway at midnight must be over when it is there.
 const WAY_TO_THE_VIEWER: Duration = Duration::from_millis(100);
 /// Between two looks whether Redis is back: counting for nobody is for nothing.
@@ -59,9 +64,11 @@ impl FastLoop {
             while !self.store.is_connected() {
                 sleep(LOOK_FOR_REDIS).await;
             }
-            match self.tick(&mut session).await {
+            match self.tick_aloud(&mut session).await {
                 Ok(took) => {
                     backoff.reset();
+                    // A server ends a connection that is idle for long; the next one is checked as it is taken.
+                    session = session.filter(|_| self.pace.interval(took.count) < KEEP_CONNECTION);
                     self.wait(took).await;
                 }
                 Err(error) => {
@@ -79,19 +86,36 @@ impl FastLoop {
         }
     }
 
+    /// Ticks, and says so while that takes long: a database that does not answer is not told from one that is well.
+    async fn tick_aloud(&mut self, session: &mut Option<Session>) -> Result<Took> {
+        let status = self.status.clone();
+        let mut tick = pin!(self.tick(session));
+        if let Ok(took) = timeout(SLOW, tick.as_mut()).await {
+            return took;
+        }
+        let text = format!(
+            "no count for {} s: MySQL or Redis does not answer",
+            SLOW.as_secs()
+        );
+        warn!("{text}");
+        status.note(|status| status.today_error = Some(text));
+        tick.await
+    }
+
     /// Counts once and publishes; gives when the count began and how long it took. After a failure `session` is gone.
     async fn tick(&mut self, session: &mut Option<Session>) -> Result<Took> {
         let mut connected = match session.take() {
             Some(session) => session,
             None => {
-                let opened = self.database.session(STATEMENT_LIMIT).await;
+                let opened = self.database.reserved_session(STATEMENT_LIMIT).await;
                 self.status
                     .note(|status| status.mysql = Some(opened.is_ok()));
                 opened?
             }
         };
-        let started = Instant::now();
         let date = self.calendar.day(self.clock.now());
+        self.counter.prepare(&mut connected, date).await?;
+        let started = Instant::now();
         let total = self.counter.count(&mut connected, date).await?;
         *session = Some(connected);
 

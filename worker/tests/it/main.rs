@@ -13,4 +13,5 @@ mod modes;
 mod numbers;
 mod pace;
 mod process;
+mod servers;
 mod together;

@@ -337,7 +337,7 @@ async fn queries(site: &Site, mariadb: &testkit::server::MariaDb) -> Vec<String>
     let lines = mariadb.general_log_lines().await.unwrap();
     let asked = lines
         .into_iter()
-        .filter(|line| line.user == user && line.text.contains("SELECT"));
+        .filter(|line| line.user == user && line.text.contains(" FROM "));
     asked
         .filter(|line| line.command != "Prepare")
         .map(|line| line.text)

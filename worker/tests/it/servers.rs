@@ -1,0 +1,186 @@
+//! Databases that are set up in another way, or do not answer: the same numbers, and a word about what is wrong.
+
+use crate::fixture::{SOON, Site, own_servers, site_on};
+use fred::interfaces::KeysInterface;
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::oracle::Names;
+use testkit::schema::{Engine, Shape};
+
+const NOW: &str = "2025-09-23T10:00:00";
+
+/// Sessions begin without autocommit and in another character set; the account has no say in it.
+#[tokio::test]
+async fn what_a_session_begins_with_does_not_matter() {
+    let (mariadb, redis) = own_servers().await;
+    let site = site_on(mariadb, redis).await;
+    for set in [
+        "SET GLOBAL autocommit = 0",
+        "SET GLOBAL init_connect = 'SET NAMES latin1'",
+    ] {
+        mariadb.execute(None, set).await.unwrap();
+    }
+    let mut site = site;
+    site.set("TODAY_COUNT_MODE", "direct");
+    site.refresh().await.unwrap();
+    site.assert_all(Names::Full).await;
+    let running = site.start();
+    let before = site.true_total().await;
+    site.await_total(before).await;
+    site.sql("ALTER TABLE visitor_count ENGINE = InnoDB").await;
+    site.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:01')").await;
+    site.sql("COMMIT").await;
+    mariadb
+        .execute(None, "SET GLOBAL autocommit = 1")
+        .await
+        .unwrap();
+    site.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:01')").await;
+    site.await_total(site.true_total().await).await;
+    assert!(site.true_total().await > before);
+    running.stop().await;
+}
+
+/// Tables of one library in different character sets and collations, with texts that not all of them can hold.
+#[tokio::test]
+async fn tables_may_differ_in_their_collations() {
+    for conversions in [
+        &[
+            "visitor_count utf8mb4 COLLATE utf8mb4_unicode_ci",
+            "member latin1 COLLATE latin1_swedish_ci",
+        ][..],
+        &[
+            "visitor_count utf8mb4 COLLATE utf8mb4_unicode_nopad_ci",
+            "member utf8mb4 COLLATE utf8mb4_unicode_nopad_ci",
+        ],
+        &[
+            "loan utf8mb4 COLLATE utf8mb4_general_ci",
+            "item utf8mb3 COLLATE utf8mb3_unicode_ci",
+        ],
+    ] {
+        let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+        // The accented spelling is another id under some of these; the oracle knows one collation.
+        site.sql("UPDATE visitor_count SET member_id = 'e77' WHERE member_id = 'e77'")
+            .await;
+        site.sql("UPDATE loan SET member_id = 'e77' WHERE member_id = 'e77'")
+            .await;
+        for conversion in conversions {
+            let (table, rest) = conversion.split_once(' ').unwrap();
+            site.sql(&format!(
+                "ALTER TABLE {table} CONVERT TO CHARACTER SET {rest}"
+            ))
+            .await;
+        }
+        site.refresh().await.unwrap();
+        for snapshot in [
+            "visitors:yearly:top",
+            "visitors:monthly:top",
+            "books:top-borrowers:year",
+            "books:top-borrowed",
+        ] {
+            let path = snapshot.replace(':', "/");
+            let stored = site.stored(snapshot).await.unwrap();
+            let wanted = format!(r#""data":{}}}"#, site.oracle().data(&path));
+            assert!(
+                stored.ends_with(&wanted),
+                "{conversions:?} {snapshot}: {stored} {wanted}"
+            );
+        }
+        if conversions[0].starts_with("visitor_count utf8mb4") {
+            site.sql("INSERT INTO visitor_count (member_id, member_name, checkin_date) VALUES ('Ω7😀', 'Orang', '2025-09-23 10:00:01')").await;
+            site.refresh().await.unwrap();
+        }
+    }
+}
+
+/// The least number of connections, and readers that wait for a lock: the fast loop has its own.
+#[tokio::test]
+async fn slow_figures_do_not_keep_the_count_of_today_waiting() {
+    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+    site.set("MYSQL_POOL_LIMIT", "2");
+    let mut owner = site.conn().await;
+    mysql_async::prelude::Queryable::query_drop(
+        &mut owner,
+        "LOCK TABLES member WRITE, biblio WRITE",
+    )
+    .await
+    .unwrap();
+    let running = site.start();
+    site.await_total(site.true_total().await).await;
+    site.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:01')").await;
+    site.await_total(site.true_total().await).await;
+    mysql_async::prelude::Queryable::query_drop(&mut owner, "UNLOCK TABLES")
+        .await
+        .unwrap();
+    site.await_all().await;
+    running.stop().await;
+}
+
+/// It is told that there is no count, and it comes back by itself.
+#[tokio::test]
+async fn a_frozen_database_is_noticed() {
+    let (mariadb, redis) = own_servers().await;
+    let mut site = site_on(mariadb, redis).await;
+    let port = testkit::process::free_port().unwrap();
+    site.set("WORKER_PORT", &port.to_string());
+    let running = site.start();
+    site.await_all().await;
+    let before = site.true_total().await;
+    site.await_total(before).await;
+    mariadb.freeze().unwrap();
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    eventually("health says that there is no count", SOON, async || {
+        let health = testkit::http::get(address, "/health").await.json();
+        (health["status"] == "degraded"
+            && health["today"].is_null()
+            && health["today_error"].is_string())
+        .then_some(())
+    })
+    .await;
+    mariadb.thaw().unwrap();
+    site.await_total(before).await;
+    running.stop().await;
+}
+
+/// So are a Redis that stands still, and a connection that was cut.
+#[tokio::test]
+async fn a_frozen_redis_is_left_and_found_again() {
+    let (mariadb, redis) = own_servers().await;
+    let site = site_on(mariadb, redis).await;
+    let running = site.start();
+    site.await_all().await;
+    redis.freeze().unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    redis.thaw().unwrap();
+    let _: i64 = eventually("Redis answers again", SOON, async || {
+        site.redis.del(site.key("visitors:weekly")).await.ok()
+    })
+    .await;
+    site.await_all().await;
+    site.await_total(site.true_total().await).await;
+    running.stop().await;
+}
+
+/// A cron goes on after the clock was set back by hours.
+#[tokio::test]
+async fn a_cron_survives_a_clock_that_is_set_back() {
+    let shape = Shape {
+        engine: Engine::InnoDb,
+        ..Shape::default()
+    };
+    let mut site = Site::new("Asia/Jakarta", NOW, shape).await;
+    site.set("VISITOR_SLOW_CRON", "*/2 * * * * *");
+    let running = site.start();
+    site.await_all().await;
+    let next = async |before: Option<String>| {
+        eventually("the cron has come", SOON, async || {
+            let now = site.stored("visitors:weekly").await;
+            (now != before).then_some(now)
+        })
+        .await
+    };
+    let first = next(site.stored("visitors:weekly").await).await;
+    site.clock.step_to(site.now - chrono::TimeDelta::hours(2));
+    let second = next(first).await;
+    next(second).await;
+    running.stop().await;
+}
