@@ -1,7 +1,9 @@
 //! The stop: readiness goes first, streams leave one by one, reads are served to the end.
 
 use crate::fixture::{Fixture, LONG, SOON, message};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+use testkit::eventually::eventually;
 use testkit::http::{Events, ask, get};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -38,7 +40,9 @@ async fn streams_leave_evenly_and_cleanly_while_reads_are_served() {
                 last = Some(block);
             }
             let retry = last.and_then(|block| block.retry);
-            (stopped.elapsed(), retry, stream.clean_end)
+            // A browser that came back on this connection would be refused for ever.
+            let ended = stream.connection.ends_within(SOON).await;
+            (stopped.elapsed(), retry, stream.clean_end && ended)
         });
     }
     fixture.stop.cancel();
@@ -47,22 +51,28 @@ async fn streams_leave_evenly_and_cleanly_while_reads_are_served() {
     let refused = ask(fixture.address, "GET", "/api/visitors/today/stream", &[]).await;
     assert_eq!(refused.status, 503);
     assert!(refused.header("retry-after").is_some());
+    let read = get(fixture.address, "/api/visitors/today").await;
     assert_eq!(
-        get(fixture.address, "/api/visitors/today").await.status,
-        200
+        (read.status, read.header("connection")),
+        (200, Some("close"))
     );
 
-    let mut ends = Vec::new();
+    let (mut ends, mut retries) = (Vec::new(), std::collections::BTreeSet::new());
     while let Some(end) = streams.join_next().await {
         let (end, retry, clean) = end.unwrap();
         assert!(clean, "a stream was cut");
         assert!((1_000..=5_000).contains(&retry.expect("a line retry:")));
+        retries.insert(retry);
         ends.push(end);
         if ends.len() < 6 {
             // Still there for reads and for health.
             assert_eq!(get(fixture.address, "/livez").await.status, 200);
         }
     }
+    assert!(
+        retries.len() > 1,
+        "each is told a time of its own: {retries:?}"
+    );
     // Not before the first quarter, and not all at once.
     assert!(ends[0] >= Duration::from_millis(990), "{ends:?}");
     let spread = ends[5].checked_sub(ends[0]).unwrap();
@@ -76,6 +86,24 @@ async fn streams_leave_evenly_and_cleanly_while_reads_are_served() {
             .await
             .is_err()
     );
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_a_count_is_answered_at_the_stop() {
+    let mut fixture = Fixture::start().await;
+    let rings = fixture.worker.listen_for_rings().await;
+    let mut waiting = testkit::http::Connection::open(fixture.address).await;
+    waiting
+        .send("GET /api/visitors/today HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await;
+    eventually("it has rung", SOON, async || {
+        (rings.load(Ordering::Relaxed) > 0).then_some(())
+    })
+    .await;
+    fixture.stop.cancel();
+    assert_eq!(waiting.answer(false).await.status, 202);
+    let ended = timeout(SOON, &mut fixture.task).await.expect("it ends");
+    ended.unwrap().unwrap();
 }
 
 #[tokio::test]

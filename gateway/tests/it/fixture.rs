@@ -190,6 +190,16 @@ impl Worker {
         let _: i64 = self.redis.publish(channel, text).await.unwrap();
     }
 
+    /// Makes a list of one element.
+    pub(crate) async fn push(&self, key: &str, element: &str) {
+        let push = fred::types::CustomCommand::new_static("LPUSH", None::<u16>, false);
+        let pushed: i64 =
+            fred::interfaces::ClientLike::custom(&self.redis, push, vec![key, element])
+                .await
+                .unwrap();
+        assert_eq!(pushed, 1);
+    }
+
     pub(crate) async fn delete(&self, key: String) {
         let _: i64 = self.redis.del(key).await.unwrap();
     }

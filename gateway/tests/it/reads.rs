@@ -178,16 +178,13 @@ async fn what_is_not_an_envelope_is_not_passed_on() {
     // A list where a string should be, and a name that is no key.
     let key = fixture.worker.keys.snapshot(Snapshot::Weekly);
     fixture.worker.delete(key.clone()).await;
-    let list: Result<i64, _> = fred::interfaces::KeysInterface::append(
-        &fixture.worker.redis,
-        fixture.worker.keys.snapshot(Snapshot::Yearly),
-        "not JSON any more",
-    )
-    .await;
-    list.unwrap();
+    let list = fixture.worker.keys.snapshot(Snapshot::Yearly);
+    fixture.worker.delete(list.clone()).await;
+    fixture.worker.push(&list, "an element").await;
     let channel = fixture.worker.keys.snapshots_channel();
     fixture.worker.publish(channel.clone(), "nonsense").await;
-    fixture.worker.publish(channel, &key).await;
+    fixture.worker.publish(channel.clone(), &key).await;
+    fixture.worker.publish(channel, &list).await;
     let marker = envelope(Snapshot::Monthly, 99);
     fixture.worker.store(Snapshot::Monthly, &marker).await;
     fixture.shows(Snapshot::Monthly.path(), &marker).await;

@@ -142,7 +142,8 @@ pub async fn get(address: SocketAddr, path: &str) -> Answer {
 /// An open stream of events.
 #[derive(Debug)]
 pub struct Events {
-    connection: Connection,
+    /// Beneath it.
+    pub connection: Connection,
     /// Names and values as they came.
     pub headers: Vec<(String, String)>,
     /// Such as 200.
