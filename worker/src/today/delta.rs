@@ -69,8 +69,10 @@ struct Base {
     /// The greatest id of the day at each tick at which it rose, the oldest first.
     seen: VecDeque<(Instant, i64)>,
     indexed: bool,
+    /// When a recount last ended, well or not.
     recounted: Instant,
-    recounted_fully: Instant,
+    /// When a full one last ended well; `None` when this day has had none.
+    recounted_fully: Option<Instant>,
     recount: Option<Recount>,
 }
 
@@ -146,7 +148,7 @@ impl Base {
             seen: VecDeque::new(),
             indexed,
             recounted: Instant::now(),
-            recounted_fully: Instant::now(),
+            recounted_fully: Some(Instant::now()),
             recount: None,
         })
     }
@@ -156,6 +158,7 @@ impl Base {
         self.day = day;
         self.below = 0;
         self.first = self.watermark + 1;
+        self.recounted_fully = None;
         self.recount = Some(Recount::begin(self, database, true));
     }
 
@@ -183,14 +186,16 @@ impl Base {
 
     /// Begins to count what is below the watermark once more, when it is time.
     fn begin_recount(&mut self, database: &Arc<Database>, cadence: Cadence) {
-        let full = self.indexed || self.recounted_fully.elapsed() >= cadence.recount_fully;
-        let period = if self.indexed {
+        let due_fully = self
+            .recounted_fully
+            .is_none_or(|at| at.elapsed() >= cadence.recount_fully);
+        let full = self.indexed || due_fully;
+        let period = if full {
             cadence.recount_indexed
         } else {
             cadence.recount
         };
-        if self.recount.is_some() || !(full && !self.indexed || self.recounted.elapsed() >= period)
-        {
+        if self.recount.is_some() || self.recounted.elapsed() < period {
             return;
         }
         self.recount = Some(Recount::begin(self, database, full));
@@ -209,9 +214,6 @@ impl Base {
             return;
         };
         self.recounted = Instant::now();
-        if recount.full {
-            self.recounted_fully = Instant::now();
-        }
         match (&mut recount.task)
             .await
             .unwrap_or_else(|ended| Err(ended.into()))
@@ -227,6 +229,7 @@ impl Base {
                 }
                 self.below = below;
                 if recount.full {
+                    self.recounted_fully = Some(Instant::now());
                     self.first = first.unwrap_or(self.watermark + 1);
                 }
             }
