@@ -4,7 +4,7 @@
 //! - [`config`], [`cors`], [`limits`]: what it is told, and the numbers that nobody tells
 //! - [`mirror`]: the copy that requests are answered from, made of [`holdings`], [`entry`] (in its [`coding`]s), [`summary`], [`today`]
 //! - [`follow`]: the one task that keeps the copy like Redis, by way of [`source`]
-//! - [`server`], [`wire`]: connections and their limits
+//! - [`server`], [`wire`], [`refusal`]: connections and their limits
 //! - [`route`]: from a request to an answer, by [`reply`], [`conditional`], [`health`]
 //! - [`doorbell`]: a request that waits for today's count
 //! - [`streams`], [`hub`], [`stream`]: all streams, those of one task, one; [`head`] and [`frame`] are what is sent
@@ -25,6 +25,7 @@ pub mod holdings;
 pub mod hub;
 pub mod limits;
 pub mod mirror;
+pub mod refusal;
 pub mod reply;
 pub mod route;
 pub mod server;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How long things may take.
+/// How long things may take, and how many there may be.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// From a connection, or the first byte of a later request, to the end of the request's head.
@@ -19,6 +19,8 @@ pub struct Limits {
     pub doorbell_gap: Duration,
     /// Between two readings of every key.
     pub reread: Duration,
+    /// Connections at once, streams not counted.
+    pub connections: usize,
 }
 
 impl Default for Limits {
@@ -38,6 +40,8 @@ impl Default for Limits {
             doorbell_gap: Duration::from_millis(250),
             // What a lost message costs; and the heartbeat that notices a dead connection well within 5 s.
             reread: Duration::from_secs(2),
+            // At some 20 KiB each 160 MiB; balancers and browsers keep far fewer open.
+            connections: 8_192,
         }
     }
 }

@@ -22,7 +22,7 @@ pub type Body = Full<Bytes>;
 /// What is asked of a client while a snapshot is being prepared; the contract's number, in the header and the body.
 const WARMING_RETRY_SECONDS: u64 = 5;
 /// From when to when clients come back that found no place: apart, so that they do not all come at once.
-const FULL_RETRY_SECONDS: std::ops::RangeInclusive<u64> = 2..=8;
+pub const FULL_RETRY_SECONDS: std::ops::RangeInclusive<u64> = 2..=8;
 /// Two hours: browsers keep the answer to a preflight no longer.
 const PREFLIGHT_SECONDS: u64 = 7_200;
 

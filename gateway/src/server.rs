@@ -2,6 +2,7 @@
 
 use crate::Gateway;
 use crate::head;
+use crate::refusal::Refusal;
 use crate::route::{self, Answer};
 use crate::stream::Opening;
 use crate::wire::{Pulse, Sending, Wire};
@@ -19,6 +20,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
@@ -27,7 +29,7 @@ use tracing::{debug, warn};
 const HEAD_LIMIT: usize = 16 << 10;
 /// For the buffers of a connection: room for a head and no more.
 const BUFFER_LIMIT: usize = HEAD_LIMIT + 512;
-/// After a failed accept, mostly for want of file descriptors: long enough not to spin, too short to be noticed.
+/// After a failed accept: long enough not to spin, too short to be noticed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Bytes that the kernel may hold unsent: beyond, a client counts as slow, so that events are dropped here and do not
 /// queue there for hours.
@@ -40,20 +42,25 @@ pub async fn accept(
     closing: CancellationToken,
     connections: TaskTracker,
 ) -> Infallible {
+    let places = Arc::new(Semaphore::new(gateway.config.limits.connections));
+    let mut refusal = Refusal::new();
     loop {
         let Some(accepted) = closing.run_until_cancelled(listener.accept()).await else {
             // A clean refusal, rather than a connection that nobody answers.
             drop(listener);
             std::future::pending().await
         };
-        match accepted {
-            Ok((socket, _)) => {
+        match (accepted, places.clone().try_acquire_owned()) {
+            (Ok((socket, _)), Ok(place)) => {
                 prepare(&socket, gateway.config.limits.stalled);
-                connections.spawn(serve(socket, gateway.clone(), closing.clone()));
+                connections.spawn(serve(socket, gateway.clone(), closing.clone(), place));
             }
-            Err(e) => {
-                warn!(error = %e, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+            (Ok((socket, _)), Err(_)) => refusal.refuse(socket).await,
+            (Err(e), _) => {
+                if !refusal.refuse_with_spare(&listener, &e).await {
+                    warn!(error = %e, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     }
@@ -74,7 +81,12 @@ fn prepare(socket: &TcpStream, stalled: Duration) {
 
 /// Serves one connection until it ends, or until it is to be a stream: then its socket goes to a hub, and what HTTP
 /// needed of memory is free.
-async fn serve(socket: TcpStream, gateway: Arc<Gateway>, closing: CancellationToken) {
+async fn serve(
+    socket: TcpStream,
+    gateway: Arc<Gateway>,
+    closing: CancellationToken,
+    _place: OwnedSemaphorePermit,
+) {
     let pulse = Arc::new(Pulse::default());
     let granted = Arc::new(OnceLock::new());
     let wire = Wire::new(socket, &gateway.config.limits, pulse.clone());

@@ -3,7 +3,9 @@
 use crate::fixture::{Fixture, SOON};
 use gateway::config::Config;
 use std::time::Duration;
+use testkit::eventually::eventually;
 use testkit::http::{Connection, send};
+use testkit::process::{Process, free_port};
 use tokio::time::Instant;
 
 const LIVE: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -147,4 +149,85 @@ async fn an_answer_that_takes_longer_than_a_head_may_is_given() {
     let count = crate::fixture::message(1, crate::fixture::LONG);
     fixture.worker.message(&count).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
+}
+
+#[tokio::test]
+async fn who_finds_no_place_is_told_to_come_again() {
+    let fixture = Fixture::with(&[], |config| config.limits.connections = 3).await;
+    let mut open = Vec::new();
+    // The test that the gateway is ready may hold a place for a moment.
+    eventually("three connections are open", SOON, async || {
+        let mut connection = Connection::open(fixture.address).await;
+        connection.send(LIVE).await;
+        if connection.answer(false).await.status == 200 {
+            open.push(connection);
+        }
+        (open.len() == 3).then_some(())
+    })
+    .await;
+    let mut told = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        let refused = send(fixture.address, LIVE).await;
+        assert_eq!(refused.status, 503);
+        assert_eq!(
+            refused.header("content-type"),
+            Some("application/problem+json")
+        );
+        let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+        assert!((2..=8).contains(&seconds));
+        told.insert(seconds);
+    }
+    assert!(told.len() > 1, "not all at once: {told:?}");
+    // A stream leaves its place among the connections.
+    open.pop();
+    let streams = eventually("streams take no places", SOON, async || {
+        let stream = testkit::http::Events::open(fixture.address).await;
+        (stream.status == 200).then_some(stream)
+    })
+    .await;
+    eventually("the place is free", SOON, async || {
+        (send(fixture.address, LIVE).await.status == 200).then_some(())
+    })
+    .await;
+    drop(streams);
+}
+
+#[tokio::test]
+async fn without_descriptors_clients_are_told_and_it_recovers() {
+    let port = free_port().unwrap();
+    let script = format!("ulimit -n 40; exec '{}'", env!("CARGO_BIN_EXE_gateway"));
+    let environment = [
+        ("PORT", port.to_string()),
+        ("HOST", "127.0.0.1".to_owned()),
+        ("REDIS_URL", testkit::server::shared_redis().await.url()),
+    ];
+    let process = Process::spawn_at(
+        std::path::Path::new("/bin/sh"),
+        &["-c", &script],
+        &environment,
+    )
+    .unwrap();
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    eventually("it listens", SOON, async || {
+        tokio::net::TcpStream::connect(address).await.ok()
+    })
+    .await;
+    let mut idle = Vec::new();
+    for _ in 0..60 {
+        idle.push(tokio::net::TcpStream::connect(address).await.unwrap());
+    }
+    eventually("somebody is refused with a word", SOON, async || {
+        let mut connection = Connection::open(address).await;
+        connection.send(LIVE).await;
+        (connection.answer(false).await.status == 503).then_some(())
+    })
+    .await;
+    drop(idle);
+    eventually("it has recovered", SOON, async || {
+        let mut connection = Connection::open(address).await;
+        connection.send(LIVE).await;
+        (connection.answer(false).await.status == 200).then_some(())
+    })
+    .await;
+    assert!(process.log().contains("LimitNOFILE"), "{}", process.log());
 }

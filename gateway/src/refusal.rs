@@ -1,0 +1,100 @@
+//! Connections for which there is no place: each is told to come again, none is dropped without a word.
+
+use crate::reply::FULL_RETRY_SECONDS;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tracing::warn;
+
+/// Refusals at once; each is a socket for a moment. Beyond, the next waits for one to end.
+const AT_ONCE: usize = 256;
+/// For a client to take the answer and to close. One that closes first loses what it has not read.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// The same while there are no descriptors: accepting waits for it.
+const SHORT_FAREWELL: Duration = Duration::from_millis(50);
+/// What a client may have sent before it reads; more is not waited for.
+const REQUEST: usize = 16 << 10;
+/// Too many open files in this process, and in the system.
+const OUT_OF_DESCRIPTORS: [i32; 2] = [24, 23];
+
+/// Refuses, with a descriptor in reserve for when there are no others.
+pub struct Refusal {
+    places: Arc<Semaphore>,
+    spare: Option<File>,
+}
+
+impl Refusal {
+    /// Keeps one descriptor.
+    pub fn new() -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+            spare: spare(),
+        }
+    }
+
+    /// Tells a client that all places are taken.
+    pub async fn refuse(&self, socket: TcpStream) {
+        // An error would mean that the semaphore was closed, which nobody does.
+        let place = self.places.clone().acquire_owned().await;
+        tokio::spawn(async move {
+            farewell(socket, FAREWELL).await;
+            drop(place);
+        });
+    }
+
+    /// Whether `error` says that there are no descriptors; then the client that could not be accepted is refused with
+    /// the one in reserve.
+    pub async fn refuse_with_spare(&mut self, listener: &TcpListener, error: &io::Error) -> bool {
+        let without = error
+            .raw_os_error()
+            .is_some_and(|code| OUT_OF_DESCRIPTORS.contains(&code));
+        if without && self.spare.take().is_some() {
+            warn!(%error, "there are no file descriptors left: a connection is refused; raise the limit (LimitNOFILE)");
+            // Somebody else may have taken the descriptor; then the client waits for the next turn.
+            if let Ok(Ok((socket, _))) = timeout(SHORT_FAREWELL, listener.accept()).await {
+                farewell(socket, SHORT_FAREWELL).await;
+            }
+        }
+        if self.spare.is_none() {
+            self.spare = spare();
+        }
+        without
+    }
+}
+
+impl Default for Refusal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn spare() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+/// Answers without a look at the request, and waits a moment for the client to take it.
+async fn farewell(mut socket: TcpStream, limit: Duration) {
+    let body = r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"all places for connections are taken"}"#;
+    let (length, seconds) = (body.len(), rand::random_range(FULL_RETRY_SECONDS));
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n\
+         retry-after: {seconds}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+    let said = async {
+        socket.write_all(answer.as_bytes()).await?;
+        socket.shutdown().await?;
+        let mut request = Vec::new();
+        // What is not read would make the kernel reset the connection, and the answer with it.
+        (&mut socket)
+            .take(REQUEST as u64)
+            .read_to_end(&mut request)
+            .await
+    };
+    // Who does not take its answer in time goes without.
+    drop(timeout(limit, said).await);
+}
