@@ -1,0 +1,25 @@
+//! Load for the gateway, and the controls that it is compared with. Only `scripts/bench` uses it.
+//!
+//! # Layout
+//! - [`crowd`], [`subscriber`], [`heard`]: many streams of events in one thread, and what they heard
+//! - [`redis`], [`figures`]: the worker's part, played: snapshots, counts, messages
+//! - [`http`], [`wrk`]: one request at a time, and as many as a server takes
+//! - [`gateway`], [`nginx`], [`control`]: the servers under load, each held to one core by [`cores`]
+//! - [`meter`], [`descriptors`]: what a process uses, out of /proc, and how many sockets one may hold
+//! - [`measure`], [`report`]: medians with their spread, and the table
+
+pub mod control;
+pub mod cores;
+pub mod crowd;
+pub mod descriptors;
+pub mod figures;
+pub mod gateway;
+pub mod heard;
+pub mod http;
+pub mod measure;
+pub mod meter;
+pub mod nginx;
+pub mod redis;
+pub mod report;
+pub mod subscriber;
+pub mod wrk;
