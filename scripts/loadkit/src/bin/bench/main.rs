@@ -1,0 +1,116 @@
+//! What the gateway can do on this machine, beside what the machine can do: figures and ratios, never a verdict.
+
+#![allow(clippy::print_stdout, reason = "it talks to whoever started it")]
+
+mod commands;
+mod fanout;
+mod idle;
+mod memory;
+mod opening;
+mod reads;
+mod slow;
+mod stage;
+mod visibility;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use loadkit::measure::Rounds;
+use loadkit::report::{Report, Row};
+use stage::Stage;
+use std::time::Duration;
+
+/// Measures this system against the limits of the machine. Private servers alone; nothing is left behind.
+#[derive(Parser)]
+#[command(name = "bench", version)]
+struct Arguments {
+    #[command(subcommand)]
+    of: Of,
+}
+
+#[derive(Subcommand)]
+enum Of {
+    /// Reads beside nginx and bare hyper, streams beside a bare loop of writes. About 15 minutes.
+    Gateway(Wishes),
+}
+
+/// What is wanted of a run.
+#[derive(Args)]
+pub(crate) struct Wishes {
+    /// Short rounds and few of them: to see that it works, not what it is worth. About 4 minutes.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// This part alone; may be given several times.
+    #[arg(long, value_enum, value_name = "NAME")]
+    only: Vec<Part>,
+    /// How many rounds, each of which measures every contender once.
+    #[arg(long)]
+    pub(crate) rounds: Option<usize>,
+    /// How many streams the large fan-out and the opening have.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) streams: usize,
+    /// How long the slow readers stay beside the healthy ones, in seconds; the issue says 600.
+    #[arg(long)]
+    pub(crate) slow_seconds: Option<u64>,
+}
+
+/// What can be measured by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Requests a second and p99, beside nginx and bare hyper; 304 beside 200.
+    Reads,
+    /// Redis commands for each request.
+    Commands,
+    /// CPU and lateness of a message to all streams, beside the floor.
+    Fanout,
+    /// The same to 1,000 streams, 50 times a second.
+    Rate,
+    /// Memory of an idle stream.
+    Memory,
+    /// All streams opened at once, and reads meanwhile.
+    Opening,
+    /// A gateway with nothing to do, and with idle streams.
+    Idle,
+    /// From the worker's SET to the answer over HTTP.
+    Visibility,
+    /// Readers that never read, beside healthy ones.
+    Slow,
+}
+
+fn main() -> Result<()> {
+    let Of::Gateway(wishes) = Arguments::parse().of;
+    let mut report = Report::default();
+    let mut stage = Stage::set(&wishes, &mut report)?;
+    for part in Part::value_variants() {
+        if !wishes.only.is_empty() && !wishes.only.contains(part) {
+            continue;
+        }
+        let name = format!("{part:?}").to_lowercase();
+        println!("measuring {name} ...");
+        let measured = match part {
+            Part::Reads => reads::measure(&mut stage, &mut report),
+            Part::Commands => commands::measure(&mut stage, &mut report),
+            Part::Fanout => fanout::measure_all(&mut stage, &mut report),
+            Part::Rate => fanout::measure_rate(&mut stage, &mut report),
+            Part::Memory => memory::measure(&mut stage, &mut report),
+            Part::Opening => opening::measure(&mut stage, &mut report),
+            Part::Idle => idle::measure(&mut stage, &mut report),
+            Part::Visibility => visibility::measure(&mut stage, &mut report),
+            Part::Slow => slow::measure(&mut stage, &mut report),
+        };
+        // The others are worth having all the same.
+        if let Err(e) = measured {
+            let row = Row::new("not measured", name, "", &Rounds::default());
+            report.add(row.note(format!("{e:#}")));
+        }
+    }
+    println!("\n{}", report.table());
+    let path = stage.output()?;
+    report.write(&path)?;
+    println!("The same as JSON: {}", path.display());
+    Ok(())
+}
+
+/// `seconds`, for constants that read like the table.
+pub(crate) const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
