@@ -1,6 +1,7 @@
 //! nginx with the same bodies as static files, as fast as it is told how to: the yardstick for reads.
 
 use crate::cores::Cores;
+use crate::meter::Meter;
 use anyhow::{Context as _, Result, bail};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -19,6 +20,8 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 pub struct Nginx {
     /// Where it listens.
     pub address: SocketAddr,
+    /// What it uses.
+    pub meter: Meter,
     _process: Process,
     _folder: TempDir,
 }
@@ -54,6 +57,7 @@ impl Nginx {
         }
         Ok(Self {
             address,
+            meter: Meter::of(process.pid()),
             _process: process,
             _folder: folder,
         })

@@ -21,6 +21,8 @@ struct Figures {
     p50: Rounds,
     p99: Rounds,
     missed: u64,
+    /// Percent of its core that others took.
+    others: Rounds,
 }
 
 /// To all streams: half a second apart, and not before everybody has the last.
@@ -33,7 +35,7 @@ pub(crate) fn measure_all(stage: &mut Stage, report: &mut Report) -> Result<()> 
     let (ours, floor) = compare(stage, stage.streams, plan)?;
     let part = "fan-out to many";
     let streams = stage.streams;
-    let missed = format!("messages missed: {} (floor: {})", ours.missed, floor.missed);
+    let note = ours.note(&floor);
     report.add(
         Row::new(
             part,
@@ -43,7 +45,7 @@ pub(crate) fn measure_all(stage: &mut Stage, report: &mut Report) -> Result<()> 
         )
         .goal("<= 1.15 x floor")
         .against("floor", &ours.cpu_micros, &floor.cpu_micros)
-        .note(missed),
+        .note(note),
     );
     report.add(
         Row::new(part, "publish -> last byte, p50", "ms", &ours.p50)
@@ -66,12 +68,12 @@ pub(crate) fn measure_rate(stage: &mut Stage, report: &mut Report) -> Result<()>
     };
     let (ours, floor) = compare(stage, 1_000, plan)?;
     let part = "fan-out to 1,000, 50 messages a second";
-    let missed = format!("messages missed: {} (floor: {})", ours.missed, floor.missed);
+    let note = ours.note(&floor);
     report.add(
         Row::new(part, "publish -> last byte, p99", "ms", &ours.p99)
             .goal("<= 5 ms")
             .against("floor", &ours.p99, &floor.p99)
-            .note(missed),
+            .note(note),
     );
     report.add(
         Row::new(part, "publish -> last byte, p50", "ms", &ours.p50)
@@ -105,6 +107,14 @@ fn compare(stage: &mut Stage, streams: usize, plan: Plan) -> Result<(Figures, Fi
 }
 
 impl Figures {
+    fn note(&self, floor: &Self) -> String {
+        let others = self.others.spread().map_or(0.0, |spread| spread.median);
+        let (ours, floor) = (self.missed, floor.missed);
+        format!(
+            "messages missed: {ours} (floor: {floor}); others took {others:.0} % of the server's core"
+        )
+    }
+
     fn add(
         &mut self,
         stage: &mut Stage,
@@ -123,11 +133,11 @@ impl Figures {
             ..plan
         };
         crowd.hear(&mut stage.figures, warm)?;
-        let before = meter.cpu()?;
+        let watch = meter.watch(stage.cores.server)?;
         let heard = crowd.hear(&mut stage.figures, plan)?;
-        let used = meter.cpu()?.saturating_sub(before);
-        self.cpu_micros
-            .add(used.as_secs_f64() * 1e6 / heard.deliveries.max(1) as f64);
+        let used = watch.used()?;
+        self.cpu_micros.add(used.micros_each(heard.deliveries));
+        self.others.add(used.others * 100.0);
         self.p50.add(heard.latency_ms(0.5));
         self.p99.add(heard.latency_ms(0.99));
         let wanted = heard.messages() * crowd.streaming() as u64;

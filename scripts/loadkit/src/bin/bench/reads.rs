@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use loadkit::control::Control;
 use loadkit::http::{self, Connection};
 use loadkit::measure::Rounds;
+use loadkit::meter::Meter;
 use loadkit::nginx::Nginx;
 use loadkit::report::{Report, Row};
 use loadkit::wrk;
@@ -17,8 +18,12 @@ const PATHS: [&str; 3] = [WEEKLY, "/api/books/summary", "/api/visitors/today"];
 /// Someone who answers, and how well.
 struct Contender {
     address: SocketAddr,
+    meter: Meter,
     headers: Vec<String>,
     rate: Rounds,
+    cpu_micros: Rounds,
+    /// Percent of its core that others took.
+    others: Rounds,
     p50: Rounds,
     p99: Rounds,
     failed: u32,
@@ -39,9 +44,9 @@ pub(crate) fn measure(stage: &mut Stage, report: &mut Report) -> Result<()> {
         );
         let hyper = Control::bare_hyper(stage.cores, answer)?;
         let mut contenders = vec![
-            Contender::at(gateway.address, &[]),
-            Contender::at(nginx.address, &[]),
-            Contender::at(hyper.address, &[]),
+            Contender::at(gateway.address, gateway.meter, &[]),
+            Contender::at(nginx.address, nginx.meter, &[]),
+            Contender::at(hyper.address, hyper.meter, &[]),
         ];
         if path == WEEKLY {
             let tag = answer.header("etag").context("no ETag")?;
@@ -50,7 +55,7 @@ pub(crate) fn measure(stage: &mut Stage, report: &mut Report) -> Result<()> {
                 .get(path, &[&asked])?
                 .status;
             ensure!(status == 304, "{status} to a client that has it");
-            contenders.push(Contender::at(gateway.address, &[asked]));
+            contenders.push(Contender::at(gateway.address, gateway.meter, &[asked]));
         }
         compare(stage, path, &mut contenders)?;
         tell(report, path, answer.body.len(), &contenders);
@@ -59,9 +64,12 @@ pub(crate) fn measure(stage: &mut Stage, report: &mut Report) -> Result<()> {
 }
 
 impl Contender {
-    fn at(address: SocketAddr, headers: &[String]) -> Self {
+    fn at(address: SocketAddr, meter: Meter, headers: &[String]) -> Self {
         Self {
             address,
+            meter,
+            cpu_micros: Rounds::default(),
+            others: Rounds::default(),
             headers: headers.to_vec(),
             rate: Rounds::default(),
             p50: Rounds::default(),
@@ -81,7 +89,13 @@ fn compare(stage: &Stage, path: &str, contenders: &mut [Contender]) -> Result<()
         for turn in 0..count {
             let contender = &mut contenders[(round + turn) % count];
             let headers: Vec<_> = contender.headers.iter().map(String::as_str).collect();
+            let watch = contender.meter.watch(stage.cores.server)?;
             let run = wrk::run(contender.address, path, &headers, stage.pace.read)?;
+            let used = watch.used()?;
+            contender
+                .cpu_micros
+                .add(used.micros_each(run.requests.into()));
+            contender.others.add(used.others * 100.0);
             contender.rate.add(run.rate());
             contender.p50.add(f64::from(run.p50));
             contender.p99.add(f64::from(run.p99));
@@ -101,10 +115,15 @@ fn tell(report: &mut Report, path: &str, length: usize, contenders: &[Contender]
         .goal(">= 1.0 x nginx, >= 0.95 x hyper")
         .against("nginx", &ours.rate, &nginx.rate)
         .against("hyper", &ours.rate, &hyper.rate);
-    report.add(match failed {
-        0 => row,
-        failed => row.note(format!("{failed} requests failed")),
-    });
+    let others = ours.others.spread().map_or(0.0, |spread| spread.median);
+    report.add(row.note(format!(
+        "others took {others:.0} % of the server's core; requests that failed: {failed}"
+    )));
+    report.add(
+        Row::new(PART, "  its CPU", "us", &ours.cpu_micros)
+            .against("nginx", &ours.cpu_micros, &nginx.cpu_micros)
+            .against("hyper", &ours.cpu_micros, &hyper.cpu_micros),
+    );
     let row = Row::new(PART, "  its p99", "us", &ours.p99)
         .goal("<= 1.2 x hyper")
         .against("nginx", &ours.p99, &nginx.p99)
@@ -120,5 +139,10 @@ fn tell(report: &mut Report, path: &str, length: usize, contenders: &[Contender]
             .goal(">= 1.05 x the 200")
             .against("200", &same.rate, &ours.rate);
         report.add(row);
+        report.add(Row::new(PART, "  its CPU", "us", &same.cpu_micros).against(
+            "200",
+            &same.cpu_micros,
+            &ours.cpu_micros,
+        ));
     }
 }
