@@ -7,10 +7,15 @@ use shared::environment::{self, EXIT_BAD_CONFIGURATION, Environment};
 use shared::shutdown;
 use shared::time::Clock;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::process::ExitCode;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 use tracing::{error, warn};
+
+/// Connections that the kernel keeps for us: all screens of a large library come back at once after a restart, and who
+/// finds no room tries again after a second. The kernel's own limit, 4096 by default, stands above it.
+const BACKLOG: u32 = 16_384;
 
 /// Serves the library dashboard's figures over HTTP, out of a copy of what Redis holds.
 #[derive(Parser)]
@@ -53,8 +58,19 @@ fn serve(config: Config) -> anyhow::Result<()> {
 async fn listen(config: Config) -> anyhow::Result<()> {
     shared::redis::install_tls_provider();
     let stop = shutdown::on_signal().context("listening to signals")?;
-    let address = (config.host, config.port);
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.with_context(|| format!("listening on {address:?}"))?;
+    let address = SocketAddr::from((config.host, config.port));
+    let listener =
+        bind(address).with_context(|| format!("listening on {address}: is PORT or HOST wrong?"))?;
     gateway::run(listener, config, Clock::system(), stop).await
+}
+
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A gateway that is started again must not wait for the connections of the last one.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }

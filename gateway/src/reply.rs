@@ -75,12 +75,12 @@ pub fn entry(entry: &Entry, request: &HeaderMap, clock: &Clock) -> Response<Body
 
 /// Today's count.
 pub fn today(today: &Today, source: Origin) -> Response<Body> {
-    not_stored(StatusCode::OK, JSON, today.answer(source))
+    not_stored(StatusCode::OK, JSON, today.answer_from(source))
 }
 
 /// `202`: nothing is there yet. `today` is told where a summary would have told it.
 pub fn warming(message: &str, today: Option<&Today>) -> Response<Body> {
-    let today = today.map(|today| today.answer(Origin::Cache));
+    let today = today.map(|today| today.answer_from(Origin::Cache));
     let today = today.as_deref().map(serde_json::from_slice);
     let body = Warming {
         status: "warming",

@@ -50,7 +50,7 @@ pub fn compose<'a>(
 fn data(group: Group, parts: &[(Snapshot, &Arc<Entry>)], today: Option<&Today>) -> Bytes {
     let mut fields = BytesMut::new();
     if group == Group::Visitors {
-        let answer = today.map(|today| today.answer(Origin::Cache));
+        let answer = today.map(|today| today.answer_from(Origin::Cache));
         put_field(&mut fields, "today", answer.as_deref().unwrap_or(b"null"));
     }
     for (snapshot, entry) in parts {

@@ -20,6 +20,8 @@ pub struct Today {
     pub count: TodayCount,
     /// The event `update`, ready to send.
     pub update: Frame,
+    /// The object of `/api/visitors/today` to who did not have to wait, ready to send.
+    pub answer: Bytes,
     /// Until when it may be shown, by a clock that nobody sets.
     shown_until: Instant,
 }
@@ -78,20 +80,12 @@ impl Today {
         now < self.shown_until
     }
 
-    /// The object of `/api/visitors/today`.
-    pub fn answer(&self, source: Origin) -> Bytes {
-        let TodayCount {
-            total,
-            generated_at,
-            date,
-            ..
-        } = self.count;
-        json(&Answer {
-            total,
-            source,
-            date,
-            generated_at,
-        })
+    /// The same to who had to.
+    pub fn answer_from(&self, source: Origin) -> Bytes {
+        match source {
+            Origin::Cache => self.answer.clone(),
+            Origin::Db => answer(&self.count, source),
+        }
     }
 
     /// The event `init`, to which each connection adds a line `retry:` in front.
@@ -124,11 +118,27 @@ impl Today {
         let message = Bytes::copy_from_slice(message);
         Ok(Self {
             update: Frame::new(&event("update", count.generated_at, &message)),
+            answer: answer(&count, Origin::Cache),
             shown_until: from + at_most.min(count.lifetime()),
             count,
             message,
         })
     }
+}
+
+fn answer(count: &TodayCount, source: Origin) -> Bytes {
+    let TodayCount {
+        total,
+        generated_at,
+        date,
+        ..
+    } = *count;
+    json(&Answer {
+        total,
+        source,
+        date,
+        generated_at,
+    })
 }
 
 /// A block of `text/event-stream`. A line break within the data becomes a further `data:` line, as the format wants.
@@ -159,7 +169,7 @@ mod tests {
     fn what_is_sent_is_as_the_contract_says() {
         let today = Today::received(MESSAGE.as_bytes(), Instant::now()).unwrap();
         assert_eq!(
-            today.answer(Origin::Cache),
+            today.answer_from(Origin::Cache),
             r#"{"total":313,"source":"cache","date":"2025-09-23","generated_at":"2025-09-23T09:10:22.111Z"}"#
         );
         assert_eq!(

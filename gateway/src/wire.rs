@@ -97,9 +97,12 @@ pub struct Wire {
     socket: TcpStream,
     limits: Limits,
     pulse: Arc<Pulse>,
+    /// Until when what is being waited for must have come.
+    deadline: Instant,
+    /// The change of phase that the deadline was set for.
+    deadline_since: usize,
+    /// Fires at the deadline or before it: to move it with each request would cost more than to look again.
     reading: Pin<Box<Sleep>>,
-    /// The change of phase that `reading` was set for.
-    reading_since: usize,
     writing: Option<Pin<Box<Sleep>>>,
 }
 
@@ -107,8 +110,9 @@ impl Wire {
     /// A connection that has just been accepted.
     pub fn new(socket: TcpStream, limits: &Limits, pulse: Arc<Pulse>) -> Self {
         Self {
+            deadline: Instant::now() + limits.head,
+            deadline_since: pulse.changes.load(Ordering::Relaxed),
             reading: Box::pin(sleep(limits.head)),
-            reading_since: pulse.changes.load(Ordering::Relaxed),
             writing: None,
             limits: limits.clone(),
             socket,
@@ -129,11 +133,20 @@ impl Wire {
             _ => return false,
         };
         let change = self.pulse.changes.load(Ordering::Relaxed);
-        if self.reading_since != change {
-            self.reading_since = change;
-            self.reading.as_mut().reset(Instant::now() + limit);
+        if self.deadline_since != change {
+            self.deadline_since = change;
+            self.deadline = Instant::now() + limit;
         }
-        self.reading.as_mut().poll(cx).is_ready()
+        if self.reading.deadline() > self.deadline {
+            self.reading.as_mut().reset(self.deadline);
+        }
+        while self.reading.as_mut().poll(cx).is_ready() {
+            if self.reading.deadline() >= self.deadline {
+                return true;
+            }
+            self.reading.as_mut().reset(self.deadline);
+        }
+        false
     }
 
     /// Keeps time while the client takes nothing.
@@ -146,8 +159,7 @@ impl Wire {
             self.writing = None;
             if self.pulse.phase.load(Ordering::Relaxed) == IDLE {
                 // An answer that was made whole is still being taken.
-                let limit = self.limits.idle;
-                self.reading.as_mut().reset(Instant::now() + limit);
+                self.deadline = Instant::now() + self.limits.idle;
             }
             if self.pulse.blocked.swap(false, Ordering::Relaxed) {
                 // For the body, which waits in this same task.
