@@ -14,29 +14,30 @@ const NOW: &str = "2025-09-23T10:00:00";
 async fn what_a_session_begins_with_does_not_matter() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
+    for table in ["visitor_count", "member", "loan", "item", "biblio"] {
+        site.sql(&format!("ALTER TABLE {table} ENGINE = InnoDB"))
+            .await;
+    }
     for set in [
         "SET GLOBAL autocommit = 0",
         "SET GLOBAL init_connect = 'SET NAMES latin1'",
     ] {
         mariadb.execute(None, set).await.unwrap();
     }
-    let mut site = site;
-    site.set("TODAY_COUNT_MODE", "direct");
     site.refresh().await.unwrap();
     site.assert_all(Names::Full).await;
     let running = site.start();
-    let before = site.true_total().await;
-    site.await_total(before).await;
-    site.sql("ALTER TABLE visitor_count ENGINE = InnoDB").await;
-    site.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:01')").await;
-    site.sql("COMMIT").await;
+    site.await_total(site.true_total().await).await;
+    // The owner's own sessions commit again; the worker's were opened before.
     mariadb
         .execute(None, "SET GLOBAL autocommit = 1")
         .await
         .unwrap();
-    site.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:01')").await;
-    site.await_total(site.true_total().await).await;
-    assert!(site.true_total().await > before);
+    for _ in 0..3 {
+        site.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:01')")
+            .await;
+        site.await_total(site.true_total().await).await;
+    }
     running.stop().await;
 }
 
