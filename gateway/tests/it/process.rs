@@ -138,16 +138,9 @@ fn help_explains_every_variable_and_shows_no_value() {
 }
 
 #[test]
-fn no_mysql_is_in_its_tree() {
+fn no_mysql_is_in_its_tree_not_even_in_that_of_its_tests() {
     let tree = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "--offline",
-            "--prefix=none",
-            "--edges=normal,build",
-            "-p",
-            "gateway",
-        ])
+        .args(["tree", "--offline", "--prefix=none", "-p", "gateway"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();

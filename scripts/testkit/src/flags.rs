@@ -1,11 +1,11 @@
-//! Where the server programs are, and the command lines that make them private, strict and quick.
+//! The command lines that make a MariaDB private, strict and quick.
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
-use crate::process::search_path;
-use crate::server::MariaDbOptions;
+use crate::mariadb::MariaDbOptions;
+use crate::server::program;
 
 /// The global SQL mode: as strict as any server that SLiMS meets.
 const SQL_MODE: &str = "STRICT_TRANS_TABLES,ONLY_FULL_GROUP_BY,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
@@ -61,19 +61,4 @@ pub(crate) fn mariadb_command(
     ]);
     command.extend(options.extra.iter().cloned());
     Ok(command)
-}
-
-/// The path of a program, looked for in PATH and where Debian keeps servers.
-pub(crate) fn program(name: &str, package: &str) -> Result<String> {
-    let path = search_path()
-        .map(|path| path.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    path.split(':')
-        .chain(["/usr/sbin", "/usr/bin", "/usr/local/bin"])
-        .map(|folder| Path::new(folder).join(name))
-        .find(|candidate| candidate.is_file())
-        .map(|found| found.display().to_string())
-        .with_context(|| {
-            format!("{name} is not installed; on Debian it is in the package {package}")
-        })
 }

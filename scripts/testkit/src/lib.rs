@@ -2,7 +2,7 @@
 //! Only tests and the demo use it.
 //!
 //! # Layout
-//! - [`server`], [`process`], [`http`], [`eventually`]: what runs beside a test.
+//! - [`server`], [`mariadb`], [`process`], [`http`], [`eventually`]: what runs beside a test.
 //! - [`library`], [`wall`], [`generate`]: the rows, and a generator for them.
 //! - [`oracle`]: what the snapshots must say.
 //! - [`schema`], [`load`]: the tables, and how the rows get in.
@@ -12,17 +12,23 @@ mod dirty;
 mod dirty_members;
 mod dirty_titles;
 pub mod eventually;
+#[cfg(feature = "mariadb")]
 mod flags;
 pub mod generate;
 pub mod http;
 pub mod library;
+#[cfg(feature = "mariadb")]
 pub mod load;
+#[cfg(feature = "mariadb")]
+pub mod mariadb;
 mod names;
 pub mod oracle;
 pub mod process;
 pub mod schema;
 pub mod server;
+#[cfg(feature = "mariadb")]
 mod sql;
+#[cfg(feature = "mariadb")]
 mod statements;
 mod stock;
 mod supervisor;

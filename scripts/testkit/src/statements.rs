@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 
-use crate::server::{LogLine, MariaDb};
+use crate::mariadb::{LogLine, MariaDb};
 use crate::sql::escaped;
 
 impl MariaDb {

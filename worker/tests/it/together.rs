@@ -327,7 +327,7 @@ async fn no_request_reaches_the_database_and_a_herd_costs_one_count() {
 }
 
 /// What the worker's account has asked the database since the log was turned on.
-async fn queries(site: &Site, mariadb: &testkit::server::MariaDb) -> Vec<String> {
+async fn queries(site: &Site, mariadb: &testkit::mariadb::MariaDb) -> Vec<String> {
     let user = site
         .environment()
         .into_iter()

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::Result;
+use testkit::mariadb::{MariaDb, MariaDbOptions};
 use testkit::process::Process;
-use testkit::server::{MariaDb, MariaDbOptions, Redis};
+use testkit::server::Redis;
 
 #[tokio::main(flavor = "current_thread")]
 #[allow(

@@ -9,10 +9,11 @@ use mysql_async::prelude::Queryable as _;
 use testkit::generate::{Plan, Size, generate};
 use testkit::library::Library;
 use testkit::load::load;
+use testkit::mariadb::shared_mariadb;
 use testkit::oracle::fold::fold;
 use testkit::oracle::{Oracle, PATHS};
 use testkit::schema::{Engine, Shape};
-use testkit::server::{shared_mariadb, unique};
+use testkit::server::unique;
 use testkit::wall::WallDate;
 
 /// A Friday in March of a year after a leap year's; `years` of three reach back over 29 February 2024.

@@ -11,10 +11,11 @@ use nix::sys::signal::Signal;
 use testkit::generate::{Plan, Size, generate};
 use testkit::library::Library;
 use testkit::load::load;
+use testkit::mariadb::{MariaDb, MariaDbOptions};
 use testkit::oracle::PATHS;
 use testkit::process::{Process, binary_path, free_port};
 use testkit::schema::{Engine, Shape};
-use testkit::server::{MariaDb, MariaDbOptions, Redis};
+use testkit::server::Redis;
 
 use crate::checkins::Desk;
 use crate::probe;

@@ -1,0 +1,199 @@
+//! A private MariaDB server, for those who need one: behind a feature, so that the gateway's tests bring no MySQL client.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Opts, OptsBuilder};
+use tokio::sync::OnceCell;
+
+use crate::flags::{mariadb_command, mariadb_common};
+use crate::process::free_port;
+use crate::server::{PORT_TRIES, PROBE_LIMIT, START_LIMIT, program};
+use crate::supervisor::Supervisor;
+
+/// What a test may choose of its MariaDB.
+#[derive(Debug, Clone)]
+pub struct MariaDbOptions {
+    /// `innodb_buffer_pool_size`, in MiB.
+    pub buffer_pool_mib: u32,
+    /// More flags for `mariadbd`, such as `--max-statement-time=1`.
+    pub extra: Vec<String>,
+}
+
+impl Default for MariaDbOptions {
+    fn default() -> Self {
+        Self {
+            buffer_pool_mib: 256,
+            extra: Vec::new(),
+        }
+    }
+}
+
+/// One statement of the general log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// The account's name.
+    pub user: String,
+    /// `Query`, `Execute`, `Prepare`, `Connect`, `Quit`, …
+    pub command: String,
+    /// The statement, or what else the command says.
+    pub text: String,
+}
+
+/// A private MariaDB server. Dropping it ends the server and removes its folder.
+#[derive(Debug)]
+pub struct MariaDb {
+    supervisor: Arc<Supervisor>,
+    port: u16,
+}
+
+impl MariaDb {
+    /// Installs and starts a server, and waits until it accepts connections.
+    pub async fn start(options: &MariaDbOptions) -> Result<Self> {
+        let install = program("mariadb-install-db", "mariadb-server")?;
+        program("mariadbd", "mariadb-server")?;
+        let supervisor = Supervisor::new("mariadb")?;
+        let dir = supervisor.dir().to_owned();
+        std::fs::create_dir(dir.join("tmp"))
+            .context("making MariaDB's folder for temporary tables")?;
+        let common = mariadb_common(&dir, options);
+        let mut command = vec![install, "--no-defaults".to_owned()];
+        command.extend(
+            ["--auth-root-authentication-method=normal", "--skip-test-db"].map(str::to_owned),
+        );
+        command.extend(common.iter().cloned());
+        supervisor.write("prepare", &command)?;
+        supervisor
+            .say("prepare")
+            .await
+            .context("installing a private MariaDB")?;
+        let mut last = None;
+        for _ in 0..PORT_TRIES {
+            let server = Self {
+                supervisor: Arc::clone(&supervisor),
+                port: free_port()?,
+            };
+            supervisor.write(
+                "serve",
+                &mariadb_command(&dir, server.port, &common, options)?,
+            )?;
+            match server.start_again().await {
+                Ok(()) => return Ok(server),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.context("no port was tried")?)
+    }
+
+    /// The TCP port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The pid of the server.
+    pub fn pid(&self) -> u32 {
+        self.supervisor.server_pid()
+    }
+
+    /// The folder of the server.
+    pub fn dir(&self) -> &Path {
+        self.supervisor.dir()
+    }
+
+    /// Root's connection over TCP, to `database` or to none.
+    pub fn opts(&self, database: Option<&str>) -> Opts {
+        self.account("root", "", database)
+    }
+
+    /// Another account's connection over TCP.
+    pub fn account(&self, user: &str, password: &str, database: Option<&str>) -> Opts {
+        OptsBuilder::default()
+            .ip_or_hostname("127.0.0.1")
+            .tcp_port(self.port)
+            .user(Some(user))
+            .pass(Some(password))
+            .db_name(database)
+            // Else a connection to 127.0.0.1 jumps to the Unix socket that the server names.
+            .prefer_socket(Some(false))
+            .into()
+    }
+
+    /// What the server itself has logged.
+    pub fn log(&self) -> String {
+        self.supervisor.log()
+    }
+
+    /// Ends the server in good order (SIGTERM) and waits for it.
+    pub async fn stop(&self) -> Result<()> {
+        self.supervisor.say("stop").await.map(drop)
+    }
+
+    /// Ends the server at once (SIGKILL).
+    pub async fn kill(&self) -> Result<()> {
+        self.supervisor.say("kill").await.map(drop)
+    }
+
+    /// Starts a stopped or killed server again on the same port and data, and waits until it accepts.
+    pub async fn start_again(&self) -> Result<()> {
+        self.supervisor.clear_log()?;
+        self.supervisor.start().await?;
+        let began = Instant::now();
+        while began.elapsed() < START_LIMIT {
+            if let Ok(Ok(())) = tokio::time::timeout(PROBE_LIMIT, self.probe()).await {
+                return Ok(());
+            }
+            if self.supervisor.say("alive").await? == "no" {
+                bail!(
+                    "MariaDB ended while starting; the end of its log:\n{}",
+                    self.supervisor.log_tail()
+                );
+            }
+        }
+        bail!(
+            "MariaDB does not answer after {START_LIMIT:?}; the end of its log:\n{}",
+            self.supervisor.log_tail()
+        )
+    }
+
+    /// Stops the server's clock (SIGSTOP): it holds its connections and answers nothing.
+    pub fn freeze(&self) -> Result<()> {
+        self.supervisor.ask("freeze").map(drop)
+    }
+
+    /// Lets a frozen server go on (SIGCONT).
+    pub fn thaw(&self) -> Result<()> {
+        self.supervisor.ask("thaw").map(drop)
+    }
+
+    /// Whether our own server, and no stranger on the same port, answers.
+    async fn probe(&self) -> Result<()> {
+        let mut conn = Conn::new(self.opts(None))
+            .await
+            .context("connecting to a starting MariaDB")?;
+        let data: Option<String> = conn
+            .query_first("SELECT @@datadir")
+            .await
+            .context("asking for the data folder")?;
+        conn.disconnect()
+            .await
+            .context("leaving a starting MariaDB")?;
+        let ours = data.is_some_and(|data| Path::new(&data).starts_with(self.supervisor.dir()));
+        if ours {
+            Ok(())
+        } else {
+            bail!("another server has port {}", self.port)
+        }
+    }
+}
+
+/// One MariaDB for all tests of a binary; each makes its own database, named by [`crate::server::unique`].
+pub async fn shared_mariadb() -> &'static MariaDb {
+    static SERVER: OnceCell<MariaDb> = OnceCell::const_new();
+    let server = SERVER
+        .get_or_try_init(async || MariaDb::start(&MariaDbOptions::default()).await)
+        .await;
+    server.expect("the tests need a private MariaDB")
+}
