@@ -46,8 +46,8 @@ impl Pulse {
     }
 }
 
-/// An answer's body, as its connection sends it: nothing more is made while the client takes nothing, so that a slow
-/// client gets the newest event next and never those that it missed.
+/// An answer's body, as its connection sends it: nothing more is handed over while the client takes nothing, and when it
+/// is dropped the connection is idle. Streams are not sent this way; a hub has their sockets.
 pub struct Sending<B> {
     body: B,
     pulse: Arc<Pulse>,
