@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use flate2::write::GzEncoder;
-use hyper::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
+use hyper::header::{
+    ACCEPT_ENCODING, AGE, CACHE_CONTROL, CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, VARY,
+};
 use std::io::Write;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -35,6 +37,10 @@ pub struct Encoded {
     pub body: Bytes,
     /// A strong tag of the value and the coding alone, so that it is equal on all gateways.
     pub etag: HeaderValue,
+    /// All headers of a `200`; `Age` is to be set.
+    pub headers: HeaderMap,
+    /// All headers of a `304`.
+    pub unmodified: HeaderMap,
 }
 
 impl Coding {
@@ -49,13 +55,32 @@ impl Coding {
 }
 
 impl Encoded {
-    /// `value` in every coding that makes it smaller, the smallest first, as it is last.
-    pub fn all(value: &Bytes) -> Vec<Self> {
+    /// `value` in every coding that makes it smaller, the smallest first, as it is last; each with the headers `common`
+    /// and its own.
+    pub fn all(value: &Bytes, common: &HeaderMap) -> Vec<Self> {
         let hash = xxh3_128(value);
         let encoded = |coding: Coding, body: Bytes| {
             let tag = format!("\"{hash:032x}-{}\"", coding.name().unwrap_or("id"));
             let etag = HeaderValue::try_from(tag).expect("a tag is made of digits and letters");
-            Self { coding, body, etag }
+            let mut headers = common.clone();
+            headers.insert(ETAG, etag.clone());
+            headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+            headers.insert(AGE, HeaderValue::from_static("0"));
+            if let Some(name) = coding.name() {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+            }
+            let kept = [ETAG, VARY, CACHE_CONTROL].into_iter();
+            let unmodified = kept.filter_map(|name| {
+                let value = headers.get(&name)?.clone();
+                Some((name, value))
+            });
+            Self {
+                unmodified: unmodified.collect(),
+                headers,
+                coding,
+                body,
+                etag,
+            }
         };
         let mut all = Vec::with_capacity(3);
         if value.len() >= LEAST {
@@ -70,6 +95,9 @@ impl Encoded {
     /// What a client likes best; among what it likes equally, the first.
     pub fn best<'a>(all: &'a [Self], request: &HeaderMap) -> &'a Self {
         let mut best = all.last().expect("every value is there as it is");
+        if !request.contains_key(ACCEPT_ENCODING) {
+            return best;
+        }
         let mut most = 0;
         for encoded in all {
             let liking = match encoded.coding.name() {
@@ -137,7 +165,7 @@ mod tests {
         if let Some(accepted) = accepted {
             request.insert(ACCEPT_ENCODING, HeaderValue::from_str(accepted).unwrap());
         }
-        Encoded::best(&Encoded::all(&value), &request).coding
+        Encoded::best(&Encoded::all(&value, &HeaderMap::new()), &request).coding
     }
 
     #[test]
@@ -170,7 +198,7 @@ mod tests {
     #[test]
     fn what_is_decoded_is_the_value_and_tags_tell_codings_apart() {
         let value = Bytes::from("Laskar Pelangi ".repeat(200));
-        let all = Encoded::all(&value);
+        let all = Encoded::all(&value, &HeaderMap::new());
         assert_eq!(all.len(), 3);
         for encoded in &all {
             let mut decoded = Vec::new();

@@ -2,7 +2,7 @@
 
 use crate::coding::Encoded;
 use bytes::Bytes;
-use hyper::header::HeaderValue;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, LAST_MODIFIED};
 use serde::de::Error as _;
 use shared::catalog::Snapshot;
 use shared::snapshot::Envelope;
@@ -11,6 +11,8 @@ use std::time::{Duration, SystemTime};
 
 /// The largest value that is passed on: ten titles of any length stay far below it.
 pub const LARGEST: usize = 1 << 20;
+/// What nearly every answer is made of.
+pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// A snapshot, or a summary of several.
 #[derive(Debug)]
@@ -25,10 +27,8 @@ pub struct Entry {
     pub ttl_seconds: u32,
     /// When it last changed; `None` where it changes with today's count.
     pub modified: Option<Modified>,
-    /// The same in every coding that is worth it.
+    /// The same in every coding that is worth it, with its headers.
     pub encoded: Vec<Encoded>,
-    /// `no-cache`, with `private` where people are listed.
-    pub cache_control: HeaderValue,
 }
 
 /// A time in whole seconds, as HTTP knows it.
@@ -58,13 +58,13 @@ impl Entry {
         })?;
         let (generated_at, ttl_seconds) = (envelope.generated_at, envelope.ttl_seconds);
         let data = body.slice_ref(envelope.data.get().as_bytes());
+        let headers = headers(snapshot.lists_people(), Some(&modified));
         Ok(Self {
-            encoded: Encoded::all(&body),
+            encoded: Encoded::all(&body, &headers),
             data,
             generated_at,
             ttl_seconds,
             modified: Some(modified),
-            cache_control: cache_control(snapshot.lists_people()),
             body,
         })
     }
@@ -95,13 +95,19 @@ impl Modified {
     }
 }
 
-/// What caches may do: keep it and ask each time, and keep to themselves what names people.
-pub fn cache_control(lists_people: bool) -> HeaderValue {
-    HeaderValue::from_static(if lists_people {
-        "private, no-cache"
-    } else {
-        "no-cache"
-    })
+/// What its coding does not change. Caches may keep it and ask each time, and keep to themselves what names people.
+pub fn headers(lists_people: bool, modified: Option<&Modified>) -> HeaderMap {
+    let cache_control = match lists_people {
+        true => "private, no-cache",
+        false => "no-cache",
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    headers.insert(CONTENT_TYPE, JSON);
+    if let Some(modified) = modified {
+        headers.insert(LAST_MODIFIED, modified.header.clone());
+    }
+    headers
 }
 
 #[cfg(test)]
@@ -118,9 +124,12 @@ mod tests {
         assert_eq!(entry.data, "[ 1 , 2 ]");
         let modified = entry.modified.unwrap();
         assert_eq!(modified.header, "Tue, 23 Sep 2025 00:05:12 GMT");
-        assert_eq!(entry.cache_control, "no-cache");
+        assert_eq!(entry.encoded[0].headers[CACHE_CONTROL], "no-cache");
         let people = Entry::stored(Snapshot::MonthlyTop, STORED.as_bytes()).unwrap();
-        assert_eq!(people.cache_control, "private, no-cache");
+        assert_eq!(
+            people.encoded[0].headers[CACHE_CONTROL],
+            "private, no-cache"
+        );
     }
 
     #[test]

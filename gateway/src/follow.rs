@@ -3,8 +3,8 @@
 //!
 //! A key that has gone, or holds what is not valid, leaves the last good copy in place.
 
+use crate::Gateway;
 use crate::entry::Entry;
-use crate::limits::Limits;
 use crate::mirror::Mirror;
 use crate::source::{Message, Reading, Source, Value, Wanted};
 use crate::today::Today;
@@ -13,6 +13,7 @@ use fred::error::{Error, ErrorKind};
 use fred::interfaces::EventInterface;
 use futures_util::FutureExt;
 use futures_util::future::{Fuse, FusedFuture};
+use prometheus_client::metrics::counter::Counter;
 use shared::catalog::Snapshot;
 use shared::redis;
 use std::collections::HashMap;
@@ -31,15 +32,16 @@ const QUIET: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// The client has ended, which it never should.
-pub async fn follow(mirror: &Mirror, source: &Source, limits: &Limits) -> anyhow::Result<()> {
+pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
+    let mirror = &gateway.mirror;
     let mut messages = source.client.message_rx();
     let mut reconnects = source.client.reconnect_rx();
     let mut losses = source.client.error_rx();
     let mut connection = redis::start(&source.client, &source.address);
-    let mut reread = interval(limits.reread);
+    let mut reread = interval(gateway.config.limits.reread);
     reread.set_missed_tick_behavior(MissedTickBehavior::Delay);
 
-    let mut follower = Follower::new(mirror);
+    let mut follower = Follower::new(mirror, &gateway.metrics.messages_refused);
     // One reading at a time, so that an old value never comes after a new one.
     let mut reading = pin!(Fuse::terminated());
     let mut wanted = Wanted::default();
@@ -55,7 +57,7 @@ pub async fn follow(mirror: &Mirror, source: &Source, limits: &Limits) -> anyhow
                 Ok(message) => match source.message(&message) {
                     Message::Today(bytes) => follower.take_message(&bytes),
                     Message::Stored(snapshot) => drop(wanted.snapshots.insert(snapshot)),
-                    Message::Unknown => mirror.refuse(),
+                    Message::Unknown => drop(follower.refused.inc()),
                 },
                 Err(RecvError::Lagged(_)) => wanted.round = true,
                 Err(RecvError::Closed) => bail!("the Redis client sends no more messages"),
@@ -97,6 +99,7 @@ pub async fn follow(mirror: &Mirror, source: &Source, limits: &Limits) -> anyhow
 /// What the following task remembers between two steps.
 struct Follower<'a> {
     mirror: &'a Mirror,
+    refused: &'a Counter,
     /// A valid count came by message since the reading began, and is at least as new as what will be read.
     crossed: bool,
     /// The client has been told to make a new connection, and has not made it yet.
@@ -110,9 +113,10 @@ struct Follower<'a> {
 }
 
 impl<'a> Follower<'a> {
-    fn new(mirror: &'a Mirror) -> Self {
+    fn new(mirror: &'a Mirror, refused: &'a Counter) -> Self {
         Self {
             mirror,
+            refused,
             crossed: false,
             breaking: false,
             trouble: String::new(),
@@ -137,11 +141,11 @@ impl<'a> Follower<'a> {
                 self.take_today(today);
             }
             Err(e) => {
-                self.mirror.refuse();
+                self.refused.inc();
                 let now = Instant::now();
                 if self.warned.is_none_or(|warned| now - warned >= QUIET) {
                     self.warned = Some(now);
-                    let refused = self.mirror.refused();
+                    let refused = self.refused.get();
                     warn!(error = %e, refused, "messages that are not counts are not passed on, {refused} so far");
                 }
             }
@@ -193,7 +197,7 @@ impl<'a> Follower<'a> {
     fn complain(&mut self, key: Option<Snapshot>, bytes: &[u8], error: &dyn std::fmt::Display) {
         let hash = xxh3_64(bytes);
         if self.bad.insert(key, hash) != Some(hash) {
-            self.mirror.refuse();
+            self.refused.inc();
             let name = key.map_or("today's count".to_owned(), Snapshot::name);
             warn!(key = name, %error, "the value under a key is not valid: {name}");
         }

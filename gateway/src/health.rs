@@ -52,7 +52,7 @@ pub fn live() -> Response<Body> {
 
 /// It can serve: it has heard from Redis, whence all that it holds comes, and has not been told to stop.
 pub fn ready(gateway: &Gateway) -> Response<Body> {
-    if gateway.stop.is_cancelled() {
+    if gateway.is_stopping() {
         reply::unavailable("this gateway is stopping")
     } else if gateway.mirror.holdings().heard {
         reply::current(&json!({ "status": "ready" }))

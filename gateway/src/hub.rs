@@ -6,6 +6,8 @@
 use crate::Gateway;
 use crate::config::Emit;
 use crate::frame::Frame;
+use crate::limits::Limits;
+use crate::metrics::Closed;
 use crate::stream::{Opening, Stream};
 use crate::streams::Leaving;
 use crate::today::{Origin, Today};
@@ -16,8 +18,10 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-/// Between two passes that look after everybody: how late a hub notices that a client has gone.
+/// Between two passes that look after everybody: how long a client that was slow waits for what it missed.
 const ROUND: Duration = Duration::from_millis(200);
+/// Rounds in which each stream is once asked whether its client has gone, which costs more than all the rest.
+const LISTEN_EVERY: usize = 5;
 /// The same while streams leave one by one.
 const LEAVING_ROUND: Duration = Duration::from_millis(20);
 /// Streams between two breaths, in which others may run: a write takes some 10 µs, so that nobody waits for a
@@ -35,6 +39,7 @@ pub struct Hub {
     last_traffic: Instant,
     last_update: Option<(TodayCount, Instant)>,
     leaving: Option<Leaving>,
+    rounds: usize,
 }
 
 impl Hub {
@@ -48,6 +53,7 @@ impl Hub {
             last_traffic: Instant::now(),
             last_update: None,
             leaving: None,
+            rounds: 0,
             gateway,
         };
         let mut round = interval(ROUND);
@@ -79,11 +85,15 @@ impl Hub {
         let first = holdings
             .today(Instant::now())
             .map(|today| init(today, Origin::Cache));
-        if let Ok(mut stream) = Stream::open(opening, first) {
-            if let Some(leaving) = &self.leaving {
-                stream.set_turn(leaving.next_turn());
+        self.gateway.metrics.streams_opened.inc();
+        match Stream::open(opening, first) {
+            Ok(mut stream) => {
+                if let Some(leaving) = &self.leaving {
+                    stream.set_turn(leaving.next_turn());
+                }
+                self.streams.push(stream);
             }
-            self.streams.push(stream);
+            Err(e) => self.gateway.metrics.closed(e.into()),
         }
     }
 
@@ -104,45 +114,61 @@ impl Hub {
             self.last_update = Some((today.count, now));
             self.last_traffic = now;
         }
-        self.pass(|stream| match (stream.started(), update) {
-            (false, _) => stream.start(&init(today, Origin::Db)),
-            (true, true) => stream.offer(&today.update),
-            (true, false) => Ok(()),
+        let mut skipped = 0;
+        self.pass(|stream| {
+            let taken = match (stream.started(), update) {
+                (false, _) => stream.start(&init(today, Origin::Db))?,
+                (true, true) => stream.offer(&today.update)?,
+                (true, false) => true,
+            };
+            skipped += u64::from(!taken);
+            Ok(())
         })
         .await;
+        self.gateway.metrics.frames_skipped.inc_by(skipped);
     }
 
     /// What is due without a new count.
     async fn look_after(&mut self) {
         let now = Instant::now();
-        let limits = self.gateway.config.limits.clone();
-        let silent = now.duration_since(self.last_traffic) >= limits.keepalive;
-        let keepalive = silent.then(|| self.keepalive.clone());
+        let Limits {
+            keepalive, stalled, ..
+        } = self.gateway.config.limits;
+        let silent = now.duration_since(self.last_traffic) >= keepalive;
+        let comment = silent.then(|| self.keepalive.clone());
         if silent {
             self.last_traffic = now;
         }
         let newest = self.gateway.mirror.holdings().today(now).cloned();
+        let (mut index, turn) = (0, self.rounds % LISTEN_EVERY);
+        self.rounds += 1;
         self.pass(|stream| {
-            stream.listen()?;
-            stream.flush()?;
-            if stream.has_ended()
-                || stream
-                    .stuck()
-                    .is_some_and(|since| now - since >= limits.stalled)
-            {
-                return Err(std::io::ErrorKind::TimedOut.into());
+            index += 1;
+            if index % LISTEN_EVERY == turn {
+                stream.listen()?;
             }
-            if stream.turn().is_some_and(|turn| turn <= now) {
-                return stream.end(&Frame::new(format!("{}\n", retry_line()).as_bytes()));
-            }
-            match (&newest, &keepalive) {
-                (Some(today), _) if stream.is_behind() && stream.started() => {
-                    stream.offer(&today.update)
+            if !stream.is_quiet() {
+                stream.flush()?;
+                if stream.has_ended() {
+                    return Err(Closed::Drained);
                 }
-                (Some(today), _) if stream.is_behind() => stream.start(&init(today, Origin::Db)),
-                (_, Some(keepalive)) => stream.comment(keepalive),
-                _ => Ok(()),
+                if stream.stuck().is_some_and(|since| now - since >= stalled) {
+                    return Err(Closed::Stalled);
+                }
+                if stream.turn().is_some_and(|turn| turn <= now) {
+                    stream.end(&Frame::new(format!("{}\n", retry_line()).as_bytes()))?;
+                }
+                if let (Some(today), true) = (&newest, stream.is_behind()) {
+                    match stream.started() {
+                        true => stream.offer(&today.update)?,
+                        false => stream.start(&init(today, Origin::Db))?,
+                    };
+                }
             }
+            if let Some(comment) = &comment {
+                stream.comment(comment)?;
+            }
+            Ok(())
         })
         .await;
     }
@@ -157,12 +183,15 @@ impl Hub {
     }
 
     /// Does something for each stream; those for which it fails are over.
-    async fn pass(&mut self, mut each: impl FnMut(&mut Stream) -> std::io::Result<()>) {
+    async fn pass(&mut self, mut each: impl FnMut(&mut Stream) -> Result<(), Closed>) {
         let mut index = 0;
         while let Some(stream) = self.streams.get_mut(index) {
             match each(stream) {
                 Ok(()) => index += 1,
-                Err(_) => drop(self.streams.swap_remove(index)),
+                Err(reason) => {
+                    self.gateway.metrics.closed(reason);
+                    drop(self.streams.swap_remove(index));
+                }
             }
             if index % BREATH == BREATH - 1 {
                 yield_now().await;

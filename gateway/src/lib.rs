@@ -6,6 +6,7 @@
 //! - [`follow`]: the one task that keeps the copy like Redis, by way of [`source`]
 //! - [`server`], [`wire`], [`refusal`]: connections and their limits
 //! - [`route`]: from a request to an answer, by [`reply`], [`conditional`], [`health`]
+//! - [`metrics`]: what is counted
 //! - [`doorbell`]: a request that waits for today's count
 //! - [`streams`], [`hub`], [`stream`]: all streams, those of one task, one; [`head`] and [`frame`] are what is sent
 //!
@@ -24,6 +25,7 @@ pub mod health;
 pub mod holdings;
 pub mod hub;
 pub mod limits;
+pub mod metrics;
 pub mod mirror;
 pub mod refusal;
 pub mod reply;
@@ -40,10 +42,12 @@ use anyhow::{Context, bail};
 use config::Config;
 use doorbell::Doorbell;
 use hub::Hub;
+use metrics::Metrics;
 use mirror::Mirror;
 use shared::time::Clock;
 use source::Source;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use streams::Streams;
 use tokio::net::TcpListener;
@@ -70,8 +74,18 @@ pub struct Gateway {
     pub doorbell: Doorbell,
     /// The places for streams.
     pub streams: Streams,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Cancelled when the process has been told to stop.
     pub stop: CancellationToken,
+    stopping: AtomicBool,
+}
+
+impl Gateway {
+    /// Whether the process has been told to stop; without the lock that asking `stop` takes.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
 }
 
 /// Serves on `listener` until `stop` is cancelled and the streams have left.
@@ -93,7 +107,9 @@ pub async fn run(
         mirror: Mirror::default(),
         doorbell: Doorbell::default(),
         streams,
+        metrics: Metrics::new(),
         stop,
+        stopping: AtomicBool::new(false),
         config,
     });
 
@@ -102,7 +118,7 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     tasks.spawn({
         let (gateway, source) = (gateway.clone(), source.clone());
-        async move { follow::follow(&gateway.mirror, &source, &gateway.config.limits).await }
+        async move { follow::follow(&gateway, &source).await }
     });
     tasks.spawn({
         let gateway = gateway.clone();
@@ -135,6 +151,7 @@ pub async fn run(
 /// From the signal to the exit: streams leave one by one, then the answers that are being written are finished.
 async fn drain(gateway: &Gateway, closing: &CancellationToken, connections: &TaskTracker) {
     gateway.stop.cancelled().await;
+    gateway.stopping.store(true, Ordering::Relaxed);
     let window = gateway.config.drain_window;
     let streams = gateway.streams.leave(window);
     info!(streams, window_seconds = window.as_secs(), "draining");

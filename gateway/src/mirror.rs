@@ -6,7 +6,6 @@ use crate::today::Today;
 use arc_swap::{ArcSwap, Guard};
 use shared::catalog::Snapshot;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
 use tracing::info;
 
@@ -15,7 +14,6 @@ use tracing::info;
 pub struct Mirror {
     holdings: ArcSwap<Holdings>,
     newest: watch::Sender<Option<Arc<Today>>>,
-    refused: AtomicU64,
 }
 
 impl Mirror {
@@ -27,11 +25,6 @@ impl Mirror {
     /// The newest count, expired or not, and each that follows. Who is slow sees the newest alone.
     pub fn counts(&self) -> watch::Receiver<Option<Arc<Today>>> {
         self.newest.subscribe()
-    }
-
-    /// How many messages and values were not valid, and so not passed on.
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
     }
 
     /// Notes that Redis has answered, or has not.
@@ -59,11 +52,6 @@ impl Mirror {
         let today = Arc::new(today);
         self.change(|holdings| holdings.put_today(today.clone()));
         self.newest.send_replace(Some(today));
-    }
-
-    /// Counts something that was not valid.
-    pub fn refuse(&self) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Only the following task changes anything, so no change is lost between the two lines.

@@ -2,14 +2,13 @@
 
 use crate::coding::Encoded;
 use crate::conditional::is_not_modified;
-use crate::entry::Entry;
+use crate::entry::{Entry, JSON};
 use crate::today::{Origin, Today};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, AGE, ALLOW,
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    LAST_MODIFIED, RETRY_AFTER, VARY,
+    CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use hyper::{Response, StatusCode};
 use serde::Serialize;
@@ -28,7 +27,6 @@ const PREFLIGHT_SECONDS: u64 = 7_200;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 #[derive(Serialize)]
 struct Warming<'a> {
@@ -53,22 +51,16 @@ struct Problem<'a> {
 pub fn entry(entry: &Entry, request: &HeaderMap, clock: &Clock) -> Response<Body> {
     let encoded = Encoded::best(&entry.encoded, request);
     let mut answer = Response::new(Body::default());
-    let headers = answer.headers_mut();
-    headers.insert(ETAG, encoded.etag.clone());
-    headers.insert(CACHE_CONTROL, entry.cache_control.clone());
-    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     if is_not_modified(request, entry, &encoded.etag) {
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
+        *answer.headers_mut() = encoded.unmodified.clone();
         return answer;
     }
-    headers.insert(CONTENT_TYPE, JSON);
-    headers.insert(AGE, entry.age(clock).as_secs().into());
-    if let Some(coding) = encoded.coding.name() {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
-    }
-    if let Some(modified) = &entry.modified {
-        headers.insert(LAST_MODIFIED, modified.header.clone());
-    }
+    *answer.headers_mut() = encoded.headers.clone();
+    // Written as text first: from the number itself it would take an allocation more.
+    let age = HeaderValue::try_from(entry.age(clock).as_secs().to_string());
+    let age = age.expect("a number is made of digits");
+    answer.headers_mut().insert(AGE, age);
     *answer.body_mut() = encoded.body.clone().into();
     answer
 }
@@ -95,6 +87,13 @@ pub fn warming(message: &str, today: Option<&Today>) -> Response<Body> {
 /// JSON that is of this moment.
 pub fn current(body: &impl Serialize) -> Response<Body> {
     not_stored(StatusCode::OK, JSON, json(body))
+}
+
+/// What was counted, in the format that [`crate::metrics`] writes.
+pub fn metrics(text: String) -> Response<Body> {
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let content_type = HeaderValue::from_static(content_type);
+    not_stored(StatusCode::OK, content_type, text.into())
 }
 
 /// The head of the stream.

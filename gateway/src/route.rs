@@ -6,87 +6,176 @@ use crate::reply::Body;
 use crate::streams::Place;
 use crate::today::Origin;
 use crate::{health, reply};
+use futures_util::future::BoxFuture;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response};
 use shared::catalog::{Group, Snapshot};
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// What can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Resource {
+pub enum Resource {
+    /// One figure.
     Snapshot(Snapshot),
+    /// All of a group.
     Summary(Group),
+    /// Today's count.
     Today,
+    /// Today's count as it changes.
     Stream,
+    /// `/livez`.
     Live,
+    /// `/readyz`.
     Ready,
+    /// `/health`.
     Health,
+    /// `/metrics`.
+    Metrics,
 }
 
 /// What a request gets.
-#[derive(Debug)]
 pub enum Answer {
-    /// All of it.
+    /// All of it, at once.
     Whole(Response<Body>),
+    /// All of it, when a count has come or has not: the one answer that waits.
+    Awaited(BoxFuture<'static, Response<Body>>),
     /// The head of a stream, and a place for it.
     Stream(Response<Body>, Place),
 }
 
-/// Answers any request.
-pub async fn answer(gateway: &Gateway, request: Request<Incoming>) -> Answer {
-    let resource = find(request.uri().path(), gateway.config.streams_enabled);
-    let mut answer = match (request.method(), resource) {
-        (_, None) => Answer::Whole(reply::not_found()),
-        (&Method::GET, Some(Resource::Stream)) => stream_answer(gateway),
-        (&Method::GET | &Method::HEAD, Some(resource)) => {
-            Answer::Whole(read(gateway, resource, request.headers()).await)
+impl Resource {
+    /// Everything that can be read.
+    pub const ALL: [Self; OTHERS.len() + Snapshot::ALL.len()] = {
+        let mut all = [Self::Today; OTHERS.len() + Snapshot::ALL.len()];
+        let mut index = 0;
+        while index < all.len() {
+            all[index] = if index < OTHERS.len() {
+                OTHERS[index]
+            } else {
+                Self::Snapshot(Snapshot::ALL[index - OTHERS.len()])
+            };
+            index += 1;
         }
-        (&Method::OPTIONS, Some(_)) => Answer::Whole(reply::preflight()),
-        (_, Some(_)) => Answer::Whole(reply::method_not_allowed()),
+        all
     };
-    let (Answer::Whole(head) | Answer::Stream(head, _)) = &mut answer;
-    let headers = head.headers_mut();
+
+    /// What is under a path. Paths are compared as they came: nothing is decoded, and a slash at the end is another path.
+    pub fn find(path: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|resource| resource.path() == path)
+    }
+
+    /// Where it is.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.path(),
+            Self::Summary(group) => group.summary_path(),
+            Self::Today => "/api/visitors/today",
+            Self::Stream => "/api/visitors/today/stream",
+            Self::Live => "/livez",
+            Self::Ready => "/readyz",
+            Self::Health => "/health",
+            Self::Metrics => "/metrics",
+        }
+    }
+
+    /// Its place in [`Self::ALL`].
+    pub fn index(self) -> usize {
+        match self {
+            Self::Snapshot(snapshot) => OTHERS.len() + snapshot.index(),
+            other => OTHERS
+                .iter()
+                .position(|resource| *resource == other)
+                .unwrap_or(0),
+        }
+    }
+}
+
+const OTHERS: [Resource; 8] = [
+    Resource::Today,
+    Resource::Summary(Group::Visitors),
+    Resource::Summary(Group::Books),
+    Resource::Stream,
+    Resource::Live,
+    Resource::Ready,
+    Resource::Health,
+    Resource::Metrics,
+];
+
+/// Answers any request, and counts the answer.
+pub fn answer(gateway: &Arc<Gateway>, request: Request<Incoming>) -> Answer {
+    let enabled = |resource: &Resource| match resource {
+        Resource::Stream => gateway.config.streams_enabled,
+        _ => true,
+    };
+    let resource = Resource::find(request.uri().path()).filter(enabled);
+    let answer = match (request.method(), resource) {
+        (_, None) => reply::not_found(),
+        (&Method::GET, Some(Resource::Stream)) => match stream_place(gateway) {
+            Ok(place) => {
+                let head = finish(gateway, &request, resource, reply::events());
+                return Answer::Stream(head, place);
+            }
+            Err(detail) => reply::no_place(detail),
+        },
+        (&Method::GET | &Method::HEAD, Some(found)) => {
+            match read(gateway, found, request.headers()) {
+                Some(answer) => answer,
+                None => return Answer::Awaited(Box::pin(awaited(gateway.clone(), request))),
+            }
+        }
+        (&Method::OPTIONS, Some(_)) => reply::preflight(),
+        (_, Some(_)) => reply::method_not_allowed(),
+    };
+    Answer::Whole(finish(gateway, &request, resource, answer))
+}
+
+/// What all answers have in common.
+fn finish(
+    gateway: &Gateway,
+    request: &Request<Incoming>,
+    resource: Option<Resource>,
+    mut answer: Response<Body>,
+) -> Response<Body> {
+    gateway.metrics.answered(resource, answer.status());
+    let headers = answer.headers_mut();
     gateway.config.origins.allow(request.headers(), headers);
     // A body is not read, so that what follows on this connection would be taken for a request; and who keeps its
     // connection to a gateway that stops would lose its next request.
-    if !request.body().is_end_stream() || gateway.stop.is_cancelled() {
+    if !request.body().is_end_stream() || gateway.is_stopping() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     answer
 }
 
-/// Paths are compared as they came: nothing is decoded, and a slash at the end is another path.
-fn find(path: &str, streams_enabled: bool) -> Option<Resource> {
-    match path {
-        "/api/visitors/today" => Some(Resource::Today),
-        "/api/visitors/today/stream" => streams_enabled.then_some(Resource::Stream),
-        "/livez" => Some(Resource::Live),
-        "/readyz" => Some(Resource::Ready),
-        "/health" => Some(Resource::Health),
-        path => {
-            let groups = [Group::Visitors, Group::Books].into_iter();
-            let mut summaries = groups.filter(|group| group.summary_path() == path);
-            let mut snapshots = Snapshot::ALL.into_iter();
-            let snapshot = snapshots.find(|snapshot| snapshot.path() == path);
-            let snapshot = snapshot.map(Resource::Snapshot);
-            snapshot.or_else(|| summaries.next().map(Resource::Summary))
-        }
-    }
-}
-
-async fn read(gateway: &Gateway, resource: Resource, request: &HeaderMap) -> Response<Body> {
-    match resource {
+/// `None` for today's count when there is none: it is to be waited for.
+fn read(gateway: &Gateway, resource: Resource, request: &HeaderMap) -> Option<Response<Body>> {
+    Some(match resource {
         Resource::Snapshot(snapshot) => snapshot_answer(gateway, snapshot, request),
         Resource::Summary(group) => summary_answer(gateway, group, request),
-        Resource::Today => today_answer(gateway).await,
+        Resource::Today => {
+            let holdings = gateway.mirror.holdings();
+            reply::today(holdings.today(Instant::now())?, Origin::Cache)
+        }
         // To HEAD, which takes no place.
         Resource::Stream => reply::events(),
         Resource::Live => health::live(),
         Resource::Ready => health::ready(gateway),
         Resource::Health => health::report(gateway),
-    }
+        Resource::Metrics => gateway.metrics.report(gateway.streams.live()),
+    })
+}
+
+async fn awaited(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<Body> {
+    let answer = match wait_for_count(&gateway).await {
+        Some(today) => reply::today(&today, Origin::Db),
+        None => reply::warming("today's visitors are being counted", None),
+    };
+    finish(&gateway, &request, Some(Resource::Today), answer)
 }
 
 fn snapshot_answer(gateway: &Gateway, snapshot: Snapshot, request: &HeaderMap) -> Response<Body> {
@@ -111,26 +200,13 @@ fn summary_answer(gateway: &Gateway, group: Group, request: &HeaderMap) -> Respo
     }
 }
 
-async fn today_answer(gateway: &Gateway) -> Response<Body> {
-    if let Some(today) = gateway.mirror.holdings().today(Instant::now()) {
-        return reply::today(today, Origin::Cache);
+/// A place for a stream, or why there is none.
+fn stream_place(gateway: &Gateway) -> Result<Place, &'static str> {
+    if gateway.is_stopping() {
+        return Err("this gateway is stopping: another one has a place");
     }
-    match wait_for_count(gateway).await {
-        Some(today) => reply::today(&today, Origin::Db),
-        None => reply::warming("today's visitors are being counted", None),
-    }
-}
-
-fn stream_answer(gateway: &Gateway) -> Answer {
-    if gateway.stop.is_cancelled() {
-        return Answer::Whole(reply::no_place(
-            "this gateway is stopping: another one has a place",
-        ));
-    }
-    match gateway.streams.admit() {
-        Some(place) => Answer::Stream(reply::events(), place),
-        None => Answer::Whole(reply::no_place("all places for streams are taken")),
-    }
+    let place = gateway.streams.admit();
+    place.ok_or("all places for streams are taken")
 }
 
 #[cfg(test)]
@@ -138,23 +214,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_of_the_catalogue_is_found() {
-        for snapshot in Snapshot::ALL {
-            assert_eq!(
-                find(snapshot.path(), true),
-                Some(Resource::Snapshot(snapshot))
-            );
+    fn every_resource_is_found_under_its_path_alone() {
+        for (index, resource) in Resource::ALL.into_iter().enumerate() {
+            assert_eq!(Resource::find(resource.path()), Some(resource));
+            assert_eq!(resource.index(), index);
         }
-        for group in [Group::Visitors, Group::Books] {
-            assert_eq!(
-                find(group.summary_path(), true),
-                Some(Resource::Summary(group))
-            );
-        }
-    }
-
-    #[test]
-    fn no_other_spelling_is_found() {
         for path in [
             "",
             "/",
@@ -166,8 +230,7 @@ mod tests {
             "/api",
             "/health/",
         ] {
-            assert_eq!(find(path, true), None, "{path}");
+            assert_eq!(Resource::find(path), None, "{path}");
         }
-        assert_eq!(find("/api/visitors/today/stream", false), None);
     }
 }

@@ -2,11 +2,13 @@
 
 use crate::Gateway;
 use crate::head;
+use crate::metrics::Refused;
 use crate::refusal::Refusal;
 use crate::route::{self, Answer};
 use crate::stream::Opening;
 use crate::wire::{Pulse, Sending, Wire};
 use futures_util::FutureExt;
+use futures_util::future::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -14,7 +16,8 @@ use hyper::{Request, Version};
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn, ready};
+use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
@@ -55,9 +58,14 @@ pub async fn accept(
                 prepare(&socket, gateway.config.limits.stalled);
                 connections.spawn(serve(socket, gateway.clone(), closing.clone(), place));
             }
-            (Ok((socket, _)), Err(_)) => refusal.refuse(socket).await,
+            (Ok((socket, _)), Err(_)) => {
+                gateway.metrics.refused(Refused::Full);
+                refusal.refuse(socket).await;
+            }
             (Err(e), _) => {
-                if !refusal.refuse_with_spare(&listener, &e).await {
+                if refusal.refuse_with_spare(&listener, &e).await {
+                    gateway.metrics.refused(Refused::Descriptors);
+                } else {
                     warn!(error = %e, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
@@ -88,31 +96,36 @@ async fn serve(
     _place: OwnedSemaphorePermit,
 ) {
     let pulse = Arc::new(Pulse::default());
-    let granted = Arc::new(OnceLock::new());
+    let granted = OnceLock::new();
     let wire = Wire::new(socket, &gateway.config.limits, pulse.clone());
     let service = service_fn(|request: Request<Incoming>| {
         let sending = Sending::begin(&pulse);
         let version = request.version();
-        let (granted, gateway) = (granted.clone(), gateway.clone());
-        Box::pin(async move {
-            match route::answer(&gateway, request).await {
-                Answer::Whole(answer) => Ok::<_, Infallible>(answer.map(sending)),
-                Answer::Stream(head, place) => {
-                    drop(granted.set((head, version, place)));
-                    // hyper is to answer nothing: the connection is taken out of its hands.
-                    std::future::pending().await
-                }
+        // Nothing is boxed for an answer that is there at once.
+        match route::answer(&gateway, request) {
+            Answer::Whole(answer) => Either::Left(ready(Ok::<_, Infallible>(answer.map(sending)))),
+            Answer::Awaited(answer) => {
+                Either::Right(answer.map(|answer| Ok(answer.map(sending))).boxed())
             }
-        })
+            Answer::Stream(head, place) => {
+                drop(granted.set((head, version, place)));
+                // hyper is to answer nothing: the connection is taken out of its hands.
+                Either::Right(pending().boxed())
+            }
+        }
     });
     let mut connection = http1::Builder::new()
         .max_header_size(HEAD_LIMIT)
         .max_buf_size(BUFFER_LIMIT)
         .serve_connection(TokioIo::new(wire), service);
     let mut closed = pin!(closing.cancelled().fuse());
+    let mut listens = false;
     let served = poll_fn(|cx| {
         let mut polled = Pin::new(&mut connection).poll(cx);
-        if polled.is_pending() && closed.as_mut().poll(cx).is_ready() {
+        // Asked once so that it wakes this task, and then only when it may have come: asking takes a lock that all
+        // connections share.
+        let ask = !mem::replace(&mut listens, true) || gateway.is_stopping();
+        if polled.is_pending() && ask && closed.as_mut().poll(cx).is_ready() {
             Pin::new(&mut connection).graceful_shutdown();
             polled = Pin::new(&mut connection).poll(cx);
         }
@@ -126,7 +139,7 @@ async fn serve(
         debug!(error = %e, "a connection ended early");
     }
     let socket = connection.into_parts().io.into_inner().into_socket();
-    if let Some((head, version, place)) = Arc::into_inner(granted).and_then(OnceLock::into_inner) {
+    if let Some((head, version, place)) = granted.into_inner() {
         let chunked = version != Version::HTTP_10;
         let head = head::bytes(head.headers(), chunked, &gateway.clock);
         let opening = Opening {

@@ -89,14 +89,18 @@ impl Stream {
         self.turn = Some(turn);
     }
 
-    /// Sends its first count.
+    /// Whether nothing is due but a look whether its client is there.
+    pub fn is_quiet(&self) -> bool {
+        self.rest.is_empty() && !self.behind && !self.over && self.turn.is_none()
+    }
+
+    /// Sends its first count, and tells whether the client takes it.
     ///
     /// # Errors
     /// The connection has ended.
-    pub fn start(&mut self, init: &Frame) -> io::Result<()> {
-        self.offer(init)?;
-        self.started = !self.behind;
-        Ok(())
+    pub fn start(&mut self, init: &Frame) -> io::Result<bool> {
+        self.started = self.offer(init)?;
+        Ok(self.started)
     }
 
     /// Sends a comment, if the client has taken everything before.
@@ -110,25 +114,25 @@ impl Stream {
         self.flush()
     }
 
-    /// Sends a block, or drops it when the client has not taken the last one.
+    /// Sends a block, or drops it when the client has not taken the last one; tells whether the client takes it.
     ///
     /// # Errors
     /// The connection has ended.
-    pub fn offer(&mut self, frame: &Frame) -> io::Result<()> {
+    pub fn offer(&mut self, frame: &Frame) -> io::Result<bool> {
         self.flush()?;
-        if !self.rest.is_empty() || self.over {
+        if self.rest.is_empty() && !self.over {
+            let block = frame.bytes(self.chunked);
+            self.rest = block.clone();
+            self.flush()?;
+            // Of a block that was not begun nothing is kept: the next one is newer.
+            self.behind = self.rest.len() == block.len();
+            if self.behind {
+                self.rest = Bytes::new();
+            }
+        } else {
             self.behind = true;
-            return Ok(());
         }
-        let block = frame.bytes(self.chunked);
-        self.rest = block.clone();
-        self.flush()?;
-        // Of a block that was not begun nothing is kept: the next one is newer.
-        self.behind = self.rest.len() == block.len();
-        if self.behind {
-            self.rest = Bytes::new();
-        }
-        Ok(())
+        Ok(!self.behind)
     }
 
     /// Sends the last block and a clean end.

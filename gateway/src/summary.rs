@@ -37,8 +37,7 @@ pub fn compose<'a>(
         }),
     };
     Some(Arc::new(Entry {
-        encoded: Encoded::all(&body),
-        cache_control: entry::cache_control(true),
+        encoded: Encoded::all(&body, &entry::headers(true, modified.as_ref())),
         data: body.slice(head.len()..body.len() - 1),
         body,
         generated_at,
@@ -95,7 +94,10 @@ mod tests {
             r#"{"generated_at":"2025-09-23T00:05:05.000Z","ttl_seconds":89991,"data":{"today":null,"weekly":[9],"monthly":[8],"yearly":[7],"monthly_top":[6],"yearly_top":[5]}}"#
         );
         assert!(without.modified.is_none());
-        assert_eq!(without.cache_control, "private, no-cache");
+        assert_eq!(
+            without.encoded[0].headers["cache-control"],
+            "private, no-cache"
+        );
 
         let message = r#"{"total":3,"generated_at":"2025-09-23T09:10:22.111Z","date":"2025-09-23","expires_at":"2025-09-23T09:10:24.111Z"}"#;
         let today = Today::received(message.as_bytes(), Instant::now()).unwrap();

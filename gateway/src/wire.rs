@@ -157,7 +157,8 @@ impl Wire {
     ) -> Poll<io::Result<usize>> {
         if result.is_ready() {
             self.writing = None;
-            if self.pulse.phase.load(Ordering::Relaxed) == IDLE {
+            let known = self.deadline_since == self.pulse.changes.load(Ordering::Relaxed);
+            if known && self.pulse.phase.load(Ordering::Relaxed) == IDLE {
                 // An answer that was made whole is still being taken.
                 self.deadline = Instant::now() + self.limits.idle;
             }

@@ -11,6 +11,7 @@ mod doorbell;
 mod drain;
 mod fixture;
 mod health;
+mod metrics;
 mod outages;
 mod process;
 mod reads;

@@ -1,0 +1,208 @@
+//! What is counted, and under which names: `/metrics` in the text format that Prometheus reads.
+//!
+//! Every name stands in this file. Counting is one atomic addition; what is known elsewhere is asked when somebody reads.
+
+use crate::reply::{self, Body};
+use crate::route::Resource;
+use hyper::{Response, StatusCode};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU32;
+
+/// The statuses that [`crate::route`] gives.
+const STATUSES: [u16; 7] = [200, 202, 204, 304, 404, 405, 503];
+/// One more than there are resources: for the paths under which there is none.
+const ROUTES: usize = Resource::ALL.len() + 1;
+
+/// Every counter of the process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    answers: Family<AnswerLabels, Counter>,
+    /// The same counters, each found without a lock once it has been needed.
+    known_answers: [[OnceLock<Counter>; STATUSES.len()]; ROUTES],
+    streams: Gauge<u32, AtomicU32>,
+    /// Streams that a hub has taken over.
+    pub streams_opened: Counter,
+    streams_closed: Family<ReasonLabels, Counter>,
+    /// Events that were not sent because the client had not taken the one before.
+    pub frames_skipped: Counter,
+    /// Messages and values of Redis that were not valid.
+    pub messages_refused: Counter,
+    refusals: Family<ReasonLabels, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnswerLabels {
+    route: &'static str,
+    code: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+/// Why a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// Its client has gone.
+    Client,
+    /// Its client took nothing for too long.
+    Stalled,
+    /// The gateway stops.
+    Drained,
+}
+
+/// Why a connection found no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// All places are taken.
+    Full,
+    /// There were no file descriptors.
+    Descriptors,
+}
+
+impl Closed {
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Stalled => "stalled",
+            Self::Drained => "drained",
+        }
+    }
+}
+
+impl Refused {
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Descriptors => "descriptors",
+        }
+    }
+}
+
+impl From<std::io::Error> for Closed {
+    fn from(_: std::io::Error) -> Self {
+        Self::Client
+    }
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("gateway");
+        let answers = Family::default();
+        let text = "Answers to requests, by route and status";
+        registry.register("http_responses", text, answers.clone());
+        let streams = Gauge::default();
+        let text = "Streams that are open now";
+        registry.register("streams", text, streams.clone());
+        let streams_opened = Counter::default();
+        let text = "Streams that were opened";
+        registry.register("streams_opened", text, streams_opened.clone());
+        let streams_closed = Family::default();
+        let text = "Streams that have ended: the client went, it took nothing, the gateway stops";
+        registry.register("streams_closed", text, streams_closed.clone());
+        let frames_skipped = Counter::default();
+        let text = "Events not sent because the client had not taken the one before";
+        registry.register("stream_frames_skipped", text, frames_skipped.clone());
+        let messages_refused = Counter::default();
+        let text = "Messages and values of Redis that were not valid";
+        registry.register("redis_messages_refused", text, messages_refused.clone());
+        let refusals = Family::default();
+        let text = "Connections that found no place";
+        registry.register("connections_refused", text, refusals.clone());
+        Self {
+            registry,
+            answers,
+            known_answers: Default::default(),
+            streams,
+            streams_opened,
+            streams_closed,
+            frames_skipped,
+            messages_refused,
+            refusals,
+        }
+    }
+
+    /// Counts an answer.
+    pub fn answered(&self, resource: Option<Resource>, status: StatusCode) {
+        let known = STATUSES.iter().position(|known| *known == status.as_u16());
+        let route = resource.map_or(ROUTES - 1, Resource::index);
+        let find = || {
+            let labels = AnswerLabels {
+                route: resource.map_or("other", Resource::path),
+                code: status.as_u16(),
+            };
+            self.answers.get_or_create_owned(&labels)
+        };
+        match known {
+            Some(status) => self.known_answers[route][status].get_or_init(find).inc(),
+            None => find().inc(),
+        };
+    }
+
+    /// Counts a stream that has ended.
+    pub fn closed(&self, reason: Closed) {
+        let reason = reason.reason();
+        let counter = self.streams_closed.get_or_create(&ReasonLabels { reason });
+        counter.inc();
+    }
+
+    /// Counts a connection that found no place.
+    pub fn refused(&self, reason: Refused) {
+        let reason = reason.reason();
+        let counter = self.refusals.get_or_create(&ReasonLabels { reason });
+        counter.inc();
+    }
+
+    /// All of it as text, with so many streams open now.
+    pub fn report(&self, streams: u32) -> Response<Body> {
+        self.streams.set(streams);
+        let mut report = String::new();
+        let written = text::encode(&mut report, &self.registry);
+        written.expect("memory takes what is written to it");
+        reply::metrics(report)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_labels_are_as_dashboards_know_them() {
+        let metrics = Metrics::new();
+        metrics.answered(Resource::find("/api/visitors/weekly"), StatusCode::OK);
+        metrics.answered(Resource::find("/api/visitors/weekly"), StatusCode::OK);
+        metrics.answered(None, StatusCode::NOT_FOUND);
+        metrics.closed(Closed::Stalled);
+        metrics.refused(Refused::Full);
+        let mut text = String::new();
+        text::encode(&mut text, &metrics.registry).unwrap();
+        for line in [
+            r#"gateway_http_responses_total{route="/api/visitors/weekly",code="200"} 2"#,
+            r#"gateway_http_responses_total{route="other",code="404"} 1"#,
+            "gateway_streams 0",
+            "gateway_streams_opened_total 0",
+            r#"gateway_streams_closed_total{reason="stalled"} 1"#,
+            "gateway_stream_frames_skipped_total 0",
+            "gateway_redis_messages_refused_total 0",
+            r#"gateway_connections_refused_total{reason="full"} 1"#,
+            "# EOF",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+}

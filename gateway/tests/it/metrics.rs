@@ -1,0 +1,116 @@
+//! What `/metrics` counts, seen to count.
+
+use crate::fixture::{Fixture, LONG, SOON, message};
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::http::{Events, ask};
+
+/// The figure on the line that begins with `name`; 0 when it is not there yet.
+async fn figure(fixture: &Fixture, name: &str) -> u64 {
+    let text = fixture.get("/metrics").await.text().to_owned();
+    let mut lines = text.lines();
+    let figure = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    figure.map_or(0, |figure| figure.parse().unwrap())
+}
+
+async fn reaches(fixture: &Fixture, name: &str, wanted: u64) {
+    eventually(name, SOON, async || {
+        (figure(fixture, name).await == wanted).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn answers_are_counted_by_route_and_status() {
+    let fixture = Fixture::start().await;
+    let answer = fixture.get("/metrics").await;
+    let content_type = answer.header("content-type").unwrap();
+    assert!(
+        content_type.starts_with("application/openmetrics-text"),
+        "{content_type}"
+    );
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+
+    let weekly = "/api/visitors/weekly";
+    fixture.get(weekly).await;
+    fixture.warm().await;
+    let etag = fixture.get(weekly).await.header("etag").unwrap().to_owned();
+    let condition = format!("If-None-Match: {etag}");
+    ask(fixture.address, "GET", weekly, &[&condition]).await;
+    ask(fixture.address, "HEAD", "/api/books/summary", &[]).await;
+    ask(fixture.address, "POST", weekly, &[]).await;
+    fixture.get("/wp-login.php?user=secret").await;
+    for (labels, count) in [
+        (r#"route="/api/visitors/weekly",code="202""#, 1),
+        (r#"route="/api/visitors/weekly",code="304""#, 1),
+        (r#"route="/api/visitors/weekly",code="405""#, 1),
+        (r#"route="other",code="404""#, 1),
+    ] {
+        let name = format!("gateway_http_responses_total{{{labels}}}");
+        assert_eq!(figure(&fixture, &name).await, count, "{name}");
+    }
+    for route in [weekly, "/api/books/summary"] {
+        let name = format!("gateway_http_responses_total{{route=\"{route}\",code=\"200\"}}");
+        assert!(figure(&fixture, &name).await >= 1, "{name}");
+    }
+    // What strangers ask for is no label: there would be no end of them.
+    assert!(!fixture.get("/metrics").await.text().contains("wp-login"));
+}
+
+#[tokio::test]
+async fn streams_are_counted_as_they_come_and_go() {
+    let fixture = Fixture::with(&[], |config| {
+        config.limits.stalled = Duration::from_millis(500);
+    })
+    .await;
+    fixture.worker.count(&message(1, LONG), LONG).await;
+    let leaving = Events::open(fixture.address).await;
+    let idle = Events::open(fixture.address).await;
+    let mut healthy = Events::open(fixture.address).await;
+    reaches(&fixture, "gateway_streams", 3).await;
+    reaches(&fixture, "gateway_streams_opened_total", 3).await;
+    drop(leaving);
+    let closed = "gateway_streams_closed_total";
+    reaches(&fixture, &format!("{closed}{{reason=\"client\"}}"), 1).await;
+
+    // Long messages fill what the two kernels hold for the client that never reads.
+    let reader = tokio::spawn(async move { while healthy.next().await.is_some() {} });
+    let long = format!("{{\"pad\":\"{}\",", "x".repeat(200_000));
+    let mut total = 1;
+    let stalled = format!("{closed}{{reason=\"stalled\"}}");
+    eventually("the idle client is cut", SOON * 2, async || {
+        total += 1;
+        let message = message(total, LONG).replacen('{', &long, 1);
+        fixture.worker.message(&message).await;
+        (figure(&fixture, &stalled).await == 1).then_some(())
+    })
+    .await;
+    assert!(figure(&fixture, "gateway_stream_frames_skipped_total").await > 0);
+    assert_eq!(figure(&fixture, "gateway_streams").await, 1);
+    drop(idle);
+    reader.abort();
+}
+
+#[tokio::test]
+async fn what_is_not_valid_is_counted() {
+    let fixture = Fixture::start().await;
+    let name = "gateway_redis_messages_refused_total";
+    assert_eq!(figure(&fixture, name).await, 0);
+    fixture.worker.message("nonsense").await;
+    fixture.worker.message("{}").await;
+    reaches(&fixture, name, 2).await;
+}
+
+#[tokio::test]
+async fn streams_that_leave_with_the_gateway_are_counted_as_drained() {
+    let fixture = Fixture::with(&[("SHUTDOWN_DRAIN_SECONDS", "4")], |_| ()).await;
+    fixture.worker.count(&message(1, LONG), LONG).await;
+    let mut first = Events::open(fixture.address).await;
+    let mut second = Events::open(fixture.address).await;
+    fixture.stop.cancel();
+    // The first turn comes while the second stream still holds the gateway.
+    let name = "gateway_streams_closed_total{reason=\"drained\"}";
+    reaches(&fixture, name, 1).await;
+    while first.next().await.is_some() {}
+    while second.next().await.is_some() {}
+}
