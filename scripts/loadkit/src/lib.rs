@@ -5,13 +5,12 @@
 //! - [`redis`], [`figures`]: the worker's part, played: snapshots, counts, messages
 //! - [`http`], [`wrk`]: one request at a time, and as many as a server takes
 //! - [`gateway`], [`nginx`], [`control`]: the servers under load, each held to one core by [`cores`]
-//! - [`meter`], [`descriptors`]: what a process uses, out of /proc, and how many sockets one may hold
+//! - [`meter`]: what a process uses, out of /proc
 //! - [`measure`], [`report`]: medians with their spread, and the table
 
 pub mod control;
 pub mod cores;
 pub mod crowd;
-pub mod descriptors;
 pub mod figures;
 pub mod gateway;
 pub mod heard;

@@ -5,10 +5,10 @@
     reason = "a test that cannot go on should panic where it stands"
 )]
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
 /// No test waits longer for one answer or event.
@@ -58,6 +58,16 @@ impl Connection {
     /// Connects.
     pub async fn open(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).await.unwrap();
+        Self {
+            socket: BufReader::new(socket),
+        }
+    }
+
+    /// Connects from another address of this machine, such as 127.0.0.2.
+    pub async fn open_from(from: IpAddr, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(from, 0)).unwrap();
+        let socket = socket.connect(address).await.unwrap();
         Self {
             socket: BufReader::new(socket),
         }
@@ -177,8 +187,13 @@ impl Events {
 
     /// The same, asked for in another version of HTTP.
     pub async fn open_as(address: SocketAddr, version: &str) -> Self {
-        let mut connection = Connection::open(address).await;
-        let raw = format!("GET /api/visitors/today/stream {version}\r\nHost: x\r\n\r\n");
+        Self::open_on(Connection::open(address).await, version, &[]).await
+    }
+
+    /// The same on a connection that is there; `headers` are whole lines without their ends.
+    pub async fn open_on(mut connection: Connection, version: &str, headers: &[&str]) -> Self {
+        let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+        let raw = format!("GET /api/visitors/today/stream {version}\r\nHost: x\r\n{lines}\r\n");
         connection.send(raw).await;
         let head = timeout(PATIENCE, connection.head()).await.expect("no head");
         let (status, headers) = head.expect("a head");

@@ -2,12 +2,13 @@
 //! Only tests and the demo use it.
 //!
 //! # Layout
-//! - [`server`], [`mariadb`], [`process`], [`http`], [`eventually`]: what runs beside a test.
+//! - [`server`], [`mariadb`], [`process`], [`http`], [`eventually`], [`descriptors`]: what runs beside a test.
 //! - [`library`], [`wall`], [`generate`]: the rows, and a generator for them.
 //! - [`oracle`]: what the snapshots must say.
 //! - [`schema`], [`load`]: the tables, and how the rows get in.
 
 mod activity;
+pub mod descriptors;
 mod dirty;
 mod dirty_members;
 mod dirty_titles;

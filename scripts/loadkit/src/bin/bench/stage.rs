@@ -4,12 +4,12 @@ use crate::{Wishes, seconds};
 use anyhow::{Context as _, Result};
 use loadkit::control::Control;
 use loadkit::cores::Cores;
-use loadkit::descriptors;
 use loadkit::figures::Figures;
 use loadkit::gateway::Gateway;
 use loadkit::report::Report;
 use std::path::PathBuf;
 use std::time::Duration;
+use testkit::descriptors;
 use testkit::server::Redis;
 
 /// The private Redis and the numbers of a run.
