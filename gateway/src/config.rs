@@ -2,6 +2,7 @@
 
 use crate::cors::Origins;
 use crate::limits::Limits;
+use crate::proxies::Proxies;
 use shared::environment::{BadConfiguration, Environment, SHARED, Variable};
 use shared::keys::Keys;
 use shared::redis::RedisUrl;
@@ -24,7 +25,7 @@ pub const VARIABLES: [Variable; OWN.len() + SHARED.len()] = {
     all
 };
 
-const OWN: [Variable; 8] = [
+const OWN: [Variable; 10] = [
     Variable::optional("PORT", "3000", "where it listens; 0: any free port"),
     Variable::optional("HOST", "0.0.0.0", "the IP address that it listens on"),
     Variable::optional(
@@ -41,6 +42,16 @@ const OWN: [Variable; 8] = [
         "SSE_MAX_CLIENTS",
         "10000",
         "streams at once, 1 to 1000000; who comes later is answered 503",
+    ),
+    Variable::optional(
+        "MAX_PER_ADDRESS",
+        "0",
+        "connections at once, and streams besides, that one client address may hold, to 1000000; 0: no limit",
+    ),
+    Variable::optional(
+        "TRUSTED_PROXIES",
+        "",
+        "whose X-Forwarded-For tells the client's address: a list with commas, such as 10.0.0.0/8, ::1",
     ),
     Variable::optional(
         "SHUTDOWN_DRAIN_SECONDS",
@@ -77,6 +88,10 @@ pub struct Config {
     pub emit: Emit,
     /// `SSE_MAX_CLIENTS`.
     pub max_streams: u32,
+    /// `MAX_PER_ADDRESS`.
+    pub max_per_address: u32,
+    /// `TRUSTED_PROXIES`.
+    pub trusted_proxies: Proxies,
     /// `SHUTDOWN_DRAIN_SECONDS`.
     pub drain_window: Duration,
     /// `CORS_ORIGINS`.
@@ -121,8 +136,9 @@ impl Config {
                 "SSE_EMIT",
                 &[("always", Emit::Always), ("change", Emit::Change)],
             ),
-            max_streams: u32::try_from(environment.number("SSE_MAX_CLIENTS", 1..=MOST_STREAMS))
-                .expect("the range ends far below 4 billion"),
+            max_streams: small(environment.number("SSE_MAX_CLIENTS", 1..=MOST_STREAMS)),
+            max_per_address: small(environment.number("MAX_PER_ADDRESS", 0..=MOST_STREAMS)),
+            trusted_proxies: environment.parse("TRUSTED_PROXIES", Proxies::parse),
             drain_window: Duration::from_secs(
                 environment.number("SHUTDOWN_DRAIN_SECONDS", 0..=LONGEST_DRAIN_SECONDS),
             ),
@@ -136,6 +152,10 @@ impl Config {
         };
         environment.finish(config)
     }
+}
+
+fn small(number: u64) -> u32 {
+    u32::try_from(number).expect("its range ends far below 4 billion")
 }
 
 #[cfg(test)]
@@ -158,6 +178,8 @@ mod tests {
         assert!(config.streams_enabled && config.docs_enabled);
         assert_eq!(config.emit, Emit::Always);
         assert_eq!(config.max_streams, 10_000);
+        assert_eq!(config.max_per_address, 0);
+        assert_eq!(config.trusted_proxies, Proxies::default());
         assert_eq!(config.drain_window, Duration::from_secs(10));
         assert_eq!(config.origins, Origins::Same);
         assert_eq!(config.redis.address(), "127.0.0.1:6379");
@@ -171,6 +193,8 @@ mod tests {
             ("ENABLE_SSE_TODAY", "perhaps"),
             ("SSE_EMIT", "never"),
             ("SSE_MAX_CLIENTS", "0"),
+            ("MAX_PER_ADDRESS", "-1"),
+            ("TRUSTED_PROXIES", "balancer.example"),
             ("SHUTDOWN_DRAIN_SECONDS", "-1"),
             ("CORS_ORIGINS", "example.org"),
             ("ENABLE_DOCS", "2"),

@@ -5,6 +5,7 @@
 //! - [`mirror`]: the copy that requests are answered from, made of [`holdings`], [`entry`] (in its [`coding`]s), [`summary`], [`today`]
 //! - [`follow`]: the one task that keeps the copy like Redis, by way of [`source`]
 //! - [`server`], [`wire`], [`refusal`]: connections and their limits
+//! - [`addresses`], [`proxies`]: how much one client address may hold, and whose a request is
 //! - [`route`]: from a request to an answer, by [`reply`], [`conditional`], [`health`]
 //! - [`metrics`]: what is counted
 //! - [`doorbell`]: a request that waits for today's count
@@ -12,6 +13,7 @@
 //!
 //! Invariants: it knows no MySQL, writes no key, and no request waits for Redis but one that waits for today's count.
 
+pub mod addresses;
 pub mod coding;
 pub mod conditional;
 pub mod config;
@@ -27,6 +29,7 @@ pub mod hub;
 pub mod limits;
 pub mod metrics;
 pub mod mirror;
+pub mod proxies;
 pub mod refusal;
 pub mod reply;
 pub mod route;
@@ -38,6 +41,7 @@ pub mod summary;
 pub mod today;
 pub mod wire;
 
+use addresses::Addresses;
 use anyhow::{Context, bail};
 use config::Config;
 use doorbell::Doorbell;
@@ -76,6 +80,8 @@ pub struct Gateway {
     pub streams: Streams,
     /// What is counted.
     pub metrics: Metrics,
+    /// What each client address holds.
+    pub addresses: Addresses,
     /// Cancelled when the process has been told to stop.
     pub stop: CancellationToken,
     stopping: AtomicBool,
@@ -108,6 +114,7 @@ pub async fn run(
         doorbell: Doorbell::default(),
         streams,
         metrics: Metrics::new(),
+        addresses: Addresses::new(config.max_per_address, config.trusted_proxies.clone()),
         stop,
         stopping: AtomicBool::new(false),
         config,

@@ -63,6 +63,8 @@ pub enum Closed {
 pub enum Refused {
     /// All places are taken.
     Full,
+    /// All that one address may have are taken.
+    Address,
     /// There were no file descriptors.
     Descriptors,
 }
@@ -81,6 +83,7 @@ impl Refused {
     const fn reason(self) -> &'static str {
         match self {
             Self::Full => "full",
+            Self::Address => "address",
             Self::Descriptors => "descriptors",
         }
     }

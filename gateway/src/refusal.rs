@@ -2,7 +2,8 @@
 
 use crate::reply::FULL_RETRY_SECONDS;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,6 +20,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const SHORT_FAREWELL: Duration = Duration::from_millis(50);
 /// What a client may have sent before it reads; more is not waited for.
 const REQUEST: usize = 16 << 10;
+/// To who comes when all places are taken, and to who has taken all that are for one.
+const ALL_TAKEN: &str = "all places for connections are taken";
+const ALL_OF_ADDRESS: &str = "this address has all the connections that one address may have";
 /// Too many open files in this process, and in the system.
 const OUT_OF_DESCRIPTORS: [i32; 2] = [24, 23];
 
@@ -42,9 +46,21 @@ impl Refusal {
         // An error would mean that the semaphore was closed, which nobody does.
         let place = self.places.clone().acquire_owned().await;
         tokio::spawn(async move {
-            farewell(socket, FAREWELL).await;
+            farewell(socket, ALL_TAKEN, FAREWELL).await;
             drop(place);
         });
+    }
+
+    /// Tells a client that its address has all that it may. Never waits: there are places for others.
+    pub fn refuse_one(&self, socket: TcpStream) {
+        match self.places.clone().try_acquire_owned() {
+            Ok(place) => drop(tokio::spawn(async move {
+                farewell(socket, ALL_OF_ADDRESS, FAREWELL).await;
+                drop(place);
+            })),
+            // An error says that nothing was heard of it, and then nothing can be done.
+            Err(_) => drop(brief_farewell(socket, ALL_OF_ADDRESS)),
+        }
     }
 
     /// Whether `error` says that there are no descriptors; then the client that could not be accepted is refused with
@@ -57,7 +73,7 @@ impl Refusal {
             warn!(%error, "there are no file descriptors left: a connection is refused; raise the limit (LimitNOFILE)");
             // Somebody else may have taken the descriptor; then the client waits for the next turn.
             if let Ok(Ok((socket, _))) = timeout(SHORT_FAREWELL, listener.accept()).await {
-                farewell(socket, SHORT_FAREWELL).await;
+                farewell(socket, ALL_TAKEN, SHORT_FAREWELL).await;
             }
         }
         if self.spare.is_none() {
@@ -78,15 +94,9 @@ fn spare() -> Option<File> {
 }
 
 /// Answers without a look at the request, and waits a moment for the client to take it.
-async fn farewell(mut socket: TcpStream, limit: Duration) {
-    let body = r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"all places for connections are taken"}"#;
-    let (length, seconds) = (body.len(), rand::random_range(FULL_RETRY_SECONDS));
-    let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n\
-         retry-after: {seconds}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-    );
+async fn farewell(mut socket: TcpStream, detail: &str, limit: Duration) {
     let said = async {
-        socket.write_all(answer.as_bytes()).await?;
+        socket.write_all(answer(detail).as_bytes()).await?;
         socket.shutdown().await?;
         let mut request = Vec::new();
         // What is not read would make the kernel reset the connection, and the answer with it.
@@ -97,4 +107,24 @@ async fn farewell(mut socket: TcpStream, limit: Duration) {
     };
     // Who does not take its answer in time goes without.
     drop(timeout(limit, said).await);
+}
+
+/// The same without waiting: who has not sent its request yet may lose the answer when it does.
+fn brief_farewell(socket: TcpStream, detail: &str) -> io::Result<usize> {
+    let mut socket = socket.into_std()?;
+    // A new socket takes it whole.
+    socket.write_all(answer(detail).as_bytes())?;
+    socket.shutdown(Shutdown::Write)?;
+    socket.read(&mut vec![0; REQUEST])
+}
+
+fn answer(detail: &str) -> String {
+    let body = format!(
+        r#"{{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"{detail}"}}"#
+    );
+    let (length, seconds) = (body.len(), rand::random_range(FULL_RETRY_SECONDS));
+    format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n\
+         retry-after: {seconds}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
 }

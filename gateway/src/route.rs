@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response};
 use shared::catalog::{Group, Snapshot};
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -106,8 +107,8 @@ const OTHERS: [Resource; 8] = [
     Resource::Metrics,
 ];
 
-/// Answers any request, and counts the answer.
-pub fn answer(gateway: &Arc<Gateway>, request: Request<Incoming>) -> Answer {
+/// Answers any request that came on a connection of `peer`, and counts the answer.
+pub fn answer(gateway: &Arc<Gateway>, peer: IpAddr, request: Request<Incoming>) -> Answer {
     let enabled = |resource: &Resource| match resource {
         Resource::Stream => gateway.config.streams_enabled,
         _ => true,
@@ -115,13 +116,15 @@ pub fn answer(gateway: &Arc<Gateway>, request: Request<Incoming>) -> Answer {
     let resource = Resource::find(request.uri().path()).filter(enabled);
     let answer = match (request.method(), resource) {
         (_, None) => reply::not_found(),
-        (&Method::GET, Some(Resource::Stream)) => match stream_place(gateway) {
-            Ok(place) => {
-                let head = finish(gateway, &request, resource, reply::events());
-                return Answer::Stream(head, place);
+        (&Method::GET, Some(Resource::Stream)) => {
+            match stream_place(gateway, peer, request.headers()) {
+                Ok(place) => {
+                    let head = finish(gateway, &request, resource, reply::events());
+                    return Answer::Stream(head, place);
+                }
+                Err(detail) => reply::no_place(detail),
             }
-            Err(detail) => reply::no_place(detail),
-        },
+        }
         (&Method::GET | &Method::HEAD, Some(found)) => {
             match read(gateway, found, request.headers()) {
                 Some(answer) => answer,
@@ -201,11 +204,18 @@ fn summary_answer(gateway: &Gateway, group: Group, request: &HeaderMap) -> Respo
 }
 
 /// A place for a stream, or why there is none.
-fn stream_place(gateway: &Gateway) -> Result<Place, &'static str> {
+fn stream_place(
+    gateway: &Gateway,
+    peer: IpAddr,
+    request: &HeaderMap,
+) -> Result<Place, &'static str> {
     if gateway.is_stopping() {
         return Err("this gateway is stopping: another one has a place");
     }
-    let place = gateway.streams.admit();
+    let of_address = gateway.addresses.admit_stream(peer, request);
+    let of_address =
+        of_address.ok_or("this address has all the streams that one address may have")?;
+    let place = gateway.streams.admit(of_address);
     place.ok_or("all places for streams are taken")
 }
 

@@ -1,6 +1,7 @@
 //! Accepts connections and serves HTTP/1.1 on each.
 
 use crate::Gateway;
+use crate::addresses;
 use crate::head;
 use crate::metrics::Refused;
 use crate::refusal::Refusal;
@@ -18,6 +19,7 @@ use socket2::SockRef;
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn, ready};
 use std::mem;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
@@ -54,9 +56,17 @@ pub async fn accept(
             std::future::pending().await
         };
         match (accepted, places.clone().try_acquire_owned()) {
-            (Ok((socket, _)), Ok(place)) => {
+            (Ok((socket, peer)), Ok(place)) => {
+                let peer = peer.ip();
+                let Some(of_address) = gateway.addresses.admit_connection(peer) else {
+                    gateway.metrics.refused(Refused::Address);
+                    refusal.refuse_one(socket);
+                    continue;
+                };
                 prepare(&socket, gateway.config.limits.stalled);
-                connections.spawn(serve(socket, gateway.clone(), closing.clone(), place));
+                let places = (place, of_address);
+                let (gateway, closing) = (gateway.clone(), closing.clone());
+                connections.spawn(serve(socket, peer, gateway, closing, places));
             }
             (Ok((socket, _)), Err(_)) => {
                 gateway.metrics.refused(Refused::Full);
@@ -91,9 +101,10 @@ fn prepare(socket: &TcpStream, stalled: Duration) {
 /// needed of memory is free.
 async fn serve(
     socket: TcpStream,
+    peer: IpAddr,
     gateway: Arc<Gateway>,
     closing: CancellationToken,
-    _place: OwnedSemaphorePermit,
+    _places: (OwnedSemaphorePermit, addresses::Place),
 ) {
     let pulse = Arc::new(Pulse::default());
     let granted = OnceLock::new();
@@ -102,7 +113,7 @@ async fn serve(
         let sending = Sending::begin(&pulse);
         let version = request.version();
         // Nothing is boxed for an answer that is there at once.
-        match route::answer(&gateway, request) {
+        match route::answer(&gateway, peer, request) {
             Answer::Whole(answer) => Either::Left(ready(Ok::<_, Infallible>(answer.map(sending)))),
             Answer::Awaited(answer) => {
                 Either::Right(answer.map(|answer| Ok(answer.map(sending))).boxed())

@@ -1,5 +1,6 @@
 //! All streams together: the places they take, and how they leave when the process stops.
 
+use crate::addresses;
 use crate::stream::Opening;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -10,8 +11,12 @@ use tokio::time::Instant;
 /// The longest that streams stay after the signal, for balancers to see that `/readyz` has changed.
 const LONGEST_GRACE: Duration = Duration::from_secs(1);
 
-/// A place for a stream, given back when it is dropped.
-pub type Place = OwnedSemaphorePermit;
+/// A place for a stream, also among those of its client's address; given back when it is dropped.
+#[derive(Debug)]
+pub struct Place {
+    _of_all: OwnedSemaphorePermit,
+    _of_address: addresses::Place,
+}
 
 /// Granted streams that may wait for their hub; beyond, their connections wait with them.
 const WAITING: usize = 1_024;
@@ -56,9 +61,13 @@ impl Streams {
         drop(self.doors[next].send(opening).await);
     }
 
-    /// A place, if one is free.
-    pub fn admit(&self) -> Option<Place> {
-        self.places.clone().try_acquire_owned().ok()
+    /// A place, if one is free, to whom has one of its address.
+    pub fn admit(&self, of_address: addresses::Place) -> Option<Place> {
+        let of_all = self.places.clone().try_acquire_owned().ok()?;
+        Some(Place {
+            _of_all: of_all,
+            _of_address: of_address,
+        })
     }
 
     /// How many places are taken.
@@ -105,15 +114,19 @@ impl Leaving {
 mod tests {
     use super::*;
 
+    fn admit(streams: &Streams) -> Option<Place> {
+        streams.admit(addresses::Place::default())
+    }
+
     #[tokio::test]
     async fn a_place_is_free_again_when_it_is_dropped() {
         let (streams, _) = Streams::new(2, 1);
-        let (one, two) = (streams.admit(), streams.admit());
-        assert!(one.is_some() && two.is_some() && streams.admit().is_none());
+        let (one, two) = (admit(&streams), admit(&streams));
+        assert!(one.is_some() && two.is_some() && admit(&streams).is_none());
         assert_eq!(streams.live(), 2);
         drop(one);
         assert_eq!(streams.live(), 1);
-        assert!(streams.admit().is_some());
+        assert!(admit(&streams).is_some());
         drop(two);
         streams.all_gone().await;
     }
@@ -121,7 +134,7 @@ mod tests {
     #[tokio::test]
     async fn turns_are_spread_evenly_within_the_window() {
         let (streams, _) = Streams::new(10, 1);
-        let _places: Vec<_> = (0..4).map(|_| streams.admit()).collect();
+        let _places: Vec<_> = (0..4).map(|_| admit(&streams)).collect();
         let start = Instant::now();
         assert_eq!(streams.leave(Duration::from_secs(9)), 4);
         let leaving = streams.leaving().borrow().clone().unwrap();

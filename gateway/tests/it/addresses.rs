@@ -1,0 +1,139 @@
+//! How much one client address may hold, and how a trusted proxy tells whose a request is.
+
+use crate::fixture::{Fixture, SOON};
+use std::net::{IpAddr, Ipv4Addr};
+use testkit::descriptors;
+use testkit::eventually::eventually;
+use testkit::http::{Answer, Connection, Events};
+
+const LIVE: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+/// Refusals that a gateway takes its time for, and some more.
+const MANY: usize = 256 + 100;
+
+/// Clients; 127.0.0.1 asks whether the gateway is ready.
+const ONE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
+
+async fn most(most: &str) -> Fixture {
+    Fixture::with(&[("MAX_PER_ADDRESS", most)], |_| ()).await
+}
+
+async fn stream(fixture: &Fixture, from: IpAddr, headers: &[&str]) -> Events {
+    let connection = Connection::open_from(from, fixture.address).await;
+    Events::open_on(connection, "HTTP/1.1", headers).await
+}
+
+/// A connection that has been served, and the answer.
+async fn connect(fixture: &Fixture, from: IpAddr) -> (Connection, Answer) {
+    let mut connection = Connection::open_from(from, fixture.address).await;
+    connection.send(LIVE).await;
+    let answer = connection.answer(false).await;
+    (connection, answer)
+}
+
+fn tells_to_come_again(answer: &Answer, why: &str) {
+    assert_eq!(answer.status, 503);
+    let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((2..=8).contains(&seconds));
+    let content_type = answer.header("content-type");
+    assert_eq!(content_type, Some("application/problem+json"));
+    assert!(answer.text().contains(why), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_third_stream_of_one_address_is_told_to_come_again() {
+    let fixture = most("2").await;
+    let first = stream(&fixture, ONE, &[]).await;
+    let second = stream(&fixture, ONE, &[]).await;
+    assert_eq!((first.status, second.status), (200, 200));
+    // Their connections count as streams now, so that there are places for others.
+    let mut connection = eventually("the same address may read", SOON, async || {
+        let (connection, answer) = connect(&fixture, ONE).await;
+        (answer.status == 200).then_some(connection)
+    })
+    .await;
+    let ask = "GET /api/visitors/today/stream HTTP/1.1\r\nHost: x\r\n\r\n";
+    for _ in 0..3 {
+        connection.send(ask).await;
+        let refused = connection.answer(false).await;
+        tells_to_come_again(&refused, "streams that one address");
+    }
+    assert_eq!(stream(&fixture, OTHER, &[]).await.status, 200);
+    drop(first);
+    eventually("there is a place again", SOON, async || {
+        let third = stream(&fixture, ONE, &[]).await;
+        (third.status == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_third_connection_of_one_address_is_told_to_come_again() {
+    let fixture = most("2").await;
+    let (first, answer) = connect(&fixture, ONE).await;
+    let (_second, other_answer) = connect(&fixture, ONE).await;
+    assert_eq!((answer.status, other_answer.status), (200, 200));
+    for _ in 0..3 {
+        let (mut refused, answer) = connect(&fixture, ONE).await;
+        tells_to_come_again(&answer, "connections that one address");
+        assert!(refused.ends_within(SOON).await);
+    }
+    assert_eq!(connect(&fixture, OTHER).await.1.status, 200);
+    drop(first);
+    eventually("there is a place again", SOON, async || {
+        (connect(&fixture, ONE).await.1.status == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn however_many_are_refused_each_is_told_and_others_are_served() {
+    descriptors::raise().unwrap();
+    let fixture = most("1").await;
+    let (_first, answer) = connect(&fixture, ONE).await;
+    assert_eq!(answer.status, 200);
+    let mut refused = Vec::new();
+    for _ in 0..MANY {
+        refused.push(Connection::open_from(ONE, fixture.address).await);
+    }
+    assert_eq!(connect(&fixture, OTHER).await.1.status, 200);
+    for mut connection in refused {
+        let answer = connection.answer(false).await;
+        tells_to_come_again(&answer, "connections that one address");
+    }
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_tells_whose_a_stream_is_and_nobody_else_does() {
+    let proxy = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let variables = [
+        ("MAX_PER_ADDRESS", "1"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.1"),
+    ];
+    let fixture = Fixture::with(&variables, |_| ()).await;
+    let mut streams = Vec::new();
+    for (from, forwarded, status) in [
+        (proxy, "198.51.100.7", 200),
+        (proxy, "198.51.100.7", 503),
+        (proxy, "203.0.113.9, 198.51.100.7, 10.0.0.2", 503),
+        (proxy, "198.51.100.8", 200),
+        (proxy, "2001:db8::1", 200),
+        (proxy, "2001:db8::2", 503),
+        // It comes by itself: what it says of others is not believed, nor does it count for them.
+        (ONE, "203.0.113.1", 200),
+        (ONE, "203.0.113.2", 503),
+        (proxy, "203.0.113.1", 200),
+    ] {
+        let header = format!("X-Forwarded-For: {forwarded}");
+        let stream = stream(&fixture, from, &[&header]).await;
+        assert_eq!(stream.status, status, "{forwarded} by {from}");
+        streams.push(stream);
+    }
+    // The proxy's own connections are not counted.
+    let mut connections = Vec::new();
+    for _ in 0..5 {
+        let (connection, answer) = connect(&fixture, proxy).await;
+        assert_eq!(answer.status, 200);
+        connections.push(connection);
+    }
+}
