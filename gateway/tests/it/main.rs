@@ -10,6 +10,7 @@ mod conditional;
 mod connections;
 mod doorbell;
 mod drain;
+mod dribble;
 mod fixture;
 mod health;
 mod metrics;

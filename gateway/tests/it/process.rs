@@ -13,7 +13,7 @@ use testkit::server::{shared_redis, unique};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_gateway");
 
-async fn start(variables: &[(&str, &str)]) -> (Process, SocketAddr) {
+pub(crate) async fn start(variables: &[(&str, &str)]) -> (Process, SocketAddr) {
     let port = free_port().unwrap();
     let mut environment = vec![
         ("PORT", port.to_string()),
