@@ -65,6 +65,9 @@ impl Nginx {
 }
 
 /// One process, without a master: it serves as a single worker would, and cannot be left behind.
+///
+/// Without sendfile, which is for larger files, 421 bytes cost it 5.0 µs of CPU and not 5.9, and 4,957 bytes 5.7 and not
+/// 6.2 (the best of 7 rounds each); no `tcp_nopush`, `output_buffers` or `timer_resolution` made it faster.
 fn configuration(folder: &Path, address: SocketAddr) -> String {
     let folder = folder.display();
     format!(
@@ -73,7 +76,7 @@ fn configuration(folder: &Path, address: SocketAddr) -> String {
         http {{
           access_log off; default_type application/json;
           open_file_cache max=100 inactive=1h; open_file_cache_valid 1h;
-          sendfile on; tcp_nopush on; tcp_nodelay on;
+          sendfile off; tcp_nodelay on;
           keepalive_requests 1000000000; keepalive_timeout 1h;
           client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
           fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
