@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! - [`crowd`], [`subscriber`], [`heard`]: many streams of events in one thread, and what they heard
-//! - [`redis`], [`figures`]: the worker's part, played: snapshots, counts, messages
+//! - [`redis`], [`figures`], [`snapshots`]: the worker's part, played: snapshots, counts, messages
 //! - [`http`], [`wrk`]: one request at a time, and as many as a server takes
 //! - [`gateway`], [`nginx`], [`control`]: the servers under load, each held to one core by [`cores`]
 //! - [`meter`]: what a process uses, out of /proc
@@ -20,5 +20,6 @@ pub mod meter;
 pub mod nginx;
 pub mod redis;
 pub mod report;
+pub mod snapshots;
 pub mod subscriber;
 pub mod wrk;
