@@ -29,12 +29,8 @@ impl Control {
     pub fn bare_hyper(cores: Cores, answer: &Answer) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("bench-hyper-").tempdir();
         let folder = folder.context("making a folder for an answer")?;
-        // hyper adds these two by itself.
-        let own = |name: &str| matches!(name, "content-length" | "date");
-        let lines: String = answer
-            .headers
-            .iter()
-            .filter(|(name, _)| !own(name))
+        let headers = answer.headers.iter();
+        let lines: String = headers
             .map(|(name, value)| format!("{name}: {value}\n"))
             .collect();
         let (head, body) = (folder.path().join("head"), folder.path().join("body"));

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "it talks to whoever started it")]
 
+mod allocations;
 mod commands;
 mod fanout;
 mod idle;
@@ -60,6 +61,8 @@ enum Part {
     Reads,
     /// Redis commands for each request.
     Commands,
+    /// Heap allocations of a cached answer, beside bare hyper.
+    Allocations,
     /// CPU and lateness of a message to all streams, beside the floor.
     Fanout,
     /// The same to 1,000 streams, 50 times a second.
@@ -89,6 +92,7 @@ fn main() -> Result<()> {
         let measured = match part {
             Part::Reads => reads::measure(&mut stage, &mut report),
             Part::Commands => commands::measure(&mut stage, &mut report),
+            Part::Allocations => allocations::measure(&mut stage, &mut report),
             Part::Fanout => fanout::measure_all(&mut stage, &mut report),
             Part::Rate => fanout::measure_rate(&mut stage, &mut report),
             Part::Memory => memory::measure(&mut stage, &mut report),

@@ -13,7 +13,8 @@ use std::net::SocketAddr;
 
 const PART: &str = "reads, 64 connections";
 const WEEKLY: &str = "/api/visitors/weekly";
-const PATHS: [&str; 3] = [WEEKLY, "/api/books/summary", "/api/visitors/today"];
+/// A small answer, a large one, and the one that a request may wait for.
+pub(crate) const PATHS: [&str; 3] = [WEEKLY, "/api/books/summary", "/api/visitors/today"];
 
 /// Someone who answers, and how well.
 struct Contender {
