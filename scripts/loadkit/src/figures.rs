@@ -54,6 +54,13 @@ impl Figures {
         self.redis.pipeline(&[&set, &publish])
     }
 
+    /// SET alone, as if the message had been lost.
+    pub fn store_unsaid(&mut self, snapshot: Snapshot, value: &[u8]) -> Result<()> {
+        let (key, life) = (self.keys.snapshot(snapshot), TTL_SECONDS.to_string());
+        let set: [&[u8]; 5] = [b"SET", key.as_bytes(), value, b"EX", life.as_bytes()];
+        self.redis.pipeline(&[&set])
+    }
+
     /// As the worker does: stores a count whose total is `mark`, and publishes it, in one go.
     ///
     /// Were it published alone, the gateway would find the older one under the key and relay that in turn.

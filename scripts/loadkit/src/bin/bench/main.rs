@@ -75,6 +75,8 @@ enum Part {
     Idle,
     /// From the worker's SET to the answer over HTTP.
     Visibility,
+    /// The same when the message that tells of it is lost.
+    Lost,
     /// Readers that never read, beside healthy ones.
     Slow,
 }
@@ -99,6 +101,7 @@ fn main() -> Result<()> {
             Part::Opening => opening::measure(&mut stage, &mut report),
             Part::Idle => idle::measure(&mut stage, &mut report),
             Part::Visibility => visibility::measure(&mut stage, &mut report),
+            Part::Lost => visibility::measure_lost(&mut stage, &mut report),
             Part::Slow => slow::measure(&mut stage, &mut report),
         };
         // The others are worth having all the same.

@@ -38,6 +38,8 @@ pub(crate) struct Pace {
     pub(crate) messages: u64,
     /// Of many small measurements.
     pub(crate) samples: u32,
+    /// Messages that are lost; each takes seconds.
+    pub(crate) lost: u32,
     /// Doing nothing: whole turns of the keepalive, 15 s each.
     pub(crate) idle: Duration,
     /// Slow readers.
@@ -122,6 +124,7 @@ impl Pace {
                 read: seconds(1),
                 messages: 4,
                 samples: 100,
+                lost: 5,
                 idle: seconds(15),
                 slow: seconds(20),
             },
@@ -130,6 +133,7 @@ impl Pace {
                 read: seconds(5),
                 messages: 20,
                 samples: 1_000,
+                lost: 20,
                 idle: seconds(60),
                 slow: seconds(120),
             },
