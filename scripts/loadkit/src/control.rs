@@ -1,6 +1,6 @@
 //! The two bare programs that the gateway is compared with.
 
-use crate::cores::Cores;
+use crate::cores::{self, Cores};
 use crate::http::Answer;
 use crate::meter::Meter;
 use anyhow::{Context as _, Result, bail};
@@ -50,7 +50,7 @@ impl Control {
         let text = address.to_string();
         let mut words = vec![text.as_str()];
         words.extend(args);
-        let mut process = cores.serve(binary, &words, &[])?;
+        let mut process = cores::serve(&[cores.server], binary, &words, &[])?;
         let began = Instant::now();
         while TcpStream::connect(address).is_err() {
             if process.try_exit()?.is_some() || began.elapsed() > START_LIMIT {

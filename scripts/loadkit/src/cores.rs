@@ -25,29 +25,47 @@ impl Cores {
         Ok(Self { server, load })
     }
 
-    /// Holds this process, and all that it starts from now on, to the core of the load.
-    pub fn take_load(self) -> Result<()> {
-        let mut set = CpuSet::new();
-        set.set(self.load).context("naming a core")?;
-        sched_setaffinity(Pid::from_raw(0), &set).context("staying on a core")
-    }
-
     /// Whether server and load must share.
     pub fn is_shared(self) -> bool {
         self.server == self.load
     }
 
-    /// Starts a binary of this workspace on the server's core.
-    pub fn serve(self, binary: &str, args: &[&str], env: &[(&str, String)]) -> Result<Process> {
-        self.serve_at(&binary_path(binary)?, args, env)
+    /// Both.
+    pub fn both(self) -> [usize; 2] {
+        [self.server, self.load]
     }
+}
 
-    /// Starts the program at `path` on the server's core.
-    pub fn serve_at(self, path: &Path, args: &[&str], env: &[(&str, String)]) -> Result<Process> {
-        let (core, path) = (self.server.to_string(), path.display().to_string());
-        let mut words = vec!["--cpu-list", &core, &path];
-        words.extend(args);
-        // It becomes the program, so that the pid is the program's.
-        Process::spawn_at(Path::new("/usr/bin/taskset"), &words, env)
+/// Holds this process, and all that it starts from now on, to `cores`.
+pub fn stay_on(cores: &[usize]) -> Result<()> {
+    let mut set = CpuSet::new();
+    for core in cores {
+        set.set(*core).context("naming a core")?;
     }
+    sched_setaffinity(Pid::from_raw(0), &set).context("staying on a core")
+}
+
+/// Starts a binary of this workspace, held to `cores`.
+pub fn serve(
+    cores: &[usize],
+    binary: &str,
+    args: &[&str],
+    env: &[(&str, String)],
+) -> Result<Process> {
+    serve_at(cores, &binary_path(binary)?, args, env)
+}
+
+/// Starts the program at `path`, held to `cores`.
+pub fn serve_at(
+    cores: &[usize],
+    path: &Path,
+    args: &[&str],
+    env: &[(&str, String)],
+) -> Result<Process> {
+    let cores: Vec<_> = cores.iter().map(usize::to_string).collect();
+    let (cores, path) = (cores.join(","), path.display().to_string());
+    let mut words = vec!["--cpu-list", &cores, &path];
+    words.extend(args);
+    // It becomes the program, so that the pid is the program's.
+    Process::spawn_at(Path::new("/usr/bin/taskset"), &words, env)
 }

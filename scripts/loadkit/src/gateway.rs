@@ -1,6 +1,6 @@
-//! The real gateway, released, on the server's core.
+//! The real gateway, released, held to some cores.
 
-use crate::cores::Cores;
+use crate::cores;
 use crate::http;
 use crate::meter::Meter;
 use anyhow::{Result, bail};
@@ -28,8 +28,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts it on the Redis on `redis_port`, which holds every snapshot; returns when it serves them.
-    pub fn start(cores: Cores, redis_port: u16) -> Result<Self> {
+    /// Starts it on the Redis on `redis_port`, which holds every snapshot, held to `cores`; returns when it serves them.
+    pub fn start(cores: &[usize], redis_port: u16) -> Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         let env = [
             ("HOST", address.ip().to_string()),
@@ -37,7 +37,7 @@ impl Gateway {
             ("REDIS_URL", format!("redis://127.0.0.1:{redis_port}")),
             ("SSE_MAX_CLIENTS", MOST_STREAMS.to_owned()),
         ];
-        let mut process = cores.serve("gateway", &[], &env)?;
+        let mut process = cores::serve(cores, "gateway", &[], &env)?;
         let began = Instant::now();
         while !http::get(address, LAST).is_ok_and(|answer| answer.status == 200) {
             if process.try_exit()?.is_some() || began.elapsed() > START_LIMIT {

@@ -4,7 +4,7 @@
 //! - [`crowd`], [`subscriber`], [`heard`]: many streams of events in one thread, and what they heard
 //! - [`redis`], [`figures`], [`snapshots`]: the worker's part, played: snapshots, counts, messages
 //! - [`http`], [`wrk`]: one request at a time, and as many as a server takes
-//! - [`gateway`], [`nginx`], [`control`], [`bare`]: the servers under load, each held to one core by [`cores`]
+//! - [`gateway`], [`nginx`], [`control`], [`bare`]: the servers under load, each held to its cores by [`cores`]
 //! - [`meter`]: what a process uses, out of /proc
 //! - [`measure`], [`report`]: medians with their spread, and the table
 

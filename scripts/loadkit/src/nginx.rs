@@ -1,6 +1,6 @@
 //! nginx with the same bodies as static files, as fast as it is told how to: the yardstick for reads.
 
-use crate::cores::Cores;
+use crate::cores::{self, Cores};
 use crate::meter::Meter;
 use anyhow::{Context as _, Result, bail};
 use std::fs;
@@ -47,7 +47,7 @@ impl Nginx {
         );
         let errors = folder.path().join("error.log").display().to_string();
         let args = ["-p", &prefix, "-c", &file, "-e", &errors];
-        let mut process = cores.serve_at(&program()?, &args, &[])?;
+        let mut process = cores::serve_at(&[cores.server], &program()?, &args, &[])?;
         let began = Instant::now();
         while TcpStream::connect(address).is_err() {
             if process.try_exit()?.is_some() || began.elapsed() > START_LIMIT {

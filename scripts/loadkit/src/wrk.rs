@@ -1,4 +1,4 @@
-//! wrk: as many requests as a server takes, from one thread.
+//! wrk: as many requests as a server takes.
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -44,13 +44,26 @@ impl Run {
     }
 }
 
-/// Loads `path` for `time`; `headers` are whole lines.
+/// Loads `path` for `time`, from one thread; `headers` are whole lines.
 pub fn run(address: SocketAddr, path: &str, headers: &[&str], time: Duration) -> Result<Run> {
+    run_in(1, address, path, headers, time)
+}
+
+/// The same from several threads, which share the connections.
+pub fn run_in(
+    threads: usize,
+    address: SocketAddr,
+    path: &str,
+    headers: &[&str],
+    time: Duration,
+) -> Result<Run> {
     let script = tempfile::NamedTempFile::with_suffix(".lua").context("making a script")?;
     std::fs::write(script.path(), SCRIPT).context("writing a script for wrk")?;
     let seconds = format!("{}s", time.as_secs().max(1));
+    let threads = threads.to_string();
     let mut command = Command::new("wrk");
-    command.args(["-t1", "-c", CONNECTIONS, "-d", &seconds, "--latency", "-s"]);
+    command.args(["-t", &threads, "-c", CONNECTIONS, "-d", &seconds]);
+    command.args(["--latency", "-s"]);
     command.arg(script.path());
     for header in headers {
         command.args(["-H", header]);

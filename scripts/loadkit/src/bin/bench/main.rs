@@ -4,6 +4,7 @@
 
 mod allocations;
 mod commands;
+mod cores;
 mod fanout;
 mod idle;
 mod memory;
@@ -63,6 +64,8 @@ enum Part {
     Commands,
     /// Heap allocations of a cached answer, beside bare hyper.
     Allocations,
+    /// The gateway on one core and on two: requests and deliveries for its CPU.
+    Cores,
     /// CPU and lateness of a message to all streams, beside the floor.
     Fanout,
     /// The same to 1,000 streams, 50 times a second.
@@ -95,6 +98,7 @@ fn main() -> Result<()> {
             Part::Reads => reads::measure(&mut stage, &mut report),
             Part::Commands => commands::measure(&mut stage, &mut report),
             Part::Allocations => allocations::measure(&mut stage, &mut report),
+            Part::Cores => cores::measure(&mut stage, &mut report),
             Part::Fanout => fanout::measure_all(&mut stage, &mut report),
             Part::Rate => fanout::measure_rate(&mut stage, &mut report),
             Part::Memory => memory::measure(&mut stage, &mut report),

@@ -3,7 +3,7 @@
 use crate::{Wishes, seconds};
 use anyhow::{Context as _, Result};
 use loadkit::control::Control;
-use loadkit::cores::Cores;
+use loadkit::cores::{self, Cores};
 use loadkit::figures::Figures;
 use loadkit::gateway::Gateway;
 use loadkit::report::Report;
@@ -50,7 +50,7 @@ impl Stage {
     /// Takes the load's core and starts a Redis there.
     pub(crate) fn set(wishes: &Wishes, report: &mut Report) -> Result<Self> {
         let cores = Cores::find()?;
-        cores.take_load()?;
+        cores::stay_on(&[cores.load])?;
         let most_streams = descriptors::raise()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -93,9 +93,14 @@ impl Stage {
         })
     }
 
-    /// The gateway, fresh.
+    /// The gateway, fresh, on the server's core.
     pub(crate) fn gateway(&self) -> Result<Gateway> {
-        Gateway::start(self.cores, self.redis.port())
+        self.gateway_on(&[self.cores.server])
+    }
+
+    /// The gateway, fresh, held to `cores`.
+    pub(crate) fn gateway_on(&self, cores: &[usize]) -> Result<Gateway> {
+        Gateway::start(cores, self.redis.port())
     }
 
     /// The bare loop of writes, fresh.
