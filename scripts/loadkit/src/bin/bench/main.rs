@@ -31,14 +31,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Of {
-    /// Reads beside nginx and bare hyper, streams beside a bare loop of writes. About 15 minutes.
+    /// Reads beside nginx and bare hyper, streams beside a bare loop of writes. About 20 minutes.
     Gateway(Wishes),
 }
 
 /// What is wanted of a run.
 #[derive(Args)]
 pub(crate) struct Wishes {
-    /// Short rounds and few of them: to see that it works, not what it is worth. About 4 minutes.
+    /// Short rounds and few of them: to see that it works, not what it is worth. About 5 minutes.
     #[arg(long)]
     pub(crate) quick: bool,
     /// This part alone; may be given several times.
