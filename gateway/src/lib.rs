@@ -4,7 +4,7 @@
 //! - [`config`], [`cors`], [`limits`]: what it is told, and the numbers that nobody tells
 //! - [`mirror`]: the copy that requests are answered from, made of [`holdings`], [`entry`] (in its [`coding`]s), [`summary`], [`today`]
 //! - [`follow`]: the one task that keeps the copy like Redis, by way of [`source`]
-//! - [`server`], [`wire`], [`refusal`]: connections and their limits
+//! - [`accept`], [`connection`], [`wire`], [`refusal`]: connections and their limits; [`reactors`]: the threads that serve them
 //! - [`addresses`], [`proxies`]: how much one client address may hold, and whose a request is
 //! - [`route`]: from a request to an answer, by [`reply`], [`conditional`], [`health`]
 //! - [`metrics`]: what is counted
@@ -13,10 +13,12 @@
 //!
 //! Invariants: it knows no MySQL, writes no key, and no request waits for Redis but one that waits for today's count.
 
+pub mod accept;
 pub mod addresses;
 pub mod coding;
 pub mod conditional;
 pub mod config;
+pub mod connection;
 pub mod cors;
 pub mod doorbell;
 pub mod entry;
@@ -30,10 +32,10 @@ pub mod limits;
 pub mod metrics;
 pub mod mirror;
 pub mod proxies;
+pub mod reactors;
 pub mod refusal;
 pub mod reply;
 pub mod route;
-pub mod server;
 pub mod source;
 pub mod stream;
 pub mod streams;
@@ -41,6 +43,7 @@ pub mod summary;
 pub mod today;
 pub mod wire;
 
+use accept::Hosts;
 use addresses::Addresses;
 use anyhow::{Context, bail};
 use config::Config;
@@ -48,6 +51,7 @@ use doorbell::Doorbell;
 use hub::Hub;
 use metrics::Metrics;
 use mirror::Mirror;
+use reactors::Reactors;
 use shared::time::Clock;
 use source::Source;
 use std::sync::Arc;
@@ -106,8 +110,8 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let address = listener.local_addr().context("asking for the address")?;
     let source = Arc::new(Source::new(&config).context("making the Redis client")?);
-    let hubs = std::thread::available_parallelism().map_or(1, usize::from);
-    let (streams, arrivals) = Streams::new(config.max_streams, hubs);
+    let reactors = Reactors::start().context("starting the threads that serve")?;
+    let (streams, arrivals) = Streams::new(config.max_streams, reactors.count());
     let gateway = Arc::new(Gateway {
         clock,
         mirror: Mirror::default(),
@@ -123,6 +127,14 @@ pub async fn run(
     let closing = CancellationToken::new();
     let connections = TaskTracker::new();
     let mut tasks = JoinSet::new();
+    for (index, arrivals) in arrivals.into_iter().enumerate() {
+        let hub = Hub::run(gateway.clone(), arrivals);
+        let hub = async move {
+            hub.await;
+            Ok(())
+        };
+        tasks.spawn_on(hub, reactors.handle(index));
+    }
     tasks.spawn({
         let (gateway, source) = (gateway.clone(), source.clone());
         async move { follow::follow(&gateway, &source).await }
@@ -132,17 +144,14 @@ pub async fn run(
         async move { match doorbell::answer_presses(&gateway, &source).await {} }
     });
     tasks.spawn({
-        let (gateway, closing, connections) =
-            (gateway.clone(), closing.clone(), connections.clone());
-        async move { match server::accept(listener, gateway, closing, connections).await {} }
+        let gateway = gateway.clone();
+        let hosts = Hosts {
+            reactors,
+            closing: closing.clone(),
+            connections: connections.clone(),
+        };
+        async move { match accept::accept(listener, gateway, hosts).await {} }
     });
-    for arrivals in arrivals {
-        let hub = Hub::run(gateway.clone(), arrivals);
-        tasks.spawn(async move {
-            hub.await;
-            Ok(())
-        });
-    }
     info!(%address, version = env!("CARGO_PKG_VERSION"), "the gateway listens on {address}");
 
     tokio::select! {

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::runtime::Runtime;
+use tokio::runtime::Builder;
 use tracing::{error, warn};
 
 /// Connections that the kernel keeps for us: all screens of a large library come back at once after a restart, and who
@@ -48,7 +48,9 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn serve(config: Config) -> anyhow::Result<()> {
-    let runtime = Runtime::new().context("starting the runtime")?;
+    // For what is done once for all; requests and streams have threads of their own.
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("starting the runtime")?;
     let served = runtime.block_on(listen(config));
     // Not waiting for a name that is being looked up: a resolver may take half a minute.
     runtime.shutdown_background();

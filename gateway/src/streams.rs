@@ -3,7 +3,7 @@
 use crate::addresses;
 use crate::stream::Opening;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
@@ -28,7 +28,6 @@ pub struct Streams {
     most: u32,
     leaving: watch::Sender<Option<Leaving>>,
     doors: Vec<mpsc::Sender<Opening>>,
-    next_door: AtomicUsize,
 }
 
 /// The order of leaving: who asks for a turn gets the next one.
@@ -43,22 +42,20 @@ pub struct Leaving {
 impl Streams {
     /// `most` streams at once, served by so many `hubs`: gives what each of them is to serve.
     pub fn new(most: u32, hubs: usize) -> (Self, Vec<mpsc::Receiver<Opening>>) {
-        let (doors, arrivals) = (0..hubs.max(1)).map(|_| mpsc::channel(WAITING)).unzip();
+        let (doors, arrivals) = (0..hubs).map(|_| mpsc::channel(WAITING)).unzip();
         let streams = Self {
             places: Arc::new(Semaphore::new(most as usize)),
             most,
             leaving: watch::Sender::new(None),
             doors,
-            next_door: AtomicUsize::new(0),
         };
         (streams, arrivals)
     }
 
-    /// Hands a stream to the next hub.
-    pub async fn enter(&self, opening: Opening) {
-        let next = self.next_door.fetch_add(1, Ordering::Relaxed) % self.doors.len();
+    /// Hands a stream to a hub.
+    pub async fn enter(&self, hub: usize, opening: Opening) {
         // An error says that the hub has ended, and the process with it.
-        drop(self.doors[next].send(opening).await);
+        drop(self.doors[hub].send(opening).await);
     }
 
     /// A place, if one is free, to whom has one of its address.
