@@ -4,6 +4,7 @@ use crate::frame::{Frame, LAST_CHUNK};
 use crate::streams::Place;
 use bytes::{Buf, Bytes};
 use std::io::{self, ErrorKind};
+use std::task::{Context, Waker};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -45,6 +46,9 @@ impl Stream {
     /// # Errors
     /// The connection has ended.
     pub fn open(opening: Opening, first: Option<Frame>) -> io::Result<Self> {
+        // The socket remembers whom to wake: the task that read the request, which would be kept in memory for that.
+        let nobody = &mut Context::from_waker(Waker::noop());
+        let _ready = opening.socket.poll_read_ready(nobody);
         let mut stream = Self {
             socket: opening.socket,
             chunked: opening.chunked,
