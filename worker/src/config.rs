@@ -23,7 +23,7 @@ pub const VARIABLES: [Variable; 20] = [
     SHARED[0],
     SHARED[1],
     Variable::optional("LIBRARY_TIMEZONE", "Asia/Jakarta", "IANA zone in which SLiMS writes its times"),
-    Variable::optional("TODAY_COUNT_MODE", "direct", "how today's visitors are counted: direct, incremental, delta"),
+    Variable::optional("TODAY_COUNT_MODE", "direct", "how today's visitors are counted: direct, incremental, delta, or auto (direct or delta, as it pays)"),
     Variable::optional("VISITOR_SYNC_MIN_INTERVAL_MS", "1000", "from one count of today to the next, 100 to 3600000 ms"),
     Variable::optional("VISITOR_SYNC_BUFFER_MS", "200", "rest after each count, 0 to 3600000 ms"),
     Variable::optional("VISITOR_SLOW_CRON", "5 0 * * *", "when the visitor figures are made again: 5 fields, or 6 with seconds first, in the library's zone"),
@@ -104,6 +104,20 @@ pub enum Mode {
     Incremental,
     /// A base, and the rows after a watermark.
     Delta,
+    /// Direct while that keeps the pace, else delta.
+    Auto,
+}
+
+impl Mode {
+    /// As it is configured.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Incremental => "incremental",
+            Self::Delta => "delta",
+            Self::Auto => "auto",
+        }
+    }
 }
 
 impl Config {
@@ -133,6 +147,7 @@ impl Config {
                     ("direct", Mode::Direct),
                     ("incremental", Mode::Incremental),
                     ("delta", Mode::Delta),
+                    ("auto", Mode::Auto),
                 ],
             ),
             interval: milliseconds(env, "VISITOR_SYNC_MIN_INTERVAL_MS", 100),

@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz` and `/health` of the worker, for people, probes and alerts.
+//! `/livez`, `/readyz`, `/health` and `/metrics` of the worker, for people, probes and alerts.
 
 use crate::status::{CronStatus, Inner, Status};
 use crate::store::Store;
@@ -27,6 +27,9 @@ const CONNECTIONS: usize = 64;
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// After an error of `accept`, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+const JSON: &str = "application/json";
+const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What health is told from.
 pub struct Health {
@@ -74,28 +77,19 @@ impl Health {
     }
 
     fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let (status, body) = match (request.method(), request.uri().path()) {
-            (&Method::GET | &Method::HEAD, "/livez" | "/readyz") => {
-                (StatusCode::OK, json!({ "status": "ok" }))
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        let (status, kind, body) = match request.uri().path() {
+            "/livez" | "/readyz" | "/health" | "/metrics" if !reads => {
+                problem(StatusCode::METHOD_NOT_ALLOWED)
             }
-            (&Method::GET | &Method::HEAD, "/health") => (StatusCode::OK, self.report()),
-            (_, "/livez" | "/readyz" | "/health") => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                json!({ "title": "Method Not Allowed", "status": 405 }),
-            ),
-            _ => (
-                StatusCode::NOT_FOUND,
-                json!({ "title": "Not Found", "status": 404 }),
-            ),
+            "/livez" | "/readyz" => (StatusCode::OK, JSON, json!({ "status": "ok" }).to_string()),
+            "/health" => (StatusCode::OK, JSON, self.report().to_string()),
+            "/metrics" => (StatusCode::OK, METRICS, self.status.metrics.report()),
+            _ => problem(StatusCode::NOT_FOUND),
         };
-        let mut response = Response::new(Full::from(body.to_string()));
+        let mut response = Response::new(Full::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        let kind = if status == StatusCode::OK {
-            "application/json"
-        } else {
-            "application/problem+json"
-        };
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
@@ -133,9 +127,10 @@ impl Health {
             "mysql": now.mysql.map_or("unknown", connected),
             "redis": connected(redis),
             "today": today,
-            "today_mode": format!("{:?}", now.mode).to_lowercase(),
+            "today_mode": now.mode.name(),
+            "today_counted": now.way.name(),
             "today_error": now.today_error,
-            "today_drift": now.drift,
+            "today_drift": self.status.metrics.drifted_visits.get(),
             "snapshots": snapshots,
             "crons": { "visitors": cron(now.visitors), "books": cron(now.books) },
         })
@@ -163,6 +158,12 @@ impl Health {
             "next_run": next.map(shared::time::Timestamp::from),
         })
     }
+}
+
+fn problem(status: StatusCode) -> (StatusCode, &'static str, String) {
+    let title = status.canonical_reason();
+    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16() });
+    (status, "application/problem+json", body.to_string())
 }
 
 fn connected(is: bool) -> &'static str {

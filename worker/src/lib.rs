@@ -5,7 +5,7 @@
 //! - [`refresh`] over [`figures`]: the daily snapshots, over [`source`] (all SQL) and [`stats`] (all counting)
 //! - [`today`]: the fast loop
 //! - [`store`]: all writing to Redis
-//! - [`status`], [`health`]: what it says of itself
+//! - [`status`], [`health`], [`metrics`]: what it says of itself
 
 pub mod backoff;
 pub mod calendar;
@@ -13,6 +13,7 @@ pub mod config;
 pub mod figures;
 pub mod health;
 mod loops;
+pub mod metrics;
 pub mod refresh;
 pub mod schedule;
 pub mod source;
@@ -32,6 +33,7 @@ use crate::status::Status;
 use crate::store::{COMMAND_LIMIT, Store};
 use crate::today::FastLoop;
 use crate::today::counter::Counter;
+use crate::today::delta::Cadence;
 use crate::today::doorbell;
 use crate::today::pace::Pace;
 use anyhow::{Context, Result, bail};
@@ -59,18 +61,21 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
     info!(mysql = parts.refresher.database.address(), redis = config.redis.address(), mode = ?config.mode, "starting");
     let redis = shared::redis::start(parts.store.redis(), &config.redis.address());
     let (ring, bell) = watch::channel(());
+    let pace = Pace {
+        interval: config.interval,
+        buffer: config.buffer,
+    };
     let fast_loop = FastLoop {
         database: parts.refresher.database.clone(),
         store: parts.store.clone(),
         status: parts.status.clone(),
         clock: clock.clone(),
         calendar: config.calendar,
-        pace: Pace {
-            interval: config.interval,
-            buffer: config.buffer,
-        },
+        pace,
         counter: Counter::new(
             config.mode,
+            pace,
+            Cadence::USUAL,
             &parts.refresher.database,
             &parts.store,
             &parts.status,

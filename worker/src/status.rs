@@ -1,6 +1,7 @@
 //! What the loops have to say of themselves, for `/health`.
 
 use crate::config::Mode;
+use crate::metrics::Metrics;
 use chrono::{DateTime, Utc};
 use shared::catalog::{Group, Snapshot};
 use shared::time::Timestamp;
@@ -10,6 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Written by the loops, read by the health endpoint.
 pub struct Status {
+    /// What is counted.
+    pub metrics: Metrics,
     inner: Mutex<Inner>,
 }
 
@@ -18,14 +21,14 @@ pub struct Status {
 pub struct Inner {
     /// Whether the last attempt to reach MySQL succeeded; `None` before the first.
     pub mysql: Option<bool>,
-    /// How today is counted.
+    /// How today is to be counted.
     pub mode: Mode,
+    /// How it is: never `Auto`.
+    pub way: Mode,
     /// The last count that was published.
     pub today: Option<TodayCount>,
     /// Why the last tick failed, if it did.
     pub today_error: Option<String>,
-    /// Visits by which recounts have corrected the running count, in sum.
-    pub drift: u64,
     /// Why the last attempt at a snapshot failed, if it did.
     pub errors: BTreeMap<Snapshot, String>,
     /// The crons.
@@ -59,14 +62,15 @@ impl Status {
         let inner = Inner {
             mysql: None,
             mode,
+            way: mode,
             today: None,
             today_error: None,
-            drift: 0,
             errors: BTreeMap::new(),
             visitors: CronStatus::default(),
             books: CronStatus::default(),
         };
         Self {
+            metrics: Metrics::new(),
             inner: Mutex::new(inner),
         }
     }

@@ -1,4 +1,4 @@
-//! The three ways to count today's visitors (`TODAY_COUNT_MODE`).
+//! The ways to count today's visitors (`TODAY_COUNT_MODE`), and the choice between them.
 
 use crate::config::Mode;
 use crate::source::database::{Database, Session};
@@ -7,12 +7,22 @@ use crate::status::Status;
 use crate::store::Store;
 use crate::today::delta::{Cadence, Delta};
 use crate::today::incremental::Incremental;
+use crate::today::pace::Pace;
 use anyhow::Result;
 use chrono::NaiveDate;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+/// After so many corrections in a row the running count is not to be relied on: rows are changed all the time, or not
+/// written as they should be.
+const MOST_DRIFTS: u32 = 3;
+/// A single slow count is a hiccup.
+const MOST_SLOW: u32 = 3;
 
 /// One way to count, with what it remembers between two ticks.
-pub enum Counter {
+enum Way {
     /// One count over the day, each time.
     Direct,
     /// A base, and a counter in Redis.
@@ -21,20 +31,42 @@ pub enum Counter {
     Delta(Delta),
 }
 
+/// Counts as its mode says, or as it finds best.
+pub struct Counter {
+    mode: Mode,
+    way: Way,
+    day: Option<NaiveDate>,
+    /// Direct counts that took too long, in a row.
+    slow: u32,
+    /// A direct count within this keeps the pace.
+    quick: Duration,
+    cadence: Cadence,
+    database: Arc<Database>,
+    status: Arc<Status>,
+}
+
 impl Counter {
     /// The way that `mode` names.
     pub fn new(
         mode: Mode,
+        pace: Pace,
+        cadence: Cadence,
         database: &Arc<Database>,
         store: &Arc<Store>,
         status: &Arc<Status>,
     ) -> Self {
-        match mode {
-            Mode::Direct => Self::Direct,
-            Mode::Incremental => Self::Incremental(Incremental::new(store.clone())),
-            Mode::Delta => {
-                Self::Delta(Delta::new(database.clone(), status.clone(), Cadence::USUAL))
-            }
+        Self {
+            mode,
+            way: match mode {
+                Mode::Incremental => Way::Incremental(Incremental::new(store.clone())),
+                _ => Way::Direct,
+            },
+            day: None,
+            slow: 0,
+            quick: pace.quick(),
+            cadence,
+            database: database.clone(),
+            status: status.clone(),
         }
     }
 
@@ -43,9 +75,13 @@ impl Counter {
     /// # Errors
     /// As the database says.
     pub async fn prepare(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
-        match self {
-            Self::Direct | Self::Incremental(_) => Ok(()),
-            Self::Delta(delta) => delta.prepare(session, day).await,
+        if self.day != Some(day) {
+            self.choose(session, day).await?;
+            self.day = Some(day);
+        }
+        match &mut self.way {
+            Way::Direct | Way::Incremental(_) => Ok(()),
+            Way::Delta(delta) => delta.prepare(session, day).await,
         }
     }
 
@@ -54,10 +90,91 @@ impl Counter {
     /// # Errors
     /// As the database or Redis say.
     pub async fn count(&mut self, session: &mut Session, day: NaiveDate) -> Result<u64> {
-        match self {
-            Self::Direct => visits::count(session, day).await,
-            Self::Incremental(incremental) => incremental.count(session, day).await,
-            Self::Delta(delta) => delta.count(session, day).await,
+        match &mut self.way {
+            Way::Direct => {
+                let started = Instant::now();
+                let total = visits::count(session, day).await?;
+                self.note_direct(started.elapsed());
+                Ok(total)
+            }
+            Way::Incremental(incremental) => incremental.count(session, day).await,
+            Way::Delta(delta) => {
+                let total = delta.count(session, day).await?;
+                if delta.drifts() >= MOST_DRIFTS {
+                    warn!(
+                        "today's count was corrected {MOST_DRIFTS} times in a row: \
+                         each count is over the whole day until tomorrow"
+                    );
+                    self.go(Way::Direct);
+                }
+                Ok(total)
+            }
         }
+    }
+
+    /// Each day is a new chance.
+    async fn choose(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
+        let runs = matches!(self.way, Way::Delta(_));
+        match self.mode {
+            Mode::Direct | Mode::Incremental => {}
+            Mode::Delta if runs => {}
+            Mode::Delta => self.go_delta(),
+            // Nothing has changed but the day: a count of the whole table would tell nothing new.
+            Mode::Auto if runs && !visits::has_date_index(session).await? => {}
+            Mode::Auto => {
+                let started = Instant::now();
+                visits::count(session, day).await?;
+                let took = started.elapsed();
+                if took <= self.quick {
+                    info!(
+                        ?took,
+                        "today is counted in {took:.1?}: each count is over the whole day (direct)"
+                    );
+                    self.go(Way::Direct);
+                } else {
+                    info!(
+                        ?took,
+                        "today is counted in {took:.1?}, too long for each tick: only the latest rows are (delta)"
+                    );
+                    self.go_delta();
+                }
+            }
+        }
+        self.tell();
+        Ok(())
+    }
+
+    /// Without an index the count grows with the table.
+    fn note_direct(&mut self, took: Duration) {
+        self.slow = if took > self.quick { self.slow + 1 } else { 0 };
+        if self.mode == Mode::Auto && self.slow == MOST_SLOW {
+            info!(
+                ?took,
+                "today was counted in {took:.1?}, too long for each tick: only the latest rows are (delta)"
+            );
+            self.go_delta();
+        }
+    }
+
+    fn go_delta(&mut self) {
+        if !matches!(self.way, Way::Delta(_)) {
+            let (database, status) = (self.database.clone(), self.status.clone());
+            self.go(Way::Delta(Delta::new(database, status, self.cadence)));
+        }
+    }
+
+    fn go(&mut self, way: Way) {
+        self.way = way;
+        self.slow = 0;
+        self.tell();
+    }
+
+    fn tell(&self) {
+        let way = match self.way {
+            Way::Direct => Mode::Direct,
+            Way::Incremental(_) => Mode::Incremental,
+            Way::Delta(_) => Mode::Delta,
+        };
+        self.status.note(|status| status.way = way);
     }
 }

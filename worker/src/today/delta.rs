@@ -66,7 +66,7 @@ struct Base {
     below: u64,
     /// No visit of the day has a smaller id, as far as the last full recount knows.
     first: i64,
-    /// The greatest id of the day at each tick at which it rose, the oldest first.
+    /// The greatest id at each tick at which it rose, the oldest first.
     seen: VecDeque<(Instant, i64)>,
     indexed: bool,
     /// When a recount last ended, well or not.
@@ -74,6 +74,8 @@ struct Base {
     /// When a full one last ended well; `None` when this day has had none.
     recounted_fully: Option<Instant>,
     recount: Option<Recount>,
+    /// Recounts that corrected the count, in a row.
+    drifts: u32,
 }
 
 /// A count of what is below the watermark, going on beside the ticks.
@@ -108,10 +110,19 @@ impl Delta {
     pub async fn prepare(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
         match &mut self.base {
             Some(base) if base.day == day => {}
-            Some(base) => base.begin_day(day, &self.database),
+            Some(base) => {
+                // Somebody may have made one.
+                base.indexed = visits::has_date_index(session).await?;
+                base.begin_day(day, &self.database);
+            }
             None => self.base = Some(Base::establish(session, day).await?),
         }
         Ok(())
+    }
+
+    /// How many recounts in a row have corrected the count.
+    pub fn drifts(&self) -> u32 {
+        self.base.as_ref().map_or(0, |base| base.drifts)
     }
 
     /// Visits of `day` so far.
@@ -150,6 +161,7 @@ impl Base {
             recounted: Instant::now(),
             recounted_fully: Some(Instant::now()),
             recount: None,
+            drifts: 0,
         })
     }
 
@@ -159,6 +171,7 @@ impl Base {
         self.below = 0;
         self.first = self.watermark + 1;
         self.recounted_fully = None;
+        self.drifts = 0;
         self.recount = Some(Recount::begin(self, database, true));
     }
 
@@ -221,11 +234,15 @@ impl Base {
             Ok((below, first)) => {
                 let drift = below.abs_diff(self.below);
                 if drift > 0 {
+                    self.drifts += 1;
+                    status.metrics.drifts.inc();
+                    status.metrics.drifted_visits.inc_by(drift);
                     info!(
                         drift,
                         "visits were deleted, edited or late: today's count is corrected by {drift}"
                     );
-                    status.note(|status| status.drift += drift);
+                } else {
+                    self.drifts = 0;
                 }
                 self.below = below;
                 if recount.full {

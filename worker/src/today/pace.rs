@@ -17,6 +17,11 @@ pub struct Pace {
 }
 
 impl Pace {
+    /// The longest that a count may take without stretching the interval.
+    pub fn quick(&self) -> Duration {
+        self.interval / DUTY
+    }
+
     /// From the start of a count that took `took` to the start of the next.
     pub fn interval(&self, took: Duration) -> Duration {
         self.interval.max(self.rest(took))

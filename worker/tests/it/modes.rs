@@ -2,14 +2,19 @@
 
 use crate::fixture::{Parts, SOON, Site};
 use fred::interfaces::KeysInterface;
+use mysql_async::Params;
 use mysql_async::prelude::Queryable;
 use std::time::Duration;
 use testkit::eventually::eventually;
 use testkit::schema::{Engine, Shape};
 use tokio::time::sleep;
+use worker::config::Mode;
+use worker::source::database::Session;
 use worker::source::visits;
+use worker::today::counter::Counter;
 use worker::today::delta::{Cadence, Delta};
 use worker::today::incremental::Incremental;
+use worker::today::pace::Pace;
 
 const NOW: &str = "2025-09-23T10:00:00";
 
@@ -98,7 +103,7 @@ async fn delta_counts_a_row_that_commits_late() {
         delta.count(&mut parts.session, site.day()).await.unwrap(),
         before + 2
     );
-    assert_eq!(parts.status.now().drift, 0);
+    assert_eq!(parts.status.metrics.drifted_visits.get(), 0);
 }
 
 #[tokio::test]
@@ -128,7 +133,10 @@ async fn delta_is_put_right_after_deletes_and_edits() {
         site.sql("UPDATE visitor_count SET checkin_date = '2025-09-23 09:00:00' ORDER BY visitor_id LIMIT 1").await;
         settles(&site, &mut parts, &mut delta).await;
         assert_eq!(site.true_total().await, before + 1, "{engine} {date_index}");
-        assert!(parts.status.now().drift > 0, "the correction is counted");
+        assert!(
+            parts.status.metrics.drifted_visits.get() > 0,
+            "the correction is counted"
+        );
     }
 }
 
@@ -172,7 +180,7 @@ async fn delta_loses_no_row_of_a_thousand_that_commit_out_of_order() {
             site.true_total().await
         );
     }
-    assert_eq!(parts.status.now().drift, 0);
+    assert_eq!(parts.status.metrics.drifted_visits.get(), 0);
 }
 
 #[tokio::test]
@@ -283,7 +291,7 @@ async fn the_three_modes_agree_once_settled() {
 
 #[tokio::test]
 async fn every_mode_runs() {
-    for mode in ["direct", "incremental", "delta"] {
+    for mode in ["direct", "incremental", "delta", "auto"] {
         let mut site = site(Engine::MyIsam, false).await;
         site.set("TODAY_COUNT_MODE", mode);
         // The least that is allowed: the fast loop keeps one, everything else takes turns.
@@ -311,4 +319,121 @@ async fn delta_begins_a_day_without_waiting_for_a_recount() {
         "{counted}"
     );
     settles(&site, &mut parts, &mut delta).await;
+}
+
+fn counter(parts: &Parts, mode: Mode, interval: Duration) -> Counter {
+    let pace = Pace {
+        interval,
+        buffer: Duration::ZERO,
+    };
+    let (database, store, status) = (&parts.database, &parts.store, &parts.status);
+    Counter::new(mode, pace, QUICK, database, store, status)
+}
+
+async fn tick(counter: &mut Counter, parts: &mut Parts, site: &Site) -> u64 {
+    let day = site.day();
+    counter.prepare(&mut parts.session, day).await.unwrap();
+    counter.count(&mut parts.session, day).await.unwrap()
+}
+
+#[tokio::test]
+async fn auto_counts_directly_while_that_keeps_the_pace() {
+    let site = site(Engine::InnoDb, true).await;
+    let mut parts = site.parts().await;
+    // A count may take a twentieth of it.
+    let mut auto = counter(&parts, Mode::Auto, Duration::from_secs(3600));
+    let total = tick(&mut auto, &mut parts, &site).await;
+    assert_eq!(total, site.true_total().await);
+    assert_eq!(parts.status.now().way, Mode::Direct);
+}
+
+#[tokio::test]
+async fn auto_counts_the_latest_rows_alone_where_a_whole_count_takes_too_long() {
+    let site = site(Engine::InnoDb, false).await;
+    let mut parts = site.parts().await;
+    // No count is that quick.
+    let mut auto = counter(&parts, Mode::Auto, Duration::from_nanos(20));
+    let total = tick(&mut auto, &mut parts, &site).await;
+    assert_eq!(total, site.true_total().await);
+    assert_eq!(parts.status.now().way, Mode::Delta);
+    // The next day finds an index, and is looked at again: still too slow for a pace of nothing.
+    site.sql("CREATE INDEX by_day ON visitor_count (checkin_date)")
+        .await;
+    site.clock.step_to(site.now + chrono::TimeDelta::days(1));
+    let total = tick(&mut auto, &mut parts, &site).await;
+    assert_eq!(parts.status.now().way, Mode::Delta);
+    assert!(total <= site.true_total().await);
+}
+
+#[tokio::test]
+async fn auto_leaves_direct_counts_when_they_become_slow() {
+    let site = site(Engine::InnoDb, false).await;
+    let mut parts = site.parts().await;
+    let mut auto = counter(&parts, Mode::Auto, Duration::from_secs(2));
+    tick(&mut auto, &mut parts, &site).await;
+    assert_eq!(parts.status.now().way, Mode::Direct);
+    // Three times a twentieth of two seconds.
+    site.sql("RENAME TABLE visitor_count TO visits").await;
+    site.sql(
+        "CREATE VIEW visitor_count AS SELECT visits.* FROM visits, (SELECT SLEEP(0.2)) AS slow",
+    )
+    .await;
+    for tick_number in 1..=3 {
+        assert_eq!(parts.status.now().way, Mode::Direct, "{tick_number}");
+        tick(&mut auto, &mut parts, &site).await;
+    }
+    assert_eq!(parts.status.now().way, Mode::Delta);
+}
+
+#[tokio::test]
+async fn three_corrections_in_a_row_end_delta_until_the_next_day() {
+    let site = site(Engine::InnoDb, true).await;
+    let mut parts = site.parts().await;
+    let mut delta = counter(&parts, Mode::Delta, Duration::from_secs(1));
+    tick(&mut delta, &mut parts, &site).await;
+    for _ in 0..1_000 {
+        site.sql(&insert("2025-09-23 09:00:00")).await;
+    }
+    eventually("delta gives up", SOON, async || {
+        // Each recount finds that a visit of this morning has gone.
+        let one = "DELETE FROM visitor_count WHERE visitor_id = (SELECT * FROM (SELECT MIN(visitor_id) FROM \
+                   visitor_count WHERE checkin_date >= '2025-09-23' AND checkin_date < '2025-09-24') AS first)";
+        site.sql(one).await;
+        tick(&mut delta, &mut parts, &site).await;
+        (parts.status.now().way == Mode::Direct).then_some(())
+    })
+    .await;
+    assert!(parts.status.metrics.drifts.get() >= 3);
+    let total = tick(&mut delta, &mut parts, &site).await;
+    assert_eq!(total, site.true_total().await);
+    site.clock.step_to(site.now + chrono::TimeDelta::days(1));
+    tick(&mut delta, &mut parts, &site).await;
+    assert_eq!(parts.status.now().way, Mode::Delta);
+}
+
+/// An import of old visits must not be read again at each tick.
+#[tokio::test]
+async fn the_watermark_passes_rows_of_other_days() {
+    let site = site(Engine::InnoDb, false).await;
+    let mut parts = site.parts().await;
+    let mut delta = delta(&parts, ALONE);
+    delta.count(&mut parts.session, site.day()).await.unwrap();
+    for _ in 0..200 {
+        site.sql(&insert("2020-02-02 10:00:00")).await;
+    }
+    delta.count(&mut parts.session, site.day()).await.unwrap();
+    sleep(ALONE.settle).await;
+    // Passes them here, and reads none of them after.
+    delta.count(&mut parts.session, site.day()).await.unwrap();
+    let before = rows_read(&mut parts.session).await;
+    delta.count(&mut parts.session, site.day()).await.unwrap();
+    let read = rows_read(&mut parts.session).await - before;
+    assert!(read < 100, "{read} rows were read");
+}
+
+/// Rows that this session has read along an index so far.
+async fn rows_read(session: &mut Session) -> u64 {
+    let sql = "SHOW SESSION STATUS LIKE 'Handler_read_next'";
+    let read = session.first("rows read", sql, Params::Empty, |cells| cells.count(1));
+    read.await.unwrap().unwrap()
 }
