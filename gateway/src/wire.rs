@@ -103,6 +103,8 @@ pub struct Wire {
     deadline_since: usize,
     /// Fires at the deadline or before it: to move it with each request would cost more than to look again.
     reading: Pin<Box<Sleep>>,
+    /// Whether it has been asked to wake the task of this connection.
+    wakes: bool,
     writing: Option<Pin<Box<Sleep>>>,
 }
 
@@ -113,6 +115,7 @@ impl Wire {
             deadline: Instant::now() + limits.head,
             deadline_since: pulse.changes.load(Ordering::Relaxed),
             reading: Box::pin(sleep(limits.head)),
+            wakes: false,
             writing: None,
             limits: limits.clone(),
             socket,
@@ -139,12 +142,17 @@ impl Wire {
         }
         if self.reading.deadline() > self.deadline {
             self.reading.as_mut().reset(self.deadline);
+            self.wakes = false;
         }
-        while self.reading.as_mut().poll(cx).is_ready() {
-            if self.reading.deadline() >= self.deadline {
+        // Asked once it wakes this task, which is always the same; until then there is nothing to ask.
+        while !self.wakes || self.reading.is_elapsed() {
+            self.wakes = self.reading.as_mut().poll(cx).is_pending();
+            if !self.wakes && self.reading.deadline() >= self.deadline {
                 return true;
             }
-            self.reading.as_mut().reset(self.deadline);
+            if !self.wakes {
+                self.reading.as_mut().reset(self.deadline);
+            }
         }
         false
     }
