@@ -2,6 +2,7 @@
 
 use crate::calendar::Calendar;
 use crate::schedule::Cron;
+use crate::source::chunks::Reading;
 use crate::stats::names::MemberNames;
 use shared::environment::{BadConfiguration, Environment, SHARED, Variable};
 use shared::keys::Keys;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 /// Every variable, as `--help` shows it.
 #[rustfmt::skip]
-pub const VARIABLES: [Variable; 20] = [
+pub const VARIABLES: [Variable; 21] = [
     Variable::optional("WORKER_PORT", "3001", "port of /livez, /readyz and /health; 0 is off"),
     Variable::optional("MYSQL_HOST", "127.0.0.1", "where the SLiMS database is"),
     Variable::optional("MYSQL_PORT", "3306", "its port"),
@@ -28,6 +29,7 @@ pub const VARIABLES: [Variable; 20] = [
     Variable::optional("VISITOR_SYNC_BUFFER_MS", "200", "rest after each count, 0 to 3600000 ms"),
     Variable::optional("VISITOR_SLOW_CRON", "5 0 * * *", "when the visitor figures are made again: 5 fields, or 6 with seconds first, in the library's zone"),
     Variable::optional("BOOKS_SLOW_CRON", "10 0 * * *", "when the book figures are made again; the same"),
+    Variable::optional("REFRESH_DUTY_PERCENT", "50", "share of the time for which the daily figures read, 1 to 100 %; for the rest they rest; 100 is no rest"),
     Variable::optional("SNAPSHOT_TTL_SECONDS", "90000", "how long a figure counts as fresh, 60 to 31536000 s"),
     Variable::optional("MEMBER_NAMES", "full", "names in rankings: full, masked (Siti N.), hidden"),
     SHARED[2],
@@ -56,6 +58,8 @@ pub struct Config {
     pub visitor_cron: Cron,
     /// When the book snapshots are made again.
     pub books_cron: Cron,
+    /// How the daily figures are read.
+    pub reading: Reading,
     /// How long a snapshot counts as fresh.
     pub ttl_seconds: u32,
     /// What is shown of people.
@@ -154,6 +158,9 @@ impl Config {
             buffer: milliseconds(env, "VISITOR_SYNC_BUFFER_MS", 0),
             visitor_cron: env.parse("VISITOR_SLOW_CRON", |text| Cron::parse(text, &calendar)),
             books_cron: env.parse("BOOKS_SLOW_CRON", |text| Cron::parse(text, &calendar)),
+            reading: Reading::with_duty(
+                u32::try_from(env.number("REFRESH_DUTY_PERCENT", 1..=100)).expect("the range fits"),
+            ),
             ttl_seconds: u32::try_from(env.number("SNAPSHOT_TTL_SECONDS", 60..=31_536_000))
                 .expect("the range fits"),
             member_names: env.choice(
@@ -225,6 +232,7 @@ mod tests {
         assert_eq!(config.mode, Mode::Direct);
         assert_eq!(config.interval, Duration::from_secs(1));
         assert_eq!(config.buffer, Duration::from_millis(200));
+        assert_eq!(config.reading.duty_percent, 50);
         assert_eq!(config.ttl_seconds, 90_000);
         assert_eq!(config.member_names, MemberNames::Full);
     }
@@ -242,6 +250,7 @@ mod tests {
             ("VISITOR_SYNC_MIN_INTERVAL_MS", "99"),
             ("VISITOR_SLOW_CRON", "0 0 31 2 *"),
             ("BOOKS_SLOW_CRON", "at noon"),
+            ("REFRESH_DUTY_PERCENT", "0"),
             ("SNAPSHOT_TTL_SECONDS", "0"),
             ("MEMBER_NAMES", "some"),
             ("RUST_LOG", "a=b=c"),

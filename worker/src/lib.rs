@@ -23,7 +23,6 @@ pub mod store;
 pub mod today;
 
 use crate::config::Config;
-use crate::figures::Read;
 use crate::health::Health;
 use crate::loops::Loops;
 use crate::refresh::Refresher;
@@ -39,6 +38,7 @@ use crate::today::pace::Pace;
 use anyhow::{Context, Result, bail};
 use shared::catalog::{Group, Snapshot};
 use shared::time::Clock;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -130,34 +130,13 @@ pub async fn refresh_once(config: Config, clock: Clock, wanted: &[Snapshot]) -> 
         .await
         .with_context(|| format!("no connection to Redis at {address} within 10 s"))?;
 
-    let mut failed: Vec<String> = Vec::new();
-    for read in Read::ALL {
-        let wanted: Vec<&Snapshot> = wanted
-            .iter()
-            .filter(|snapshot| Read::of(**snapshot) == read)
-            .collect();
-        if wanted.is_empty() {
-            continue;
-        }
-        let made = parts
-            .refresher
-            .make(read)
-            .await
-            .map_err(anyhow::Error::from);
-        let stored = match made {
-            Ok(_) => parts.store.store_missing().await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = stored {
-            let names: Vec<String> = wanted.iter().map(ToString::to_string).collect();
-            error!(
-                error = format!("{error:#}"),
-                "not refreshed: {}",
-                names.join(", ")
-            );
-            failed.extend(names);
-        }
-    }
+    let of = async |group: Group| {
+        let of_group = |snapshot: &&Snapshot| group.snapshots().any(|one| one == **snapshot);
+        let wanted = wanted.iter().filter(of_group).copied().collect();
+        Box::pin(parts.make(group, wanted)).await
+    };
+    let (mut failed, books) = tokio::join!(of(Group::Visitors), of(Group::Books));
+    failed.extend(books);
     parts.refresher.database.close().await;
     redis.abort();
     if !failed.is_empty() {
@@ -165,7 +144,11 @@ pub async fn refresh_once(config: Config, clock: Clock, wanted: &[Snapshot]) -> 
             "{} of {} snapshots were not refreshed: {}",
             failed.len(),
             wanted.len(),
-            failed.join(", ")
+            failed
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
         );
     }
     Ok(())
@@ -194,11 +177,29 @@ impl Parts {
             calendar: config.calendar,
             ttl_seconds: config.ttl_seconds,
             member_names: config.member_names,
+            reading: config.reading,
         };
         Ok(Self {
             store,
             status,
             refresher,
         })
+    }
+
+    /// Makes and stores what is wanted of `group`; gives what was not.
+    async fn make(&self, group: Group, wanted: BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
+        if wanted.is_empty() {
+            return wanted;
+        }
+        let made = self.refresher.make(group, &wanted).await;
+        let stored = self.store.store_missing().await;
+        match (made, stored) {
+            (Ok(failed), Ok(())) => failed.into_iter().map(|(snapshot, _)| snapshot).collect(),
+            (Err(error), _) | (_, Err(error)) => {
+                let text = format!("{error:#}");
+                error!(error = text, "the {group:?} were not refreshed: {text}");
+                wanted
+            }
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! Makes the daily snapshots: all at the start (the prewarm), a group when its cron says so, and what has failed again
-//! after a while. Visitors and books are two tasks, so that neither waits for the other.
+//! after a while. Visitors and books are two tasks with a connection each, so that neither waits for the other; there are
+//! no more than these two.
 
 use crate::backoff::Backoff;
 use crate::calendar::{Calendar, period_name};
-use crate::figures::{self, Read};
+use crate::figures::{self, Failed, Order};
+use crate::source::chunks::Reading;
 use crate::source::database::Database;
 use crate::stats::names::MemberNames;
 use crate::status::Status;
@@ -12,15 +14,15 @@ use anyhow::Result;
 use shared::catalog::{Group, Snapshot};
 use shared::snapshot::Envelope;
 use shared::time::Clock;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
-/// A daily statement reads millions of rows in seconds; what takes longer than this is stuck.
-const STATEMENT_LIMIT: Duration = Duration::from_secs(600);
+/// A chunk takes a few hundredths of a second, a count of a table less than one; what takes longer than this is stuck.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
 
 /// What a refresh needs.
 #[derive(Clone)]
@@ -39,149 +41,103 @@ pub struct Refresher {
     pub ttl_seconds: u32,
     /// What is shown of people.
     pub member_names: MemberNames,
-}
-
-/// When a read is to be done, and how often it has failed.
-struct Due {
-    at: Instant,
-    backoff: Backoff,
+    /// How the database is read.
+    pub reading: Reading,
 }
 
 impl Refresher {
-    /// Keeps the snapshots of `group` fresh for ever: now, whenever `wake` is notified, and again after failures.
+    /// Keeps the snapshots of `group` fresh for ever: now, whenever `wake` is notified, and again after failures those
+    /// that are missing.
     pub async fn keep_fresh(self, group: Group, wake: Arc<Notify>) {
-        let mut due = all_due(group);
-        let mut away = Backoff::SHORT;
+        let all = || group.snapshots().collect::<BTreeSet<_>>();
+        let (mut missing, mut at) = (all(), Instant::now());
+        let (mut away, mut failing) = (Backoff::SHORT, Backoff::LONG);
         loop {
-            let next = due.values().map(|due| due.at).min();
             tokio::select! {
-                () = wake.notified() => due = all_due(group),
-                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
+                () = wake.notified() => {
+                    missing = all();
+                    failing.reset();
+                }
+                () = sleep_until(at), if !missing.is_empty() => {}
             }
-            let now = Instant::now();
-            let reads: Vec<Read> = due
-                .iter()
-                .filter(|(_, due)| due.at <= now)
-                .map(|(read, _)| *read)
-                .collect();
-            for read in reads {
-                match self.make(read).await {
-                    Ok(_) => {
-                        away.reset();
-                        due.remove(&read);
+            match self.make(group, &missing).await {
+                Ok(failed) => {
+                    away.reset();
+                    missing = failed.into_iter().map(|(snapshot, _)| snapshot).collect();
+                    if missing.is_empty() {
+                        failing.reset();
+                        continue;
                     }
-                    Err(Failure::Away(error)) => {
-                        self.status.failed(read.snapshots(), &error);
-                        let wait = away.next_wait();
-                        warn!(
-                            error = format!("{error:#}"),
-                            ?wait,
-                            "MySQL is away: trying again in {wait:.1?}"
-                        );
-                        for due in due.values_mut() {
-                            due.at = due.at.max(Instant::now() + wait);
-                        }
-                        break;
-                    }
-                    Err(Failure::Read(error)) => {
-                        let names = read
-                            .snapshots()
-                            .map(Snapshot::name)
-                            .collect::<Vec<_>>()
-                            .join(", ");
-                        let due = due.entry(read).or_insert_with(Due::now);
-                        let wait = due.backoff.next_wait();
-                        due.at = Instant::now() + wait;
-                        error!(
-                            error = format!("{error:#}"),
-                            ?wait,
-                            "not made: {names}; trying again in {wait:.1?}"
-                        );
-                    }
+                    let wait = failing.next_wait();
+                    at = Instant::now() + wait;
+                    warn!(?wait, "trying again in {wait:.1?}: {}", names(&missing));
+                }
+                Err(error) => {
+                    let wait = away.next_wait();
+                    at = Instant::now() + wait;
+                    warn!(
+                        error = format!("{error:#}"),
+                        ?wait,
+                        "MySQL is away: trying again in {wait:.1?}"
+                    );
                 }
             }
         }
     }
 
-    /// Makes every snapshot that `read` gives, and holds them for the store.
+    /// Makes those of `group` that are `wanted` and holds each for the store as soon as it is made. Gives those that
+    /// were not made, which it has logged and noted.
     ///
     /// # Errors
-    /// No connection, or what the database says.
-    pub async fn make(&self, read: Read) -> Result<Vec<Snapshot>, Failure> {
+    /// No connection.
+    pub async fn make(&self, group: Group, wanted: &BTreeSet<Snapshot>) -> Result<Failed> {
         let started = Instant::now();
         let session = self.database.session(STATEMENT_LIMIT).await;
         self.status
             .note(|status| status.mysql = Some(session.is_ok()));
-        let mut session = session.map_err(Failure::Away)?;
+        let mut session = match session {
+            Ok(session) => session,
+            Err(error) => {
+                self.status.failed(wanted.iter().copied(), &error);
+                return Err(error);
+            }
+        };
 
         // Before the first row is read, so that a figure is never older than it says.
         let generated_at = self.clock.now();
-        let today = self.calendar.day(generated_at);
-        let made = figures::compute(read, &mut session, today, self.member_names).await;
-        let held = made.and_then(|made| {
-            made.into_iter()
-                .map(|(snapshot, data)| {
-                    let envelope = Envelope {
-                        generated_at,
-                        ttl_seconds: self.ttl_seconds,
-                        period: snapshot.period().map(|period| period_name(period, today)),
-                        data,
-                    };
-                    self.store.hold(snapshot, &envelope).map(|()| snapshot)
-                })
-                .collect::<Result<Vec<_>>>()
-        });
-        match held {
-            Ok(snapshots) => {
-                self.status.note(|status| {
-                    status
-                        .errors
-                        .retain(|failed, _| !snapshots.contains(failed));
-                });
-                let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-                for snapshot in &snapshots {
-                    let (ready, all) = (self.store.count(), Snapshot::ALL.len());
-                    info!(%snapshot, took_ms, "{snapshot} is made in {took_ms} ms ({ready} of {all} stand)");
-                }
-                Ok(snapshots)
-            }
-            Err(error) => {
-                self.status.failed(read.snapshots(), &error);
-                Err(Failure::Read(error))
-            }
+        let order = Order {
+            wanted,
+            today: self.calendar.day(generated_at),
+            member_names: self.member_names,
+            reading: self.reading,
+        };
+        let mut hold = |snapshot: Snapshot, data| {
+            let period = snapshot.period();
+            let envelope = Envelope {
+                generated_at,
+                ttl_seconds: self.ttl_seconds,
+                period: period.map(|period| period_name(period, order.today)),
+                data,
+            };
+            self.store.hold(snapshot, &envelope)?;
+            self.status
+                .note(|status| drop(status.errors.remove(&snapshot)));
+            let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let (ready, all) = (self.store.count(), Snapshot::ALL.len());
+            info!(%snapshot, took_ms, "{snapshot} is made in {took_ms} ms ({ready} of {all} stand)");
+            Ok(())
+        };
+        let failed = figures::make(group, &mut session, &order, &mut hold).await;
+        for (snapshot, error) in &failed {
+            let text = format!("{error:#}");
+            error!(%snapshot, error = text, "{snapshot} is not made: {text}");
+            self.status.failed(std::iter::once(*snapshot), error);
         }
+        Ok(failed)
     }
 }
 
-/// Why snapshots were not made.
-#[derive(Debug)]
-pub enum Failure {
-    /// There is no connection: nothing can be made.
-    Away(anyhow::Error),
-    /// This one read failed; others may not.
-    Read(anyhow::Error),
-}
-
-impl From<Failure> for anyhow::Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Away(error) | Failure::Read(error) => error,
-        }
-    }
-}
-
-impl Due {
-    fn now() -> Self {
-        Self {
-            at: Instant::now(),
-            backoff: Backoff::LONG,
-        }
-    }
-}
-
-fn all_due(group: Group) -> BTreeMap<Read, Due> {
-    group
-        .snapshots()
-        .map(|snapshot| (Read::of(snapshot), Due::now()))
-        .collect()
+fn names(snapshots: &BTreeSet<Snapshot>) -> String {
+    let names: Vec<String> = snapshots.iter().map(ToString::to_string).collect();
+    names.join(", ")
 }

@@ -15,26 +15,22 @@ use shared::catalog::Period;
 use shared::rows::TopBorrower;
 use std::collections::HashMap;
 
-/// The rankings of the month and of the year.
+/// The rankings of the month and of the year, of the loans by member.
 pub(super) async fn top(
     session: &mut Session,
+    people: People,
     today: NaiveDate,
     member_names: MemberNames,
 ) -> Result<[Vec<TopBorrower>; 2]> {
-    let mut people = People::new(today);
-    loans::by_member(session, &mut people).await?;
     let mut ranking = Ranking::of(people, session, "loan", Columns::Name).await?;
-    let former: Vec<String> = ranking
-        .former()
-        .map(|place| place.tally.id.clone())
-        .collect();
+    let former: Vec<String> = ranking.former().map(|place| place.id.clone()).collect();
     let former = Former::read(session, &mut ranking.collation, &former, today).await?;
 
     Ok(ranking.rows(|place, member| {
         let (id, name) = match member {
             Some(member) => (member.id.as_str(), member.name.clone()),
             None => (
-                place.tally.shown_id(),
+                place.shown_id(),
                 former.name(&place.key, Window::current(place.period, today)),
             ),
         };

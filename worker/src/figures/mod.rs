@@ -1,126 +1,206 @@
-//! From the database to the `data` of each snapshot. One read serves every snapshot that it can.
+//! From the database to the `data` of each snapshot. One pass over a table serves every snapshot that it can.
 
 mod borrowers;
+mod copies;
+mod loans;
 mod people;
 mod titles;
 mod visitors;
+mod visits;
 
+use crate::figures::copies::Copies;
+use crate::figures::titles::Titles;
+use crate::figures::visits::Visits;
+use crate::source::books;
+use crate::source::chunks::Reading;
 use crate::source::database::Session;
-use crate::source::{books, visits};
+use crate::source::plan::Plan;
 use crate::stats::names::MemberNames;
+use crate::stats::people::People;
 use crate::stats::series;
-use anyhow::Result;
+use anyhow::{Error, Result, anyhow};
 use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use shared::catalog::Snapshot;
+use shared::catalog::{Group, Snapshot};
+use std::collections::BTreeSet;
 
-/// A pass over the database; what it serves stands or falls together. The cheap ones first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Read {
-    /// Two counts.
-    Collection,
-    /// Visits by day, over five years.
-    Series,
-    /// Loans by member, over the year.
-    Borrowers,
-    /// Visits by member, over the year.
-    Visitors,
-    /// Loans by title, all of them.
-    Titles,
+const SERIES: [Snapshot; 3] = [Snapshot::Weekly, Snapshot::Monthly, Snapshot::Yearly];
+const VISITORS: [Snapshot; 2] = [Snapshot::MonthlyTop, Snapshot::YearlyTop];
+const COLLECTION: [Snapshot; 1] = [Snapshot::Collection];
+const TITLES: [Snapshot; 3] = [
+    Snapshot::TopBorrowed,
+    Snapshot::TopBorrowedMonth,
+    Snapshot::TopBorrowedYear,
+];
+const BORROWERS: [Snapshot; 2] = [Snapshot::TopBorrowersMonth, Snapshot::TopBorrowersYear];
+
+/// What is to be made, and how.
+pub struct Order<'a> {
+    /// Of one group, or of both.
+    pub wanted: &'a BTreeSet<Snapshot>,
+    /// The library's day.
+    pub today: NaiveDate,
+    /// What is shown of people.
+    pub member_names: MemberNames,
+    /// How the database is read.
+    pub reading: Reading,
 }
 
-impl Read {
-    /// In the order in which they are done.
-    pub const ALL: [Self; 5] = [
-        Self::Collection,
-        Self::Series,
-        Self::Borrowers,
-        Self::Visitors,
-        Self::Titles,
-    ];
+/// Takes a figure as soon as it is made.
+pub type Take<'a> = &'a mut (dyn FnMut(Snapshot, Box<RawValue>) -> Result<()> + Send);
 
-    /// What it gives.
-    pub fn snapshots(self) -> impl Iterator<Item = Snapshot> {
-        Snapshot::ALL
-            .into_iter()
-            .filter(move |snapshot| Self::of(*snapshot) == self)
-    }
+/// Snapshots that were not made, and why.
+pub type Failed = Vec<(Snapshot, Error)>;
 
-    /// The pass that gives `snapshot`.
-    pub fn of(snapshot: Snapshot) -> Self {
-        match snapshot {
-            Snapshot::Collection => Self::Collection,
-            Snapshot::Weekly | Snapshot::Monthly | Snapshot::Yearly => Self::Series,
-            Snapshot::MonthlyTop | Snapshot::YearlyTop => Self::Visitors,
-            Snapshot::TopBorrowersMonth | Snapshot::TopBorrowersYear => Self::Borrowers,
-            Snapshot::TopBorrowed | Snapshot::TopBorrowedMonth | Snapshot::TopBorrowedYear => {
-                Self::Titles
-            }
-        }
-    }
-}
-
-/// The `data` of every snapshot that `read` gives, as it is on the library's day `today`.
-///
-/// # Errors
-/// As the database says.
-pub async fn compute(
-    read: Read,
+/// Makes those of `group` that are wanted. What is missing in the database costs the figures that need it alone.
+pub async fn make(
+    group: Group,
     session: &mut Session,
-    today: NaiveDate,
-    member_names: MemberNames,
-) -> Result<Vec<(Snapshot, Box<RawValue>)>> {
-    match read {
-        Read::Collection => {
-            let collection = books::collection(session).await?;
-            Ok(vec![(Snapshot::Collection, json(&collection)?)])
-        }
-        Read::Series => {
-            let days = visits::by_day(session, series::window(today)).await?;
-            Ok(vec![
-                (Snapshot::Weekly, json(&series::weekly(&days, today))?),
-                (Snapshot::Monthly, json(&series::monthly(&days, today))?),
-                (Snapshot::Yearly, json(&series::yearly(&days, today))?),
-            ])
-        }
-        Read::Visitors => {
-            let [month, year] = visitors::top(session, today, member_names).await?;
-            Ok(vec![
-                (Snapshot::MonthlyTop, json(&month)?),
-                (Snapshot::YearlyTop, json(&year)?),
-            ])
-        }
-        Read::Borrowers => {
-            let [month, year] = borrowers::top(session, today, member_names).await?;
-            Ok(vec![
-                (Snapshot::TopBorrowersMonth, json(&month)?),
-                (Snapshot::TopBorrowersYear, json(&year)?),
-            ])
-        }
-        Read::Titles => {
-            let [all, month, year] = titles::top(session, today).await?;
-            Ok(vec![
-                (Snapshot::TopBorrowed, json(&all)?),
-                (Snapshot::TopBorrowedMonth, json(&month)?),
-                (Snapshot::TopBorrowedYear, json(&year)?),
-            ])
-        }
+    order: &Order<'_>,
+    take: Take<'_>,
+) -> Failed {
+    let mut results = Results {
+        wanted: order.wanted,
+        take,
+        failed: Vec::new(),
+    };
+    match group {
+        Group::Visitors => Box::pin(visitors(session, order, &mut results)).await,
+        Group::Books => Box::pin(books(session, order, &mut results)).await,
+    }
+    results.failed
+}
+
+async fn visitors(session: &mut Session, order: &Order<'_>, results: &mut Results<'_>) {
+    let both: Vec<Snapshot> = SERIES.into_iter().chain(VISITORS).collect();
+    let Some(plan) = results.need(&both, Plan::of(session, "visitor_count").await) else {
+        return;
+    };
+    let series = results.want(&SERIES);
+    let has_ids = plan.require("member_id");
+    let tops = results.want(&VISITORS) && results.need(&VISITORS, has_ids).is_some();
+    if !series && !tops {
+        return;
+    }
+    let visits = Visits::read(session, &order.reading, &plan, order.today, (series, tops)).await;
+    let asked: &[Snapshot] = match (series, tops) {
+        (true, true) => &both,
+        (true, false) => &SERIES,
+        (false, _) => &VISITORS,
+    };
+    let Some(visits) = results.need(asked, visits) else {
+        return;
+    };
+    if let Some(days) = visits.days {
+        let today = order.today;
+        results.made(Snapshot::Weekly, &series::weekly(&days, today));
+        results.made(Snapshot::Monthly, &series::monthly(&days, today));
+        results.made(Snapshot::Yearly, &series::yearly(&days, today));
+    }
+    if let Some(people) = visits.people {
+        let top = visitors::top(session, people, order.member_names).await;
+        results.made_all(VISITORS, top);
     }
 }
 
-fn json(rows: &impl Serialize) -> Result<Box<RawValue>> {
-    Ok(to_raw_value(rows)?)
+async fn books(session: &mut Session, order: &Order<'_>, results: &mut Results<'_>) {
+    let both: Vec<Snapshot> = BORROWERS.into_iter().chain(TITLES).collect();
+    let plan = Plan::of(session, "loan").await;
+    let plan = results.need(&both, plan);
+    let has = |column: &str| plan.as_ref().map(|plan| plan.require(column));
+    let (has_codes, has_ids) = (has("item_code"), has("member_id"));
+
+    let mut titles = None;
+    if results.want(&TITLES)
+        && let Some(has_codes) = has_codes
+        && results.need(&TITLES, has_codes).is_some()
+    {
+        let copies = Copies::read(session, &order.reading).await;
+        if let Some(copies) = results.need(&TITLES, copies) {
+            results.made(Snapshot::Collection, &copies.collection());
+            titles = Some(Titles::new(copies, order.today));
+        }
+    }
+    // It needs less than the titles do.
+    if titles.is_none() && results.want(&COLLECTION) {
+        let collection = books::collection(session).await.map(|all| [all]);
+        results.made_all(COLLECTION, collection);
+    }
+    let mut people = None;
+    if results.want(&BORROWERS)
+        && let Some(has_ids) = has_ids
+        && results.need(&BORROWERS, has_ids).is_some()
+    {
+        people = Some(People::new(order.today));
+    }
+    let Some(plan) = plan.filter(|_| titles.is_some() || people.is_some()) else {
+        return;
+    };
+    let asked: Vec<Snapshot> = (people.iter().flat_map(|_| BORROWERS))
+        .chain(titles.iter().flat_map(|_| TITLES))
+        .collect();
+    let read = loans::read(session, order, &plan, &mut titles, &mut people).await;
+    if results.need(&asked, read).is_none() {
+        return;
+    }
+    if let Some(people) = people {
+        let top = borrowers::top(session, people, order.today, order.member_names).await;
+        results.made_all(BORROWERS, top);
+    }
+    if let Some(titles) = titles {
+        let rankings = titles.rankings(session, &order.reading).await;
+        results.made_all(TITLES, rankings);
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What has been made so far, and what will not be.
+struct Results<'a> {
+    wanted: &'a BTreeSet<Snapshot>,
+    take: Take<'a>,
+    failed: Failed,
+}
 
-    #[test]
-    fn every_read_serves_something() {
-        for read in Read::ALL {
-            assert!(read.snapshots().next().is_some(), "{read:?}");
+impl Results<'_> {
+    fn want(&self, snapshots: &[Snapshot]) -> bool {
+        snapshots
+            .iter()
+            .any(|snapshot| self.wanted.contains(snapshot))
+    }
+
+    fn made(&mut self, snapshot: Snapshot, data: &impl Serialize) {
+        if self.want(&[snapshot]) {
+            let data = to_raw_value(data).map_err(Error::from);
+            let taken = data.and_then(|data| (self.take)(snapshot, data));
+            self.need(&[snapshot], taken);
         }
+    }
+
+    fn made_all<T: Serialize, const N: usize>(
+        &mut self,
+        snapshots: [Snapshot; N],
+        all: Result<[T; N]>,
+    ) {
+        for (snapshot, data) in snapshots
+            .iter()
+            .zip(self.need(&snapshots, all).into_iter().flatten())
+        {
+            self.made(*snapshot, &data);
+        }
+    }
+
+    /// Without what was to be `got`, those of the `snapshots` that are wanted have failed.
+    fn need<T>(&mut self, snapshots: &[Snapshot], got: Result<T>) -> Option<T> {
+        let error = match got {
+            Ok(got) => return Some(got),
+            Err(error) => format!("{error:#}"),
+        };
+        for snapshot in snapshots
+            .iter()
+            .filter(|snapshot| self.wanted.contains(snapshot))
+        {
+            self.failed.push((*snapshot, anyhow!(error.clone())));
+        }
+        None
     }
 }

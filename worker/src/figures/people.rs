@@ -31,6 +31,22 @@ pub(super) struct Place {
     pub(super) key: Key,
     /// What that person did.
     pub(super) tally: Tally,
+    /// The id as the latest event spells it.
+    pub(super) id: String,
+}
+
+impl Place {
+    /// The id as it is shown of who is a member no longer.
+    pub(super) fn shown_id(&self) -> &str {
+        self.id.trim()
+    }
+}
+
+/// Who may be on a list.
+struct Candidate {
+    key: Key,
+    tally: Tally,
+    id: String,
 }
 
 impl Ranking {
@@ -45,27 +61,26 @@ impl Ranking {
     ) -> Result<Self> {
         let mut collation = Collation::of(session, table, "member_id").await?;
         collation.learn(session, people.spellings()).await?;
-        let people = people.by_person(&collation);
-
-        let totals = |period| {
-            people
-                .values()
-                .map(move |tally: &Tally| tally.total(period))
-        };
-        let least = PERIODS.map(|period| (period, rank::least_total(totals(period))));
+        let persons = people.by_person(&collation)?;
+        let least = PERIODS.map(|period| {
+            let totals = persons.iter().map(|(_, tally)| tally.total(period));
+            (period, rank::least_total(totals))
+        });
         let can_be = |tally: &Tally| {
             least
                 .iter()
                 .any(|(period, least)| tally.total(*period) >= *least)
         };
-        let candidates: Vec<(Key, Tally)> = people
-            .into_iter()
-            .filter(|(_, tally)| can_be(tally))
-            .collect();
-        let ids: Vec<&str> = candidates
+        let candidates: Vec<Candidate> = persons
             .iter()
-            .map(|(_, tally)| tally.id.as_str())
+            .filter(|(_, tally)| can_be(tally))
+            .map(|(key, tally)| Candidate {
+                key: key.into(),
+                tally: *tally,
+                id: people.id(tally),
+            })
             .collect();
+        let ids: Vec<&str> = candidates.iter().map(|person| person.id.as_str()).collect();
         let members = members::present(session, &mut collation, &ids, columns).await?;
         Ok(Self {
             places: PERIODS.map(|period| places(period, &candidates, &members)),
@@ -93,28 +108,23 @@ impl Ranking {
 }
 
 /// The first of one window, by total and the id that is shown.
-fn places(
-    period: Period,
-    candidates: &[(Key, Tally)],
-    members: &HashMap<Key, Member>,
-) -> Vec<Place> {
-    let came: Vec<_> = candidates
+fn places(period: Period, candidates: &[Candidate], members: &HashMap<Key, Member>) -> Vec<Place> {
+    let came: Vec<&Candidate> = candidates
         .iter()
-        .filter(|(_, tally)| tally.total(period) > 0)
+        .filter(|person| person.tally.total(period) > 0)
         .collect();
-    let shown_id = |(key, tally): &&(Key, Tally)| {
-        members
-            .get(key)
-            .map_or(tally.shown_id(), |member| &member.id)
-            .to_owned()
+    let shown_id = |person: &&Candidate| {
+        let member = members.get(&person.key).map(|member| member.id.as_str());
+        member.unwrap_or(person.id.trim()).to_owned()
     };
-    let ranked = rank::top(came, |(_, tally)| tally.total(period), shown_id);
-    let place = |(rank, (key, tally)): (usize, &(Key, Tally))| Place {
+    let ranked = rank::top(came, |person| person.tally.total(period), shown_id);
+    let place = |(rank, person): (usize, &Candidate)| Place {
         rank,
-        total: tally.total(period),
+        total: person.tally.total(period),
         period,
-        key: key.clone(),
-        tally: tally.clone(),
+        key: person.key.clone(),
+        tally: person.tally,
+        id: person.id.clone(),
     };
     ranked.into_iter().map(place).collect()
 }

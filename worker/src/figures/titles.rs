@@ -3,13 +3,15 @@
 //! A loan leads to a copy, and the copy to a title. Where either is gone, the history of the loan knows the title.
 
 use crate::calendar::Window;
+use crate::figures::copies::{Copies, Copy};
 use crate::source::books::{self, Title};
 use crate::source::cells::WallTime;
-use crate::source::collation::{Collation, Key};
+use crate::source::chunks::Reading;
 use crate::source::database::Session;
-use crate::source::loans::{self, Loan};
+use crate::source::loans;
+use crate::stats::batch::{Batch, Row};
 use crate::stats::rank;
-use anyhow::Result;
+use anyhow::{Error, Result, ensure};
 use chrono::NaiveDate;
 use shared::catalog::Period;
 use shared::rows::TopTitle;
@@ -19,131 +21,166 @@ use std::collections::HashMap;
 const WINDOWS: usize = 3;
 /// Titles that are looked up at once: the ten, and room for hidden ones among them.
 const LOOKUP: usize = 50;
-
-/// The rankings of all time, of the month and of the year.
-pub(super) async fn top(
-    session: &mut Session,
-    today: NaiveDate,
-) -> Result<[Vec<TopTitle>; WINDOWS]> {
-    let mut collation = Collation::of(session, "loan", "item_code").await?;
-    let items = books::items(session).await?;
-    collation
-        .learn(session, items.iter().map(|(code, _)| code.as_str()))
-        .await?;
-    let titles: HashMap<Key, i64> = items
-        .into_iter()
-        .map(|(code, title)| (collation.key(&code), title))
-        .collect();
-
-    let mut count = Count::new(today);
-    let mut unread: Vec<Loan> = Vec::new();
-    loans::all(session, |loan| {
-        let code = loan.item_code.as_deref().unwrap_or_default();
-        if collation.knows(code) {
-            count.add(titles.get(&collation.key(code)).copied(), &loan);
-        } else {
-            unread.push(loan);
-        }
-    })
-    .await?;
-    collation
-        .learn(
-            session,
-            unread.iter().filter_map(|loan| loan.item_code.as_deref()),
-        )
-        .await?;
-    for loan in unread {
-        let code = loan.item_code.as_deref().unwrap_or_default();
-        count.add(titles.get(&collation.key(code)).copied(), &loan);
-    }
-    count.add_orphans(session).await?;
-
-    let mut rankings: [Vec<TopTitle>; WINDOWS] = Default::default();
-    for (window, ranking) in rankings.iter_mut().enumerate() {
-        *ranking = count.ranking(session, window).await?;
-    }
-    Ok(rankings)
-}
+/// Loans that are held for their copy or their history, at 32 bytes each, before they are settled.
+const HELD: usize = 250_000;
+/// The same of a table that is read in one statement, during which nothing can be settled.
+const HELD_AT_ONCE: usize = 4_000_000;
 
 /// Loans by title.
-struct Count {
+pub(super) struct Titles {
     today: Window,
     windows: [Option<Window>; WINDOWS],
-    titles: HashMap<i64, Tally>,
-    /// Loans whose copy or title is gone.
-    orphans: Vec<(WallTime, i64)>,
+    copies: Copies,
+    /// By the number of the title: 24 bytes each.
+    totals: Vec<[u64; WINDOWS]>,
+    /// Titles that the catalogue no longer has, by their ids.
+    gone: HashMap<i64, Gone>,
+    held: Vec<Held>,
+    batch: Batch,
+    /// Why there will be no rankings of titles. Those of borrowers, who are read in the same pass, go on.
+    error: Option<Error>,
+}
+
+/// A loan whose copy is not known yet, or whose copy or title is gone.
+struct Held {
+    time: WallTime,
+    id: i64,
+    /// The number of its code, when the copy is not known yet.
+    code: Option<u32>,
 }
 
 #[derive(Default)]
-struct Tally {
+struct Gone {
     totals: [u64; WINDOWS],
-    /// By window, the latest orphan whose history kept the title.
+    /// By window, the latest loan whose history kept the title.
     kept: [Option<(WallTime, i64)>; WINDOWS],
 }
 
-impl Count {
-    fn new(today: NaiveDate) -> Self {
+impl Titles {
+    pub(super) fn new(copies: Copies, today: NaiveDate) -> Self {
         let windows =
             [Period::Month, Period::Year].map(|period| Some(Window::current(period, today)));
         Self {
             today: Window::today(today),
             windows: [None, windows[0], windows[1]],
-            titles: HashMap::new(),
-            orphans: Vec::new(),
+            totals: vec![[0; WINDOWS]; copies.titles().len()],
+            copies,
+            gone: HashMap::new(),
+            held: Vec::new(),
+            batch: Batch::default(),
+            error: None,
         }
     }
 
-    /// Counts a loan of `title`, or keeps it for its history. What is dated after today counts nowhere.
-    fn add(&mut self, title: Option<i64>, loan: &Loan) {
-        if loan.time.date().is_some_and(|day| day >= self.today.to) {
-            return;
+    /// Takes a loan by its code. What is dated after today counts nowhere.
+    pub(super) fn add(&mut self, loan: Row<'_>) {
+        let day = loan.time.date();
+        if day.is_none_or(|day| day < self.today.to) {
+            self.batch.push(loan);
         }
-        match title {
-            Some(title) => {
-                for window in self.windows_of(loan.time) {
-                    self.titles.entry(title).or_default().totals[window] += 1;
-                }
+        if self.batch.is_full() {
+            self.count();
+        }
+    }
+
+    /// Counts what was taken, or holds it.
+    fn count(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        for loan in batch.iter() {
+            let counted = self.count_or_hold(loan);
+            self.error = self.error.take().or(counted.err());
+        }
+        self.batch = batch;
+        self.batch.clear();
+    }
+
+    fn count_or_hold(&mut self, loan: Row<'_>) -> Result<()> {
+        let code = match self.copies.of(loan.text)? {
+            Copy::Of(title) => {
+                count(&mut self.totals[title], self.windows, loan.time);
+                return Ok(());
             }
-            None => self.orphans.push((loan.time, loan.id)),
+            Copy::Gone => None,
+            Copy::Unknown(code) => Some(code),
+        };
+        ensure!(
+            self.held.len() < HELD_AT_ONCE,
+            "more than {HELD_AT_ONCE} loans of copies that are gone, in a table without a key"
+        );
+        self.held.push(Held {
+            time: loan.time,
+            id: loan.row,
+            code,
+        });
+        Ok(())
+    }
+
+    /// Whether it is time to settle.
+    pub(super) fn holds_many(&self) -> bool {
+        self.held.len() >= HELD
+    }
+
+    /// Counts what is held: by the copy, where the database holds its code equal to another spelling, else by the title
+    /// that the history knows. The others are in no ranking.
+    pub(super) async fn settle(&mut self, session: &mut Session, reading: &Reading) {
+        self.count();
+        if self.error.is_none() {
+            self.error = self.count_held(session, reading).await.err();
         }
     }
 
-    /// Counts the orphans whose title their history knows. The others are in no ranking.
-    async fn add_orphans(&mut self, session: &mut Session) -> Result<()> {
-        let mut orphans = std::mem::take(&mut self.orphans);
-        orphans.sort_unstable();
-        let ids: Vec<i64> = orphans.iter().map(|(_, loan)| *loan).collect();
-        let histories = loans::histories(session, &ids).await?;
-        for (time, loan) in orphans {
-            let Some(history) = histories.get(&loan) else {
+    async fn count_held(&mut self, session: &mut Session, reading: &Reading) -> Result<()> {
+        self.copies.settle(session).await?;
+        let mut orphans = Vec::new();
+        for held in std::mem::take(&mut self.held) {
+            match held.code.map(|code| self.copies.numbered(code)) {
+                Some(Copy::Of(title)) => count(&mut self.totals[title], self.windows, held.time),
+                _ => orphans.push(held),
+            }
+        }
+        let ids: Vec<i64> = orphans.iter().map(|loan| loan.id).collect();
+        let histories = loans::histories(session, reading, &ids).await?;
+        for Held { time, id, .. } in orphans {
+            let Some(history) = histories.get(&id) else {
                 continue;
             };
-            for window in self.windows_of(time) {
-                let tally = self.titles.entry(history.biblio_id).or_default();
-                tally.totals[window] += 1;
-                if history.has_title {
-                    tally.kept[window] = Some((time, loan));
-                }
+            if let Some(title) = self.copies.number(history.biblio_id) {
+                count(&mut self.totals[title], self.windows, time);
+                continue;
+            }
+            let gone = self.gone.entry(history.biblio_id).or_default();
+            count(&mut gone.totals, self.windows, time);
+            for window in windows_of(self.windows, time).filter(|_| history.has_title) {
+                gone.kept[window] = gone.kept[window].max(Some((time, id)));
             }
         }
         Ok(())
     }
 
-    /// All time holds every loan, a window those with a real date within it.
-    fn windows_of(&self, time: WallTime) -> impl Iterator<Item = usize> + use<> {
-        let day = time.date();
-        let windows = self.windows;
-        (0..WINDOWS).filter(move |index| match windows[*index] {
-            None => true,
-            Some(window) => day.is_some_and(|day| window.contains(day)),
-        })
+    /// The rankings of all time, of the month and of the year.
+    pub(super) async fn rankings(
+        mut self,
+        session: &mut Session,
+        reading: &Reading,
+    ) -> Result<[Vec<TopTitle>; WINDOWS]> {
+        self.settle(session, reading).await;
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let mut rankings: [Vec<TopTitle>; WINDOWS] = Default::default();
+        for (window, ranking) in rankings.iter_mut().enumerate() {
+            *ranking = self.ranking(session, window).await?;
+        }
+        Ok(rankings)
     }
 
     async fn ranking(&self, session: &mut Session, window: usize) -> Result<Vec<TopTitle>> {
-        let mut by_total: Vec<(u64, i64)> = self
-            .titles
-            .iter()
-            .map(|(title, tally)| (tally.totals[window], *title))
+        let present = self.copies.titles().iter().zip(&self.totals);
+        let present = present.map(|(title, totals)| (totals[window], *title));
+        let gone = self.gone.iter();
+        let gone = gone.map(|(title, gone)| (gone.totals[window], *title));
+        let mut by_total: Vec<(u64, i64)> = present
+            .chain(gone)
             .filter(|(total, _)| *total > 0)
             .collect();
         by_total.sort_unstable_by_key(|(total, title)| (std::cmp::Reverse(*total), *title));
@@ -152,17 +189,21 @@ impl Count {
         for batch in by_total.chunks(LOOKUP) {
             let ids: Vec<i64> = batch.iter().map(|(_, title)| *title).collect();
             let present = books::titles(session, &ids).await?;
-            let gone: Vec<i64> = ids
+            let kept_by = |title: &i64| self.gone.get(title)?.kept[window].map(|(_, loan)| loan);
+            let kept_by: Vec<i64> = ids
                 .iter()
                 .filter(|title| !present.contains_key(title))
-                .filter_map(|title| self.titles[title].kept[window].map(|(_, loan)| loan))
+                .filter_map(kept_by)
                 .collect();
-            let kept = loans::history_titles(session, &gone).await?;
+            let kept = loans::history_titles(session, &kept_by).await?;
             for (total, title) in batch {
                 let text = match present.get(title) {
                     Some(Title { hidden: true, .. }) => continue,
                     Some(Title { text, .. }) => text.clone(),
-                    None => self.titles[title].kept[window]
+                    None => self
+                        .gone
+                        .get(title)
+                        .and_then(|gone| gone.kept[window])
                         .and_then(|(_, loan)| kept.get(&loan).cloned()),
                 };
                 shown.push((*title, *total, text));
@@ -182,4 +223,22 @@ impl Count {
             });
         Ok(rows.collect())
     }
+}
+
+fn count(totals: &mut [u64; WINDOWS], windows: [Option<Window>; WINDOWS], time: WallTime) {
+    for window in windows_of(windows, time) {
+        totals[window] += 1;
+    }
+}
+
+/// All time holds every loan, a window those with a real date within it.
+fn windows_of(
+    windows: [Option<Window>; WINDOWS],
+    time: WallTime,
+) -> impl Iterator<Item = usize> + use<> {
+    let day = time.date();
+    (0..WINDOWS).filter(move |index| match windows[*index] {
+        None => true,
+        Some(window) => day.is_some_and(|day| window.contains(day)),
+    })
 }

@@ -7,17 +7,14 @@ use crate::source::visits;
 use crate::stats::names::MemberNames;
 use crate::stats::people::People;
 use anyhow::Result;
-use chrono::NaiveDate;
 use shared::rows::TopVisitor;
 
-/// The rankings of the month and of the year.
+/// The rankings of the month and of the year, of the visits by member.
 pub(super) async fn top(
     session: &mut Session,
-    today: NaiveDate,
+    people: People,
     member_names: MemberNames,
 ) -> Result<[Vec<TopVisitor>; 2]> {
-    let mut people = People::new(today);
-    visits::by_member(session, &mut people).await?;
     let ranking = Ranking::of(
         people,
         session,
@@ -38,12 +35,12 @@ pub(super) async fn top(
                 member.institution.clone(),
             ),
             (None, Some(copy)) => (
-                place.tally.shown_id(),
+                place.shown_id(),
                 copy.name.clone(),
                 copy.institution.clone(),
             ),
             // Deleted since it was counted.
-            (None, None) => (place.tally.shown_id(), None, None),
+            (None, None) => (place.shown_id(), None, None),
         };
         TopVisitor {
             rank: place.rank,

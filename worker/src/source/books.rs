@@ -1,11 +1,24 @@
 //! Reads `biblio` (titles) and `item` (their copies).
 
-use crate::source::database::Session;
+use crate::source::cells::Cells;
+use crate::source::chunks::{Key, Reading, Walk};
+use crate::source::database::{Session, WHOLE_LIMIT};
+use crate::source::plan::Plan;
+use crate::source::rest::Rest;
 use crate::source::{BATCH, marks, params};
 use anyhow::Result;
 use mysql_async::Params;
 use shared::rows::Collection;
 use std::collections::HashMap;
+
+const TITLES: Key = Key {
+    table: "biblio",
+    column: "biblio_id",
+};
+const COPIES: Key = Key {
+    table: "item",
+    column: "item_id",
+};
 
 /// A title of the catalogue.
 #[derive(Clone, Debug)]
@@ -34,23 +47,70 @@ pub async fn collection(session: &mut Session) -> Result<Collection> {
     }))
 }
 
-/// The code of each copy with its title's id, when that title is in the catalogue.
+/// The ids of all titles, in chunks.
 ///
 /// # Errors
 /// As the database says.
-pub async fn items(session: &mut Session) -> Result<Vec<(String, i64)>> {
-    let sql = "SELECT item.item_code, biblio.biblio_id FROM item JOIN biblio ON biblio.biblio_id = item.biblio_id \
-               WHERE item.item_code <> ''";
-    let mut items = Vec::new();
-    session
-        .each("copies", sql, Params::Empty, |cells| {
-            if let (Some(code), Some(biblio_id)) = (cells.text(0), cells.integer(1)?) {
-                items.push((code, biblio_id));
-            }
-            Ok(())
-        })
-        .await?;
-    Ok(items)
+pub async fn title_ids(
+    session: &mut Session,
+    reading: &Reading,
+    mut each: impl FnMut(i64) -> Result<()>,
+) -> Result<()> {
+    let plan = Plan::of(session, "biblio").await?;
+    let columns = "biblio_id";
+    let row = |cells: Cells<'_>| each(cells.integer(0)?.unwrap_or(0));
+    walk(session, reading, &plan, TITLES, columns, "titles", row).await
+}
+
+/// The code of each copy, empty where it has none, and the id of its title; in chunks.
+///
+/// # Errors
+/// As the database says.
+pub async fn copies(
+    session: &mut Session,
+    reading: &Reading,
+    mut each: impl FnMut(&[u8], Option<i64>) -> Result<()>,
+) -> Result<()> {
+    let plan = Plan::of(session, "item").await?;
+    let columns = "CASE WHEN item_code <> '' THEN item_code END, biblio_id";
+    let row = |cells: Cells<'_>| each(cells.bytes(0), cells.integer(1)?);
+    walk(session, reading, &plan, COPIES, columns, "copies", row).await
+}
+
+/// Hands every row of a table to `row`: along its key, or without one in one statement.
+async fn walk(
+    session: &mut Session,
+    reading: &Reading,
+    plan: &Plan,
+    key: Key,
+    columns: &str,
+    what: &'static str,
+    mut row: impl FnMut(Cells<'_>) -> Result<()>,
+) -> Result<()> {
+    let Key { table, column } = key;
+    let Some(hint) = plan.by_key(column) else {
+        session.allow(WHOLE_LIMIT).await?;
+        let sql = format!("SELECT {columns} FROM {table}");
+        return session.each(what, &sql, Params::Empty, row).await;
+    };
+    let sql = format!("SELECT {columns} FROM {table} {hint} WHERE {column} >= ? AND {column} <= ?");
+    let mut rest = Rest::new(reading);
+    let mut walk = Walk::over(what, session, key, reading).await?;
+    while let Some(ids) = walk.next_chunk() {
+        let mut found = false;
+        let ids = params([*ids.start(), *ids.end()]);
+        session
+            .each(what, &sql, ids, |cells| {
+                found = true;
+                row(cells)
+            })
+            .await?;
+        if !found {
+            walk.jump(session, key).await?;
+        }
+        walk.rest(session, &mut rest).await?;
+    }
+    Ok(())
 }
 
 /// Those of the titles `ids` that are in the catalogue.
@@ -67,7 +127,7 @@ pub async fn titles(session: &mut Session, ids: &[i64]) -> Result<HashMap<i64, T
         session
             .each("titles", &sql, params(batch.iter().copied()), |cells| {
                 let title = Title {
-                    text: cells.text(1),
+                    text: cells.owned_text(1),
                     hidden: cells.integer(2)? == Some(1),
                 };
                 titles.insert(cells.integer(0)?.unwrap_or(0), title);

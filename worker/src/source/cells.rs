@@ -3,9 +3,10 @@
 use anyhow::{Result, bail};
 use chrono::NaiveDate;
 use mysql_async::{Row, Value};
+use std::borrow::Cow;
 
 /// A DATE or DATETIME as it is stored, zero dates included; sorts as the database sorts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WallTime {
     year: u16,
     month: u8,
@@ -17,6 +18,17 @@ pub struct WallTime {
 }
 
 impl WallTime {
+    /// `0000-00-00`: before all others.
+    pub const ZERO: Self = Self {
+        year: 0,
+        month: 0,
+        day: 0,
+        hour: 0,
+        minute: 0,
+        second: 0,
+        micros: 0,
+    };
+
     /// The day, when it is one: `0000-00-00` and `2026-00-00` are not.
     pub fn date(self) -> Option<NaiveDate> {
         NaiveDate::from_ymd_opt(self.year.into(), self.month.into(), self.day.into())
@@ -28,11 +40,24 @@ pub struct Cells<'a>(pub &'a Row);
 
 impl Cells<'_> {
     /// Text; bytes that are none are replaced, never an error.
-    pub fn text(&self, index: usize) -> Option<String> {
+    pub fn text(&self, index: usize) -> Option<Cow<'_, str>> {
         match self.0.as_ref(index) {
             None | Some(Value::NULL) => None,
-            Some(Value::Bytes(bytes)) => Some(String::from_utf8_lossy(bytes).into_owned()),
-            Some(other) => Some(other.as_sql(true)),
+            Some(Value::Bytes(bytes)) => Some(String::from_utf8_lossy(bytes)),
+            Some(other) => Some(other.as_sql(true).into()),
+        }
+    }
+
+    /// The same of its own.
+    pub fn owned_text(&self, index: usize) -> Option<String> {
+        self.text(index).map(Cow::into_owned)
+    }
+
+    /// The bytes of an id or a code as they came, for counting; empty for NULL.
+    pub fn bytes(&self, index: usize) -> &[u8] {
+        match self.0.as_ref(index) {
+            Some(Value::Bytes(bytes)) => bytes,
+            _ => &[],
         }
     }
 
@@ -70,7 +95,7 @@ impl Cells<'_> {
     /// What is neither, with the name of the column.
     pub fn time(&self, index: usize) -> Result<WallTime> {
         match self.0.as_ref(index) {
-            None | Some(Value::NULL) => Ok(WallTime::default()),
+            None | Some(Value::NULL) => Ok(WallTime::ZERO),
             Some(&Value::Date(year, month, day, hour, minute, second, micros)) => Ok(WallTime {
                 year,
                 month,

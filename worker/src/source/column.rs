@@ -23,7 +23,7 @@ impl TextColumn {
         let sql = "SELECT character_set_name, collation_name FROM information_schema.columns \
                    WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
         let names = session.first("the columns", sql, params([table, column]), |cells| {
-            Ok((cells.text(0), cells.text(1)))
+            Ok((cells.owned_text(0), cells.owned_text(1)))
         });
         let (charset, collation) = names.await?.with_context(|| {
             format!("{table}.{column} is not there: does this SLiMS version lack it?")

@@ -17,6 +17,8 @@ use tracing::info;
 
 /// A server in reach answers within milliseconds; a lost packet is sent again within 3 s.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// What reads a whole table at once has: millions of rows in seconds.
+pub const WHOLE_LIMIT: Duration = Duration::from_secs(600);
 /// How much later than the server we give up, so that its own message arrives.
 const GRACE: Duration = Duration::from_secs(5);
 /// A goodbye is one packet; a connection that is busy does not say it.
@@ -159,6 +161,18 @@ impl Session {
             self.conn = Some(conn);
         }
         read.with_context(|| format!("reading {what}"))
+    }
+
+    /// Lets the statements from now on take as long as this.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn allow(&mut self, limit: Duration) -> Result<()> {
+        let set = session_limits(limit);
+        self.each("the limits", &set, Params::Empty, |_| Ok(()))
+            .await?;
+        self.limit = limit + GRACE;
+        Ok(())
     }
 
     /// Runs `sql` and gives what `row` makes of its first row; `None` when there is none.

@@ -2,25 +2,147 @@
 
 use crate::calendar::Window;
 use crate::source::cells::WallTime;
+use crate::source::chunks::{Key, Reading, Walk};
 use crate::source::column::TextColumn;
-use crate::source::database::{Session, is_lacking};
+use crate::source::database::{Session, WHOLE_LIMIT, is_lacking};
+use crate::source::plan::Plan;
+use crate::source::rest::Rest;
 use crate::source::{BATCH, in_window, marks, params, spellings};
-use crate::stats::people::People;
+use crate::stats::batch::Row;
 use anyhow::Result;
 use chrono::NaiveDate;
-use mysql_async::{Params, Value};
+use mysql_async::Value;
 use std::collections::HashMap;
+use tokio::time::Instant;
 use tracing::warn;
 
-/// One loan, as the ranking of titles needs it.
-#[derive(Clone, Debug)]
-pub struct Loan {
+const KEY: Key = Key {
+    table: "loan",
+    column: "loan_id",
+};
+
+/// One loan.
+#[derive(Clone, Copy, Debug)]
+pub struct Loan<'a> {
     /// Its id.
     pub id: i64,
     /// When; a zero date is possible.
     pub time: WallTime,
-    /// The copy's code; `None` or blank is possible.
-    pub item_code: Option<String>,
+    /// The copy's code as it came; empty for none, and where it was not asked for.
+    pub item_code: &'a [u8],
+    /// The member's id as it came; empty for none, before the window, and where it was not asked for.
+    pub member_id: &'a [u8],
+}
+
+impl<'a> Loan<'a> {
+    /// For counting by the copy.
+    pub fn by_code(&self) -> Row<'a> {
+        Row {
+            time: self.time,
+            row: self.id,
+            text: self.item_code,
+        }
+    }
+
+    /// For counting by the member.
+    pub fn by_member(&self) -> Row<'a> {
+        Row {
+            text: self.member_id,
+            ..self.by_code()
+        }
+    }
+}
+
+/// All loans, read chunk after chunk, since what has been read is to be worked on in between.
+pub struct Loans {
+    sql: String,
+    window: Vec<Value>,
+    walk: Option<Walk>,
+    whole: bool,
+    rest: Rest,
+}
+
+impl Loans {
+    /// Reads those of every date, with their codes when `codes` are wanted, and with who borrowed within `members`.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn begin(
+        session: &mut Session,
+        reading: &Reading,
+        plan: &Plan,
+        codes: bool,
+        members: Option<Window>,
+    ) -> Result<Self> {
+        let code = if codes { "item_code" } else { "NULL" };
+        // Older loans send no member: they are most of what there is to send.
+        let member = match members {
+            Some(_) => concat!("CASE WHEN ", in_window!("loan_date"), " THEN member_id END"),
+            None => "NULL",
+        };
+        let hint = plan.by_key(KEY.column);
+        let (hint, ids) = match &hint {
+            Some(hint) => (hint.as_str(), " AND loan_id >= ? AND loan_id <= ?"),
+            None => ("", ""),
+        };
+        let sql = format!(
+            "SELECT loan_id, loan_date, {code}, {member} FROM loan {hint} WHERE is_lent = 1{ids}"
+        );
+        let whole = ids.is_empty();
+        let walk = if whole {
+            session.allow(WHOLE_LIMIT).await?;
+            None
+        } else {
+            Some(Walk::over("loans", session, KEY, reading).await?)
+        };
+        Ok(Self {
+            sql,
+            window: members.into_iter().flat_map(bounds).collect(),
+            walk,
+            whole,
+            rest: Rest::new(reading),
+        })
+    }
+
+    /// Hands the loans of the next chunk to `each`; false when there is none. Without a key on the ids the whole table
+    /// is one chunk.
+    ///
+    /// # Errors
+    /// As the database says, or `each`.
+    pub async fn chunk(
+        &mut self,
+        session: &mut Session,
+        mut each: impl FnMut(Loan<'_>) -> Result<()>,
+    ) -> Result<bool> {
+        let ids = match &mut self.walk {
+            Some(walk) => walk.next_chunk(),
+            None => std::mem::take(&mut self.whole).then_some(0..=0),
+        };
+        let Some(ids) = ids else { return Ok(false) };
+        let mut values = self.window.clone();
+        if self.walk.is_some() {
+            values.extend([Value::from(*ids.start()), Value::from(*ids.end())]);
+        }
+        let mut found = false;
+        session
+            .each("loans", &self.sql, params(values), |cells| {
+                found = true;
+                each(Loan {
+                    id: cells.integer(0)?.unwrap_or(0),
+                    time: cells.time(1)?,
+                    item_code: cells.bytes(2),
+                    member_id: cells.bytes(3),
+                })
+            })
+            .await?;
+        if let Some(walk) = &mut self.walk {
+            if !found {
+                walk.jump(session, KEY).await?;
+            }
+            walk.rest(session, &mut self.rest).await?;
+        }
+        Ok(true)
+    }
 }
 
 /// What the history of a loan keeps of its title.
@@ -45,50 +167,19 @@ pub struct Borrower {
     pub name: String,
 }
 
-/// Counts the loans of members into `people`.
-///
-/// # Errors
-/// As the database says.
-pub async fn by_member(session: &mut Session, people: &mut People) -> Result<()> {
-    let sql = concat!(
-        "SELECT member_id, loan_date, loan_id FROM loan WHERE is_lent = 1 AND member_id <> '' AND ",
-        in_window!("loan_date")
-    );
-    let window = bounds(people.window());
-    session
-        .each("loans by member", sql, params(window), |cells| {
-            let id = cells.text(0).unwrap_or_default();
-            people.add(&id, cells.time(1)?, cells.integer(2)?.unwrap_or(0));
-            Ok(())
-        })
-        .await
-}
-
-/// Hands every loan to `each`, of any date.
-///
-/// # Errors
-/// As the database says.
-pub async fn all(session: &mut Session, mut each: impl FnMut(Loan)) -> Result<()> {
-    let sql = "SELECT loan_id, loan_date, item_code FROM loan WHERE is_lent = 1";
-    session
-        .each("loans by title", sql, Params::Empty, |cells| {
-            each(Loan {
-                id: cells.integer(0)?.unwrap_or(0),
-                time: cells.time(1)?,
-                item_code: cells.text(2),
-            });
-            Ok(())
-        })
-        .await
-}
-
 /// What the history keeps of these loans. Without a history table, nothing.
 ///
 /// # Errors
 /// As the database says.
-pub async fn histories(session: &mut Session, loans: &[i64]) -> Result<HashMap<i64, History>> {
+pub async fn histories(
+    session: &mut Session,
+    reading: &Reading,
+    loans: &[i64],
+) -> Result<HashMap<i64, History>> {
     let mut histories = HashMap::new();
+    let mut rest = Rest::new(reading);
     for batch in loans.chunks(BATCH) {
+        let started = Instant::now();
         let marks = marks(batch.len());
         let sql = format!(
             "SELECT loan_id, biblio_id, title IS NOT NULL FROM loan_history WHERE loan_id IN ({marks})"
@@ -114,6 +205,7 @@ pub async fn histories(session: &mut Session, loans: &[i64]) -> Result<HashMap<i
         if without_history(read.await)? {
             break;
         }
+        rest.after(session, started.elapsed()).await?;
     }
     Ok(histories)
 }
@@ -135,7 +227,7 @@ pub async fn history_titles(session: &mut Session, loans: &[i64]) -> Result<Hash
                 &sql,
                 params(batch.iter().copied()),
                 |cells| {
-                    if let (Some(loan), Some(title)) = (cells.integer(0)?, cells.text(1)) {
+                    if let (Some(loan), Some(title)) = (cells.integer(0)?, cells.owned_text(1)) {
                         titles.insert(loan, title);
                     }
                     Ok(())
@@ -173,11 +265,11 @@ pub async fn history_names(
             .map(|id| Value::from(*id))
             .chain(bounds(window));
         let read = session.each("names on past loans", &sql, params(values), |cells| {
-            if let Some(name) = cells.text(3) {
+            if let Some(name) = cells.owned_text(3) {
                 borrowers.push(Borrower {
                     time: cells.time(0)?,
                     loan: cells.integer(1)?.unwrap_or(0),
-                    member_id: cells.text(2).unwrap_or_default(),
+                    member_id: cells.owned_text(2).unwrap_or_default(),
                     name,
                 });
             }

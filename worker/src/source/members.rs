@@ -49,9 +49,9 @@ pub async fn present(
         session
             .each("members", &sql, params(batch.iter().copied()), |cells| {
                 found.push(Member {
-                    id: cells.text(0).unwrap_or_default(),
-                    name: cells.text(1),
-                    institution: cells.text(2),
+                    id: cells.owned_text(0).unwrap_or_default(),
+                    name: cells.owned_text(1),
+                    institution: cells.owned_text(2),
                 });
                 Ok(())
             })

@@ -4,11 +4,14 @@
 
 pub mod books;
 pub mod cells;
+pub mod chunks;
 pub mod collation;
 pub mod column;
 pub mod database;
 pub mod loans;
 pub mod members;
+pub mod plan;
+pub mod rest;
 pub mod visits;
 
 use mysql_async::{Params, Value};

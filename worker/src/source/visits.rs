@@ -1,15 +1,17 @@
 //! Reads `visitor_count`: one row is one visit.
 
 use crate::calendar::Window;
+use crate::source::chunks::Key;
 use crate::source::column::TextColumn;
 use crate::source::database::Session;
 use crate::source::{BATCH, in_window, marks, params, spellings};
-use crate::stats::people::People;
+use crate::stats::batch::Row;
 use crate::stats::series::Days;
 use anyhow::Result;
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveDateTime};
 use mysql_async::{Params, Value};
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 /// Who came, as the visit itself says.
 #[derive(Clone, Debug)]
@@ -20,21 +22,59 @@ pub struct Copy {
     pub institution: Option<String>,
 }
 
-/// Visits of the window by day.
+/// The key along which visits are walked.
+pub const KEY: Key = Key {
+    table: "visitor_count",
+    column: "visitor_id",
+};
+
+/// What one statement reads: the visits of some time, among some ids or all.
+#[derive(Clone, Debug)]
+pub struct Part<'a> {
+    /// By which index, as [`Plan::by`](crate::source::plan::Plan::by) has it; may be empty.
+    pub hint: &'a str,
+    /// From the first moment to the second, which is no longer in it.
+    pub times: [NaiveDateTime; 2],
+    /// These ids alone.
+    pub ids: Option<RangeInclusive<i64>>,
+}
+
+impl Part<'_> {
+    fn sql(&self, columns: &str, rest: &str) -> String {
+        let (hint, window) = (self.hint, in_window!("checkin_date"));
+        let ids = match self.ids {
+            Some(_) => " AND visitor_id >= ? AND visitor_id <= ?",
+            None => "",
+        };
+        format!("SELECT {columns} FROM visitor_count {hint} WHERE {window}{ids}{rest}")
+    }
+
+    fn params(&self) -> Params {
+        let times = self.times.map(|time| Value::from(time.to_string()));
+        let ids = self.ids.iter().flat_map(|ids| [*ids.start(), *ids.end()]);
+        params(times.into_iter().chain(ids.map(Value::from)))
+    }
+}
+
+/// Counts visits by day.
 ///
 /// # Errors
 /// As the database says.
-pub async fn by_day(session: &mut Session, window: Window) -> Result<Days> {
-    let sql = concat!(
-        "SELECT DATE(checkin_date), COUNT(*) FROM visitor_count WHERE ",
-        in_window!("checkin_date"),
-        " GROUP BY DATE(checkin_date)"
-    );
+pub async fn by_day(session: &mut Session, part: &Part<'_>) -> Result<Days> {
+    // A chunk is sorted in memory by what it groups; a temporary table would be asked for each row. Of the whole table
+    // the days are few and the rows are many.
+    let sorted = if part.hint.is_empty() {
+        ""
+    } else {
+        "SQL_BIG_RESULT "
+    };
+    let columns = format!("{sorted}DATE(checkin_date), COUNT(*)");
+    let sql = part.sql(&columns, " GROUP BY DATE(checkin_date)");
     let mut days = Days::new();
     session
-        .each("visits by day", sql, bounds(window), |cells| {
+        .each("visits by day", &sql, part.params(), |cells| {
             if let Some(day) = cells.time(0)?.date() {
-                *days.entry(day).or_insert(0) += cells.count(1)?;
+                days.insert(day, cells.count(1)?);
             }
             Ok(())
         })
@@ -42,21 +82,23 @@ pub async fn by_day(session: &mut Session, window: Window) -> Result<Days> {
     Ok(days)
 }
 
-/// Counts the visits of members into `people`.
+/// Hands visits to `each`, in any order, with the member's id as it came; it is empty for a guest.
 ///
 /// # Errors
-/// As the database says.
-pub async fn by_member(session: &mut Session, people: &mut People) -> Result<()> {
-    let sql = concat!(
-        "SELECT member_id, checkin_date, visitor_id FROM visitor_count WHERE member_id <> '' AND ",
-        in_window!("checkin_date")
-    );
-    let window = bounds(people.window());
+/// As the database says, or `each`.
+pub async fn each(
+    session: &mut Session,
+    part: &Part<'_>,
+    mut each: impl FnMut(Row<'_>) -> Result<()>,
+) -> Result<()> {
+    let sql = part.sql("visitor_id, checkin_date, member_id", "");
     session
-        .each("visits by member", sql, window, |cells| {
-            let id = cells.text(0).unwrap_or_default();
-            people.add(&id, cells.time(1)?, cells.integer(2)?.unwrap_or(0));
-            Ok(())
+        .each("visits", &sql, part.params(), |cells| {
+            each(Row {
+                row: cells.integer(0)?.unwrap_or(0),
+                time: cells.time(1)?,
+                text: cells.bytes(2),
+            })
         })
         .await
 }
@@ -79,8 +121,8 @@ pub async fn copies(session: &mut Session, ids: &[i64]) -> Result<HashMap<i64, C
                 params(batch.iter().copied()),
                 |cells| {
                     let copy = Copy {
-                        name: cells.text(1),
-                        institution: cells.text(2),
+                        name: cells.owned_text(1),
+                        institution: cells.owned_text(2),
                     };
                     copies.insert(cells.integer(0)?.unwrap_or(0), copy);
                     Ok(())
@@ -118,8 +160,8 @@ pub async fn names_until(
                     let (time, visit) = (cells.time(0)?, cells.integer(1)?);
                     if time.date().is_none_or(|day| day <= today) {
                         let (id, name) = (
-                            cells.text(2).unwrap_or_default(),
-                            cells.text(3).unwrap_or_default(),
+                            cells.owned_text(2).unwrap_or_default(),
+                            cells.owned_text(3).unwrap_or_default(),
                         );
                         names.push(((time.date().is_some(), time, visit), (id, name)));
                     }

@@ -3,54 +3,60 @@
 
 use crate::calendar::Window;
 use crate::source::cells::WallTime;
-use crate::source::collation::{Collation, Key};
+use crate::source::collation::Collation;
+use crate::stats::batch::{Batch, Row};
+use crate::stats::texts::Texts;
+use anyhow::Result;
 use chrono::NaiveDate;
 use shared::catalog::Period;
-use std::collections::HashMap;
+use std::borrow::Cow;
 
-/// What one person did in the current year so far.
-#[derive(Clone, Debug)]
+/// What was done in the current year so far, under one spelling or by one person.
+#[derive(Clone, Copy, Debug)]
 pub struct Tally {
     /// Events of the year.
-    pub year: u64,
+    pub year: u32,
     /// Events of the month.
-    pub month: u64,
+    pub month: u32,
     /// The latest event: when, and the row's id. It is of the month too, whenever the month has any, since both
     /// windows end today.
     pub latest: (WallTime, i64),
-    /// The id as the latest event spells it.
-    pub id: String,
+    /// The number of the id as the latest event spells it.
+    spelling: u32,
 }
 
 impl Tally {
-    /// The id as it is shown of who is a member no longer.
-    pub fn shown_id(&self) -> &str {
-        self.id.trim()
-    }
+    const NONE: Self = Self {
+        year: 0,
+        month: 0,
+        latest: (WallTime::ZERO, i64::MIN),
+        spelling: 0,
+    };
 
     /// Events of the current month or year.
     pub fn total(&self, period: Period) -> u64 {
         match period {
-            Period::Month => self.month,
-            Period::Year => self.year,
+            Period::Month => self.month.into(),
+            Period::Year => self.year.into(),
         }
     }
 
-    fn join(&mut self, other: Self) {
+    fn join(&mut self, other: &Self) {
         self.year += other.year;
         self.month += other.month;
         if other.latest > self.latest {
             self.latest = other.latest;
-            self.id = other.id;
+            self.spelling = other.spelling;
         }
     }
 }
 
-/// Events by spelling.
+/// Events by spelling: some 100 bytes for each that is seen, and as many again while people are told apart.
 pub struct People {
     month: Window,
     year: Window,
-    spellings: HashMap<Box<str>, Tally>,
+    spellings: Texts<Tally>,
+    batch: Batch,
 }
 
 impl People {
@@ -59,7 +65,8 @@ impl People {
         Self {
             month: Window::current(Period::Month, today),
             year: Window::current(Period::Year, today),
-            spellings: HashMap::new(),
+            spellings: Texts::default(),
+            batch: Batch::default(),
         }
     }
 
@@ -68,41 +75,64 @@ impl People {
         self.year
     }
 
-    /// Counts one event. A blank id is nobody's; a date that is none is in no window.
-    pub fn add(&mut self, id: &str, time: WallTime, row: i64) {
-        let Some(day) = time.date() else { return };
-        if id.trim().is_empty() || !self.year.contains(day) {
-            return;
+    /// Takes one event of whoever has this id; an empty one is nobody's. A date that is none is in no window.
+    ///
+    /// # Errors
+    /// More ids than can be held.
+    pub fn add(&mut self, event: Row<'_>) -> Result<()> {
+        let day = event.time.date();
+        if !event.text.is_empty() && day.is_some_and(|day| self.year.contains(day)) {
+            self.batch.push(event);
         }
-        let event = Tally {
-            year: 1,
-            month: u64::from(self.month.contains(day)),
-            latest: (time, row),
-            id: String::new(),
-        };
-        match self.spellings.get_mut(id) {
-            Some(tally) => tally.join(event),
-            None => drop(self.spellings.insert(id.into(), event)),
+        if self.batch.is_full() {
+            self.count()
+        } else {
+            Ok(())
         }
+    }
+
+    /// Counts what was taken.
+    ///
+    /// # Errors
+    /// More ids than can be held.
+    pub fn count(&mut self) -> Result<()> {
+        for Row { time, row, text } in self.batch.iter() {
+            let (spelling, tally) = self.spellings.numbered(text, || Tally::NONE)?;
+            tally.spelling = spelling;
+            tally.year += 1;
+            let of_the_month = time.date().is_some_and(|day| self.month.contains(day));
+            tally.month += u32::from(of_the_month);
+            tally.latest = tally.latest.max((time, row));
+        }
+        self.batch.clear();
+        Ok(())
     }
 
     /// The spellings that were seen.
-    pub fn spellings(&self) -> impl Iterator<Item = &str> {
-        self.spellings.keys().map(AsRef::as_ref)
+    pub fn spellings(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let texts = self.spellings.iter();
+        texts.map(|(text, _)| String::from_utf8_lossy(text))
     }
 
-    /// Joins the spellings that are equal under `collation`.
-    pub fn by_person(self, collation: &Collation) -> HashMap<Key, Tally> {
-        let mut people: HashMap<Key, Tally> = HashMap::with_capacity(self.spellings.len());
-        for (spelling, mut tally) in self.spellings {
-            tally.id = spelling.clone().into();
-            match people.entry(collation.key(&spelling)) {
-                std::collections::hash_map::Entry::Occupied(mut entry) => {
-                    entry.get_mut().join(tally);
-                }
-                std::collections::hash_map::Entry::Vacant(entry) => drop(entry.insert(tally)),
+    /// Joins the spellings that are equal under `collation`; by their keys. Blank ones are nobody's.
+    ///
+    /// # Errors
+    /// More people than can be held.
+    pub fn by_person(&self, collation: &Collation) -> Result<Texts<Tally>> {
+        let (mut people, mut key) = (Texts::<Tally>::default(), Vec::new());
+        for (spelling, tally) in self.spellings.iter() {
+            let spelling = String::from_utf8_lossy(spelling);
+            if spelling.trim().is_empty() {
+                continue;
             }
+            collation.write_key(&spelling, &mut key);
+            people.numbered(&key, || Tally::NONE)?.1.join(tally);
         }
-        people
+        Ok(people)
+    }
+
+    /// The id as the latest event spells it.
+    pub fn id(&self, tally: &Tally) -> String {
+        String::from_utf8_lossy(self.spellings.text(tally.spelling)).into_owned()
     }
 }

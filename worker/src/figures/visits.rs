@@ -1,0 +1,209 @@
+//! The pass over `visitor_count`: visits by day for the series and by member for the rankings, each row read once.
+//!
+//! With an index on the date the walk goes along the days: within the index alone up to the current year, row by row
+//! from there. Without one it goes along the ids, through the whole table, and the server filters by the exact date:
+//! whatever the order in which rows were written, dated or edited, each is found where it is. Older chunks are counted
+//! by the server; once a chunk has shown the current year, the next ones are streamed.
+
+use crate::calendar::Window;
+use crate::source::chunks::{Reading, Walk};
+use crate::source::database::{Session, WHOLE_LIMIT};
+use crate::source::plan::Plan;
+use crate::source::rest::Rest;
+use crate::source::visits::{self, KEY, Part};
+use crate::stats::people::People;
+use crate::stats::series::{self, Days};
+use anyhow::{Context, Result};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
+
+/// What the visits come to, as far as it was wanted.
+pub(super) struct Visits {
+    pub(super) days: Option<Days>,
+    pub(super) people: Option<People>,
+}
+
+impl Visits {
+    /// Reads what `series` and `tops` need.
+    pub(super) async fn read(
+        session: &mut Session,
+        reading: &Reading,
+        plan: &Plan,
+        today: NaiveDate,
+        (series, tops): (bool, bool),
+    ) -> Result<Self> {
+        let mut visits = Self {
+            days: series.then(Days::new),
+            people: tops.then(|| People::new(today)),
+        };
+        let people = People::new(today);
+        let year = people.window();
+        let window = if series { series::window(today) } else { year };
+        let mut pass = Pass {
+            session,
+            rest: Rest::new(reading),
+            year,
+            visits: &mut visits,
+        };
+        if let Some(hint) = plan.by("checkin_date") {
+            pass.along_days(reading, &hint, window).await?;
+        } else if let Some(hint) = plan.by_key(KEY.column) {
+            pass.along_ids(reading, &hint, window).await?;
+        } else {
+            pass.at_once(window).await?;
+        }
+        Ok(visits)
+    }
+
+    fn add_days(&mut self, counted: &Days) {
+        if let Some(days) = &mut self.days {
+            for (day, total) in counted {
+                *days.entry(*day).or_default() += total;
+            }
+        }
+    }
+}
+
+struct Pass<'a> {
+    session: &'a mut Session,
+    rest: Rest,
+    year: Window,
+    visits: &'a mut Visits,
+}
+
+/// What a part has shown.
+struct Seen {
+    rows: u64,
+    of_the_year: u64,
+}
+
+impl Pass<'_> {
+    async fn along_days(&mut self, reading: &Reading, hint: &str, window: Window) -> Result<()> {
+        let older = Window {
+            to: self.year.from,
+            ..window
+        };
+        let spans = [
+            (older, reading.counted, false),
+            (self.year, reading.streamed, self.visits.people.is_some()),
+        ];
+        for (span, sizes, streamed) in spans {
+            let [from, to] = times(span).map(|time| time.and_utc().timestamp());
+            let mut walk = Walk::new("visits", from..=to - 1, sizes, reading);
+            while let Some(seconds) = walk.next_chunk() {
+                let part = Part {
+                    hint,
+                    times: [at(*seconds.start())?, at(*seconds.end() + 1)?],
+                    ids: None,
+                };
+                if streamed {
+                    self.stream(&part).await?;
+                } else {
+                    self.count(&part).await?;
+                }
+                walk.rest(self.session, &mut self.rest).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn along_ids(&mut self, reading: &Reading, hint: &str, window: Window) -> Result<()> {
+        let rankings_alone = self.visits.days.is_none();
+        let mut streams = rankings_alone;
+        let mut walk = Walk::over("visits", self.session, KEY, reading).await?;
+        while let Some(ids) = walk.next_chunk() {
+            let part = Part {
+                hint,
+                times: times(window),
+                ids: Some(ids),
+            };
+            let seen = if streams {
+                self.stream(&part).await?
+            } else {
+                self.count_and_stream(&part).await?
+            };
+            // A back-dated row among old ones is no reason to send all of those that follow.
+            streams = rankings_alone
+                || (self.visits.people.is_some() && seen.of_the_year * 2 > seen.rows);
+            if seen.rows == 0 {
+                walk.jump(self.session, KEY).await?;
+            }
+            walk.rest(self.session, &mut self.rest).await?;
+        }
+        Ok(())
+    }
+
+    /// Of a table without a key to walk along: there are broken copies of libraries.
+    async fn at_once(&mut self, window: Window) -> Result<()> {
+        self.session.allow(WHOLE_LIMIT).await?;
+        let part = Part {
+            hint: "",
+            times: times(window),
+            ids: None,
+        };
+        if self.visits.days.is_some() {
+            self.count_and_stream(&part).await?;
+        } else {
+            self.stream(&part).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts by day, and reads the visits of the year once more when there are some.
+    async fn count_and_stream(&mut self, part: &Part<'_>) -> Result<Seen> {
+        let seen = self.count(part).await?;
+        if seen.of_the_year > 0 && self.visits.people.is_some() {
+            let days = self.visits.days.take();
+            let of_the_year = Part {
+                times: times(self.year),
+                ..part.clone()
+            };
+            self.stream(&of_the_year).await?;
+            self.visits.days = days;
+        }
+        Ok(seen)
+    }
+
+    async fn count(&mut self, part: &Part<'_>) -> Result<Seen> {
+        let counted = visits::by_day(self.session, part).await?;
+        self.visits.add_days(&counted);
+        Ok(self.seen(&counted))
+    }
+
+    async fn stream(&mut self, part: &Part<'_>) -> Result<Seen> {
+        let mut counted = Days::new();
+        let people = &mut self.visits.people;
+        visits::each(self.session, part, |visit| {
+            if let Some(day) = visit.time.date() {
+                *counted.entry(day).or_default() += 1;
+            }
+            match people.as_mut() {
+                Some(people) => people.add(visit),
+                None => Ok(()),
+            }
+        })
+        .await?;
+        if let Some(people) = people {
+            people.count()?;
+        }
+        self.visits.add_days(&counted);
+        Ok(self.seen(&counted))
+    }
+
+    fn seen(&self, counted: &Days) -> Seen {
+        let of_the_year = counted.range(self.year.from..self.year.to);
+        Seen {
+            rows: counted.values().sum(),
+            of_the_year: of_the_year.map(|(_, total)| total).sum(),
+        }
+    }
+}
+
+fn times(window: Window) -> [NaiveDateTime; 2] {
+    [window.from, window.to].map(|day| day.and_time(NaiveTime::MIN))
+}
+
+/// The wall time of so many seconds.
+fn at(seconds: i64) -> Result<NaiveDateTime> {
+    let time = DateTime::from_timestamp(seconds, 0).context("a time beyond the calendar")?;
+    Ok(time.naive_utc())
+}

@@ -1,0 +1,272 @@
+//! Long reads in short statements: a table is walked along a key, in ranges that take a few hundredths of a second each.
+//!
+//! On MyISAM and Aria whoever writes waits for the statement that reads, on InnoDB old versions of rows are kept for it:
+//! the shorter, the less is felt. Between two chunks the walk rests ([`Rest`]).
+
+use crate::source::database::Session;
+use crate::source::params;
+use crate::source::rest::Rest;
+use anyhow::Result;
+use mysql_async::Params;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+use tokio::time::Instant;
+use tracing::info;
+
+/// Between two lines about a walk that takes long.
+const PROGRESS: Duration = Duration::from_secs(5);
+
+/// How much one chunk reads. Fields, so that tests can have borders everywhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// To begin with.
+    pub first: i64,
+    /// At least: less would be round trips alone.
+    pub least: i64,
+    /// At most.
+    pub most: i64,
+}
+
+/// How the daily figures are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// What share of the time is read, in percent; the rest is rest.
+    pub duty_percent: u32,
+    /// How long a chunk is to take. A check-in on MyISAM waits for one of them, and must not wait for 100 ms.
+    pub chunk: Duration,
+    /// Ids of one chunk. No more rows than ids: at most some 50 ms on MyISAM even where a hole in the ids, which made
+    /// the chunks grow, ends.
+    pub ids: Sizes,
+    /// Seconds of visits of one chunk where they are counted within an index.
+    pub counted: Sizes,
+    /// Seconds of visits of one chunk where each row is read.
+    pub streamed: Sizes,
+}
+
+impl Reading {
+    /// As measured; only the share is to be chosen.
+    pub const fn with_duty(duty_percent: u32) -> Self {
+        const HOUR: i64 = 3600;
+        Self {
+            duty_percent,
+            chunk: Duration::from_millis(40),
+            ids: Sizes {
+                first: 10_000,
+                least: 500,
+                most: 50_000,
+            },
+            counted: Sizes {
+                first: 48 * HOUR,
+                least: HOUR,
+                most: 7 * 24 * HOUR,
+            },
+            streamed: Sizes {
+                first: 12 * HOUR,
+                least: HOUR / 4,
+                most: 48 * HOUR,
+            },
+        }
+    }
+}
+
+/// A whole number that numbers the rows of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// The table.
+    pub table: &'static str,
+    /// Its column.
+    pub column: &'static str,
+}
+
+/// A walk along a whole number, from the first to the last, both included.
+pub struct Walk {
+    what: &'static str,
+    range: RangeInclusive<i64>,
+    next: Option<i64>,
+    size: i64,
+    sizes: Sizes,
+    chunk: Duration,
+    started: Instant,
+    said: Instant,
+}
+
+impl Walk {
+    /// Walks all of `key`, as it is now.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn over(
+        what: &'static str,
+        session: &mut Session,
+        key: Key,
+        reading: &Reading,
+    ) -> Result<Self> {
+        let Key { table, column } = key;
+        let sql = format!("SELECT MIN({column}), MAX({column}) FROM {table}");
+        let ends = session.first("the range of the ids", &sql, Params::Empty, |cells| {
+            Ok(cells.integer(0)?.zip(cells.integer(1)?))
+        });
+        // Of no rows: from 1 to 0 is nothing.
+        let (first, last) = ends.await?.flatten().unwrap_or((1, 0));
+        Ok(Self::new(what, first..=last, reading.ids, reading))
+    }
+
+    /// Walks `range`; `what` says what is read, for progress.
+    pub fn new(
+        what: &'static str,
+        range: RangeInclusive<i64>,
+        sizes: Sizes,
+        reading: &Reading,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            what,
+            next: (!range.is_empty()).then_some(*range.start()),
+            range,
+            size: sizes.first,
+            sizes,
+            chunk: reading.chunk,
+            started: now,
+            said: now,
+        }
+    }
+
+    /// The next chunk, both ends included; `None` when all has been walked.
+    pub fn next_chunk(&mut self) -> Option<RangeInclusive<i64>> {
+        let first = self.next?;
+        let last = first.saturating_add(self.size - 1).min(*self.range.end());
+        self.next = last
+            .checked_add(1)
+            .filter(|next| *next <= *self.range.end());
+        self.started = Instant::now();
+        Some(first..=last)
+    }
+
+    /// After a chunk: fits the size of the next one and rests.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn rest(&mut self, session: &mut Session, rest: &mut Rest) -> Result<()> {
+        let took = self.started.elapsed();
+        self.fit(took);
+        self.tell();
+        if self.next.is_some() {
+            rest.after(session, took).await?;
+        }
+        Ok(())
+    }
+
+    /// After a chunk of `key` that gave no row: goes on at the next id that there is, so that a hole of billions is one
+    /// look into the index.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn jump(&mut self, session: &mut Session, key: Key) -> Result<()> {
+        let Some(next) = self.next else { return Ok(()) };
+        let Key { table, column } = key;
+        let sql = format!("SELECT MIN({column}) FROM {table} WHERE {column} >= ?");
+        let least = session.first("the next id", &sql, params([next]), |cells| {
+            cells.integer(0)
+        });
+        self.go_on(least.await?.flatten());
+        Ok(())
+    }
+
+    fn go_on(&mut self, next: Option<i64>) {
+        self.next = next.filter(|next| *next <= *self.range.end());
+    }
+
+    /// Half to twice the size, as `took` is to what it should be.
+    fn fit(&mut self, took: Duration) {
+        let factor = self.chunk.as_secs_f64() / took.as_secs_f64().max(1e-6);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "sizes are far below 2^52"
+        )]
+        let size = (self.size as f64 * factor.clamp(0.5, 2.0)) as i64;
+        self.size = size.clamp(self.sizes.least, self.sizes.most);
+    }
+
+    fn tell(&mut self) {
+        let Some(next) = self.next.filter(|_| self.said.elapsed() >= PROGRESS) else {
+            return;
+        };
+        self.said = Instant::now();
+        let first = i128::from(*self.range.start());
+        let (done, all) = (
+            i128::from(next) - first,
+            i128::from(*self.range.end()) - first + 1,
+        );
+        let percent = 100 * done / all;
+        info!(%percent, "reading {}: {percent} % so far", self.what);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walk(range: RangeInclusive<i64>) -> Walk {
+        let sizes = Sizes {
+            first: 4,
+            least: 2,
+            most: 16,
+        };
+        Walk::new("tests", range, sizes, &Reading::with_duty(100))
+    }
+
+    #[test]
+    fn every_key_is_in_one_chunk() {
+        let mut walk = walk(-3..=9);
+        let chunks: Vec<_> = std::iter::from_fn(|| walk.next_chunk()).collect();
+        assert_eq!(chunks, [-3..=0, 1..=4, 5..=8, 9..=9]);
+    }
+
+    #[test]
+    fn the_ends_of_the_numbers_are_walked() {
+        let mut last = walk(i64::MAX - 5..=i64::MAX);
+        assert_eq!(last.next_chunk(), Some(i64::MAX - 5..=i64::MAX - 2));
+        assert_eq!(last.next_chunk(), Some(i64::MAX - 1..=i64::MAX));
+        assert_eq!(last.next_chunk(), None);
+        assert_eq!(
+            walk(i64::MIN..=i64::MAX).next_chunk(),
+            Some(i64::MIN..=i64::MIN + 3)
+        );
+        #[expect(clippy::reversed_empty_ranges, reason = "an empty table")]
+        let mut none = walk(1..=0);
+        assert_eq!(none.next_chunk(), None);
+    }
+
+    #[test]
+    fn a_hole_is_jumped() {
+        let mut walk = walk(1..=i64::MAX);
+        assert_eq!(walk.next_chunk(), Some(1..=4));
+        walk.go_on(Some(1_000_000_000_000));
+        assert_eq!(
+            walk.next_chunk(),
+            Some(1_000_000_000_000..=1_000_000_000_003)
+        );
+        walk.go_on(None);
+        assert_eq!(walk.next_chunk(), None);
+    }
+
+    #[test]
+    fn a_chunk_that_took_long_makes_the_next_one_smaller() {
+        let mut walk = walk(1..=1_000);
+        let target = walk.chunk;
+        for (took, size) in [
+            (target, 4),
+            (target / 100, 8),
+            (target * 3 / 4, 10),
+            (target / 2, 16),
+            (target * 9, 8),
+            (target * 9, 4),
+            (target * 9, 2),
+            (target * 9, 2),
+        ] {
+            walk.fit(took);
+            assert_eq!(walk.size, size);
+        }
+    }
+}
