@@ -249,15 +249,19 @@ pub async fn history_names(
     window: Window,
 ) -> Result<Vec<Borrower>> {
     let column = TextColumn::of(session, "loan", "member_id").await?;
+    // Not by the date: that would read the year once more.
+    let plan = Plan::of(session, KEY.table).await?;
+    let hint = plan.by("member_id").unwrap_or_default();
     let mut borrowers = Vec::new();
     for batch in spellings(ids).chunks(BATCH) {
         let sql = format!(
             concat!(
                 "SELECT loan.loan_date, loan.loan_id, loan.member_id, loan_history.member_name \
-                 FROM loan JOIN loan_history ON loan_history.loan_id = loan.loan_id \
+                 FROM loan {} JOIN loan_history ON loan_history.loan_id = loan.loan_id \
                  WHERE loan.is_lent = 1 AND loan.member_id IN ({}) AND ",
                 in_window!("loan.loan_date")
             ),
+            hint,
             column.marks(batch.len())
         );
         let values = batch

@@ -4,6 +4,7 @@ use crate::calendar::Window;
 use crate::source::chunks::Key;
 use crate::source::column::TextColumn;
 use crate::source::database::Session;
+use crate::source::plan::Plan;
 use crate::source::{BATCH, in_window, marks, params, spellings};
 use crate::stats::batch::Row;
 use crate::stats::series::Days;
@@ -144,11 +145,13 @@ pub async fn names_until(
     ids: &[&str],
     today: NaiveDate,
 ) -> Result<Vec<(String, String)>> {
-    let column = TextColumn::of(session, "visitor_count", "member_id").await?;
+    let column = TextColumn::of(session, KEY.table, "member_id").await?;
+    let plan = Plan::of(session, KEY.table).await?;
+    let hint = plan.by("member_id").unwrap_or_default();
     let mut names = Vec::new();
     for batch in spellings(ids).chunks(BATCH) {
         let sql = format!(
-            "SELECT checkin_date, visitor_id, member_id, member_name FROM visitor_count WHERE member_id IN ({})",
+            "SELECT checkin_date, visitor_id, member_id, member_name FROM visitor_count {hint} WHERE member_id IN ({})",
             column.marks(batch.len())
         );
         session

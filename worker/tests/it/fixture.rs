@@ -22,6 +22,7 @@ use testkit::server::{Redis, shared_redis, unique};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use worker::config::{Config, VARIABLES};
+use worker::source::chunks::{Reading, Sizes};
 use worker::source::database::{Database, Session};
 use worker::status::Status;
 use worker::store::Store;
@@ -31,6 +32,27 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// The password of every account that only reads.
 const PASSWORD: &str = "reads-only";
+
+/// Chunks so small that their borders fall everywhere.
+pub(crate) const TINY_CHUNKS: Reading = Reading {
+    chunk: Duration::from_micros(1),
+    ids: Sizes {
+        first: 7,
+        least: 3,
+        most: 11,
+    },
+    counted: Sizes {
+        first: 150_000,
+        least: 86_399,
+        most: 200_000,
+    },
+    streamed: Sizes {
+        first: 50_000,
+        least: 33_333,
+        most: 70_000,
+    },
+    ..Reading::with_duty(100)
+};
 
 /// A library somewhere, at some moment.
 pub(crate) struct Site {
@@ -43,6 +65,8 @@ pub(crate) struct Site {
     mariadb: &'static MariaDb,
     prefix: String,
     environment: Vec<(String, String)>,
+    /// In place of the usual way to read.
+    pub(crate) reading: Option<Reading>,
 }
 
 impl Site {
@@ -139,6 +163,7 @@ impl Site {
             environment: environment
                 .map(|(name, value)| (name.to_owned(), value))
                 .into(),
+            reading: None,
         }
     }
 
@@ -161,7 +186,9 @@ impl Site {
             let found = self.environment.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.clone())
         };
-        Config::read(Environment::of(&VARIABLES, lookup)).unwrap()
+        let mut config = Config::read(Environment::of(&VARIABLES, lookup)).unwrap();
+        config.reading = self.reading.unwrap_or(config.reading);
+        config
     }
 
     /// Makes every snapshot once.

@@ -7,11 +7,14 @@
 
 mod documents;
 mod fixture;
+mod guest;
 mod healing;
+mod histories;
 mod midnight;
 mod modes;
 mod numbers;
 mod pace;
+mod paths;
 mod process;
 mod servers;
 mod together;

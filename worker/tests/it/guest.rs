@@ -1,0 +1,158 @@
+//! The worker is a guest in somebody's database: how much it reads, how, and over how many connections.
+
+use crate::fixture::{SOON, Site, own_servers};
+use chrono::TimeZone;
+use mysql_async::prelude::Queryable;
+use std::time::Duration;
+use testkit::generate::{Plan, Size, generate};
+use testkit::mariadb::MariaDb;
+use testkit::oracle::Names;
+use testkit::schema::{Engine, Shape};
+use worker::source::chunks::{Reading, Sizes};
+
+/// A school of two years on servers of its own.
+async fn school(shape: Shape) -> (Site, &'static MariaDb) {
+    let (mariadb, redis) = own_servers().await;
+    let plan = Plan {
+        size: Size::School,
+        years: 2,
+        now: "2025-09-23T10:00:00".parse().unwrap(),
+        seed: 5,
+        dirty: true,
+    };
+    let zone = chrono_tz::Tz::Asia__Jakarta;
+    let now = zone.from_local_datetime(&plan.now).unwrap().to_utc();
+    let mut site = Site::on(mariadb, redis, generate(&plan), zone, now, shape).await;
+    let ids = Sizes {
+        first: 500,
+        least: 500,
+        most: 1_000,
+    };
+    site.reading = Some(Reading {
+        ids,
+        ..Reading::with_duty(100)
+    });
+    (site, mariadb)
+}
+
+/// Rows that the engines have handed to the server since it began.
+async fn rows_read(mariadb: &MariaDb) -> u64 {
+    let mut conn = mysql_async::Conn::new(mariadb.opts(None)).await.unwrap();
+    let rows: Vec<(String, u64)> = conn
+        .query("SHOW GLOBAL STATUS LIKE 'Handler\\_read\\_%'")
+        .await
+        .unwrap();
+    conn.disconnect().await.unwrap();
+    rows.iter().map(|(_, count)| count).sum()
+}
+
+#[tokio::test]
+async fn no_row_is_read_twice() {
+    for (engine, date_index) in [
+        (Engine::InnoDb, false),
+        (Engine::InnoDb, true),
+        (Engine::MyIsam, false),
+    ] {
+        let shape = Shape {
+            engine,
+            date_index,
+            ..Shape::default()
+        };
+        let (site, mariadb) = school(shape).await;
+        let before = rows_read(mariadb).await;
+        site.refresh().await.unwrap();
+        let read = rows_read(mariadb).await - before;
+        site.assert_all(Names::Full).await;
+        let library = &site.library;
+        let rows = library.visits.len()
+            + library.loans.len()
+            + library.items.len()
+            + library.biblios.len();
+        let most = rows as u64 * 11 / 10;
+        assert!(
+            read <= most,
+            "{engine}, {date_index}: {read} of {rows} rows"
+        );
+    }
+}
+
+#[tokio::test]
+async fn long_tables_are_read_in_ranges_of_a_key() {
+    for (date_index, visits) in [
+        (false, "FORCE INDEX (`PRIMARY`)"),
+        (true, "FORCE INDEX (`checkin_date`)"),
+    ] {
+        let shape = Shape {
+            date_index,
+            ..Shape::default()
+        };
+        let (site, mariadb) = school(shape).await;
+        mariadb.general_log(true).await.unwrap();
+        site.refresh().await.unwrap();
+        let mut seen = [0; 4];
+        for line in mariadb.general_log_lines().await.unwrap() {
+            let text = line.text;
+            if line.command != "Execute" || text.contains("MIN(") || text.contains(" IN (") {
+                continue;
+            }
+            let hints = [
+                (" FROM visitor_count ", visits),
+                (" FROM loan ", "FORCE INDEX (`PRIMARY`)"),
+                (" FROM item ", "FORCE INDEX (`PRIMARY`)"),
+                (" FROM biblio ", "FORCE INDEX (`PRIMARY`)"),
+            ];
+            for (count, (table, hint)) in seen.iter_mut().zip(hints) {
+                if text.contains(table) {
+                    *count += 1;
+                    let is_range = text.contains(">= ") && text.contains('<');
+                    assert!(text.contains(hint) && is_range, "{text}");
+                }
+            }
+        }
+        assert!(seen.iter().all(|count| *count > 3), "{seen:?}");
+    }
+}
+
+/// Two for the daily figures, one for the count of today.
+#[tokio::test]
+async fn there_are_three_connections_at_most() {
+    let (mut site, mariadb) = school(Shape::default()).await;
+    site.set("VISITOR_SLOW_CRON", "* * * * * *");
+    site.set("BOOKS_SLOW_CRON", "* * * * * *");
+    let user = site
+        .environment()
+        .into_iter()
+        .find(|(name, _)| *name == "MYSQL_USER")
+        .unwrap()
+        .1;
+    let sql = format!("SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{user}'");
+    let mut conn = mysql_async::Conn::new(mariadb.opts(None)).await.unwrap();
+    let running = site.start();
+    let watch = async {
+        let mut most = 0;
+        loop {
+            let now: u64 = conn.query_first(&sql).await.unwrap().unwrap();
+            most = most.max(now);
+            assert!(most <= 3, "{most} connections");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        () = watch => {}
+        () = site.await_all() => {}
+    }
+    running.stop().await;
+}
+
+/// Nobody's check-in is lost or refused while chunks are read and rests are made.
+#[tokio::test]
+async fn rests_change_no_number() {
+    let (mut site, _) = school(Shape::default()).await;
+    site.set("REFRESH_DUTY_PERCENT", "20");
+    site.reading = None;
+    tokio::time::timeout(SOON, site.refresh())
+        .await
+        .unwrap()
+        .unwrap();
+    site.assert_all(Names::Full).await;
+}

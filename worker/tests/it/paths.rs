@@ -1,0 +1,155 @@
+//! Whatever keys and indexes a table has or lacks, whatever its ids and the order of its rows, and wherever the borders of
+//! the chunks fall: the same numbers, to the byte.
+
+use crate::fixture::{Site, TINY_CHUNKS};
+use chrono::TimeZone;
+use rand::seq::SliceRandom;
+use rand::{SeedableRng, rngs::StdRng};
+use testkit::generate::{Plan, Size, generate};
+use testkit::library::Library;
+use testkit::oracle::Names;
+use testkit::schema::{Engine, Shape};
+
+const NOW: &str = "2025-09-23T10:00:00";
+const MYISAM: Shape = Shape {
+    engine: Engine::MyIsam,
+    room_code: true,
+    loan_history: true,
+    date_index: false,
+};
+const ARIA: Shape = Shape {
+    engine: Engine::Aria,
+    ..MYISAM
+};
+const INNODB: Shape = Shape {
+    engine: Engine::InnoDb,
+    ..MYISAM
+};
+
+const fn indexed(shape: Shape) -> Shape {
+    Shape {
+        date_index: true,
+        ..shape
+    }
+}
+
+/// Changes a library by `statements`, reads it in tiny chunks and at the usual pace, and compares.
+async fn check(shape: Shape, statements: &[&str]) {
+    let mut site = Site::new("Asia/Jakarta", NOW, shape).await;
+    for statement in statements {
+        site.sql(statement).await;
+    }
+    check_both(&mut site).await;
+}
+
+async fn check_both(site: &mut Site) {
+    for reading in [Some(TINY_CHUNKS), None] {
+        site.reading = reading;
+        site.refresh().await.unwrap();
+        site.assert_all(Names::Full).await;
+    }
+}
+
+/// One test a case, so that they run side by side and a failure names its case.
+macro_rules! cases {
+    ($($name:ident: $shape:expr, $statements:expr;)*) => {
+        $(#[tokio::test]
+        async fn $name() {
+            check($shape, &$statements).await;
+        })*
+    };
+}
+
+/// Nothing to walk along, as in a copy that was made without its keys.
+const NO_KEYS: [&str; 4] = [
+    "ALTER TABLE visitor_count MODIFY visitor_id int NOT NULL, DROP PRIMARY KEY",
+    "ALTER TABLE loan MODIFY loan_id int NOT NULL, DROP PRIMARY KEY",
+    "ALTER TABLE item MODIFY item_id int NOT NULL, DROP PRIMARY KEY",
+    "ALTER TABLE biblio MODIFY biblio_id int NOT NULL, DROP PRIMARY KEY",
+];
+
+/// From far below zero, over holes of billions, to the end of the numbers. The order stays.
+const WIDE_IDS: [&str; 12] = [
+    "ALTER TABLE visitor_count MODIFY visitor_id bigint NOT NULL",
+    "UPDATE visitor_count SET visitor_id = visitor_id + 9223372036854700000 WHERE visitor_id > 6000",
+    "UPDATE visitor_count SET visitor_id = visitor_id * 3000000000 WHERE visitor_id BETWEEN 3000 AND 6000 \
+     ORDER BY visitor_id DESC",
+    "UPDATE visitor_count SET visitor_id = visitor_id - 9223372036854775000 WHERE visitor_id < 800",
+    "ALTER TABLE loan MODIFY loan_id bigint NOT NULL",
+    "ALTER TABLE loan_history MODIFY loan_id bigint NOT NULL",
+    "UPDATE loan SET loan_id = loan_id + 9223372036854770000 WHERE loan_id > 500",
+    "UPDATE loan_history SET loan_id = loan_id + 9223372036854770000 WHERE loan_id > 500",
+    "UPDATE loan SET loan_id = loan_id - 9000000000 WHERE loan_id < 300",
+    "UPDATE loan_history SET loan_id = loan_id - 9000000000 WHERE loan_id < 300",
+    "ALTER TABLE item MODIFY item_id bigint NOT NULL",
+    "UPDATE item SET item_id = item_id - 9000000000 WHERE item_id % 3 = 0",
+];
+
+cases! {
+    along_the_ids_of_myisam: MYISAM, [];
+    along_the_ids_of_aria: ARIA, [];
+    along_the_ids_of_innodb: INNODB, [];
+    along_the_days_of_myisam: indexed(MYISAM), [];
+    along_the_days_of_aria: indexed(ARIA), [];
+    along_the_days_of_innodb: indexed(INNODB), [];
+    without_keys_on_myisam: MYISAM, NO_KEYS;
+    without_keys_on_innodb: INNODB, NO_KEYS;
+    along_the_days_without_keys: indexed(INNODB), NO_KEYS;
+    wide_ids_on_myisam: MYISAM, WIDE_IDS;
+    wide_ids_on_innodb: INNODB, WIDE_IDS;
+    wide_ids_along_the_days: indexed(INNODB), WIDE_IDS;
+    an_index_of_a_strange_name: INNODB, ["ALTER TABLE visitor_count ADD KEY `by``day` (checkin_date, member_id)"];
+    an_index_that_the_server_ignores: indexed(INNODB),
+        ["ALTER TABLE visitor_count ALTER INDEX checkin_date IGNORED", "ALTER TABLE loan ALTER INDEX loan_date IGNORED"];
+    ids_that_are_no_numbers: INNODB,
+        ["ALTER TABLE item MODIFY item_id varchar(20) NOT NULL", "UPDATE item SET item_id = CONCAT('i', item_id)"];
+    a_view_in_place_of_a_table: INNODB, [
+        "RENAME TABLE visitor_count TO visits_of_all",
+        "CREATE SQL SECURITY DEFINER VIEW visitor_count AS SELECT * FROM visits_of_all",
+    ];
+}
+
+fn library(change: impl FnOnce(&mut Library, &mut StdRng)) -> Library {
+    let plan = Plan {
+        size: Size::Tiny,
+        years: 6,
+        now: NOW.parse().unwrap(),
+        seed: 11,
+        dirty: true,
+    };
+    let mut library = generate(&plan);
+    change(&mut library, &mut StdRng::seed_from_u64(11));
+    library
+}
+
+/// Ids that tell nothing of the dates: rows were imported, edited and dated back in any order.
+#[tokio::test]
+async fn rows_in_any_order() {
+    for shape in [MYISAM, INNODB, indexed(INNODB)] {
+        let library = library(|library, rng| {
+            let mut ids: Vec<u32> = library
+                .visits
+                .iter()
+                .map(|visit| visit.visitor_id)
+                .collect();
+            ids.shuffle(rng);
+            for (visit, id) in library.visits.iter_mut().zip(ids) {
+                visit.visitor_id = id;
+            }
+            library.visits.sort_by_key(|visit| visit.visitor_id);
+        });
+        let zone = chrono_tz::Tz::Asia__Jakarta;
+        let now = zone.from_local_datetime(&NOW.parse().unwrap()).unwrap();
+        let mut site = Site::with_library(library, zone, now.to_utc(), shape).await;
+        check_both(&mut site).await;
+    }
+}
+
+/// No loan spells its code as the item does, and no copy is left of many: what is held is settled again and again.
+#[tokio::test]
+async fn codes_that_only_the_collation_knows() {
+    let mut site = Site::new("Asia/Jakarta", NOW, INNODB).await;
+    site.sql("UPDATE loan SET item_code = CONCAT(LOWER(item_code), '  ')")
+        .await;
+    check_both(&mut site).await;
+}
