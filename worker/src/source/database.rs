@@ -222,13 +222,14 @@ pub fn is_lacking(error: &anyhow::Error) -> bool {
 }
 
 /// What a session must have whatever the server's defaults are: each statement sees what is committed, and texts come
-/// in UTF-8. The limit of a statement is seconds in MariaDB and milliseconds in MySQL; each skips the other's comment.
+/// in UTF-8, and MySQL tells of its tables what is, not what was. The limit of a statement is seconds in MariaDB and milliseconds in MySQL; each skips the other's comment.
 fn session_limits(limit: Duration) -> String {
     let (seconds, millis) = (limit.as_secs_f32(), limit.as_millis());
     format!(
         "SET SESSION autocommit = 1, character_set_client = 'utf8mb4', \
          character_set_connection = 'utf8mb4', character_set_results = 'utf8mb4', sql_big_selects = 1 \
-         /*M!100101 , max_statement_time = {seconds} */ /*!50708 , max_execution_time = {millis} */"
+         /*M!100101 , max_statement_time = {seconds} */ /*!50708 , max_execution_time = {millis} */ \
+         /*!80000 , information_schema_stats_expiry = 0 */"
     )
 }
 

@@ -84,4 +84,19 @@ impl Plan {
         let is_integer = self.columns.get(column)?.is_integer;
         is_integer.then(|| self.by(column)).flatten()
     }
+
+    /// Whether rows are added to it while it is read, however long that takes: on MyISAM without holes, which new rows
+    /// would have to fill. (What is changed or deleted must wait; InnoDB needs no such kindness.)
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn grows_while_read(&self, session: &mut Session) -> Result<bool> {
+        let sql = "SELECT COUNT(*) FROM information_schema.tables \
+                   WHERE table_schema = DATABASE() AND table_name = ? AND engine = 'MyISAM' AND data_free = 0 \
+                   AND @@concurrent_insert <> 'NEVER'";
+        let grows = session.first("the engine", sql, params([self.table]), |cells| {
+            cells.count(0)
+        });
+        Ok(grows.await? == Some(1))
+    }
 }

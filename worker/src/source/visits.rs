@@ -50,10 +50,10 @@ impl Part<'_> {
         format!("SELECT {columns} FROM visitor_count {hint} WHERE {window}{ids}{rest}")
     }
 
-    fn params(&self) -> Params {
+    fn values(&self) -> Vec<Value> {
         let times = self.times.map(|time| Value::from(time.to_string()));
         let ids = self.ids.iter().flat_map(|ids| [*ids.start(), *ids.end()]);
-        params(times.into_iter().chain(ids.map(Value::from)))
+        times.into_iter().chain(ids.map(Value::from)).collect()
     }
 }
 
@@ -62,18 +62,12 @@ impl Part<'_> {
 /// # Errors
 /// As the database says.
 pub async fn by_day(session: &mut Session, part: &Part<'_>) -> Result<Days> {
-    // A chunk is sorted in memory by what it groups; a temporary table would be asked for each row. Of the whole table
-    // the days are few and the rows are many.
-    let sorted = if part.hint.is_empty() {
-        ""
-    } else {
-        "SQL_BIG_RESULT "
-    };
-    let columns = format!("{sorted}DATE(checkin_date), COUNT(*)");
-    let sql = part.sql(&columns, " GROUP BY DATE(checkin_date)");
+    // A chunk is sorted in memory by what it groups; a temporary table would be looked into for each row.
+    let columns = "SQL_BIG_RESULT DATE(checkin_date), COUNT(*)";
+    let sql = part.sql(columns, " GROUP BY DATE(checkin_date)");
     let mut days = Days::new();
     session
-        .each("visits by day", &sql, part.params(), |cells| {
+        .each("visits by day", &sql, params(part.values()), |cells| {
             if let Some(day) = cells.time(0)?.date() {
                 days.insert(day, cells.count(1)?);
             }
@@ -83,18 +77,33 @@ pub async fn by_day(session: &mut Session, part: &Part<'_>) -> Result<Days> {
     Ok(days)
 }
 
-/// Hands visits to `each`, in any order, with the member's id as it came; it is empty for a guest.
+/// Hands visits to `each`, in any order: when it was, and of those within `members` also the id and the member's id as it
+/// came, which is empty for a guest.
 ///
 /// # Errors
 /// As the database says, or `each`.
 pub async fn each(
     session: &mut Session,
     part: &Part<'_>,
+    members: Option<Window>,
     mut each: impl FnMut(Row<'_>) -> Result<()>,
 ) -> Result<()> {
-    let sql = part.sql("visitor_id, checkin_date, member_id", "");
+    // Older visits send no member: that is most of what there is to send.
+    let columns = match members {
+        Some(_) => concat!(
+            "visitor_id, checkin_date, CASE WHEN ",
+            in_window!("checkin_date"),
+            " THEN member_id END"
+        ),
+        None => "visitor_id, checkin_date, NULL",
+    };
+    let sql = part.sql(columns, "");
+    let mut values = part.values();
+    if let Some(Window { from, to }) = members {
+        values.splice(0..0, [midnight(from), midnight(to)]);
+    }
     session
-        .each("visits", &sql, part.params(), |cells| {
+        .each("visits", &sql, params(values), |cells| {
             each(Row {
                 row: cells.integer(0)?.unwrap_or(0),
                 time: cells.time(1)?,

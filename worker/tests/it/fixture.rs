@@ -54,6 +54,12 @@ pub(crate) const TINY_CHUNKS: Reading = Reading {
     ..Reading::with_duty(100)
 };
 
+/// A visit has been there that nobody remembers. On MyISAM the place that it leaves makes new ones wait for readers.
+pub(crate) const HOLE: [&str; 2] = [
+    "INSERT INTO visitor_count (visitor_id, member_name, checkin_date) VALUES (999999, 'Lubang', '2025-01-01 00:00:00')",
+    "DELETE FROM visitor_count WHERE visitor_id = 999999",
+];
+
 /// A library somewhere, at some moment.
 pub(crate) struct Site {
     pub(crate) library: Arc<Library>,

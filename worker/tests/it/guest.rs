@@ -1,6 +1,6 @@
 //! The worker is a guest in somebody's database: how much it reads, how, and over how many connections.
 
-use crate::fixture::{SOON, Site, own_servers};
+use crate::fixture::{HOLE, SOON, Site, own_servers, site_on};
 use chrono::TimeZone;
 use mysql_async::prelude::Queryable;
 use std::time::Duration;
@@ -9,6 +9,9 @@ use testkit::mariadb::MariaDb;
 use testkit::oracle::Names;
 use testkit::schema::{Engine, Shape};
 use worker::source::chunks::{Reading, Sizes};
+use worker::source::plan;
+
+const NOW: &str = "2025-09-23T10:00:00";
 
 /// A school of two years on servers of its own.
 async fn school(shape: Shape) -> (Site, &'static MariaDb) {
@@ -16,7 +19,7 @@ async fn school(shape: Shape) -> (Site, &'static MariaDb) {
     let plan = Plan {
         size: Size::School,
         years: 2,
-        now: "2025-09-23T10:00:00".parse().unwrap(),
+        now: NOW.parse().unwrap(),
         seed: 5,
         dirty: true,
     };
@@ -87,6 +90,9 @@ async fn long_tables_are_read_in_ranges_of_a_key() {
             ..Shape::default()
         };
         let (site, mariadb) = school(shape).await;
+        for statement in HOLE {
+            site.sql(statement).await;
+        }
         mariadb.general_log(true).await.unwrap();
         site.refresh().await.unwrap();
         let mut seen = [0; 4];
@@ -111,6 +117,49 @@ async fn long_tables_are_read_in_ranges_of_a_key() {
         }
         assert!(seen.iter().all(|count| *count > 3), "{seen:?}");
     }
+}
+
+/// A long statement is for tables that check-ins are added to while it runs; elsewhere they would wait for it.
+#[tokio::test]
+async fn visits_are_read_at_once_only_where_nobody_waits() {
+    for (engine, hole, grows) in [
+        (Engine::MyIsam, false, true),
+        (Engine::MyIsam, true, false),
+        (Engine::Aria, false, false),
+        (Engine::InnoDb, false, false),
+    ] {
+        let shape = Shape {
+            engine,
+            ..Shape::default()
+        };
+        let site = Site::new("Asia/Jakarta", NOW, shape).await;
+        for statement in HOLE.iter().filter(|_| hole) {
+            site.sql(statement).await;
+        }
+        let mut session = site.parts().await.session;
+        let plan = plan::Plan::of(&mut session, "visitor_count").await.unwrap();
+        let is_so = plan.grows_while_read(&mut session).await.unwrap();
+        assert_eq!(is_so, grows, "{engine}, {hole}");
+
+        if grows {
+            // As the server itself has it: a reader who does not come to an end, and a check-in.
+            let mut reader = site.conn().await;
+            let lock = "LOCK TABLES visitor_count READ LOCAL";
+            reader.query_drop(lock).await.unwrap();
+            let check_in = site.sql(
+                "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:00')",
+            );
+            tokio::time::timeout(SOON, check_in).await.unwrap();
+        }
+    }
+    let (mariadb, redis) = own_servers().await;
+    mariadb
+        .execute(None, "SET GLOBAL concurrent_insert = NEVER")
+        .await
+        .unwrap();
+    let mut session = site_on(mariadb, redis).await.parts().await.session;
+    let plan = plan::Plan::of(&mut session, "visitor_count").await.unwrap();
+    assert!(!plan.grows_while_read(&mut session).await.unwrap());
 }
 
 /// Two for the daily figures, one for the count of today.

@@ -87,6 +87,7 @@ impl Twin {
                 4 => self.forget_visit(),
                 5 => self.redate_visit(),
                 6..9 => self.lend(),
+                9.. if self.library.loans.len() < 100 => self.lend(),
                 9 => self.forget_loan(),
                 10 => self.correct_loan(),
                 11 => self.rename_member(),

@@ -1,7 +1,7 @@
 //! Whatever keys and indexes a table has or lacks, whatever its ids and the order of its rows, and wherever the borders of
 //! the chunks fall: the same numbers, to the byte.
 
-use crate::fixture::{Site, TINY_CHUNKS};
+use crate::fixture::{HOLE, Site, TINY_CHUNKS};
 use chrono::TimeZone;
 use rand::seq::SliceRandom;
 use rand::{SeedableRng, rngs::StdRng};
@@ -86,7 +86,8 @@ const WIDE_IDS: [&str; 12] = [
 ];
 
 cases! {
-    along_the_ids_of_myisam: MYISAM, [];
+    at_once_on_myisam: MYISAM, [];
+    along_the_ids_of_myisam: MYISAM, HOLE;
     along_the_ids_of_aria: ARIA, [];
     along_the_ids_of_innodb: INNODB, [];
     along_the_days_of_myisam: indexed(MYISAM), [];
@@ -95,7 +96,7 @@ cases! {
     without_keys_on_myisam: MYISAM, NO_KEYS;
     without_keys_on_innodb: INNODB, NO_KEYS;
     along_the_days_without_keys: indexed(INNODB), NO_KEYS;
-    wide_ids_on_myisam: MYISAM, WIDE_IDS;
+    wide_ids_on_myisam: MYISAM, [&WIDE_IDS[..], &HOLE].concat();
     wide_ids_on_innodb: INNODB, WIDE_IDS;
     wide_ids_along_the_days: indexed(INNODB), WIDE_IDS;
     an_index_of_a_strange_name: INNODB, ["ALTER TABLE visitor_count ADD KEY `by``day` (checkin_date, member_id)"];
