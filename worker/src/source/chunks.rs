@@ -32,9 +32,10 @@ pub struct Sizes {
 pub struct Reading {
     /// What share of the time is read, in percent; the rest is rest.
     pub duty_percent: u32,
-    /// How long a chunk is to take. A check-in on MyISAM waits for one of them, and must not wait for 100 ms.
+    /// How long a chunk is to take. A check-in on MyISAM waits for one of them and must not wait for 100 ms, also on a
+    /// machine that is busy with other things.
     pub chunk: Duration,
-    /// Ids of one chunk. No more rows than ids: at most some 50 ms on MyISAM even where a hole in the ids, which made
+    /// Ids of one chunk. There are no more rows than ids: some 25 ms on MyISAM even where a hole in the ids, which made
     /// the chunks grow, ends.
     pub ids: Sizes,
     /// Seconds of visits of one chunk where they are counted within an index.
@@ -49,11 +50,11 @@ impl Reading {
         const HOUR: i64 = 3600;
         Self {
             duty_percent,
-            chunk: Duration::from_millis(40),
+            chunk: Duration::from_millis(20),
             ids: Sizes {
-                first: 10_000,
+                first: 5_000,
                 least: 500,
-                most: 50_000,
+                most: 20_000,
             },
             counted: Sizes {
                 first: 48 * HOUR,

@@ -37,8 +37,8 @@ const DENIED: [u16; 2] = [1142, 1143];
 /// Where the connections come from.
 pub struct Database {
     pool: Pool,
-    /// One for each connection but the fast loop's. Whoever waits for one waits for a statement to end, and that has its
-    /// limit.
+    /// One for each connection but the fast loop's. Whoever waits for one waits for a pass to end, whose statements have
+    /// their limits.
     places: Arc<Semaphore>,
     address: String,
 }
