@@ -61,23 +61,24 @@ impl Ranking {
     ) -> Result<Self> {
         let mut collation = Collation::of(session, table, "member_id").await?;
         collation.learn(session, people.spellings()).await?;
-        let persons = people.by_person(&collation)?;
+        let all = people.totals(&collation)?;
         let least = PERIODS.map(|period| {
-            let totals = persons.iter().map(|(_, tally)| tally.total(period));
+            let totals = all.iter().map(|(_, totals)| totals.of(period));
             (period, rank::least_total(totals))
         });
-        let can_be = |tally: &Tally| {
+        let can_be = |key: &[u8]| {
+            let totals = all.get(key).copied().unwrap_or_default();
             least
                 .iter()
-                .any(|(period, least)| tally.total(*period) >= *least)
+                .any(|(period, least)| totals.of(*period) >= *least)
         };
-        let candidates: Vec<Candidate> = persons
-            .iter()
-            .filter(|(_, tally)| can_be(tally))
+        let candidates: Vec<Candidate> = people
+            .tallies(&collation, can_be)?
+            .into_iter()
             .map(|(key, tally)| Candidate {
-                key: key.into(),
-                tally: *tally,
-                id: people.id(tally),
+                id: people.id(&tally),
+                key,
+                tally,
             })
             .collect();
         let ids: Vec<&str> = candidates.iter().map(|person| person.id.as_str()).collect();
@@ -111,16 +112,16 @@ impl Ranking {
 fn places(period: Period, candidates: &[Candidate], members: &HashMap<Key, Member>) -> Vec<Place> {
     let came: Vec<&Candidate> = candidates
         .iter()
-        .filter(|person| person.tally.total(period) > 0)
+        .filter(|person| person.tally.totals.of(period) > 0)
         .collect();
     let shown_id = |person: &&Candidate| {
         let member = members.get(&person.key).map(|member| member.id.as_str());
         member.unwrap_or(person.id.trim()).to_owned()
     };
-    let ranked = rank::top(came, |person| person.tally.total(period), shown_id);
+    let ranked = rank::top(came, |person| person.tally.totals.of(period), shown_id);
     let place = |(rank, person): (usize, &Candidate)| Place {
         rank,
-        total: person.tally.total(period),
+        total: person.tally.totals.of(period),
         period,
         key: person.key.clone(),
         tally: person.tally,

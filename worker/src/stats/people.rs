@@ -3,21 +3,37 @@
 
 use crate::calendar::Window;
 use crate::source::cells::WallTime;
-use crate::source::collation::Collation;
+use crate::source::collation::{Collation, Key};
 use crate::stats::batch::{Batch, Row};
 use crate::stats::texts::Texts;
 use anyhow::Result;
 use chrono::NaiveDate;
 use shared::catalog::Period;
 use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// Events of the current month and year.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    year: u32,
+    month: u32,
+}
+
+impl Totals {
+    /// Those of one of the two.
+    pub fn of(&self, period: Period) -> u64 {
+        match period {
+            Period::Month => self.month.into(),
+            Period::Year => self.year.into(),
+        }
+    }
+}
 
 /// What was done in the current year so far, under one spelling or by one person.
 #[derive(Clone, Copy, Debug)]
 pub struct Tally {
-    /// Events of the year.
-    pub year: u32,
-    /// Events of the month.
-    pub month: u32,
+    /// How often.
+    pub totals: Totals,
     /// The latest event: when, and the row's id. It is of the month too, whenever the month has any, since both
     /// windows end today.
     pub latest: (WallTime, i64),
@@ -27,23 +43,14 @@ pub struct Tally {
 
 impl Tally {
     const NONE: Self = Self {
-        year: 0,
-        month: 0,
+        totals: Totals { year: 0, month: 0 },
         latest: (WallTime::ZERO, i64::MIN),
         spelling: 0,
     };
 
-    /// Events of the current month or year.
-    pub fn total(&self, period: Period) -> u64 {
-        match period {
-            Period::Month => self.month.into(),
-            Period::Year => self.year.into(),
-        }
-    }
-
     fn join(&mut self, other: &Self) {
-        self.year += other.year;
-        self.month += other.month;
+        self.totals.year += other.totals.year;
+        self.totals.month += other.totals.month;
         if other.latest > self.latest {
             self.latest = other.latest;
             self.spelling = other.spelling;
@@ -51,7 +58,7 @@ impl Tally {
     }
 }
 
-/// Events by spelling: some 100 bytes for each that is seen, and as many again while people are told apart.
+/// Events by spelling: 60 to 110 bytes for each that is seen, and some 50 more while people are told apart.
 pub struct People {
     month: Window,
     year: Window,
@@ -99,9 +106,9 @@ impl People {
         for Row { time, row, text } in self.batch.iter() {
             let (spelling, tally) = self.spellings.numbered(text, || Tally::NONE)?;
             tally.spelling = spelling;
-            tally.year += 1;
+            tally.totals.year += 1;
             let of_the_month = time.date().is_some_and(|day| self.month.contains(day));
-            tally.month += u32::from(of_the_month);
+            tally.totals.month += u32::from(of_the_month);
             tally.latest = tally.latest.max((time, row));
         }
         self.batch.clear();
@@ -114,21 +121,55 @@ impl People {
         texts.map(|(text, _)| String::from_utf8_lossy(text))
     }
 
-    /// Joins the spellings that are equal under `collation`; by their keys. Blank ones are nobody's.
+    /// The totals of each person, by key: of all spellings that are equal under `collation`. Blank ones are nobody's.
     ///
     /// # Errors
     /// More people than can be held.
-    pub fn by_person(&self, collation: &Collation) -> Result<Texts<Tally>> {
-        let (mut people, mut key) = (Texts::<Tally>::default(), Vec::new());
+    pub fn totals(&self, collation: &Collation) -> Result<Texts<Totals>> {
+        let mut people = Texts::<Totals>::default();
+        self.each(collation, |key, tally| {
+            let (_, totals) = people.numbered(key, Totals::default)?;
+            totals.year += tally.totals.year;
+            totals.month += tally.totals.month;
+            Ok(())
+        })?;
+        Ok(people)
+    }
+
+    /// All that is known of those whose key is `wanted`.
+    ///
+    /// # Errors
+    /// None: what has been counted before can be held.
+    pub fn tallies(
+        &self,
+        collation: &Collation,
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<HashMap<Key, Tally>> {
+        let mut people: HashMap<Key, Tally> = HashMap::new();
+        self.each(collation, |key, tally| {
+            if wanted(key) {
+                let person = people.entry(key.into()).or_insert(Tally::NONE);
+                person.join(tally);
+            }
+            Ok(())
+        })?;
+        Ok(people)
+    }
+
+    fn each(
+        &self,
+        collation: &Collation,
+        mut each: impl FnMut(&[u8], &Tally) -> Result<()>,
+    ) -> Result<()> {
+        let mut key = Vec::new();
         for (spelling, tally) in self.spellings.iter() {
             let spelling = String::from_utf8_lossy(spelling);
-            if spelling.trim().is_empty() {
-                continue;
+            if !spelling.trim().is_empty() {
+                collation.write_key(&spelling, &mut key);
+                each(&key, tally)?;
             }
-            collation.write_key(&spelling, &mut key);
-            people.numbered(&key, || Tally::NONE)?.1.join(tally);
         }
-        Ok(people)
+        Ok(())
     }
 
     /// The id as the latest event spells it.
