@@ -3,12 +3,15 @@
 use crate::environment::Environment;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 /// What `LOG_FORMAT` and `RUST_LOG` ask for.
 #[derive(Clone, Debug)]
 pub struct Logging {
     json: bool,
     filter: String,
+    /// Whether a filter was asked for.
+    asked: bool,
 }
 
 impl Logging {
@@ -17,6 +20,7 @@ impl Logging {
         let auto = !std::io::stdout().is_terminal();
         Self {
             json: environment.choice("LOG_FORMAT", &[("", auto), ("text", false), ("json", true)]),
+            asked: environment.is_set("RUST_LOG"),
             filter: environment.parse("RUST_LOG", |text| match EnvFilter::try_new(text) {
                 Ok(_) => Ok(text.to_owned()),
                 Err(e) => Err(format!("is not a log filter ({e})")),
@@ -24,16 +28,33 @@ impl Logging {
         }
     }
 
-    /// Installs the subscriber; the first call wins.
+    /// Installs the subscriber, which writes to stdout; the first call wins.
     pub fn init(&self) {
-        let filter = EnvFilter::new(&self.filter);
+        self.install(
+            &self.filter,
+            std::io::stdout,
+            std::io::stdout().is_terminal(),
+        );
+    }
+
+    /// The same for a command whose stdout is its answer: to stderr, and nothing unless `RUST_LOG` asks for it.
+    pub fn init_beside_an_answer(&self) {
+        let filter = if self.asked { &self.filter } else { "off" };
+        self.install(filter, std::io::stderr, std::io::stderr().is_terminal());
+    }
+
+    fn install<W>(&self, filter: &str, writer: W, colours: bool)
+    where
+        W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    {
         let logs = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_target(false);
+            .with_env_filter(EnvFilter::new(filter))
+            .with_target(false)
+            .with_writer(writer);
         let installed = if self.json {
             logs.json().flatten_event(true).try_init()
         } else {
-            logs.with_ansi(std::io::stdout().is_terminal()).try_init()
+            logs.with_ansi(colours).try_init()
         };
         // Only a second start in one process, as tests do, finds another in its place.
         drop(installed);

@@ -6,9 +6,11 @@
 //! - [`today`]: the fast loop
 //! - [`store`]: all writing to Redis
 //! - [`status`], [`health`], [`metrics`]: what it says of itself
+//! - [`check`]: `worker check`, what it says of its surroundings
 
 pub mod backoff;
 pub mod calendar;
+pub mod check;
 pub mod config;
 pub mod figures;
 pub mod health;

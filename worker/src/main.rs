@@ -5,9 +5,12 @@ use shared::catalog::Snapshot;
 use shared::environment::EXIT_BAD_CONFIGURATION;
 use shared::shutdown;
 use shared::time::Clock;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use tokio::runtime::Runtime;
 use tracing::{error, warn};
+use worker::check::findings::Report;
+use worker::check::report;
 use worker::config::{Config, VARIABLES};
 
 /// Reads a SLiMS database, makes the snapshots of the library dashboard, counts today's visitors, and writes both to
@@ -29,6 +32,13 @@ enum Command {
         #[arg(value_parser = snapshot)]
         names: Vec<Snapshot>,
     },
+    /// Looks at database and Redis, changes nothing, and tells what is good, what would be better, and what is in the way:
+    /// status 0 when all is well, 2 when there is advice, 1 when the worker cannot work
+    Check {
+        /// One JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn snapshot(name: &str) -> Result<Snapshot, String> {
@@ -49,7 +59,10 @@ fn main() -> ExitCode {
             return ExitCode::from(EXIT_BAD_CONFIGURATION);
         }
     };
-    config.logging.init();
+    match arguments.command {
+        Some(Command::Check { .. }) => config.logging.init_beside_an_answer(),
+        _ => config.logging.init(),
+    }
     shared::redis::install_tls_provider();
     if config.sequelize_is_set {
         warn!("USE_SEQUELIZE is set and ignored: it chose a library of the former backend");
@@ -61,7 +74,7 @@ fn main() -> ExitCode {
         ended
     });
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             error!(
                 error = format!("{error:#}"),
@@ -72,13 +85,32 @@ fn main() -> ExitCode {
     }
 }
 
-async fn obey(command: Option<Command>, config: Config) -> anyhow::Result<()> {
+async fn obey(command: Option<Command>, config: Config) -> anyhow::Result<ExitCode> {
     let clock = Clock::system();
     match command {
-        None | Some(Command::Run) => worker::run(config, clock, shutdown::on_signal()?).await,
+        None | Some(Command::Run) => worker::run(config, clock, shutdown::on_signal()?).await?,
         Some(Command::Refresh { names }) if names.is_empty() => {
-            worker::refresh_once(config, clock, &Snapshot::ALL).await
+            worker::refresh_once(config, clock, &Snapshot::ALL).await?;
         }
-        Some(Command::Refresh { names }) => worker::refresh_once(config, clock, &names).await,
+        Some(Command::Refresh { names }) => worker::refresh_once(config, clock, &names).await?,
+        Some(Command::Check { json }) => {
+            let report = worker::check::check(&config, &clock).await;
+            tell(&report, json)?;
+            return Ok(report.verdict.status());
+        }
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a report to stdout.
+fn tell(report: &Report, json: bool) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    if json {
+        serde_json::to_writer(&mut stdout, report)?;
+        writeln!(stdout)?;
+    } else {
+        let text = report::text(report, stdout.is_terminal());
+        stdout.write_all(text.as_bytes())?;
+    }
+    Ok(stdout.flush()?)
 }

@@ -25,15 +25,16 @@ use serde_json::value::{RawValue, to_raw_value};
 use shared::catalog::{Group, Snapshot};
 use std::collections::BTreeSet;
 
-const SERIES: [Snapshot; 3] = [Snapshot::Weekly, Snapshot::Monthly, Snapshot::Yearly];
-const VISITORS: [Snapshot; 2] = [Snapshot::MonthlyTop, Snapshot::YearlyTop];
-const COLLECTION: [Snapshot; 1] = [Snapshot::Collection];
-const TITLES: [Snapshot; 3] = [
+pub(crate) const SERIES: [Snapshot; 3] = [Snapshot::Weekly, Snapshot::Monthly, Snapshot::Yearly];
+pub(crate) const VISITORS: [Snapshot; 2] = [Snapshot::MonthlyTop, Snapshot::YearlyTop];
+pub(crate) const COLLECTION: [Snapshot; 1] = [Snapshot::Collection];
+pub(crate) const TITLES: [Snapshot; 3] = [
     Snapshot::TopBorrowed,
     Snapshot::TopBorrowedMonth,
     Snapshot::TopBorrowedYear,
 ];
-const BORROWERS: [Snapshot; 2] = [Snapshot::TopBorrowersMonth, Snapshot::TopBorrowersYear];
+pub(crate) const BORROWERS: [Snapshot; 2] =
+    [Snapshot::TopBorrowersMonth, Snapshot::TopBorrowersYear];
 
 /// What is to be made, and how.
 pub struct Order<'a> {

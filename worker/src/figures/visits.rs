@@ -14,6 +14,7 @@ use crate::source::database::{Session, WHOLE_LIMIT};
 use crate::source::plan::Plan;
 use crate::source::rest::Rest;
 use crate::source::visits::{self, KEY, Part};
+use crate::source::way::Way;
 use crate::stats::people::People;
 use crate::stats::series::{self, Days};
 use anyhow::{Context, Result};
@@ -47,14 +48,10 @@ impl Visits {
             year,
             visits: &mut visits,
         };
-        if let Some(hint) = plan.by("checkin_date") {
-            pass.along_days(reading, &hint, window).await?;
-        } else if plan.grows_while_read(pass.session).await? {
-            pass.at_once(window).await?;
-        } else if let Some(hint) = plan.by_key(KEY.column) {
-            pass.along_ids(reading, &hint, window).await?;
-        } else {
-            pass.at_once(window).await?;
+        match Way::through_visits(pass.session, plan).await? {
+            Way::AlongDays(hint) => pass.along_days(reading, &hint, window).await?,
+            Way::AlongIds(hint) => pass.along_ids(reading, &hint, window).await?,
+            Way::AtOnce => pass.at_once(window).await?,
         }
         Ok(visits)
     }

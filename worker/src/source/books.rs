@@ -11,11 +11,13 @@ use mysql_async::Params;
 use shared::rows::Collection;
 use std::collections::HashMap;
 
-const TITLES: Key = Key {
+/// The key along which titles are walked.
+pub const TITLES: Key = Key {
     table: "biblio",
     column: "biblio_id",
 };
-const COPIES: Key = Key {
+/// The key along which copies are walked.
+pub const COPIES: Key = Key {
     table: "item",
     column: "item_id",
 };

@@ -1,7 +1,7 @@
 //! Reads the cells of a row, whatever dirt they hold: any text, any date.
 
 use anyhow::{Result, bail};
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveDateTime};
 use mysql_async::{Row, Value};
 use std::borrow::Cow;
 
@@ -32,6 +32,13 @@ impl WallTime {
     /// The day, when it is one: `0000-00-00` and `2026-00-00` are not.
     pub fn date(self) -> Option<NaiveDate> {
         NaiveDate::from_ymd_opt(self.year.into(), self.month.into(), self.day.into())
+    }
+
+    /// The same with the time of day.
+    pub fn moment(self) -> Option<NaiveDateTime> {
+        let (hour, minute, second) = (self.hour.into(), self.minute.into(), self.second.into());
+        self.date()?
+            .and_hms_micro_opt(hour, minute, second, self.micros)
     }
 }
 

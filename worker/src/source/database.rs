@@ -27,13 +27,6 @@ const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 const PROGRESS: Duration = Duration::from_secs(5);
 /// Rows between two looks at the clock.
 const PROGRESS_ROWS: u64 = 10_000;
-/// What a server says of a table that it does not have (`ER_NO_SUCH_TABLE`).
-const NO_SUCH_TABLE: u16 = 1146;
-/// … of a column (`ER_BAD_FIELD_ERROR`).
-const NO_SUCH_COLUMN: u16 = 1054;
-/// … of either that the account must not read (`ER_TABLEACCESS_DENIED_ERROR`, `ER_COLUMNACCESS_DENIED_ERROR`).
-const DENIED: [u16; 2] = [1142, 1143];
-
 /// Where the connections come from.
 pub struct Database {
     pool: Pool,
@@ -214,11 +207,48 @@ fn server_code(error: &anyhow::Error) -> Option<u16> {
         .map(|server| server.code)
 }
 
+/// Why a server refused, where something can be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The account or its password.
+    Account,
+    /// The database is not there, or not for this account.
+    Database,
+    /// There is no such table.
+    NoTable,
+    /// There is no such column.
+    NoColumn,
+    /// The account must not read it.
+    Denied,
+    /// The statement's time was up.
+    TooLong,
+}
+
+/// Why the server refused, when it did and it is one of these.
+pub fn refusal(error: &anyhow::Error) -> Option<Refusal> {
+    Some(match server_code(error)? {
+        // ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR, ER_HOST_NOT_PRIVILEGED
+        1045 | 1698 | 1130 => Refusal::Account,
+        // ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR
+        1044 | 1049 => Refusal::Database,
+        // ER_NO_SUCH_TABLE
+        1146 => Refusal::NoTable,
+        // ER_BAD_FIELD_ERROR
+        1054 => Refusal::NoColumn,
+        // ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR
+        1142 | 1143 => Refusal::Denied,
+        // ER_STATEMENT_TIMEOUT of MariaDB, ER_QUERY_TIMEOUT of MySQL
+        1969 | 3024 => Refusal::TooLong,
+        _ => return None,
+    })
+}
+
 /// Whether a table or a column is not there, or not for us.
 pub fn is_lacking(error: &anyhow::Error) -> bool {
-    server_code(error).is_some_and(|code| {
-        matches!(code, NO_SUCH_TABLE | NO_SUCH_COLUMN) || DENIED.contains(&code)
-    })
+    matches!(
+        refusal(error),
+        Some(Refusal::NoTable | Refusal::NoColumn | Refusal::Denied)
+    )
 }
 
 /// What a session must have whatever the server's defaults are: each statement sees what is committed, and texts come

@@ -16,7 +16,8 @@ use std::collections::HashMap;
 use tokio::time::Instant;
 use tracing::warn;
 
-const KEY: Key = Key {
+/// The key along which loans are walked.
+pub const KEY: Key = Key {
     table: "loan",
     column: "loan_id",
 };

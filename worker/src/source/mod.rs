@@ -1,6 +1,7 @@
 //! The SLiMS database. All SQL of the project is in this folder; it is valid on MariaDB and on MySQL 8.
 //!
-//! Dates go in as naive literals of the library's zone, half open. The server's clock and zone are never asked.
+//! Dates go in as naive literals of the library's zone, half open. The server's clock and zone are asked by
+//! [`survey::clock`] alone, to compare them, and nothing is counted by them.
 
 pub mod books;
 pub mod cells;
@@ -12,7 +13,9 @@ pub mod loans;
 pub mod members;
 pub mod plan;
 pub mod rest;
+pub mod survey;
 pub mod visits;
+pub mod way;
 
 use mysql_async::{Params, Value};
 

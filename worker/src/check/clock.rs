@@ -1,0 +1,172 @@
+//! The clocks of the worker, of the server, and of whoever writes check-ins; and the library's zone.
+
+use crate::check::findings::{Finding, Topic};
+use crate::check::passes::Passes;
+use crate::check::{LIMIT, words};
+use crate::config::Config;
+use crate::source::database::Database;
+use crate::source::survey::clock::ServerClock;
+use crate::source::visits;
+use anyhow::Result;
+use chrono::{NaiveDateTime, TimeDelta};
+use serde_json::json;
+use shared::time::Clock;
+
+/// Clocks that are kept by NTP differ by milliseconds; nobody sees a day begin two seconds late.
+const TOLERANCE: TimeDelta = TimeDelta::seconds(2);
+/// Check-ins are written by another machine's clock.
+const AHEAD: TimeDelta = TimeDelta::minutes(2);
+/// No two zones are further apart.
+const ZONES: TimeDelta = TimeDelta::hours(26);
+
+/// Compares.
+pub(super) async fn look(
+    config: &Config,
+    database: &Database,
+    clock: &Clock,
+    passes: &Passes,
+) -> Result<Vec<Finding>> {
+    let mut session = database.session(LIMIT).await?;
+    let before = clock.now();
+    let server = ServerClock::of(&mut session).await?;
+    let now = clock.now();
+    let middle = before.after(now.since(before) / 2).utc().naive_utc();
+    let local = config.calendar.local(now);
+    let here = format!(
+        "{}, where it is {} now",
+        local.timezone(),
+        local.format("%H:%M on %Y-%m-%d")
+    );
+    let mut findings = vec![
+        compare(server.utc - middle),
+        Finding::ok(Topic::Clock, "zone", here).with(json!({
+            "zone": local.timezone().name(),
+            "local": local.naive_local().format("%Y-%m-%dT%H:%M:%S").to_string(),
+            "server_zone": server.zone,
+            "server_ahead_of_utc_minutes": server.ahead_minutes,
+        })),
+    ];
+    let latest = passes
+        .over(visits::KEY)
+        .map(|pass| pass.sample.latest.as_slice());
+    findings.extend(check_ins(latest.unwrap_or_default(), local.naive_local()));
+    Ok(findings)
+}
+
+fn compare(difference: TimeDelta) -> Finding {
+    let apart = words::duration(difference.abs().to_std().unwrap_or_default());
+    let order = if difference < TimeDelta::zero() {
+        "behind"
+    } else {
+        "ahead of"
+    };
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    let seconds = difference.num_milliseconds() as f64 / 1e3;
+    let details = json!({ "server_ahead_seconds": seconds });
+    if difference.abs() <= TOLERANCE {
+        let what = format!("the server's and ours agree (within {apart})");
+        return Finding::ok(Topic::Clock, "clock", what).with(details);
+    }
+    Finding::ok(
+        Topic::Clock,
+        "clock",
+        format!("the server's is {apart} {order} ours"),
+    )
+    .with(details)
+    .advise(
+        "The day begins and ends by our clock, check-ins are written by theirs: keep both by NTP.",
+    )
+}
+
+/// The latest check-ins, the last first, against the library's wall clock.
+fn check_ins(latest: &[NaiveDateTime], now: NaiveDateTime) -> Option<Finding> {
+    let last = latest.first()?;
+    let looked = words::number(latest.len() as u64);
+    let ahead: Vec<TimeDelta> = latest
+        .iter()
+        .map(|time| *time - now)
+        .filter(|ahead| *ahead > AHEAD)
+        .collect();
+    let details = json!({
+        "last": last.format("%Y-%m-%dT%H:%M:%S").to_string(),
+        "looked_at": latest.len(),
+        "ahead": ahead.len(),
+    });
+    let time = last.format("%Y-%m-%d %H:%M");
+    let Some(most) = ahead.iter().max() else {
+        let ago = words::duration((now - *last).to_std().unwrap_or_default());
+        let what = format!("the last one was at {time}, {ago} ago");
+        return Some(Finding::ok(Topic::Clock, "check-ins", what).with(details));
+    };
+    let most = words::duration(most.to_std().unwrap_or_default());
+    let what = format!(
+        "{} of the last {looked} are in the future, by up to {most}",
+        words::number(ahead.len() as u64)
+    );
+    let found = Finding::ok(Topic::Clock, "check-ins", what).with(details);
+    Some(if ahead.iter().any(|ahead| *ahead <= ZONES) {
+        found.advise("Compare LIBRARY_TIMEZONE with the zone that SLiMS is set to, then the clocks of both machines.")
+    } else {
+        found.advise("They count when their day comes: look after the clock of whoever wrote them, and correct the rows.")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::findings::Verdict;
+
+    fn told(latest: &[&str]) -> (Verdict, String) {
+        let latest: Vec<NaiveDateTime> = latest.iter().map(|time| time.parse().unwrap()).collect();
+        let found = check_ins(&latest, "2025-09-23T10:00:00".parse().unwrap()).unwrap();
+        (
+            found.verdict,
+            found.what + found.advice.as_deref().unwrap_or_default(),
+        )
+    }
+
+    #[test]
+    fn the_future_is_told() {
+        let (verdict, text) = told(&["2025-09-23T10:01:59", "2025-09-23T09:00:00"]);
+        assert!(
+            verdict == Verdict::Ok && text.contains("2025-09-23 10:01"),
+            "{text}"
+        );
+        let (verdict, text) = told(&["2025-09-23T16:58:00", "2025-09-23T09:00:00"]);
+        assert!(
+            verdict == Verdict::Advice && text.contains("1 of the last 2"),
+            "{text}"
+        );
+        assert!(
+            text.contains("7 h") && text.contains("LIBRARY_TIMEZONE"),
+            "{text}"
+        );
+        let (verdict, text) = told(&["2025-09-23T09:58:00", "2026-09-23T09:00:00"]);
+        assert!(
+            verdict == Verdict::Advice && !text.contains("LIBRARY_TIMEZONE"),
+            "{text}"
+        );
+        assert!(check_ins(&[], NaiveDateTime::MIN).is_none());
+    }
+
+    #[test]
+    fn clocks_may_differ_by_two_seconds() {
+        for (millis, verdict) in [
+            (0, Verdict::Ok),
+            (-2_000, Verdict::Ok),
+            (2_001, Verdict::Advice),
+            (-9_000, Verdict::Advice),
+        ] {
+            assert_eq!(
+                compare(TimeDelta::milliseconds(millis)).verdict,
+                verdict,
+                "{millis}"
+            );
+        }
+        assert!(
+            compare(TimeDelta::seconds(-9))
+                .what
+                .contains("9.0 s behind")
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! Redis: whether it answers, what it is, what it does when it is full, what we may do there, and who is there already.
+
+mod info;
+mod rights;
+
+use crate::check::findings::{Finding, Topic};
+use crate::check::redis::info::Info;
+use crate::check::words;
+use crate::config::{Config, Mode};
+use crate::store::COMMAND_LIMIT;
+use fred::clients::Client;
+use fred::interfaces::{ClientLike, EventInterface, KeysInterface};
+use serde_json::json;
+use shared::catalog::Snapshot;
+use shared::time::Clock;
+use shared::today::TodayCount;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+
+/// A Redis in reach answers within milliseconds; a lost packet is sent again within 3 s.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Looks at Redis. `total` is today's count in the database, if it is known.
+pub(super) async fn look(config: &Config, clock: &Clock, total: Option<u64>) -> Vec<Finding> {
+    let client = match connect(config).await {
+        Ok(client) => client,
+        Err(why) => return vec![unreachable(config, &why)],
+    };
+    let started = Instant::now();
+    let info = Info::of(&client).await;
+    let round_trip = words::duration(started.elapsed());
+    let mut findings = vec![info::server(&info, &config.redis.address(), &round_trip)];
+    findings.extend(info::memory(&info));
+    findings.push(rights::look(config, &client).await);
+    findings.extend(held(config, clock, &client).await);
+    if config.mode == Mode::Incremental {
+        findings.extend(increments(config, clock, &client, total).await);
+    }
+    // It says goodbye; the process ends anyway.
+    drop(client.quit().await);
+    findings
+}
+
+/// Connects, or says why that does not succeed.
+async fn connect(config: &Config) -> Result<Client, String> {
+    let client = config
+        .redis
+        .client(COMMAND_LIMIT)
+        .map_err(|error| error.to_string())?;
+    let why = Arc::new(Mutex::new(None));
+    let heard = why.clone();
+    client.on_error(move |(error, _)| {
+        *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.details().to_owned());
+        std::future::ready(Ok(()))
+    });
+    let task = shared::redis::start(&client, &config.redis.address());
+    let connected = timeout(CONNECT_LIMIT, async {
+        // A wrong password does not become right by waiting.
+        while !client.is_connected() && why.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+        {
+            sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let answered = connected.await.is_ok();
+    if answered && client.is_connected() {
+        return Ok(client);
+    }
+    task.abort();
+    let why = why.lock().unwrap_or_else(PoisonError::into_inner).take();
+    Err(why.unwrap_or_else(|| format!("no answer within {} s", CONNECT_LIMIT.as_secs())))
+}
+
+fn unreachable(config: &Config, why: &str) -> Finding {
+    let what = format!("no connection to {}: {why}", config.redis.address());
+    let is_refused = ["WRONGPASS", "NOAUTH", "NOPERM"]
+        .iter()
+        .any(|code| why.contains(code));
+    Finding::ok(Topic::Redis, "server", what).broken(if is_refused {
+        "REDIS_URL: it is redis://USER:PASSWORD@HOST:PORT; what is special in a password is written as %XX."
+    } else {
+        "Does a Redis listen there, and can this machine reach it? REDIS_URL says where; rediss:// is with TLS."
+    })
+}
+
+/// What stands there already, and whether a worker makes it.
+async fn held(config: &Config, clock: &Clock, client: &Client) -> Option<Finding> {
+    let today: Option<Vec<u8>> = client.get(config.keys.today_count()).await.ok()?;
+    let today = today.and_then(|bytes| TodayCount::parse(&bytes).ok());
+    let mut held = 0;
+    for snapshot in Snapshot::ALL {
+        held += client
+            .exists::<usize, _>(config.keys.snapshot(snapshot))
+            .await
+            .ok()?;
+    }
+    let all = Snapshot::ALL.len();
+    let who = match &today {
+        Some(today) => {
+            let ago = words::duration(clock.now().since(today.generated_at));
+            format!(
+                "a worker is at work: {} visitors today, counted {ago} ago",
+                words::number(today.total)
+            )
+        }
+        None => "no worker is at work".to_owned(),
+    };
+    let what = format!("{who}; {held} of {all} figures stand");
+    let details = json!({ "today": today, "snapshots": held, "of": all });
+    Some(Finding::ok(Topic::Redis, "keys", what).with(details))
+}
+
+/// Of `incremental`: whether whoever writes visits raises the counter.
+async fn increments(
+    config: &Config,
+    clock: &Clock,
+    client: &Client,
+    total: Option<u64>,
+) -> Option<Finding> {
+    let key = config
+        .keys
+        .today_increments(config.calendar.day(clock.now()));
+    let count: Option<String> = client.get(&key).await.ok()?;
+    let details = json!({ "key": key, "count": count });
+    let what = match &count {
+        Some(count) => format!("{key} is {count}"),
+        None => format!("there is no {key}"),
+    };
+    let found = Finding::ok(Topic::Redis, "counter", what).with(details);
+    Some(if count.is_none() && total.unwrap_or(0) > 0 {
+        found.advise(
+            "Visits were written today and nobody raised it. Until somebody does, the count moves once a minute: \
+             another TODAY_COUNT_MODE is better.",
+        )
+    } else {
+        found
+    })
+}

@@ -1,0 +1,118 @@
+//! What we may do in Redis, asked without doing it: a command is checked when it is queued in a transaction, and the
+//! transaction is discarded.
+
+use crate::check::findings::{Finding, Topic};
+use crate::check::words;
+use crate::config::{Config, Mode};
+use fred::clients::Client;
+use fred::interfaces::ClientLike;
+use fred::types::{ClusterHash, CustomCommand, Value};
+use fred::util::redis_keyslot;
+use serde_json::json;
+use shared::catalog::Snapshot;
+
+/// Asks for every command that the worker sends.
+pub(super) async fn look(config: &Config, client: &Client) -> Finding {
+    let keys = &config.keys;
+    let (count, snapshot) = (keys.today_count(), keys.snapshot(Snapshot::Weekly));
+    let mut commands = vec![
+        (
+            "SET",
+            vec![
+                count.clone(),
+                String::new(),
+                "PX".to_owned(),
+                "1".to_owned(),
+            ],
+        ),
+        (
+            "SET",
+            vec![
+                snapshot.clone(),
+                String::new(),
+                "PX".to_owned(),
+                "1".to_owned(),
+            ],
+        ),
+        ("EXISTS", vec![snapshot]),
+        ("PUBLISH", vec![keys.today_channel(), String::new()]),
+        ("PUBLISH", vec![keys.snapshots_channel(), String::new()]),
+        ("SUBSCRIBE", vec![keys.doorbell()]),
+    ];
+    if config.mode == Mode::Incremental {
+        let day = chrono::NaiveDate::default();
+        let counter = keys.today_increments(day);
+        commands.push(("GET", vec![counter.clone()]));
+        commands.push(("TTL", vec![counter.clone()]));
+        commands.push(("EXPIRE", vec![counter, "1".to_owned()]));
+    }
+    let slot = ClusterHash::Custom(redis_keyslot(count.as_bytes()));
+    // Without a transaction, what follows would be done.
+    if let Err(why) = ask(client, &slot, &[]).await {
+        let what = format!("what we may do is not told: {why}");
+        return Finding::ok(Topic::Redis, "rights", what);
+    }
+    let refused = match ask(client, &slot, &commands).await {
+        Ok(refused) => refused,
+        Err(why) => {
+            let what = format!("what we may do is not told: {why}");
+            return Finding::ok(Topic::Redis, "rights", what);
+        }
+    };
+    let details = json!({ "refused": refused });
+    if refused.is_empty() {
+        let what = "set, publish and subscribe are allowed";
+        return Finding::ok(Topic::Redis, "rights", what).with(details);
+    }
+    let what = format!("refused: {}", words::list(&refused));
+    let found = Finding::ok(Topic::Redis, "rights", what).with(details);
+    let has = |code: &str| refused.iter().any(|refusal| refusal.contains(code));
+    found.broken(if has("READONLY") {
+        "REDIS_URL names a replica: it must name the primary, or sentinels that know it (redis-sentinel://)."
+    } else if has("OOM") {
+        "It is full: raise maxmemory, or give the dashboard a Redis of its own. It needs less than 1 MB."
+    } else if has("NOPERM") {
+        "The user needs +@read +@write +@pubsub +@transaction +@connection on the keys and channels of REDIS_KEY_PREFIX."
+    } else {
+        "The worker needs these commands."
+    })
+}
+
+/// Queues `commands`, discards them, and gives those that are refused with the reason.
+async fn ask(
+    client: &Client,
+    slot: &ClusterHash,
+    commands: &[(&'static str, Vec<String>)],
+) -> Result<Vec<String>, String> {
+    // All in one go over one connection: a new one would know of no transaction.
+    let pipeline = client.pipeline();
+    let command = |name| CustomCommand::new_static(name, slot.clone(), false);
+    let begin = ("MULTI", Vec::new());
+    let end = ("DISCARD", Vec::new());
+    for (name, arguments) in std::iter::once(&begin).chain(commands).chain([&end]) {
+        let queued = pipeline.custom::<Value, _>(command(name), arguments.clone());
+        queued.await.map_err(|error| error.details().to_owned())?;
+    }
+    let answers = pipeline.try_all::<Value>().await;
+    if answers.len() != commands.len() + 2 {
+        let why = answers.into_iter().find_map(Result::err);
+        return Err(why.map_or_else(
+            || "no answer".to_owned(),
+            |error| error.details().to_owned(),
+        ));
+    }
+    if let Some(Err(error)) = answers.first() {
+        return Err(error.details().to_owned());
+    }
+    if let Some(Err(error)) = answers.last() {
+        return Err(error.details().to_owned());
+    }
+    let asked = commands.iter().zip(&answers[1..]);
+    let mut refused: Vec<String> = asked
+        .filter_map(|((name, _), answer)| {
+            Some(format!("{name} ({})", answer.as_ref().err()?.details()))
+        })
+        .collect();
+    refused.dedup();
+    Ok(refused)
+}
