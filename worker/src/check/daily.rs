@@ -11,14 +11,9 @@ use std::time::Duration;
 
 /// Tells of each pass.
 pub(super) fn look(config: &Config, passes: &Passes) -> Vec<Finding> {
-    let visits = passes.over(visits::KEY).map(|pass| {
-        tell(
-            config,
-            "visits",
-            "week, month, year and top visitors",
-            &[pass],
-        )
-    });
+    let visits = passes
+        .over(visits::KEY)
+        .map(|pass| tell(config, "visits", "week, month, year, top visitors", &[pass]));
     let catalogue: Vec<&Pass> = [books::COPIES, books::TITLES]
         .into_iter()
         .filter_map(|key| passes.over(key))
@@ -27,13 +22,13 @@ pub(super) fn look(config: &Config, passes: &Passes) -> Vec<Finding> {
         tell(
             config,
             "catalogue",
-            "the collection, and the title of each copy",
+            "collection, titles of copies",
             &catalogue,
         )
     });
     let loans = passes
         .over(loans::KEY)
-        .map(|pass| tell(config, "loans", "top titles and top borrowers", &[pass]));
+        .map(|pass| tell(config, "loans", "top titles, top borrowers", &[pass]));
     visits.into_iter().chain(catalogue).chain(loans).collect()
 }
 
@@ -48,12 +43,12 @@ fn tell(config: &Config, about: &str, figures: &str, passes: &[&Pass]) -> Findin
         (false, _) => "how long is not known".to_owned(),
         (true, true) => format!("about {}", words::duration(reading)),
         (true, false) => format!(
-            "about {} of reading, {} with its rests",
+            "about {}, {} with rests",
             words::duration(reading),
             words::duration(reading + resting),
         ),
     };
-    let what = format!("{figures}: {}; {cost}", words::list(&ways));
+    let what = format!("{figures}: {}, {cost}", words::list(&ways));
     Finding::ok(Topic::Figures, about, what).with(json!({
         "ways": passes.iter().map(|pass| (pass.key.table, name(&pass.way))).collect::<std::collections::BTreeMap<_, _>>(),
         "reading_seconds": known.then_some(reading.as_secs_f64()),
@@ -63,15 +58,11 @@ fn tell(config: &Config, about: &str, figures: &str, passes: &[&Pass]) -> Findin
 }
 
 fn way(pass: &Pass) -> String {
-    let (table, column) = (pass.key.table, pass.key.column);
     match &pass.way {
-        Way::AlongDays(_) => format!(
-            "along the days of {table}, by its index on {}",
-            pass.date.unwrap_or("the date")
-        ),
-        Way::AlongIds(_) => format!("along {table}.{column}, in chunks"),
-        Way::AtOnce if pass.grows => format!("{table} in one statement, while check-ins go on"),
-        Way::AtOnce => format!("{table} in one statement"),
+        Way::AlongDays(_) => format!("along the index on {}", pass.date.unwrap_or("the date")),
+        Way::AlongIds(_) => format!("along {}", pass.key.column),
+        Way::AtOnce if pass.grows => "in one statement, while check-ins go on".to_owned(),
+        Way::AtOnce => "in one statement".to_owned(),
     }
 }
 

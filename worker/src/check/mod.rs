@@ -85,7 +85,7 @@ fn keep<T>(
         Err(error) => {
             let what = format!("not examined: {error:#}");
             let again = "Look again; if it stays, the worker will meet the same error.";
-            findings.push(Finding::ok(topic, "", what).advise(again));
+            findings.push(Finding::ok(topic, "database", what).advise(again));
             None
         }
     }

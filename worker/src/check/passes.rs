@@ -86,7 +86,7 @@ async fn pass(
     };
     let subject = Subject {
         key,
-        is_keyed: plan.by_key(key.column).is_some(),
+        by_key: plan.by_key(key.column),
         date,
         columns: &columns,
         way: &way,

@@ -1,7 +1,6 @@
 //! The report as people read it: headings, a mark for each line, what to do indented below it.
 
 use crate::check::findings::{Finding, Report, Verdict};
-use crate::check::words;
 use std::fmt::Write as _;
 
 /// As wide as most terminals are at least.
@@ -77,14 +76,14 @@ fn summary(report: &Report) -> String {
         let of = report.findings.iter();
         of.filter(|finding| finding.verdict == verdict).count()
     };
-    let advice = match count(Verdict::Advice) {
-        0 => String::new(),
-        1 => "1 piece of advice (!)".to_owned(),
-        more => format!("{} pieces of advice (!)", words::number(more as u64)),
+    let (is, advice) = match count(Verdict::Advice) {
+        0 => ("", String::new()),
+        1 => ("is", "1 piece of advice (!)".to_owned()),
+        more => ("are", format!("{more} pieces of advice (!)")),
     };
     match report.verdict {
         Verdict::Ok => "All is well: start the worker.".to_owned(),
-        Verdict::Advice => format!("The worker can start. There is {advice}."),
+        Verdict::Advice => format!("The worker can start. There {is} {advice}."),
         Verdict::Broken => {
             let comma = if advice.is_empty() { "" } else { ", and " };
             format!("The worker cannot work: see what is marked ✗{comma}{advice}.")

@@ -55,6 +55,11 @@ pub(super) async fn look(
     } else {
         None
     };
+    let engine = tables
+        .get(visits::KEY.table)
+        .and_then(|table| table.engine.as_deref());
+    // The other engines lock the table.
+    let waits = engine.is_some_and(|engine| engine != "InnoDB");
     let keyed = plan.by_key(visits::KEY.column).is_some()
         && tables.can_read(visits::KEY.table, &["visitor_id"]);
     let mut cost = Cost {
@@ -82,7 +87,10 @@ pub(super) async fn look(
             cost.with_index = Some((rows, timed(&mut session, range).await?));
         }
     }
-    Ok((direct.map(|(total, _)| total), vec![tell(config, &cost)]))
+    Ok((
+        direct.map(|(total, _)| total),
+        vec![tell(config, &cost, waits)],
+    ))
 }
 
 /// The count as `direct` makes it, with a warm cache if that is quick.
@@ -118,7 +126,7 @@ async fn timed(
     Ok(least)
 }
 
-fn tell(config: &Config, cost: &Cost) -> Finding {
+fn tell(config: &Config, cost: &Cost, waits: bool) -> Finding {
     let pace = Pace {
         interval: config.interval,
         buffer: config.buffer,
@@ -188,10 +196,14 @@ fn tell(config: &Config, cost: &Cost) -> Finding {
         "with_index_ms": millis(cost.with_index.map(|(_, took)| took)),
         "interval_ms": millis(made_in.map(|took| pace.interval(took))),
     }));
-    if is_dear { advise(cost, found) } else { found }
+    if is_dear {
+        advise(cost, waits, found)
+    } else {
+        found
+    }
 }
 
-fn advise(cost: &Cost, found: Finding) -> Finding {
+fn advise(cost: &Cost, waits: bool, found: Finding) -> Finding {
     let delta = cost.delta.map(|tick| {
         format!(
             "TODAY_COUNT_MODE=delta, which needs no index: {} here",
@@ -211,10 +223,13 @@ fn advise(cost: &Cost, found: Finding) -> Finding {
             " brings it to about {took}, estimated by reading the latest {rows} visits by their key"
         )
     });
+    let meanwhile = if waits {
+        " Check-ins wait while it is made: after hours."
+    } else {
+        ""
+    };
     let or = delta.map_or_else(String::new, |delta| format!(" Or set {delta}."));
     found
-        .advise(format!(
-            "An index{gain}. (While it is made, check-ins on MyISAM wait: after hours.){or}"
-        ))
+        .advise(format!("An index{gain}.{meanwhile}{or}"))
         .run([remedies::create_index(visits::KEY.table, "checkin_date")])
 }

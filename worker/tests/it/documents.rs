@@ -123,8 +123,10 @@ fn sql_and_keys_stand_in_one_place_each() {
                 || line.contains("\"snapshots\"");
             let allowed = path.ends_with("shared/src/keys.rs") || path.ends_with("health.rs");
             assert!(!key || allowed, "a key in {path}: {line}");
-            let clock = line.contains("NOW(") || line.contains("CURDATE(");
-            assert!(!clock, "the database's clock in {path}: {line}");
+            let clock = ["NOW(", "CURDATE(", "_TIMESTAMP(", "SYSDATE(", "time_zone"];
+            let clock = clock.iter().any(|word| line.contains(word));
+            let allowed = path.ends_with("source/survey/clock.rs");
+            assert!(!clock || allowed, "the database's clock in {path}: {line}");
         }
     }
 }

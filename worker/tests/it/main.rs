@@ -5,6 +5,7 @@
     reason = "a test that cannot go on should panic where it stands"
 )]
 
+mod check;
 mod documents;
 mod fixture;
 mod guest;

@@ -51,7 +51,7 @@ async fn connect(config: &Config) -> Result<Client, String> {
     let why = Arc::new(Mutex::new(None));
     let heard = why.clone();
     client.on_error(move |(error, _)| {
-        *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.details().to_owned());
+        *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(plain(error.details()));
         std::future::ready(Ok(()))
     });
     let task = shared::redis::start(&client, &config.redis.address());
@@ -69,6 +69,13 @@ async fn connect(config: &Config) -> Result<Client, String> {
     task.abort();
     let why = why.lock().unwrap_or_else(PoisonError::into_inner).take();
     Err(why.unwrap_or_else(|| format!("no answer within {} s", CONNECT_LIMIT.as_secs())))
+}
+
+/// The client writes an error of the system as Rust does; its message is for people.
+fn plain(details: &str) -> String {
+    let message = details.split_once("message: \"").map(|(_, rest)| rest);
+    let message = message.and_then(|rest| rest.split('"').next());
+    message.unwrap_or(details).to_owned()
 }
 
 fn unreachable(config: &Config, why: &str) -> Finding {

@@ -21,8 +21,8 @@ const LATEST: usize = 100;
 pub struct Subject<'a> {
     /// Where, and by which number the rows were written.
     pub key: Key,
-    /// Whether that number leads an index.
-    pub is_keyed: bool,
+    /// The hint to read by that number, if it leads an index.
+    pub by_key: Option<String>,
     /// The column with its date, if it has one.
     pub date: Option<&'static str>,
     /// What else is read of each row.
@@ -46,7 +46,7 @@ pub struct Sample {
     pub is_whole: bool,
     /// Those of them whose date is none, such as `0000-00-00` and `2026-00-00`.
     pub zero_dates: u64,
-    /// Of the rows that were written last the real dates, the last first.
+    /// Of the rows that were written last the real dates, the last first; none without a key.
     pub latest: Vec<NaiveDateTime>,
     /// Rows that were read in the way of all, and how long that took.
     read: u64,
@@ -71,38 +71,25 @@ impl Sample {
             .read(session, subject, &first, Params::Empty, true)
             .await?;
         sample.is_whole = read < ROWS;
-        if subject.is_keyed {
-            let sql = format!("SELECT MIN({column}), MAX({column}) FROM {table}");
-            let ends = session.first("the range of the ids", &sql, Params::Empty, |cells| {
-                Ok(cells.integer(0)?.zip(cells.integer(1)?))
-            });
-            let (least, greatest) = ends.await?.flatten().unwrap_or_default();
-            let hint = match subject.way {
-                Way::AlongIds(hint) => hint,
-                _ => "",
-            };
-            let counts = !hint.is_empty();
-            if !sample.is_whole {
-                let middle = least / 2 + greatest / 2;
-                let from = format!("FROM {table} {hint} WHERE {column} >= ? ORDER BY {column}");
-                sample
-                    .read(session, subject, &from, params([middle]), counts)
-                    .await?;
-            }
+        let Some(hint) = &subject.by_key else {
+            // Nobody knows which rows were written last.
             sample.latest.clear();
-            let last = format!("FROM {table} {hint} ORDER BY {column} DESC");
+            return Ok(sample);
+        };
+        let is_the_way = matches!(subject.way, Way::AlongIds(_)) && !sample.is_whole;
+        if !sample.is_whole {
+            let middle = middle(session, subject.key).await?;
+            let from = format!("FROM {table} {hint} WHERE {column} >= ? ORDER BY {column}");
+            let values = params([middle]);
             sample
-                .read(
-                    session,
-                    subject,
-                    &last,
-                    Params::Empty,
-                    counts && !sample.is_whole,
-                )
+                .read(session, subject, &from, values, is_the_way)
                 .await?;
-        } else {
-            sample.latest.clear();
         }
+        sample.latest.clear();
+        let last = format!("FROM {table} {hint} ORDER BY {column} DESC");
+        sample
+            .read(session, subject, &last, Params::Empty, is_the_way)
+            .await?;
         Ok(sample)
     }
 
@@ -145,4 +132,15 @@ impl Sample {
         }
         Ok(read)
     }
+}
+
+/// Between the least and the greatest id.
+async fn middle(session: &mut Session, key: Key) -> Result<i64> {
+    let Key { table, column } = key;
+    let sql = format!("SELECT MIN({column}), MAX({column}) FROM {table}");
+    let ends = session.first("the range of the ids", &sql, Params::Empty, |cells| {
+        Ok(cells.integer(0)?.zip(cells.integer(1)?))
+    });
+    let (least, greatest) = ends.await?.flatten().unwrap_or_default();
+    Ok(least / 2 + greatest / 2)
 }
