@@ -137,8 +137,14 @@ fn tell(config: &Config, cost: &Cost, waits: bool) -> Finding {
     } else {
         "every visit is looked at, for want of an index on checkin_date"
     };
+    let is_auto = config.mode == Mode::Auto;
+    let way = match config.mode {
+        Mode::Auto if took.is_some_and(|took| took <= pace.quick()) => Mode::Direct,
+        Mode::Auto => Mode::Delta,
+        mode => mode,
+    };
     // Adding a mode? Say here what it costs.
-    let (what, made_in, is_dear) = match config.mode {
+    let (what, made_in, is_dear) = match way {
         Mode::Direct => {
             let is_dear = match took {
                 Some(took) if cost.indexed => pace.interval(took) > config.interval,
@@ -168,7 +174,7 @@ fn tell(config: &Config, cost: &Cost, waits: bool) -> Finding {
                 took.is_none(),
             )
         }
-        Mode::Delta => {
+        Mode::Delta | Mode::Auto => {
             let tick = cost
                 .delta
                 .map_or_else(|| "unknown without a key".to_owned(), words::duration);
@@ -186,9 +192,14 @@ fn tell(config: &Config, cost: &Cost, waits: bool) -> Finding {
             )
         }
     };
+    let what = if is_auto {
+        format!("auto, which is here: {what}")
+    } else {
+        what
+    };
     let millis = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1e3);
     let found = Finding::ok(Topic::Figures, "today", what).with(json!({
-        "mode": format!("{:?}", config.mode).to_lowercase(),
+        "mode": config.mode.name(),
         "indexed": cost.indexed,
         "took_ms": millis(made_in),
         "direct_ms": millis(took),
@@ -196,7 +207,8 @@ fn tell(config: &Config, cost: &Cost, waits: bool) -> Finding {
         "with_index_ms": millis(cost.with_index.map(|(_, took)| took)),
         "interval_ms": millis(made_in.map(|took| pace.interval(took))),
     }));
-    if is_dear {
+    // Which changes its way by itself when counts become dear.
+    if is_dear && !is_auto {
         advise(cost, waits, found)
     } else {
         found
