@@ -35,7 +35,9 @@ pub(super) async fn read(
         if !more {
             return Ok(());
         }
-        if let Some(titles) = titles.as_mut().filter(|titles| titles.holds_many()) {
+        if let Some(titles) = titles.as_mut()
+            && titles.held() >= order.reading.held
+        {
             titles.settle(session, &order.reading).await;
         }
     }

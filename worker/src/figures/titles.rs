@@ -21,9 +21,7 @@ use std::collections::HashMap;
 const WINDOWS: usize = 3;
 /// Titles that are looked up at once: the ten, and room for hidden ones among them.
 const LOOKUP: usize = 50;
-/// Loans that are held for their copy or their history, at 32 bytes each, before they are settled.
-const HELD: usize = 250_000;
-/// The same of a table that is read in one statement, during which nothing can be settled.
+/// Loans that are held, at most, of a table that is read in one statement, during which nothing can be looked up.
 const HELD_AT_ONCE: usize = 4_000_000;
 
 /// Loans by title.
@@ -115,9 +113,9 @@ impl Titles {
         Ok(())
     }
 
-    /// Whether it is time to settle.
-    pub(super) fn holds_many(&self) -> bool {
-        self.held.len() >= HELD
+    /// How many loans are held.
+    pub(super) fn held(&self) -> usize {
+        self.held.len()
     }
 
     /// Counts what is held: by the copy, where the database holds its code equal to another spelling, else by the title

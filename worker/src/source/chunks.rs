@@ -42,6 +42,8 @@ pub struct Reading {
     pub counted: Sizes,
     /// Seconds of visits of one chunk where each row is read.
     pub streamed: Sizes,
+    /// Loans that are held for their copy or their history, at 32 bytes each, before they are looked up together.
+    pub held: usize,
 }
 
 impl Reading {
@@ -66,6 +68,7 @@ impl Reading {
                 least: HOUR / 4,
                 most: 48 * HOUR,
             },
+            held: 250_000,
         }
     }
 }

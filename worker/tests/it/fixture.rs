@@ -51,6 +51,7 @@ pub(crate) const TINY_CHUNKS: Reading = Reading {
         least: 33_333,
         most: 70_000,
     },
+    held: 4,
     ..Reading::with_duty(100)
 };
 
