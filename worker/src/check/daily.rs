@@ -4,55 +4,61 @@ use crate::check::findings::{Finding, Topic};
 use crate::check::passes::{Pass, Passes};
 use crate::check::words;
 use crate::config::Config;
+use crate::source::chunks::Key;
 use crate::source::way::Way;
 use crate::source::{books, loans, visits};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Tells of each pass.
+/// What is read together: a name for it, the figures that are made of it, and the tables.
+const READS: [(&str, &str, &[Key]); 3] = [
+    ("visits", "week, month, year, top visitors", &[visits::KEY]),
+    (
+        "catalogue",
+        "collection, titles of copies",
+        &[books::COPIES, books::TITLES],
+    ),
+    ("loans", "top titles, top borrowers", &[loans::KEY]),
+];
+
+/// Tells of each that can be read.
 pub(super) fn look(config: &Config, passes: &Passes) -> Vec<Finding> {
-    let visits = passes
-        .over(visits::KEY)
-        .map(|pass| tell(config, "visits", "week, month, year, top visitors", &[pass]));
-    let catalogue: Vec<&Pass> = [books::COPIES, books::TITLES]
-        .into_iter()
-        .filter_map(|key| passes.over(key))
-        .collect();
-    let catalogue = (!catalogue.is_empty()).then(|| {
-        tell(
-            config,
-            "catalogue",
-            "collection, titles of copies",
-            &catalogue,
-        )
-    });
-    let loans = passes
-        .over(loans::KEY)
-        .map(|pass| tell(config, "loans", "top titles, top borrowers", &[pass]));
-    visits.into_iter().chain(catalogue).chain(loans).collect()
+    let mut findings = Vec::new();
+    for (about, figures, keys) in READS {
+        let passes: Vec<&Pass> = keys.iter().filter_map(|key| passes.over(*key)).collect();
+        if !passes.is_empty() {
+            findings.push(tell(config, about, figures, &passes));
+        }
+    }
+    findings
 }
 
-fn tell(config: &Config, about: &str, figures: &str, passes: &[&Pass]) -> Finding {
+fn tell(config: &Config, read: &str, figures: &str, passes: &[&Pass]) -> Finding {
     let ways: Vec<String> = passes.iter().map(|pass| way(pass)).collect();
-    let known = passes
-        .iter()
-        .all(|pass| pass.rows.is_some() || pass.sample.is_whole);
-    let reading: Duration = passes.iter().map(|pass| busy(pass)).sum();
-    let resting: Duration = passes.iter().map(|pass| rest(config, pass)).sum();
-    let cost = match (known, resting.is_zero()) {
-        (false, _) => "how long is not known".to_owned(),
-        (true, true) => format!("about {}", words::duration(reading)),
-        (true, false) => format!(
-            "about {}, {} with rests",
-            words::duration(reading),
-            words::duration(reading + resting),
-        ),
+    let reading: Option<Duration> = passes.iter().map(|pass| reading(pass)).sum();
+    let resting: Option<Duration> = passes.iter().map(|pass| resting(config, pass)).sum();
+    // Past years are counted within the index then; here each row was sent.
+    let along_days = |pass: &&Pass| matches!(pass.way, Way::AlongDays(_));
+    let about = if passes.iter().any(along_days) {
+        "at most"
+    } else {
+        "about"
+    };
+    let cost = match reading.zip(resting) {
+        None => "how long is not known".to_owned(),
+        Some((reading, Duration::ZERO)) => format!("{about} {}", words::duration(reading)),
+        Some((reading, resting)) => {
+            let both = words::duration(reading + resting);
+            format!("{about} {}, {both} with rests", words::duration(reading))
+        }
     };
     let what = format!("{figures}: {}, {cost}", words::list(&ways));
-    Finding::ok(Topic::Figures, about, what).with(json!({
-        "ways": passes.iter().map(|pass| (pass.key.table, name(&pass.way))).collect::<std::collections::BTreeMap<_, _>>(),
-        "reading_seconds": known.then_some(reading.as_secs_f64()),
-        "resting_seconds": known.then_some(resting.as_secs_f64()),
+    let names = passes.iter().map(|pass| (pass.key.table, name(&pass.way)));
+    Finding::ok(Topic::Figures, read, what).with(json!({
+        "ways": names.collect::<BTreeMap<_, _>>(),
+        "reading_seconds": reading.map(|time| time.as_secs_f64()),
+        "resting_seconds": resting.map(|time| time.as_secs_f64()),
         "estimated_from_rows": passes.iter().map(|pass| pass.sample.rows).sum::<u64>(),
     }))
 }
@@ -75,17 +81,16 @@ fn name(way: &Way) -> &'static str {
 }
 
 /// How long the database is busy.
-fn busy(pass: &Pass) -> Duration {
-    pass.sample.cost_of(pass.rows.unwrap_or(pass.sample.rows))
+fn reading(pass: &Pass) -> Option<Duration> {
+    let whole = pass.sample.is_whole.then_some(pass.sample.rows);
+    Some(pass.sample.cost_of(whole.or(pass.rows)?))
 }
 
 /// How long it is left alone in between.
-fn rest(config: &Config, pass: &Pass) -> Duration {
+fn resting(config: &Config, pass: &Pass) -> Option<Duration> {
+    let duty = f64::from(config.reading.duty_percent.max(1));
     match pass.way {
-        Way::AtOnce => Duration::ZERO,
-        Way::AlongDays(_) | Way::AlongIds(_) => {
-            let duty = f64::from(config.reading.duty_percent.max(1));
-            busy(pass).mul_f64(100.0 / duty - 1.0)
-        }
+        Way::AtOnce => Some(Duration::ZERO),
+        Way::AlongDays(_) | Way::AlongIds(_) => Some(reading(pass)?.mul_f64(100.0 / duty - 1.0)),
     }
 }

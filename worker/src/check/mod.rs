@@ -3,16 +3,18 @@
 //!
 //! # Layout
 //! - [`findings`], [`report`], [`words`]: what is said
-//! - [`account`], [`tables`], [`passes`], [`today`], [`daily`], [`clock`], [`dates`]: the database, over
+//! - [`account`], [`tables`], [`lacking`], [`passes`], [`today`], [`cost`], [`daily`], [`clock`], [`dates`]: the database, over
 //!   [`survey`](crate::source::survey)
 //! - [`needs`]: what each figure needs
 //! - [`redis`]: the store
 
 mod account;
 mod clock;
+mod cost;
 mod daily;
 mod dates;
 pub mod findings;
+mod lacking;
 pub mod needs;
 mod passes;
 mod redis;

@@ -8,6 +8,8 @@ const WIDTH: usize = 100;
 /// Before what was seen: the mark and the name of what was looked at.
 const NAMES: usize = 18;
 const INDENT: usize = 4 + NAMES;
+/// No unit is longer: `rows,`, `days`.
+const UNIT: usize = 5;
 
 /// The report as text; with colours for a terminal.
 pub fn text(report: &Report, colours: bool) -> String {
@@ -53,19 +55,23 @@ fn advice(out: &mut String, finding: &Finding) {
     }
 }
 
-/// Writes words into lines, the first of which is begun.
+/// Writes words into lines, the first of which is begun. A number stays with its unit.
 fn fill(out: &mut String, text: &str) {
     let mut column = INDENT;
-    for (index, word) in text.split(' ').enumerate() {
-        let width = word.chars().count();
-        if index > 0 && column + 1 + width > WIDTH {
+    let mut words = text.split(' ').peekable();
+    while let Some(word) = words.next() {
+        let is_number = word.starts_with(|c: char| c.is_ascii_digit()) && !word.ends_with(',');
+        let unit = words.next_if(|next| is_number && next.len() <= UNIT);
+        let unit = unit.map_or(String::new(), |unit| format!(" {unit}"));
+        let width = word.chars().count() + unit.chars().count();
+        if column > INDENT && column + 1 + width > WIDTH {
             let _ = write!(out, "\n{:INDENT$}", "");
             column = INDENT;
-        } else if index > 0 {
+        } else if column > INDENT {
             out.push(' ');
             column += 1;
         }
-        out.push_str(word);
+        let _ = write!(out, "{word}{unit}");
         column += width;
     }
     out.push('\n');

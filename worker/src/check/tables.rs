@@ -1,8 +1,8 @@
-//! The tables: engine, size and indexes, and what is not there to be read.
+//! The tables: engine, size and indexes.
 
 use crate::check::findings::{Finding, Topic};
-use crate::check::needs::{self, Figures, TABLES};
-use crate::check::{LIMIT, words};
+use crate::check::needs::{self, TABLES};
+use crate::check::{LIMIT, lacking, words};
 use crate::config::Config;
 use crate::source::database::{Database, Refusal};
 use crate::source::survey::tables::Table;
@@ -44,33 +44,26 @@ pub(super) async fn look(
     };
     let mut findings = Vec::new();
     for needed in &TABLES {
-        let lacking = columns::lacking(&mut session, needed.name, &needed.column_names()).await?;
+        let columns = needed.column_names();
+        let lacking = columns::lacking(&mut session, needed.name, &columns).await?;
         let names = lacking.iter().map(|(column, _)| (needed.name, *column));
         all.lacking.extend(names);
-        let denied = |why: &Refusal| *why == Refusal::Denied;
-        if lacking.len() == needed.columns.len() {
-            let is_denied = lacking.iter().any(|(_, why)| denied(why));
-            findings.push(tell_lack(
-                config,
-                account,
-                needed,
-                needed.name,
-                &needed.column_names(),
-                is_denied,
-            ));
-            continue;
-        }
-        findings.push(tell(needed, all.tables.get(needed.name)));
-        for (column, why) in &lacking {
-            let about = format!("{}.{column}", needed.name);
-            findings.push(tell_lack(
-                config,
-                account,
-                needed,
-                &about,
-                &[*column],
-                denied(why),
-            ));
+        let lacks = |about: &str, columns: &[&str], why: Refusal| {
+            let is_denied = why == Refusal::Denied;
+            lacking::tell(config, account, needed, about, columns, is_denied)
+        };
+        match lacking.as_slice() {
+            [(_, why), ..] if lacking.len() == columns.len() => {
+                findings.push(lacks(needed.name, &columns, *why));
+            }
+            some => {
+                findings.push(tell(needed, all.tables.get(needed.name)));
+                let some = some.iter().map(|(column, why)| {
+                    let about = format!("{}.{column}", needed.name);
+                    lacks(&about, &[*column], *why)
+                });
+                findings.extend(some);
+            }
         }
     }
     Ok((all, findings))
@@ -78,122 +71,45 @@ pub(super) async fn look(
 
 fn tell(needed: &needs::Table, table: Option<&Table>) -> Finding {
     let name = needed.name;
-    let Some(Table {
-        engine: Some(engine),
-        rows,
-        bytes,
-        indexes,
-    }) = table
+    let found = |what: String| Finding::ok(Topic::Tables, name, what);
+    let Some((table, engine)) = table.and_then(|table| Some((table, table.engine.as_ref()?)))
     else {
-        return Finding::ok(Topic::Tables, name, "a view").with(json!({ "view": true }));
+        return found("a view".to_owned()).with(json!({ "view": true }));
     };
-    let named: Vec<String> = indexes.iter().map(|columns| index_name(columns)).collect();
-    let indexed = if named.is_empty() {
+    let indexes: Vec<String> = table
+        .indexes
+        .iter()
+        .map(|columns| index_name(columns))
+        .collect();
+    let indexed = if indexes.is_empty() {
         "no index".to_owned()
     } else {
-        format!("indexed by {}", named.join(", "))
+        format!("indexed by {}", indexes.join(", "))
     };
-    let rows = rows.unwrap_or(0);
-    let what = format!(
-        "{engine}, {} rows, {}; {indexed}",
-        count(engine, rows),
-        words::bytes(bytes.unwrap_or(0))
-    );
-    let found = Finding::ok(Topic::Tables, name, what).with(json!({
+    let rows = count(engine, table.rows.unwrap_or(0));
+    let size = words::bytes(table.bytes.unwrap_or(0));
+    let found = found(format!("{engine}, {rows} rows, {size}; {indexed}")).with(json!({
         "engine": engine,
-        "rows": rows,
+        "rows": table.rows,
         "rows_are_exact": is_exact(engine),
-        "bytes": bytes,
-        "indexes": indexes,
+        "bytes": table.bytes,
+        "indexes": table.indexes,
     }));
-    let table = Table {
-        indexes: indexes.clone(),
-        ..Table::default()
-    };
-    let missing = needed
-        .keys
-        .iter()
-        .enumerate()
-        .filter(|(_, key)| !table.is_indexed_by(key));
-    let missing: Vec<String> = missing
-        .map(|(place, key)| match place {
-            0 => remedies::add_primary_key(name, key),
-            _ => remedies::create_index(name, key),
-        })
-        .collect();
+    let is_missing = |key: &&str| !table.is_indexed_by(key);
+    let mut missing = Vec::new();
+    for key in needed.keys.iter().copied().filter(is_missing) {
+        missing.push(if key == needed.keys[0] {
+            remedies::add_primary_key(name, key)
+        } else {
+            remedies::create_index(name, key)
+        });
+    }
     if missing.is_empty() {
-        found
-    } else {
-        found
-            .advise("SLiMS makes these keys, and they are gone: reads that need a few rows go through the whole table.")
-            .run(missing)
+        return found;
     }
-}
-
-/// What cannot be read: `about` is a table or one column of it.
-fn tell_lack(
-    config: &Config,
-    account: &str,
-    needed: &needs::Table,
-    about: &str,
-    columns: &[&'static str],
-    is_denied: bool,
-) -> Finding {
-    let lost = needed.lost_without(columns);
-    let figures = needs::words(&lost);
-    let snapshots: Vec<String> = lost
-        .iter()
-        .flat_map(|figures| figures.snapshots())
-        .map(|snapshot| snapshot.name())
-        .collect();
-    let (what, why) = if is_denied {
-        (format!("{account} may not read it"), "denied")
-    } else {
-        ("not there".to_owned(), "missing")
-    };
-    let found = Finding::ok(Topic::Tables, about, what.clone()).with(json!({
-        "lacking": why,
-        "snapshots_lost": snapshots,
-        "today_lost": lost.contains(&Figures::Today),
-    }));
-    let grant = || {
-        [remedies::grant_select(
-            &config.mysql.database,
-            needed.name,
-            account,
-        )]
-    };
-    if lost.contains(&Figures::Today) {
-        let advice = "There is nothing to count. Is MYSQL_DATABASE the name of the SLiMS database?";
-        return if is_denied {
-            found
-                .broken("There is nothing to count without it:")
-                .run(grant())
-        } else {
-            found.broken(advice)
-        };
-    }
-    if lost.is_empty() {
-        let without = "loans of deleted copies are in no ranking, deleted borrowers are named after their visits";
-        let found = Finding {
-            what: format!("{what}: {without}"),
-            ..found
-        };
-        return if is_denied {
-            found.advise("To have them:").run(grant())
-        } else {
-            found
-        };
-    }
-    if is_denied {
-        found
-            .advise(format!("Without it {figures} cannot be made:"))
-            .run(grant())
-    } else {
-        found.advise(format!(
-            "Without it {figures} cannot be made, all others can. This version of SLiMS may be too old."
-        ))
-    }
+    found
+        .advise("SLiMS makes these keys, and they are gone: looking for a few rows goes through all of them.")
+        .run(missing)
 }
 
 /// `visitor_id`, or `(input_date, uid)`.

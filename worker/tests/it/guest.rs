@@ -39,7 +39,7 @@ async fn school(shape: Shape) -> (Site, &'static MariaDb) {
 }
 
 /// Rows that the engines have handed to the server since it began.
-async fn rows_read(mariadb: &MariaDb) -> u64 {
+pub(crate) async fn rows_read(mariadb: &MariaDb) -> u64 {
     let mut conn = mysql_async::Conn::new(mariadb.opts(None)).await.unwrap();
     let rows: Vec<(String, u64)> = conn
         .query("SHOW GLOBAL STATUS LIKE 'Handler\\_read\\_%'")

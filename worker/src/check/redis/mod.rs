@@ -113,7 +113,7 @@ async fn held(config: &Config, clock: &Clock, client: &Client) -> Option<Finding
         None => "no worker is at work".to_owned(),
     };
     let what = format!("{who}; {held} of {all} figures stand");
-    let details = json!({ "today": today, "snapshots": held, "of": all });
+    let details = json!({ "today": today, "snapshots_held": held, "of": all });
     Some(Finding::ok(Topic::Redis, "keys", what).with(details))
 }
 

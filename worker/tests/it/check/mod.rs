@@ -1,0 +1,189 @@
+//! `worker check`: what it finds on real servers that are well, and on such as are not; and that it only looks.
+
+mod only_looks;
+mod redis;
+mod servers;
+mod tables;
+
+use crate::fixture::Site;
+use fred::interfaces::ClientLike;
+use fred::types::{ClusterHash, CustomCommand, Value};
+use shared::time::Clock;
+use std::process::{Command, Output};
+use testkit::schema::{Engine, Shape};
+use worker::check::check;
+use worker::check::findings::{Finding, Report, Verdict};
+use worker::check::report::text;
+
+pub(crate) const INDEXED: Shape = Shape {
+    engine: Engine::InnoDb,
+    room_code: true,
+    loan_history: true,
+    date_index: true,
+};
+/// What the worker must never say.
+const PASSWORD: &str = "reads-only";
+
+/// A library at the present moment, without the dirt of the field.
+pub(crate) async fn healthy(shape: Shape) -> Site {
+    let zone = chrono_tz::Asia::Jakarta;
+    let now = Clock::system().now().utc().with_timezone(&zone);
+    let now = now.naive_local().format("%Y-%m-%dT%H:%M:%S").to_string();
+    let mut site = Site::new(zone.name(), &now, shape).await;
+    site.clock = Clock::system();
+    // A busy machine is no reason for advice.
+    site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "60000");
+    // A check that held two connections would wait for itself.
+    site.set("MYSQL_POOL_LIMIT", "2");
+    for (table, column) in [("visitor_count", "checkin_date"), ("loan", "loan_date")] {
+        site.sql(&format!(
+            "DELETE FROM {table} WHERE {column} > '{now}' OR MONTH({column}) = 0 OR DAYOFMONTH({column}) = 0"
+        ))
+        .await;
+    }
+    site
+}
+
+impl Site {
+    pub(crate) async fn check(&self) -> Report {
+        let report = check(&self.config(), &self.clock).await;
+        let texts = [
+            text(&report, false),
+            serde_json::to_string(&report).unwrap(),
+        ];
+        for text in texts {
+            self.assert_discreet(&text);
+        }
+        report
+    }
+
+    pub(crate) fn worker_check(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+        command.arg("check").args(arguments).env_clear();
+        command.envs(self.environment());
+        let output = command.output().unwrap();
+        for stream in [&output.stdout, &output.stderr] {
+            self.assert_discreet(&String::from_utf8_lossy(stream));
+        }
+        output
+    }
+
+    /// No secret and no member is in a text.
+    fn assert_discreet(&self, text: &str) {
+        assert!(
+            !text.contains(PASSWORD) && !text.contains("hunter2"),
+            "{text}"
+        );
+        for member in &self.library.members {
+            let name = &*member.member_name;
+            assert!(name.len() < 6 || !text.contains(name), "{name} in {text}");
+        }
+    }
+
+    pub(crate) fn user(&self) -> String {
+        let environment = self.environment();
+        let user = environment
+            .into_iter()
+            .find(|(name, _)| *name == "MYSQL_USER");
+        user.unwrap().1
+    }
+
+    /// A command that the client has no word for.
+    pub(crate) async fn redis_does(&self, command: &'static str, arguments: &[&str]) -> Value {
+        let command = CustomCommand::new_static(command, ClusterHash::FirstKey, false);
+        let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
+        self.redis.custom(command, arguments).await.unwrap()
+    }
+}
+
+/// The one finding about something.
+#[track_caller]
+pub(crate) fn about<'a>(report: &'a Report, about: &str) -> &'a Finding {
+    let found = report
+        .findings
+        .iter()
+        .filter(|finding| finding.about == about);
+    let found: Vec<&Finding> = found.collect();
+    // Two tables are spoken of twice: of what they are, and of their dates.
+    assert!(
+        !found.is_empty(),
+        "{about} is not in\n{}",
+        text(report, false)
+    );
+    found[0]
+}
+
+/// What is not well.
+pub(crate) fn complaints(report: &Report) -> Vec<&str> {
+    let bad = report
+        .findings
+        .iter()
+        .filter(|finding| finding.verdict != Verdict::Ok);
+    bad.map(|finding| finding.about.as_str()).collect()
+}
+
+#[track_caller]
+pub(crate) fn assert_complaints(report: &Report, wanted: &[&str]) {
+    assert_eq!(complaints(report), wanted, "{}", text(report, false));
+}
+
+#[tokio::test]
+async fn a_healthy_library_is_well() {
+    for shape in [
+        INDEXED,
+        Shape {
+            engine: Engine::MyIsam,
+            ..INDEXED
+        },
+        Shape {
+            engine: Engine::Aria,
+            ..INDEXED
+        },
+    ] {
+        let site = healthy(shape).await;
+        let report = site.check().await;
+        assert_complaints(&report, &[]);
+        let output = site.worker_check(&[]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        assert!(
+            output.stderr.is_empty(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(
+            text.contains(&shape.engine.to_string())
+                && text.ends_with("All is well: start the worker.\n"),
+            "{text}"
+        );
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 100),
+            "{text}"
+        );
+        assert!(!text.contains('\u{1b}'), "colours are for terminals");
+    }
+}
+
+#[tokio::test]
+async fn text_and_json_say_the_same() {
+    let site = healthy(INDEXED).await;
+    site.sql("ALTER TABLE loan RENAME COLUMN item_code TO code")
+        .await;
+    let output = site.worker_check(&["--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["verdict"], "advice");
+    let text = String::from_utf8(site.worker_check(&[]).stdout).unwrap();
+    for finding in json["findings"].as_array().unwrap() {
+        let mark = match finding["verdict"].as_str().unwrap() {
+            "ok" => '✓',
+            "advice" => '!',
+            _ => '✗',
+        };
+        let about = finding["about"].as_str().unwrap();
+        assert!(
+            text.contains(&format!("{mark} {about}")),
+            "{mark} {about} is not in\n{text}"
+        );
+    }
+}

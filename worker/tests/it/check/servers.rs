@@ -1,0 +1,85 @@
+//! Servers that cannot be reached, and clocks that differ.
+
+use crate::check::{INDEXED, about, assert_complaints, healthy};
+use shared::time::Clock;
+use testkit::process::free_port;
+use worker::check::findings::Verdict;
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_is_told() {
+    let mut site = healthy(INDEXED).await;
+    let now = site.clock.now().utc();
+    site.clock = Clock::starting_at(now + chrono::TimeDelta::minutes(5));
+    let report = site.check().await;
+    assert_complaints(&report, &["clock"]);
+    assert!(about(&report, "clock").what.contains("behind ours"));
+}
+
+#[tokio::test]
+async fn servers_that_cannot_be_reached_are_findings_and_the_other_is_still_examined() {
+    let mut site = healthy(INDEXED).await;
+    site.set("MYSQL_TLS", "off");
+    let good = site
+        .environment()
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    let good: Vec<(String, String)> = good.collect();
+    let nowhere = free_port().unwrap();
+    let user = site.user();
+    for (name, value, told) in [
+        ("MYSQL_PASSWORD", "hunter2", "Access denied"),
+        ("MYSQL_USER", "nobody", "as nobody"),
+        ("MYSQL_DATABASE", "elsewhere", "elsewhere"),
+        ("MYSQL_PORT", &nowhere.to_string(), "refused"),
+        ("MYSQL_TLS", "verify", "TLS"),
+    ] {
+        site.set(name, value);
+        let report = site.check().await;
+        let server = &report.findings[0];
+        assert_eq!(
+            (server.about.as_str(), server.verdict),
+            ("server", Verdict::Broken),
+            "{server:?}"
+        );
+        assert!(format!("{server:?}").contains(told), "{server:?}");
+        assert!(
+            server.what.contains("127.0.0.1:")
+                && server
+                    .what
+                    .contains(if name == "MYSQL_USER" { value } else { &user }),
+            "{server:?}"
+        );
+        assert!(
+            report
+                .findings
+                .iter()
+                .any(|finding| finding.about == "rights"),
+            "Redis is examined"
+        );
+        for (name, value) in &good {
+            site.set(name, value);
+        }
+    }
+    site.set(
+        "REDIS_URL",
+        &format!("redis://:hunter2@127.0.0.1:{nowhere}"),
+    );
+    let report = site.check().await;
+    assert_complaints(&report, &["server"]);
+    assert!(
+        report
+            .findings
+            .iter()
+            .any(|finding| finding.about == "visits"),
+        "MySQL is examined"
+    );
+    let output = site.worker_check(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains(&format!(
+            "✗ server            no connection to 127.0.0.1:{nowhere}"
+        )),
+        "{text}"
+    );
+}

@@ -1,0 +1,223 @@
+//! Tables, figures and dates: what is missing, what is too dear, what is dirty.
+
+use crate::check::{INDEXED, about, assert_complaints, healthy};
+use crate::fixture::Site;
+use fred::interfaces::KeysInterface;
+use mysql_async::Row;
+use mysql_async::prelude::Queryable;
+use shared::catalog::Snapshot;
+use testkit::schema::Shape;
+use worker::check::findings::Verdict;
+use worker::check::needs::{Figures, TABLES};
+
+const NOW: &str = "2025-09-23T10:00:00";
+
+#[tokio::test]
+async fn an_index_is_advised_where_it_pays() {
+    let mut site = healthy(Shape {
+        date_index: false,
+        ..INDEXED
+    })
+    .await;
+    for _ in 0..5 {
+        site.sql(
+            "INSERT INTO visitor_count (member_id, member_name, checkin_date) \
+             SELECT member_id, member_name, checkin_date FROM visitor_count",
+        )
+        .await;
+    }
+    let report = site.check().await;
+    assert_complaints(&report, &["today"]);
+    let today = about(&report, "today");
+    assert_eq!(
+        today.run,
+        ["CREATE INDEX checkin_date ON visitor_count (checkin_date);"]
+    );
+    assert!(
+        today
+            .advice
+            .as_ref()
+            .unwrap()
+            .contains("TODAY_COUNT_MODE=delta"),
+        "{today:?}"
+    );
+    let took = |name: &str| today.details[name].as_f64().unwrap();
+    assert!(
+        took("with_index_ms") < took("took_ms") && took("delta_ms") < took("took_ms"),
+        "{today:?}"
+    );
+
+    site.set("TODAY_COUNT_MODE", "delta");
+    assert_complaints(&site.check().await, &[]);
+    site.set("TODAY_COUNT_MODE", "direct");
+    site.sql(&today.run[0]).await;
+    let report = site.check().await;
+    assert_complaints(&report, &[]);
+    assert_eq!(about(&report, "today").details["indexed"], true);
+    assert_eq!(
+        about(&report, "visits").details["ways"]["visitor_count"],
+        "days"
+    );
+}
+
+/// The list of needs against what really fails, column by column and table by table.
+#[tokio::test]
+async fn what_a_figure_needs_is_what_it_fails_without() {
+    let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+    for table in &TABLES {
+        let name = table.name;
+        for (column, _) in table.columns {
+            let rename =
+                |from: &str, to: &str| format!("ALTER TABLE {name} RENAME COLUMN {from} TO {to}");
+            site.sql(&rename(column, "elsewhere")).await;
+            assert_lost(
+                &site,
+                &table.lost_without(&[column]),
+                &format!("{name}.{column}"),
+            )
+            .await;
+            site.sql(&rename("elsewhere", column)).await;
+        }
+        site.sql(&format!("RENAME TABLE {name} TO elsewhere")).await;
+        assert_lost(&site, &table.lost_without(&table.column_names()), name).await;
+        site.sql(&format!("RENAME TABLE elsewhere TO {name}")).await;
+    }
+}
+
+async fn assert_lost(site: &Site, figures: &[Figures], without: &str) {
+    for snapshot in Snapshot::ALL {
+        let _: i64 = site.redis.del(site.key(&snapshot.name())).await.unwrap();
+    }
+    let made = site.refresh().await;
+    let mut lost = Vec::new();
+    for snapshot in Snapshot::ALL {
+        if site.stored(&snapshot.name()).await.is_none() {
+            lost.push(snapshot);
+        }
+    }
+    let of = figures.iter().flat_map(|figures| figures.snapshots());
+    let mut wanted: Vec<Snapshot> = of.copied().collect();
+    wanted.sort_unstable();
+    assert_eq!(lost, wanted, "without {without}: {made:?}");
+    let day = site.day();
+    let counted = worker::source::visits::count(&mut site.parts().await.session, day).await;
+    assert_eq!(
+        counted.is_err(),
+        figures.contains(&Figures::Today),
+        "without {without}"
+    );
+
+    let report = site.check().await;
+    let found = about(&report, without);
+    let verdict = match figures {
+        [] => Verdict::Ok,
+        _ if figures.contains(&Figures::Today) => Verdict::Broken,
+        _ => Verdict::Advice,
+    };
+    assert_eq!(found.verdict, verdict, "{found:?}");
+    assert_eq!(found.details["lacking"], "missing");
+}
+
+#[tokio::test]
+async fn too_many_privileges_and_too_few() {
+    let site = healthy(INDEXED).await;
+    let (user, database) = (site.user(), site.database.clone());
+    site.sql(&format!(
+        "GRANT ALL ON `{database}`.* TO '{user}'@'%' WITH GRANT OPTION"
+    ))
+    .await;
+    let report = site.check().await;
+    assert_complaints(&report, &["account"]);
+    let account = about(&report, "account");
+    assert!(account.what.contains("ALL PRIVILEGES"), "{account:?}");
+    assert!(account.run[0].starts_with("CREATE USER"), "{account:?}");
+
+    site.sql(&format!(
+        "REVOKE ALL PRIVILEGES, GRANT OPTION FROM '{user}'@'%'"
+    ))
+    .await;
+    for table in ["visitor_count", "member", "item", "biblio"] {
+        site.sql(&format!(
+            "GRANT SELECT ON `{database}`.{table} TO '{user}'@'%'"
+        ))
+        .await;
+    }
+    let columns = "loan_id, loan_date, is_lent, member_id";
+    site.sql(&format!(
+        "GRANT SELECT ({columns}) ON `{database}`.loan TO '{user}'@'%'"
+    ))
+    .await;
+    let report = site.check().await;
+    assert_complaints(&report, &["loan.item_code", "loan_history"]);
+    let code = about(&report, "loan.item_code");
+    assert!(
+        code.what.contains("may not read") && code.run[0].starts_with("GRANT SELECT ON"),
+        "{code:?}"
+    );
+    for grant in [&code.run, &about(&report, "loan_history").run] {
+        site.sql(&grant[0]).await;
+    }
+    assert_complaints(&site.check().await, &[]);
+
+    site.sql(&format!(
+        "REVOKE SELECT ON `{database}`.visitor_count FROM '{user}'@'%'"
+    ))
+    .await;
+    let report = site.check().await;
+    assert_eq!(about(&report, "visitor_count").verdict, Verdict::Broken);
+    assert_eq!(site.worker_check(&[]).status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn keys_that_are_gone_are_missed() {
+    let site = healthy(INDEXED).await;
+    site.sql("ALTER TABLE loan MODIFY loan_id int NOT NULL, DROP PRIMARY KEY, DROP KEY member_id")
+        .await;
+    site.sql("RENAME TABLE item TO items").await;
+    site.sql("CREATE VIEW item AS SELECT * FROM items").await;
+    let report = site.check().await;
+    assert_complaints(&report, &["loan"]);
+    assert_eq!(about(&report, "item").details["view"], true);
+    let loan = about(&report, "loan");
+    for statement in &loan.run {
+        site.sql(statement).await;
+    }
+    assert_complaints(&site.check().await, &[]);
+}
+
+#[tokio::test]
+async fn zero_dates_and_check_ins_from_the_future_are_told() {
+    let mut site = healthy(INDEXED).await;
+    site.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '0000-00-00'), ('Tamu', '2026-00-00')").await;
+    let report = site.check().await;
+    assert_complaints(&report, &["visitor_count"]);
+    let dates = report
+        .findings
+        .iter()
+        .find(|finding| finding.verdict == Verdict::Advice)
+        .unwrap();
+    assert_eq!(dates.details["zero_dates"], 2);
+    let found: Vec<Row> = site.conn().await.query(&dates.run[0]).await.unwrap();
+    assert_eq!(found.len(), 2);
+
+    // The zone is seven hours wrong, and somebody has just come.
+    let now = site
+        .clock
+        .now()
+        .utc()
+        .with_timezone(&site.zone)
+        .naive_local();
+    site.sql(&format!(
+        "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '{now}')"
+    ))
+    .await;
+    site.set("LIBRARY_TIMEZONE", "UTC");
+    let report = site.check().await;
+    let found = about(&report, "check-ins");
+    assert!(
+        found.advice.as_ref().unwrap().contains("LIBRARY_TIMEZONE"),
+        "{found:?}"
+    );
+    assert!(found.details["ahead"].as_u64() >= Some(1), "{found:?}");
+    assert_eq!(about(&report, "clock").verdict, Verdict::Ok);
+}
