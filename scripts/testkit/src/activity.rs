@@ -37,7 +37,7 @@ const RAMADAN: [(i32, u32, u32); 13] = [
 ];
 
 /// How busy a day is; about 1 on a common one, 0 on Sundays.
-pub(crate) fn day_weight(day: NaiveDate) -> f64 {
+pub fn day_weight(day: NaiveDate) -> f64 {
     let weekday = WEEKDAYS[day.weekday().num_days_from_monday() as usize];
     let month = MONTHS[day.month0() as usize];
     let fasting = RAMADAN.iter().any(|&(y, m, d)| {
@@ -50,7 +50,7 @@ pub(crate) fn day_weight(day: NaiveDate) -> f64 {
 }
 
 /// A second of an open day, counted from midnight.
-pub(crate) fn second_of_day(day: NaiveDate, rng: &mut ChaCha8Rng) -> u32 {
+pub fn second_of_day(day: NaiveDate, rng: &mut ChaCha8Rng) -> u32 {
     let weight = |at: usize| {
         if at == 4 && day.weekday() == Weekday::Fri {
             FRIDAY_NOON

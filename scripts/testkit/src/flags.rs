@@ -11,9 +11,9 @@ use crate::server::program;
 const SQL_MODE: &str = "STRICT_TRANS_TABLES,ONLY_FULL_GROUP_BY,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
 
 /// The flags that the installer and the server share.
-pub(crate) fn mariadb_common(dir: &Path, options: &MariaDbOptions) -> Vec<String> {
+pub(crate) fn mariadb_common(dir: &Path, data: &Path, options: &MariaDbOptions) -> Vec<String> {
     let mut flags = vec![
-        format!("--datadir={}", dir.join("data").display()),
+        format!("--datadir={}", data.display()),
         // Its own: two servers in one folder for temporary tables remove each other's.
         format!("--tmpdir={}", dir.join("tmp").display()),
         format!("--innodb-buffer-pool-size={}M", options.buffer_pool_mib),

@@ -46,10 +46,10 @@ pub enum Size {
 
 /// The figures of a size.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Figures {
-    pub(crate) members: usize,
-    pub(crate) titles: u32,
-    pub(crate) items: u32,
+struct Figures {
+    members: usize,
+    titles: u32,
+    items: u32,
     visits_a_year: f64,
     loans_a_year: f64,
     /// The share of visits that are a guest's.
@@ -57,7 +57,7 @@ pub(crate) struct Figures {
 }
 
 impl Size {
-    pub(crate) fn figures(self) -> Figures {
+    fn figures(self) -> Figures {
         let (members, titles, items, visits_a_year, loans_a_year, guests) = match self {
             Self::Tiny => (150, 300, 600, 1_500.0, 120.0, 0.1),
             Self::School => (800, 4_000, 9_000, 15_000.0, 6_000.0, 0.05),
@@ -79,7 +79,7 @@ impl Size {
 pub fn generate(plan: &Plan) -> Library {
     let mut rng = ChaCha8Rng::seed_from_u64(plan.seed);
     let figures = plan.size.figures();
-    let stock = stock(&figures, &mut rng);
+    let stock = stock(figures.members, figures.titles, figures.items, &mut rng);
     let mut more = if plan.dirty {
         extras(plan, &stock)
     } else {

@@ -3,11 +3,11 @@
 //!
 //! # Layout
 //! - [`server`], [`mariadb`], [`process`], [`http`], [`eventually`], [`descriptors`]: what runs beside a test.
-//! - [`library`], [`wall`], [`generate`]: the rows, and a generator for them.
+//! - [`library`], [`wall`], [`generate`]: the rows, and a generator for them, made of [`stock`], [`activity`], [`names`].
 //! - [`oracle`]: what the snapshots must say.
 //! - [`schema`], [`load`]: the tables, and how the rows get in.
 
-mod activity;
+pub mod activity;
 pub mod descriptors;
 mod dirty;
 mod dirty_members;
@@ -22,7 +22,7 @@ pub mod library;
 pub mod load;
 #[cfg(feature = "mariadb")]
 pub mod mariadb;
-mod names;
+pub mod names;
 pub mod oracle;
 pub mod process;
 pub mod schema;
@@ -31,7 +31,7 @@ pub mod server;
 mod sql;
 #[cfg(feature = "mariadb")]
 mod statements;
-mod stock;
+pub mod stock;
 mod supervisor;
 mod tally;
 mod ties;

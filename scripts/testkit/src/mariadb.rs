@@ -1,6 +1,6 @@
 //! A private MariaDB server, for those who need one: behind a feature, so that the gateway's tests bring no MySQL client.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,6 +19,8 @@ use crate::supervisor::Supervisor;
 pub struct MariaDbOptions {
     /// `innodb_buffer_pool_size`, in MiB.
     pub buffer_pool_mib: u32,
+    /// Where the data are, to outlive the server; by default in its own folder, and gone with it.
+    pub data: Option<PathBuf>,
     /// More flags for `mariadbd`, such as `--max-statement-time=1`.
     pub extra: Vec<String>,
 }
@@ -27,6 +29,7 @@ impl Default for MariaDbOptions {
     fn default() -> Self {
         Self {
             buffer_pool_mib: 256,
+            data: None,
             extra: Vec::new(),
         }
     }
@@ -47,11 +50,12 @@ pub struct LogLine {
 #[derive(Debug)]
 pub struct MariaDb {
     supervisor: Arc<Supervisor>,
+    data: PathBuf,
     port: u16,
 }
 
 impl MariaDb {
-    /// Installs and starts a server, and waits until it accepts connections.
+    /// Installs (unless it finds data) and starts a server, and waits until it accepts connections.
     pub async fn start(options: &MariaDbOptions) -> Result<Self> {
         let install = program("mariadb-install-db", "mariadb-server")?;
         program("mariadbd", "mariadb-server")?;
@@ -59,21 +63,25 @@ impl MariaDb {
         let dir = supervisor.dir().to_owned();
         std::fs::create_dir(dir.join("tmp"))
             .context("making MariaDB's folder for temporary tables")?;
-        let common = mariadb_common(&dir, options);
+        let data = options.data.clone().unwrap_or_else(|| dir.join("data"));
+        let common = mariadb_common(&dir, &data, options);
         let mut command = vec![install, "--no-defaults".to_owned()];
         command.extend(
             ["--auth-root-authentication-method=normal", "--skip-test-db"].map(str::to_owned),
         );
         command.extend(common.iter().cloned());
-        supervisor.write("prepare", &command)?;
-        supervisor
-            .say("prepare")
-            .await
-            .context("installing a private MariaDB")?;
+        if !data.join("mysql").is_dir() {
+            supervisor.write("prepare", &command)?;
+            supervisor
+                .say("prepare")
+                .await
+                .context("installing a private MariaDB")?;
+        }
         let mut last = None;
         for _ in 0..PORT_TRIES {
             let server = Self {
                 supervisor: Arc::clone(&supervisor),
+                data: data.clone(),
                 port: free_port()?,
             };
             supervisor.write(
@@ -180,7 +188,7 @@ impl MariaDb {
         conn.disconnect()
             .await
             .context("leaving a starting MariaDB")?;
-        let ours = data.is_some_and(|data| Path::new(&data).starts_with(self.supervisor.dir()));
+        let ours = data.is_some_and(|data| Path::new(&data) == self.data);
         if ours {
             Ok(())
         } else {

@@ -177,7 +177,7 @@ const TAILS: &[&str] = &[
 ];
 
 /// A person's name. About one in fifty is Siti Aisyah.
-pub(crate) fn person(rng: &mut ChaCha8Rng) -> Arc<str> {
+pub fn person(rng: &mut ChaCha8Rng) -> Arc<str> {
     match rng.random_range(0..100) {
         0..2 => "Siti Aisyah".into(),
         2..5 => pick(rng, SINGLE).into(),
@@ -194,17 +194,17 @@ pub(crate) fn person(rng: &mut ChaCha8Rng) -> Arc<str> {
 }
 
 /// The institutions that members belong to, made once and shared.
-pub(crate) fn institutions() -> Vec<Arc<str>> {
+pub fn institutions() -> Vec<Arc<str>> {
     INSTITUTIONS.iter().map(|&name| name.into()).collect()
 }
 
 /// The institutions that guests type, made once and shared.
-pub(crate) fn places() -> Vec<Arc<str>> {
+pub fn places() -> Vec<Arc<str>> {
     PLACES.iter().map(|&name| name.into()).collect()
 }
 
 /// A book's title.
-pub(crate) fn title(rng: &mut ChaCha8Rng) -> Arc<str> {
+pub fn title(rng: &mut ChaCha8Rng) -> Arc<str> {
     format!(
         "{} {}{}",
         pick(rng, FORMS),
@@ -215,7 +215,7 @@ pub(crate) fn title(rng: &mut ChaCha8Rng) -> Arc<str> {
 }
 
 /// A member id of one of the kinds that libraries give out, unique by `number`.
-pub(crate) fn member_id(number: usize) -> Arc<str> {
+pub fn member_id(number: usize) -> Arc<str> {
     match number {
         // The 18 digits of a civil servant's number, too large for a float of JSON.
         0 => "198503122010121003".into(),

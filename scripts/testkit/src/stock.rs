@@ -8,7 +8,7 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Gamma};
 
-use crate::generate::{Figures, next_id};
+use crate::generate::next_id;
 use crate::library::{Biblio, History, Item, Loan, Member};
 use crate::names;
 
@@ -23,28 +23,33 @@ const FLAT_TOP: f64 = 30.0;
 
 /// Members, titles and copies, with weights by index for drawing them.
 #[derive(Debug)]
-pub(crate) struct Stock {
-    pub(crate) members: Vec<Member>,
-    pub(crate) biblios: Vec<Biblio>,
+pub struct Stock {
+    /// All members.
+    pub members: Vec<Member>,
+    /// All titles, `biblio_id` from 1 on.
+    pub biblios: Vec<Biblio>,
     /// Sorted by title: the copies of title `i` are `first_copy[i]..first_copy[i + 1]`.
-    pub(crate) items: Vec<Item>,
+    pub items: Vec<Item>,
     first_copy: Vec<usize>,
-    pub(crate) visit_weights: Vec<f64>,
-    pub(crate) loan_weights: Vec<f64>,
-    pub(crate) title_weights: Vec<f64>,
+    /// How often each member comes.
+    pub visit_weights: Vec<f64>,
+    /// How often each member borrows.
+    pub loan_weights: Vec<f64>,
+    /// How often each title is borrowed.
+    pub title_weights: Vec<f64>,
 }
 
 impl Stock {
     /// The index of some copy of a title.
-    pub(crate) fn copy_of(&self, title: usize, rng: &mut ChaCha8Rng) -> usize {
+    pub fn copy_of(&self, title: usize, rng: &mut ChaCha8Rng) -> usize {
         rng.random_range(self.first_copy[title]..self.first_copy[title + 1])
     }
 }
 
 /// Buys the books and enrols the members.
-pub(crate) fn stock(figures: &Figures, rng: &mut ChaCha8Rng) -> Stock {
+pub fn stock(members: usize, titles: u32, items: u32, rng: &mut ChaCha8Rng) -> Stock {
     let institutions = names::institutions();
-    let members: Vec<Member> = (0..figures.members)
+    let members: Vec<Member> = (0..members)
         .map(|number| Member {
             member_id: names::member_id(number),
             member_name: names::person(rng),
@@ -57,7 +62,7 @@ pub(crate) fn stock(figures: &Figures, rng: &mut ChaCha8Rng) -> Stock {
         .collect();
     let visit_weights = activity(members.len(), 0.65, rng);
     let loan_weights = activity(members.len(), 0.55, rng);
-    let biblios: Vec<Biblio> = (1..=figures.titles)
+    let biblios: Vec<Biblio> = (1..=titles)
         .map(|biblio_id| Biblio {
             biblio_id,
             title: names::title(rng),
@@ -65,7 +70,7 @@ pub(crate) fn stock(figures: &Figures, rng: &mut ChaCha8Rng) -> Stock {
         })
         .collect();
     let title_weights = demand(biblios.len(), rng);
-    let (items, first_copy) = copies(figures, &title_weights);
+    let (items, first_copy) = copies(items, &title_weights);
     Stock {
         members,
         biblios,
@@ -108,9 +113,9 @@ fn demand(count: usize, rng: &mut ChaCha8Rng) -> Vec<f64> {
     weights
 }
 
-/// One copy of each title, and the rest of the copies among those that are in demand.
-fn copies(figures: &Figures, weights: &[f64]) -> (Vec<Item>, Vec<usize>) {
-    let spare = f64::from(figures.items - figures.titles);
+/// One copy of each title, and the rest of the `count` copies among those that are in demand.
+fn copies(count: u32, weights: &[f64]) -> (Vec<Item>, Vec<usize>) {
+    let spare = f64::from(count.saturating_sub(next_id(weights.len()) - 1));
     let all: f64 = weights.iter().map(|weight| weight.sqrt()).sum();
     let (mut items, mut first_copy) = (Vec::new(), vec![0]);
     let mut owed = 0.0;
