@@ -49,10 +49,13 @@ impl Meter {
     pub fn memory(self) -> Result<u64> {
         let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid));
         let text = text.context("reading the memory of a process")?;
-        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
-        let kib = line.and_then(|line| line.split_ascii_whitespace().next());
-        let kib: u64 = kib.context("no Pss")?.parse().context("Pss is no number")?;
-        Ok(kib * 1024)
+        bytes(&text, "Pss:")
+    }
+
+    /// The most memory that it has had at once, in bytes; what it shares with others is counted whole.
+    pub fn peak(self) -> Result<u64> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.pid));
+        bytes(&text.context("reading the peak of a process")?, "VmHWM:")
     }
 
     /// How many files and sockets it has open.
@@ -96,6 +99,14 @@ impl Used {
     pub fn micros_each(&self, count: u64) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / count.max(1) as f64
     }
+}
+
+/// The figure of a line such as `Pss: 1024 kB`.
+fn bytes(text: &str, name: &str) -> Result<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let kib = line.and_then(|line| line.split_ascii_whitespace().next());
+    let kib: u64 = kib.context("no such line")?.parse().context("no number")?;
+    Ok(kib * 1024)
 }
 
 /// The time that a core has not been idle, interrupts and a hypervisor's other guests included.

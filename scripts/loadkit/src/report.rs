@@ -17,7 +17,7 @@ pub struct Report {
 /// One figure of ours, with what it is compared with.
 #[derive(Debug, Serialize)]
 pub struct Row {
-    part: &'static str,
+    part: String,
     what: String,
     unit: &'static str,
     ours: Option<Spread>,
@@ -36,13 +36,13 @@ struct Comparison {
 impl Row {
     /// A figure of ours alone.
     pub fn new(
-        part: &'static str,
+        part: impl Into<String>,
         what: impl Into<String>,
         unit: &'static str,
         ours: &Rounds,
     ) -> Self {
         Self {
-            part,
+            part: part.into(),
             what: what.into(),
             unit,
             ours: ours.spread(),
@@ -90,7 +90,7 @@ impl Report {
         let mut part = "";
         for row in &self.rows {
             if row.part != part {
-                part = row.part;
+                part = &row.part;
                 let _ = writeln!(text, "\n{part}");
             }
             let _ = writeln!(

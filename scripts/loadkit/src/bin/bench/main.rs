@@ -1,4 +1,4 @@
-//! What the gateway can do on this machine, beside what the machine can do: figures and ratios, never a verdict.
+//! What gateway and worker can do on this machine, beside what the machine can do: figures and ratios, never a verdict.
 
 #![allow(clippy::print_stdout, reason = "it talks to whoever started it")]
 
@@ -13,6 +13,7 @@ mod reads;
 mod slow;
 mod stage;
 mod visibility;
+mod worker;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -21,7 +22,8 @@ use loadkit::report::{Report, Row};
 use stage::Stage;
 use std::time::Duration;
 
-/// Measures this system against the limits of the machine. Private servers alone; nothing is left behind.
+/// Measures this system against the limits of the machine. Private servers alone; of the gateway's nothing is left behind, of
+/// the worker's its databases.
 #[derive(Parser)]
 #[command(name = "bench", version)]
 struct Arguments {
@@ -33,6 +35,9 @@ struct Arguments {
 enum Of {
     /// Reads beside nginx and bare hyper, streams beside a bare loop of writes. About 20 minutes.
     Gateway(Wishes),
+    /// Full regenerations of the daily figures beside plain SQL, counts of today, and check-ins meanwhile, on databases of
+    /// millions of rows, which are built once and kept. About an hour at 10M rows, and some minutes to build them.
+    Worker(worker::Wishes),
 }
 
 /// What is wanted of a run.
@@ -85,9 +90,15 @@ enum Part {
 }
 
 fn main() -> Result<()> {
-    let Of::Gateway(wishes) = Arguments::parse().of;
+    match Arguments::parse().of {
+        Of::Gateway(wishes) => measure_gateway(&wishes),
+        Of::Worker(wishes) => worker::measure(&wishes),
+    }
+}
+
+fn measure_gateway(wishes: &Wishes) -> Result<()> {
     let mut report = Report::default();
-    let mut stage = Stage::set(&wishes, &mut report)?;
+    let mut stage = Stage::set(wishes, &mut report)?;
     for part in Part::value_variants() {
         if !wishes.only.is_empty() && !wishes.only.contains(part) {
             continue;

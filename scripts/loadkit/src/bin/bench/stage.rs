@@ -149,7 +149,8 @@ impl Pace {
     }
 }
 
-fn read_line(path: &str) -> String {
+/// The text of a small file; empty when there is none.
+pub(crate) fn read_line(path: &str) -> String {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.trim().to_owned()
 }
