@@ -93,12 +93,17 @@ impl Kept {
         self.maria.opts(Some(DATABASE))
     }
 
-    /// Runs a statement as root.
+    /// Runs a statement as root, zero dates allowed.
     ///
     /// # Errors
     /// As the server says.
     pub async fn run(&self, sql: &str) -> Result<()> {
-        self.maria.execute(Some(DATABASE), sql).await
+        let mut conn = self.conn().await?;
+        let mode = conn.query_drop("SET SESSION sql_mode = ''").await;
+        mode.context("preparing a session")?;
+        let ran = conn.query_drop(sql).await;
+        ran.with_context(|| format!("running {sql:.200}"))?;
+        conn.disconnect().await.context("leaving the database")
     }
 
     /// One number that the server gives; 0 when it gives none.

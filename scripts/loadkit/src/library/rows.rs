@@ -242,7 +242,7 @@ mod tests {
         let source = Source::new(&Size::of_rows(10_000)).unwrap();
         let day = Day {
             date: NaiveDate::from_ymd_opt(2026, 11, 20).unwrap(),
-            ids: 5_000..8_000,
+            ids: 11_000..14_000,
         };
         let (visits, loans) = (source.visits(&day), source.loans(&day));
         assert_eq!((visits.len(), loans.len()), (3_000, 3_000));
