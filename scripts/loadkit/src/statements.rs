@@ -10,7 +10,7 @@ use std::collections::HashMap;
 pub struct Statement {
     /// The connection's.
     pub thread: u64,
-    /// Seconds since the epoch, at its end.
+    /// Seconds since the epoch, at its start.
     pub at: f64,
     /// Seconds within the server.
     pub took: f64,

@@ -33,7 +33,7 @@ impl Pace {
                 ticks: seconds(20),
                 waits: seconds(15),
                 idle: seconds(3),
-                counts: (3, seconds(10)),
+                counts: (4, seconds(15)),
             },
             false => Self {
                 rounds: 3,
