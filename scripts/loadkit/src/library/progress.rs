@@ -21,8 +21,6 @@ struct Table {
     rows: Arc<AtomicU64>,
     all: u64,
     began: Option<Instant>,
-    /// What was said last, for the rate since then.
-    said: (Instant, u64),
     done: bool,
 }
 
@@ -44,7 +42,6 @@ impl Progress {
             rows: Arc::default(),
             all,
             began: None,
-            said: (Instant::now(), 0),
             done: false,
         };
         let tables = tables.iter().map(|(name, all)| (*name, table(*all)));
@@ -60,7 +57,6 @@ impl Progress {
             return Count(Arc::default());
         };
         table.began = Some(Instant::now());
-        table.said = (Instant::now(), 0);
         Count(table.rows.clone())
     }
 
@@ -81,9 +77,9 @@ impl Progress {
     pub async fn tell(&self) -> std::convert::Infallible {
         loop {
             tokio::time::sleep(PERIOD).await;
-            let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+            let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
             let under_way = tables
-                .iter_mut()
+                .iter()
                 .filter(|(_, table)| table.began.is_some() && !table.done);
             for (name, table) in under_way {
                 println!("  {name}: {}", table.say());
@@ -93,16 +89,16 @@ impl Progress {
 }
 
 impl Table {
-    fn say(&mut self) -> String {
+    fn say(&self) -> String {
         let rows = self.rows.load(Ordering::Relaxed);
         if rows >= self.all {
             let all = thousands(self.all);
             return format!("all {all} rows are sent, the server makes its keys");
         }
-        let (at, before) = std::mem::replace(&mut self.said, (Instant::now(), rows));
-        let millis = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let rate = ((rows - before) * 1000 / millis.max(1)).max(1);
-        let left = (self.all - rows) / rate;
+        // Over all of it: a server stops to sort now and then.
+        let millis = self.began.map_or(0, |began| began.elapsed().as_millis());
+        let rate = rows * 1000 / u64::try_from(millis).unwrap_or(u64::MAX).max(1);
+        let left = (self.all - rows) / rate.max(1);
         format!(
             "{} of {} rows, {} rows/s, {left} s to go",
             thousands(rows),

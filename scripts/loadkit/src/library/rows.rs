@@ -2,6 +2,7 @@
 //! that of the clock, and the dirt of the field in small doses.
 
 use crate::library::days::Day;
+use crate::library::dirt;
 use crate::library::size::Size;
 use anyhow::{Context as _, Result};
 use chrono::{Datelike as _, Days, NaiveDate, NaiveTime, TimeDelta};
@@ -14,7 +15,7 @@ use testkit::activity::second_of_day;
 use testkit::library::{Biblio, History, Item, Loan, Member, Visit};
 use testkit::names;
 use testkit::stock::{Stock, stock};
-use testkit::wall::{WallDate, WallTime};
+use testkit::wall::WallTime;
 
 /// Another seed gives other rows.
 const SEED: u64 = 2026;
@@ -22,8 +23,6 @@ const SEED: u64 = 2026;
 const GUESTS: f64 = 0.05;
 /// One member of so many has left, one item of so many is gone: their visits and loans stay.
 const LEFT: usize = 50;
-/// One row of so many is dirty.
-const DIRTY: u32 = 2_000;
 /// Now and then two ids the wrong way round: a transaction that commits late is seen late.
 const SWAPPED: usize = 211;
 
@@ -120,9 +119,7 @@ impl Source {
             room_code: Some(self.room.clone()),
             checkin_date: WallTime::from(at),
         };
-        if id.is_multiple_of(DIRTY) {
-            spoil_visit(&mut visit, day);
-        }
+        dirt::on_visit(&mut visit, day);
         visit
     }
 
@@ -159,9 +156,7 @@ impl Source {
             let mut loan = fate(id, date, &mut rng);
             loan.item_code = self.stock.items[item].item_code.clone();
             loan.member_id = Some(self.stock.members[member].member_id.clone());
-            if id.is_multiple_of(DIRTY) {
-                spoil_loan(&mut loan, date);
-            }
+            dirt::on_loan(&mut loan, date);
             (loan, item, member)
         })
     }
@@ -203,33 +198,6 @@ fn fate(loan_id: u32, day: NaiveDate, rng: &mut ChaCha8Rng) -> Loan {
         is_lent: true,
         is_return,
         return_date: is_return.then(|| back.into()),
-    }
-}
-
-/// Zero dates, the future, late entries, ids in another case or with a space behind.
-fn spoil_visit(visit: &mut Visit, day: NaiveDate) {
-    let year = visit.checkin_date.date.year;
-    let id = visit.member_id.as_deref().unwrap_or_default();
-    match visit.visitor_id / DIRTY % 6 {
-        0 => visit.checkin_date = WallTime::default(),
-        1 => visit.checkin_date = WallDate::new(year, 0, 0).at(0, 0, 0),
-        2 => visit.checkin_date = WallDate::from(day + Days::new(4_000)).at(9, 0, 0),
-        3 => visit.checkin_date = WallDate::from(day - Days::new(30)).at(9, 0, 0),
-        4 => visit.member_id = Some(id.to_uppercase().into()),
-        _ => visit.member_id = Some(format!("{id} ").into()),
-    }
-}
-
-/// The same, and loans that were none.
-fn spoil_loan(loan: &mut Loan, day: NaiveDate) {
-    let id = loan.member_id.as_deref().unwrap_or_default();
-    match loan.loan_id / DIRTY % 6 {
-        0 => loan.loan_date = WallDate::default(),
-        1 => loan.loan_date = WallDate::new(loan.loan_date.year, 0, 0),
-        2 => loan.loan_date = WallDate::from(day + Days::new(4_000)),
-        3 => loan.is_lent = false,
-        4 => loan.member_id = Some(format!("{id} ").into()),
-        _ => loan.item_code = None,
     }
 }
 

@@ -36,7 +36,10 @@ enum Of {
     /// Reads beside nginx and bare hyper, streams beside a bare loop of writes. About 20 minutes.
     Gateway(Wishes),
     /// Full regenerations of the daily figures beside plain SQL, counts of today, and check-ins meanwhile, on databases of
-    /// millions of rows, which are built once and kept. About an hour at 10M rows, and some minutes to build them.
+    /// millions of rows. About an hour at 10M rows, and some minutes to build them.
+    ///
+    /// A database is built once and kept. Its history ends with yesterday; one that is found with an older end is given the
+    /// days that it lacks, as a real one gets them.
     Worker(worker::Wishes),
 }
 
