@@ -7,7 +7,7 @@
 //! - [`gateway`], [`nginx`], [`control`], [`bare`]: the servers under load, each held to its cores by [`cores`]
 //! - [`library`]: databases of millions of visits and loans
 //! - [`worker`], [`desk`], [`statements`]: the worker on one of them, check-ins meanwhile, and what the server says of both
-//! - [`meter`]: what a process uses, out of /proc
+//! - [`meter`], [`neighbours`]: what a process uses, and what others use, out of /proc
 //! - [`measure`], [`report`]: medians with their spread, and the table
 
 pub mod bare;
@@ -22,6 +22,7 @@ pub mod http;
 pub mod library;
 pub mod measure;
 pub mod meter;
+pub mod neighbours;
 pub mod nginx;
 pub mod redis;
 pub mod report;

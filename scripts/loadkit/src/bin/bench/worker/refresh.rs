@@ -5,6 +5,7 @@ use anyhow::Result;
 use chrono::{Datelike as _, NaiveDate};
 use loadkit::desk::wall_now;
 use loadkit::measure::Rounds;
+use loadkit::neighbours::Neighbours;
 use loadkit::report::{Report, Row};
 use loadkit::statements::rows_read;
 
@@ -28,6 +29,7 @@ pub(super) async fn measure(scene: &mut Scene<'_>, report: &mut Report) -> Resul
     let (mut seconds, mut peak, mut read) = <(Rounds, Rounds, Rounds)>::default();
     let needed = Needed::of(scene).await?;
     let (mut beside_items, mut in_windows) = (Rounds::default(), Rounds::default());
+    let neighbours = Neighbours::watch(scene.library.maria.pid())?;
     for _ in 0..scene.pace.rounds {
         let before = rows_read(scene.library).await?;
         let refreshed = worker.refresh().await?;
@@ -38,6 +40,7 @@ pub(super) async fn measure(scene: &mut Scene<'_>, report: &mut Report) -> Resul
         beside_items.add(rows.saturating_sub(needed.items) as f64 / MILLION);
         in_windows.add(needed.in_windows as f64 / MILLION);
     }
+    let others = neighbours.percent()?;
     let goal = match scene.indexed {
         true => "<= 12 s",
         false => "<= 15 s",
@@ -45,7 +48,8 @@ pub(super) async fn measure(scene: &mut Scene<'_>, report: &mut Report) -> Resul
     let part = scene.name.as_str();
     report.add(
         Row::new(part, format!("full regeneration, {pauses}"), "s", &seconds)
-            .goal(scene.goal(goal)),
+            .goal(scene.goal(goal))
+            .note(format!("others took {others:.0} % of the cores")),
     );
     let row = Row::new(part, "rows read in it", "M", &read)
         .goal("<= 1.1 x the rows in the windows, and the items")

@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use loadkit::desk::Desk;
 use loadkit::heard::quantile_ms;
 use loadkit::measure::Rounds;
+use loadkit::neighbours::Neighbours;
 use loadkit::report::{Report, Row};
 use std::time::{Duration, Instant};
 use testkit::schema::Engine;
@@ -31,6 +32,7 @@ async fn look(scene: &mut Scene<'_>, report: &mut Report) -> Result<()> {
     // those that wait.
     library.run("SET GLOBAL concurrent_insert = NEVER").await?;
     worker.refresh().await?;
+    let neighbours = Neighbours::watch(library.maria.pid())?;
     let (began, desk) = (Instant::now(), Desk::open(library.opts(), RATE));
     let mut regenerations = 0;
     while began.elapsed() < scene.pace.waits {
@@ -38,25 +40,24 @@ async fn look(scene: &mut Scene<'_>, report: &mut Report) -> Result<()> {
         regenerations += 1;
     }
     let (beside, lasted) = (desk.close().await?, began.elapsed());
+    let others = neighbours.percent()?;
+    let neighbours = Neighbours::watch(library.maria.pid())?;
     let desk = Desk::open(library.opts(), RATE);
     sleep(lasted).await;
     let quiet = desk.close().await?;
-    tell(
-        scene,
-        report,
-        &beside,
-        &quiet,
-        &format!(
-            "{} check-ins at {RATE}/s in {:.0} s, {regenerations} regenerations{}",
-            beside.len(),
-            lasted.as_secs_f64(),
-            if worker.has_pauses() {
-                ""
-            } else {
-                "; this worker has no pauses"
-            },
-        ),
+    let others_quiet = neighbours.percent()?;
+    let pauses = if worker.has_pauses() {
+        ""
+    } else {
+        ", which this worker makes without pauses"
+    };
+    let note = format!(
+        "{} check-ins at {RATE}/s in {:.0} s, {regenerations} regenerations{pauses}; others took {others:.0} % of the cores, \
+         {others_quiet:.0} % in the quiet time",
+        beside.len(),
+        lasted.as_secs_f64(),
     );
+    tell(scene, report, &beside, &quiet, &note);
     Ok(())
 }
 
