@@ -2,11 +2,11 @@
 //! good, what would be better otherwise, and what stands in the way.
 //!
 //! # Layout
-//! - [`findings`], [`report`], [`words`]: what is said
-//! - [`account`], [`tables`], [`lacking`], [`passes`], [`today`], [`cost`], [`daily`], [`clock`], [`dates`]: the database, over
+//! - `findings`, `report`, `words`: what is said
+//! - `account`, `tables`, `lacking`, `passes`, `today`, `cost`, `daily`, `clock`, `dates`: the database, over
 //!   [`survey`](crate::source::survey)
-//! - [`needs`]: what each figure needs
-//! - [`redis`]: the store
+//! - `needs`: what each figure needs
+//! - `redis`: the store
 
 mod account;
 mod clock;
