@@ -27,12 +27,15 @@ const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 const PROGRESS: Duration = Duration::from_secs(5);
 /// Rows between two looks at the clock.
 const PROGRESS_ROWS: u64 = 10_000;
+
 /// Where the connections come from.
 pub struct Database {
     pool: Pool,
     /// One for each connection but the fast loop's. Whoever waits for one waits for a pass to end, whose statements have
     /// their limits.
     places: Arc<Semaphore>,
+    /// One, for those who read much and rest in between.
+    turns: Arc<Semaphore>,
     address: String,
 }
 
@@ -59,6 +62,7 @@ impl Database {
         Self {
             pool: Pool::new(options),
             places: Arc::new(Semaphore::new(config.pool_limit - 1)),
+            turns: Arc::new(Semaphore::new(1)),
             address: format!("{}:{}/{}", config.host, config.port, config.database),
         }
     }
@@ -97,6 +101,8 @@ impl Database {
         Ok(Session {
             conn: Some(conn.with_context(|| format!("connecting to MySQL at {}", self.address))?),
             limit: limit + GRACE,
+            turns: self.turns.clone(),
+            turn: None,
             _place: place,
         })
     }
@@ -113,10 +119,29 @@ impl Database {
 pub struct Session {
     conn: Option<Conn>,
     limit: Duration,
+    turns: Arc<Semaphore>,
+    turn: Option<OwnedSemaphorePermit>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Session {
+    /// Waits until no other session has the turn, and has it until it is given away or the session ends. Whoever has it gives
+    /// it away after a statement, which has its limit.
+    ///
+    /// # Errors
+    /// Never: there are turns as long as there is the database.
+    pub async fn take_turn(&mut self) -> Result<()> {
+        if self.turn.is_none() {
+            self.turn = Some(self.turns.clone().acquire_owned().await?);
+        }
+        Ok(())
+    }
+
+    /// Lets another session have the turn.
+    pub fn give_turn(&mut self) {
+        self.turn = None;
+    }
+
     /// Runs `sql` and hands each row to `row`. `what` says what is read, for errors and for progress.
     ///
     /// # Errors

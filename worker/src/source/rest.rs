@@ -1,5 +1,5 @@
 //! How the worker keeps out of the way: after each statement of the daily figures it rests in proportion, and longer
-//! while the server is busy with others.
+//! while the server is busy with others. Passes that rest take turns: one reads while the other rests.
 
 use crate::source::chunks::Reading;
 use crate::source::database::Session;
@@ -16,12 +16,18 @@ const CALM: u64 = 5;
 const LONGEST: u64 = 8;
 /// The longest rest at once.
 const REST_LIMIT: Duration = Duration::from_secs(2);
+/// What the timer can do. Less is owed until it comes to this.
+const SHORTEST: Duration = Duration::from_millis(1);
+/// Rests that were too long, by the timer or on a busy machine, make later ones shorter by so much at most.
+const CREDIT: Duration = Duration::from_millis(10);
 
 /// Rests after statements.
 pub struct Rest {
     duty_percent: u32,
     crowd: u64,
     looked: Option<Instant>,
+    /// Seconds of rest that are due; less than nothing when the last one was longer than it should have been.
+    owed: f64,
 }
 
 impl Rest {
@@ -31,10 +37,12 @@ impl Rest {
             duty_percent: reading.duty_percent,
             crowd: 1,
             looked: None,
+            owed: 0.0,
         }
     }
 
-    /// Rests after a statement that took so long. Without rests the server is not looked at either.
+    /// Rests after a statement that took so long, then waits for the turn to read on. Without rests there are no turns, and
+    /// the server is not looked at.
     ///
     /// # Errors
     /// As the database says.
@@ -42,12 +50,18 @@ impl Rest {
         if self.duty_percent >= 100 {
             return Ok(());
         }
+        session.give_turn();
         if self.looked.is_none_or(|at| at.elapsed() >= LOOK) {
             self.looked = Some(Instant::now());
             self.crowd = crowd(running(session).await?);
         }
-        sleep(rest(took, self.duty_percent, self.crowd)).await;
-        Ok(())
+        self.owed += rest(took, self.duty_percent, self.crowd).as_secs_f64();
+        if self.owed >= SHORTEST.as_secs_f64() {
+            let began = Instant::now();
+            sleep(Duration::from_secs_f64(self.owed)).await;
+            self.owed = (self.owed - began.elapsed().as_secs_f64()).max(-CREDIT.as_secs_f64());
+        }
+        session.take_turn().await
     }
 }
 

@@ -10,6 +10,7 @@ use testkit::oracle::Names;
 use testkit::schema::{Engine, Shape};
 use worker::source::chunks::{Reading, Sizes};
 use worker::source::plan;
+use worker::source::rest::Rest;
 
 const NOW: &str = "2025-09-23T10:00:00";
 
@@ -193,15 +194,47 @@ async fn there_are_three_connections_at_most() {
     running.stop().await;
 }
 
+/// On a small machine two readers at once leave no core to a check-in.
+#[tokio::test]
+async fn passes_that_rest_take_turns() {
+    let took = Duration::from_millis(1);
+    for (duty_percent, waits) in [(50, true), (100, false)] {
+        let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+        let parts = site.parts().await;
+        let mut reader = parts.database.session(SOON).await.unwrap();
+        let reading = Reading::with_duty(duty_percent);
+        Rest::new(&reading).after(&mut reader, took).await.unwrap();
+
+        let mut session = parts.session;
+        let other = tokio::spawn(async move {
+            Rest::new(&reading).after(&mut session, took).await.unwrap();
+            // What rests of its own within a pass has the turn already.
+            Rest::new(&reading).after(&mut session, took).await.unwrap();
+        });
+        if waits {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert!(!other.is_finished(), "both read");
+            reader.give_turn();
+        }
+        tokio::time::timeout(SOON, other).await.unwrap().unwrap();
+    }
+}
+
 /// Nobody's check-in is lost or refused while chunks are read and rests are made.
 #[tokio::test]
 async fn rests_change_no_number() {
     let (mut site, _) = school(Shape::default()).await;
     site.set("REFRESH_DUTY_PERCENT", "20");
-    site.reading = None;
-    tokio::time::timeout(SOON, site.refresh())
-        .await
-        .unwrap()
-        .unwrap();
-    site.assert_all(Names::Full).await;
+    let looked_up_meanwhile = Reading {
+        held: 4,
+        ..Reading::with_duty(20)
+    };
+    for reading in [None, Some(looked_up_meanwhile)] {
+        site.reading = reading;
+        tokio::time::timeout(SOON, site.refresh())
+            .await
+            .unwrap()
+            .unwrap();
+        site.assert_all(Names::Full).await;
+    }
 }
