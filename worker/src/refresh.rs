@@ -48,7 +48,10 @@ pub struct Refresher {
 impl Refresher {
     /// Keeps the snapshots of `group` fresh for ever: now, whenever `wake` is notified, and again after failures those
     /// that are missing.
-    pub async fn keep_fresh(self, group: Group, wake: Arc<Notify>) {
+    pub async fn keep_fresh(mut self, group: Group, wake: Arc<Notify>) {
+        // At the start viewers may be waiting; later they have the last good copies.
+        let gentle = self.reading;
+        self.reading = gentle.hurried();
         let all = || group.snapshots().collect::<BTreeSet<_>>();
         let (mut missing, mut at) = (all(), Instant::now());
         let (mut away, mut failing) = (Backoff::SHORT, Backoff::LONG);
@@ -62,6 +65,7 @@ impl Refresher {
             }
             match self.make(group, &missing).await {
                 Ok(failed) => {
+                    self.reading = gentle;
                     away.reset();
                     missing = failed.into_iter().map(|(snapshot, _)| snapshot).collect();
                     if missing.is_empty() {

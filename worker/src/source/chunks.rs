@@ -46,13 +46,12 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// As measured; only the share is to be chosen. Whoever wants no rests wants the end soon: short chunks take a tenth more.
+    /// As measured; only the share is to be chosen. Whoever wants no rests wants the end soon.
     pub const fn with_duty(duty_percent: u32) -> Self {
         const HOUR: i64 = 3600;
-        let chunk_ms = if duty_percent < 100 { 1 } else { 20 };
-        Self {
+        let gentle = Self {
             duty_percent,
-            chunk: Duration::from_millis(chunk_ms),
+            chunk: Duration::from_millis(1),
             ids: Sizes {
                 first: 1_000,
                 least: 200,
@@ -69,6 +68,19 @@ impl Reading {
                 most: 48 * HOUR,
             },
             held: 250_000,
+        };
+        if duty_percent < 100 {
+            gentle
+        } else {
+            gentle.hurried()
+        }
+    }
+
+    /// The same in longer chunks: done sooner by a fifth or more, and felt more.
+    pub const fn hurried(self) -> Self {
+        Self {
+            chunk: Duration::from_millis(20),
+            ..self
         }
     }
 }
