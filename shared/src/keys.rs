@@ -47,6 +47,21 @@ impl Keys {
         self.with_prefix(&format!("visitors:today:incr:{day}"))
     }
 
+    /// Lease of the active worker: its epoch, a space, its name.
+    pub fn lease(&self) -> String {
+        self.with_prefix("worker:lease")
+    }
+
+    /// The epoch of the last lease.
+    pub fn epoch(&self) -> String {
+        self.with_prefix("worker:epoch")
+    }
+
+    /// Hash: under which settings each snapshot was made, by its name.
+    pub fn made(&self) -> String {
+        self.with_prefix("worker:made")
+    }
+
     fn with_prefix(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
@@ -65,6 +80,9 @@ mod tests {
         assert_eq!(keys.today_count(), "{lib1}:visitors:today:count");
         assert_eq!(keys.today_channel(), "{lib1}:visitors:today");
         assert_eq!(keys.doorbell(), "{lib1}:visitors:today:refresh");
+        assert_eq!(keys.lease(), "{lib1}:worker:lease");
+        assert_eq!(keys.epoch(), "{lib1}:worker:epoch");
+        assert_eq!(keys.made(), "{lib1}:worker:made");
         assert_eq!(
             keys.today_increments(day),
             "{lib1}:visitors:today:incr:2025-09-03"

@@ -8,12 +8,17 @@ use fred::interfaces::{ClientLike, EventInterface};
 use fred::types::RespVersion;
 use fred::types::config::{Config, ReconnectPolicy, UnresponsiveConfig};
 use fred::types::{Builder, ConnectHandle};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
-/// The first wait before a new attempt to connect, and the longest; doubling between.
+/// The first wait before a new attempt to connect, and the longest; doubling between. Short, since within a second after
+/// Redis is back all streams are to carry the right number; an attempt costs two packets.
 const RECONNECT_FIRST_MS: u32 = 50;
-const RECONNECT_LONGEST_MS: u32 = 2_000;
+const RECONNECT_LONGEST_MS: u32 = 250;
+/// Between two lines about the same trouble.
+const QUIET: Duration = Duration::from_secs(60);
 /// A Redis in reach accepts within milliseconds; 2 s leave room for a packet that is sent again.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// A connection that is silent for this long while something waits for it is taken for dead by the client itself. It
@@ -96,11 +101,18 @@ impl RedisUrl {
     }
 }
 
-/// Begins to connect and logs each failed attempt with its reason; returns at once.
+/// Begins to connect and logs why that fails, once a minute for each reason; returns at once.
 pub fn start(client: &Client, address: &str) -> ConnectHandle {
     let on_error = address.to_owned();
+    let said: Mutex<Option<(String, Instant)>> = Mutex::default();
     client.on_error(move |(error, _)| {
-        warn!(redis = on_error, %error, "Redis is away");
+        let text = error.to_string();
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let again = |(before, at): &(String, Instant)| *before == text && at.elapsed() < QUIET;
+        if !said.as_ref().is_some_and(again) {
+            warn!(redis = on_error, error = text, "Redis is away");
+            *said = Some((text, Instant::now()));
+        }
         std::future::ready(Ok(()))
     });
     let on_connect = address.to_owned();

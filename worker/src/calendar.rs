@@ -25,6 +25,11 @@ impl Calendar {
             .map_err(|_| "is not an IANA time zone such as Asia/Jakarta".to_owned())
     }
 
+    /// Its IANA name.
+    pub fn zone(&self) -> &'static str {
+        self.zone.name()
+    }
+
     /// The instant in the library's wall time.
     pub fn local(&self, time: Timestamp) -> DateTime<Tz> {
         time.utc().with_timezone(&self.zone)

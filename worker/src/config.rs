@@ -177,6 +177,19 @@ impl Config {
         };
         environment.finish(config)
     }
+
+    /// What decides how a snapshot looks: one that was made under other settings is made anew.
+    pub fn settings(&self) -> String {
+        let Mysql {
+            host,
+            port,
+            database,
+            ..
+        } = &self.mysql;
+        let (zone, names, ttl) = (self.calendar.zone(), self.member_names, self.ttl_seconds);
+        let version = env!("CARGO_PKG_VERSION");
+        format!("{version} {host}:{port}/{database} {zone} {names:?} {ttl}")
+    }
 }
 
 impl Mysql {

@@ -111,11 +111,17 @@ impl Health {
             && now.mysql == Some(true)
             && now.today_error.is_none()
             && now.errors.is_empty();
-        // What may not be shown any more is not known.
+        // What may not be shown any more is not known. A standby counts nothing, but knows who does.
         let known = now
             .today
             .filter(|today| today.expires_at > self.clock.now());
-        let ok = ok && known.is_some();
+        let (active, holder) = (self.store.lease().is_held(), self.store.lease().holder());
+        let ok = ok
+            && if active {
+                known.is_some()
+            } else {
+                holder.is_some()
+            };
         let today = known.map(|today| {
             let age = self.clock.now().since(today.generated_at).as_secs_f64();
             json!({ "total": today.total, "generated_at": today.generated_at, "age_seconds": age })
@@ -123,7 +129,8 @@ impl Health {
         json!({
             "status": if ok { "ok" } else { "degraded" },
             "version": env!("CARGO_PKG_VERSION"),
-            "active": true,
+            "active": active,
+            "active_worker": holder,
             "mysql": now.mysql.map_or("unknown", connected),
             "redis": connected(redis),
             "today": today,

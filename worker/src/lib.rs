@@ -4,7 +4,7 @@
 //! - [`config`], [`calendar`], [`schedule`], [`backoff`]: what is asked for, and when
 //! - [`refresh`] over [`figures`]: the daily snapshots, over [`source`] (all SQL) and [`stats`] (all counting)
 //! - [`today`]: the fast loop
-//! - [`store`]: all writing to Redis
+//! - [`store`] over [`fence`]: all writing to Redis, which only the holder of the [`lease`] may
 //! - [`status`], [`health`], [`metrics`]: what it says of itself
 //! - [`check`]: `worker check`, what it says of its surroundings
 
@@ -12,8 +12,10 @@ pub mod backoff;
 pub mod calendar;
 pub mod check;
 pub mod config;
+pub mod fence;
 pub mod figures;
 pub mod health;
+pub mod lease;
 mod loops;
 pub mod metrics;
 pub mod refresh;
@@ -25,13 +27,14 @@ pub mod store;
 pub mod today;
 
 use crate::config::Config;
+use crate::fence::COMMAND_LIMIT;
 use crate::health::Health;
 use crate::loops::Loops;
 use crate::refresh::Refresher;
 use crate::schedule::Job;
 use crate::source::database::Database;
 use crate::status::Status;
-use crate::store::{COMMAND_LIMIT, Store};
+use crate::store::Store;
 use crate::today::FastLoop;
 use crate::today::counter::Counter;
 use crate::today::delta::Cadence;
@@ -91,8 +94,8 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
         (Group::Books, config.books_cron),
     ];
     let jobs = groups.map(|(group, cron)| {
-        let due = Arc::new(Notify::new());
-        loops.spawn(parts.refresher.clone().keep_fresh(group, due.clone()));
+        let (due, refresher) = (Arc::new(Notify::new()), parts.refresher.clone());
+        loops.spawn(refresher.keep_fresh(group, cron.clone(), due.clone()));
         Job { group, cron, due }
     });
     loops.spawn(schedule::run(jobs, clock.clone(), parts.status.clone()));
@@ -100,6 +103,8 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
     loops.spawn(doorbell::hear(parts.store.clone(), ring));
     let store = parts.store.clone();
     loops.spawn(async move { store.keep().await });
+    let store = parts.store.clone();
+    loops.spawn(async move { store.lease().keep(store.redis(), &store).await });
     if let Some(listener) = listener {
         let health = Health {
             status: parts.status.clone(),
@@ -109,6 +114,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
         loops.spawn(health.serve(listener));
     }
     let ended = loops.run().await;
+    parts.store.lease().release().await;
     parts.refresher.database.close().await;
     redis.abort();
     info!("stopped");
@@ -139,6 +145,11 @@ pub async fn refresh_once(config: Config, clock: Clock, wanted: &[Snapshot]) -> 
     };
     let (mut failed, books) = tokio::join!(of(Group::Visitors), of(Group::Books));
     failed.extend(books);
+    if let Err(error) = parts.store.store_once().await {
+        let text = format!("{error:#}");
+        error!(error = text, "not all was stored: {text}");
+        failed.extend(parts.store.unstored());
+    }
     parts.refresher.database.close().await;
     redis.abort();
     if !failed.is_empty() {
@@ -169,7 +180,8 @@ impl Parts {
             .redis
             .client(COMMAND_LIMIT)
             .context("setting up the Redis client")?;
-        let store = Arc::new(Store::new(redis, config.keys.clone()));
+        let (keys, settings, name) = (config.keys.clone(), config.settings(), lease::own_name());
+        let store = Arc::new(Store::new(redis, keys, clock.clone(), settings, name));
         let status = Arc::new(Status::new(config.mode));
         let refresher = Refresher {
             database: Arc::new(Database::new(&config.mysql)),
@@ -188,16 +200,14 @@ impl Parts {
         })
     }
 
-    /// Makes and stores what is wanted of `group`; gives what was not.
+    /// Makes what is wanted of `group`; gives what was not made.
     async fn make(&self, group: Group, wanted: BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
         if wanted.is_empty() {
             return wanted;
         }
-        let made = self.refresher.make(group, &wanted).await;
-        let stored = self.store.store_missing().await;
-        match (made, stored) {
-            (Ok(failed), Ok(())) => failed.into_iter().map(|(snapshot, _)| snapshot).collect(),
-            (Err(error), _) | (_, Err(error)) => {
+        match self.refresher.make(group, &wanted).await {
+            Ok(failed) => failed.into_iter().map(|(snapshot, _)| snapshot).collect(),
+            Err(error) => {
                 let text = format!("{error:#}");
                 error!(error = text, "the {group:?} were not refreshed: {text}");
                 wanted

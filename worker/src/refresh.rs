@@ -1,28 +1,32 @@
-//! Makes the daily snapshots: all at the start (the prewarm), a group when its cron says so, and what has failed again
-//! after a while. Visitors and books are two tasks with a connection each, so that neither waits for the other; there are
-//! no more than these two.
+//! Makes the daily snapshots: all at the start (the prewarm), those that are due when a cron has come, and what has failed again
+//! after a while. What is due follows from what stands, whoever made it, so that it is made once a day and never left out.
+//! Visitors and books are two tasks with a connection each, so that neither waits for the other; there are no more than these
+//! two.
 
 use crate::backoff::Backoff;
 use crate::calendar::{Calendar, period_name};
 use crate::figures::{self, Failed, Order};
+use crate::schedule::Cron;
 use crate::source::chunks::Reading;
 use crate::source::database::Database;
 use crate::stats::names::MemberNames;
 use crate::status::Status;
-use crate::store::Store;
+use crate::store::{AHEAD, Store};
 use anyhow::Result;
 use shared::catalog::{Group, Snapshot};
 use shared::snapshot::Envelope;
-use shared::time::Clock;
+use shared::time::{Clock, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info, warn};
 
 /// A chunk takes a few hundredths of a second, a count of a table less than one; what takes longer than this is stuck.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
+/// Between two looks at what is due: what stands may have been lost, replaced, or made by a clock that is right again.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What a refresh needs.
 #[derive(Clone)]
@@ -46,35 +50,46 @@ pub struct Refresher {
 }
 
 impl Refresher {
-    /// Keeps the snapshots of `group` fresh for ever: now, whenever `wake` is notified, and again after failures those
-    /// that are missing.
-    pub async fn keep_fresh(mut self, group: Group, wake: Arc<Notify>) {
+    /// Keeps the snapshots of `group` fresh for ever, while this worker is the active one; `cron` says when they are due, and
+    /// `wake` that it may be time.
+    pub async fn keep_fresh(mut self, group: Group, cron: Cron, wake: Arc<Notify>) {
         // At the start viewers may be waiting; later they have the last good copies.
         let gentle = self.reading;
         self.reading = gentle.hurried();
-        let all = || group.snapshots().collect::<BTreeSet<_>>();
-        let (mut missing, mut at) = (all(), Instant::now());
+        // Whoever starts a worker expects new figures; what a standby finds is as good as its own.
+        let mut unmade: BTreeSet<_> = group.snapshots().collect();
         let (mut away, mut failing) = (Backoff::SHORT, Backoff::LONG);
+        let mut at = Instant::now();
         loop {
-            tokio::select! {
-                () = wake.notified() => {
-                    missing = all();
-                    failing.reset();
-                }
-                () = sleep_until(at), if !missing.is_empty() => {}
+            self.store.lease().wait_held().await;
+            if self.store.lease().took_over() {
+                unmade.clear();
             }
-            match self.make(group, &missing).await {
+            let due = self.due(group, &cron, &unmade);
+            if due.is_empty() || at > Instant::now() {
+                tokio::select! {
+                    () = wake.notified() => {
+                        at = Instant::now();
+                        failing.reset();
+                    }
+                    () = sleep_until(at), if !due.is_empty() => {}
+                    () = sleep(LOOK_AGAIN) => {}
+                }
+                continue;
+            }
+            match self.make(group, &due).await {
                 Ok(failed) => {
                     self.reading = gentle;
                     away.reset();
-                    missing = failed.into_iter().map(|(snapshot, _)| snapshot).collect();
-                    if missing.is_empty() {
+                    unmade.retain(|snapshot| failed.iter().any(|(one, _)| one == snapshot));
+                    if failed.is_empty() {
                         failing.reset();
                         continue;
                     }
                     let wait = failing.next_wait();
                     at = Instant::now() + wait;
-                    warn!(?wait, "trying again in {wait:.1?}: {}", names(&missing));
+                    let failed = failed.iter().map(|(snapshot, _)| snapshot);
+                    warn!(?wait, "trying again in {wait:.1?}: {}", names(failed));
                 }
                 Err(error) => {
                     let wait = away.next_wait();
@@ -87,6 +102,23 @@ impl Refresher {
                 }
             }
         }
+    }
+
+    /// What is to be made: what does not stand, was made before the cron last came or by a clock that was wrong, or under
+    /// other settings.
+    fn due(&self, group: Group, cron: &Cron, unmade: &BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
+        let now = self.clock.now();
+        let last = cron.before(now).map(Timestamp::from);
+        let stands = |snapshot: &Snapshot| {
+            let held = self.store.held(*snapshot);
+            held.is_some_and(|held| {
+                held.by_our_settings
+                    && last.is_none_or(|last| held.generated_at >= last)
+                    && held.generated_at <= now.after(AHEAD)
+            })
+        };
+        let is_due = |snapshot: &Snapshot| unmade.contains(snapshot) || !stands(snapshot);
+        group.snapshots().filter(is_due).collect()
     }
 
     /// Makes those of `group` that are `wanted` and holds each for the store as soon as it is made. Gives those that
@@ -141,7 +173,7 @@ impl Refresher {
     }
 }
 
-fn names(snapshots: &BTreeSet<Snapshot>) -> String {
-    let names: Vec<String> = snapshots.iter().map(ToString::to_string).collect();
+fn names<'a>(snapshots: impl Iterator<Item = &'a Snapshot>) -> String {
+    let names: Vec<String> = snapshots.map(ToString::to_string).collect();
     names.join(", ")
 }

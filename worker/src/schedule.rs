@@ -12,12 +12,15 @@ use shared::time::{Clock, Timestamp};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
-use tracing::info;
+use tracing::debug;
 
 /// Between two looks at the clock; a cron may name a second.
 const TICK: Duration = Duration::from_millis(500);
 /// A clock that goes back further than this was set, and the next time is worked out anew.
 const SET_BACK: TimeDelta = TimeDelta::minutes(5);
+
+/// How far back a time is looked for: 29 February comes after eight years at the latest.
+const FAR_BACK: TimeDelta = TimeDelta::days(8 * 366);
 
 /// A cron expression in the library's zone: five fields, or six with seconds first.
 #[derive(Clone)]
@@ -56,6 +59,22 @@ impl Cron {
             .pattern
             .find_next_occurrence(&self.calendar.local(time), false);
         next.ok().map(|next| next.to_utc())
+    }
+
+    /// The last time up to `time`, as [`Self::after`] has it; `None` when it was years ago.
+    pub fn before(&self, time: Timestamp) -> Option<DateTime<Utc>> {
+        let up_to = |next: &DateTime<Utc>| *next <= time.utc();
+        let (mut from, mut to) = (Timestamp::from(time.utc() - FAR_BACK), time);
+        let mut last = self.after(from).filter(up_to)?;
+        // The instant after which no more time comes, to the millisecond, found by halves.
+        while to.millis() - from.millis() > 1 {
+            let middle = Timestamp::from(from.utc() + (to.utc() - from.utc()) / 2);
+            match self.after(middle).filter(up_to) {
+                Some(later) => (from, last) = (middle, later),
+                None => to = middle,
+            }
+        }
+        Some(last)
     }
 }
 
@@ -138,7 +157,7 @@ fn scheduler(gates: &Gates, clock: &Clock, status: &Arc<Status>) -> AsyncSchedul
                 cron.last = if due { Some(now) } else { cron.last };
             });
             if due {
-                info!(group = ?job.group, next = ?gate.next, "the daily figures are due");
+                debug!(group = ?job.group, next = ?gate.next, "the time of a cron has come");
                 job.due.notify_one();
             }
         }
@@ -192,6 +211,52 @@ mod tests {
             "0 0 30 2 *",
         ] {
             assert!(Cron::parse(wrong, &jakarta).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_last_time_is_the_one_that_came_last() {
+        for (text, zone, now, last) in [
+            (
+                "5 0 * * *",
+                "Asia/Jakarta",
+                "2025-09-23T17:05:00Z",
+                "2025-09-23T17:05:00Z",
+            ),
+            (
+                "5 0 * * *",
+                "Asia/Jakarta",
+                "2025-09-23T17:04:59Z",
+                "2025-09-22T17:05:00Z",
+            ),
+            (
+                "*/2 * * * * *",
+                "Asia/Jakarta",
+                "2025-09-23T17:04:59Z",
+                "2025-09-23T17:04:58Z",
+            ),
+            (
+                "0 0 29 2 *",
+                "UTC",
+                "2103-03-01T00:00:00Z",
+                "2096-02-29T00:00:00Z",
+            ),
+            // A gap and an overlap.
+            (
+                "5 0 * * *",
+                "Africa/Cairo",
+                "2026-04-24T12:00:00Z",
+                "2026-04-23T22:00:00Z",
+            ),
+            (
+                "30 2 * * *",
+                "Europe/Zurich",
+                "2026-10-25T12:00:00Z",
+                "2026-10-25T00:30:00Z",
+            ),
+        ] {
+            let found = cron(text, zone).before(time(now));
+            assert_eq!(found, Some(time(last).utc()), "{text} in {zone} at {now}");
         }
     }
 

@@ -1,35 +1,42 @@
-//! The only writer of Redis: snapshots that are held here and kept there, and today's count.
+//! The only writer of Redis: snapshots that are held here and kept there, and today's count. Every write is fenced
+//! ([`Fence`]): who is not the active worker holds what the active one has stored, and writes nothing.
 
-use anyhow::{Context, Result};
+use crate::fence::{COMMAND_LIMIT, Fence, Made, Refused, Write, commands};
+use crate::lease::Lease;
+use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use fred::clients::{Client, WithOptions};
-use fred::interfaces::{ClientLike, EventInterface, KeysInterface, PubsubInterface};
-use fred::types::config::Options;
-use fred::types::{Expiration, Value};
+use fred::clients::Client;
+use fred::interfaces::{ClientLike, EventInterface, HashesInterface, KeysInterface};
 use futures_util::future::{try_join, try_join_all};
 use serde_json::value::RawValue;
 use shared::catalog::Snapshot;
 use shared::keys::Keys;
 use shared::snapshot::Envelope;
-use shared::time::Timestamp;
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use shared::time::{Clock, Timestamp};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
-/// Redis answers within a millisecond; what takes this long is away.
-pub const COMMAND_LIMIT: Duration = Duration::from_secs(2);
 /// A snapshot whose key has gone is to be back within 5 s.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// Whoever raises the counter of a day needs it no longer than this.
-const INCREMENTS_TTL_SECONDS: i64 = 48 * 3600;
+const INCREMENTS_TTL_SECONDS: u32 = 48 * 3600;
+/// What was made later than this from now was made by a wrong clock, or before ours was set back.
+pub const AHEAD: Duration = Duration::from_secs(300);
 
 /// Redis, and what the worker holds for it.
 pub struct Store {
     redis: Client,
     keys: Keys,
+    fence: Arc<Fence>,
+    lease: Arc<Lease>,
+    clock: Clock,
+    /// What decides how the snapshots of this worker look.
+    settings: String,
     held: Mutex<BTreeMap<Snapshot, Held>>,
     changed: Notify,
 }
@@ -41,17 +48,32 @@ pub struct Held {
     pub generated_at: Timestamp,
     /// How long it counts as fresh.
     pub ttl_seconds: u32,
+    /// Whether it was made under the settings of this worker.
+    pub by_our_settings: bool,
     bytes: Bytes,
     /// Whether Redis has confirmed these bytes.
     stored: bool,
 }
 
+/// What is to be done about a snapshot that is there or here.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Nothing,
+    TakeOver,
+    Store,
+}
+
 impl Store {
     /// Over a client that connects by itself.
-    pub fn new(redis: Client, keys: Keys) -> Self {
+    pub fn new(redis: Client, keys: Keys, clock: Clock, settings: String, name: String) -> Self {
+        let fence = Arc::new(Fence::new(redis.clone(), keys.clone()));
         Self {
+            lease: Arc::new(Lease::new(fence.clone(), name)),
             redis,
             keys,
+            fence,
+            clock,
+            settings,
             held: Mutex::default(),
             changed: Notify::new(),
         }
@@ -67,6 +89,11 @@ impl Store {
         &self.keys
     }
 
+    /// Which worker is active.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
     /// Holds a snapshot from now on, in place of an older one; [`Self::keep`] stores it.
     ///
     /// # Errors
@@ -75,6 +102,7 @@ impl Store {
         let held = Held {
             generated_at: envelope.generated_at,
             ttl_seconds: envelope.ttl_seconds,
+            by_our_settings: true,
             bytes: serde_json::to_vec(envelope)?.into(),
             stored: false,
         };
@@ -93,18 +121,17 @@ impl Store {
         self.lock().len()
     }
 
-    /// Stores what is held and not stored, for ever: at once, after each new connection, and every 2 s what has
-    /// gone from Redis in the meantime.
+    /// Sees to it that Redis holds what is held here, or the other way round, for ever: at once when something is made,
+    /// after each new connection, and every 2 s.
     pub async fn keep(&self) {
         let mut connected = self.redis.reconnect_rx();
         let mut tick = tokio::time::interval(LOOK_AGAIN);
-        let (mut away, mut leaving) = (false, false);
+        let mut away = false;
         loop {
             tokio::select! {
                 () = self.changed.notified() => {}
-                event = connected.recv() => match event {
-                    Err(RecvError::Closed) => return,
-                    _ => leaving = false,
+                event = connected.recv() => if matches!(event, Err(RecvError::Closed)) {
+                    return;
                 },
                 _ = tick.tick() => {}
             }
@@ -112,101 +139,192 @@ impl Store {
             if !self.is_connected() {
                 continue;
             }
-            let Err(error) = self.store_missing().await else {
+            let Err(error) = self.look().await else {
                 away = false;
                 continue;
             };
+            self.lease.heed(&error);
             // The connection's own errors are logged where it is made; here one line tells what waits for it.
-            if !std::mem::replace(&mut away, true) {
+            if !error.is::<Refused>() && !std::mem::replace(&mut away, true) {
                 warn!(
                     error = format!("{error:#}"),
                     "snapshots cannot be stored; they are held until they can"
                 );
             }
-            if is_timeout(&error) && !std::mem::replace(&mut leaving, true) {
-                shared::redis::leave_connection(&self.redis);
-            }
         }
     }
 
-    /// Stores every held snapshot that has not been stored, or whose key has gone.
+    /// Compares what Redis holds with what is held here: takes over what is newer there; the active worker stores what is
+    /// missing, older or broken there.
     ///
     /// # Errors
     /// As Redis says; what was not stored stays held.
-    pub async fn store_missing(&self) -> Result<()> {
-        let held: Vec<(Snapshot, Held)> = self
-            .lock()
-            .iter()
-            .map(|(s, held)| (*s, held.clone()))
-            .collect();
-        if held.is_empty() {
-            return Ok(());
-        }
-        let redis = self.commands();
-        let look = held
-            .iter()
-            .map(|(snapshot, _)| redis.exists(self.keys.snapshot(*snapshot)));
-        let there: Vec<bool> = try_join_all(look)
-            .await
-            .context("looking for the snapshots in Redis")?;
+    pub async fn look(&self) -> Result<()> {
+        let there = self.read_all().await?;
+        let lease = self.lease.held();
+        let latest = self.clock.now().after(AHEAD);
         let mut first_error = None;
-        for ((snapshot, held), there) in held.into_iter().zip(there) {
-            if held.stored && there {
-                continue;
-            }
-            if held.stored {
-                info!(%snapshot, "the key of {snapshot} had gone: stored again");
-            }
-            // One that is refused does not keep the others waiting; when nothing answers, none is worth a try.
-            let stored = self.store(snapshot, &held).await;
-            if let Err(error) = stored.with_context(|| format!("storing {snapshot}")) {
-                let hopeless = is_timeout(&error) || !self.is_connected();
-                first_error.get_or_insert(error);
-                if hopeless {
-                    break;
+        for (snapshot, theirs) in there {
+            let ours = self.held(snapshot);
+            let theirs_is_there = theirs.is_some();
+            match step(ours.as_ref(), theirs.as_ref(), lease.is_some(), latest) {
+                Step::Nothing => {}
+                Step::TakeOver => drop(theirs.map(|theirs| self.lock().insert(snapshot, theirs))),
+                Step::Store => {
+                    let (Some(held), Some(lease)) = (ours, &lease) else {
+                        continue;
+                    };
+                    if held.stored {
+                        let how = if theirs_is_there { "changed" } else { "gone" };
+                        info!(%snapshot, "the key of {snapshot} was {how}: stored again");
+                    }
+                    // One that is refused does not keep the others waiting; when nothing answers, none is worth a try.
+                    let stored = self.store(lease, snapshot, &held, false).await;
+                    if let Err(error) = stored.with_context(|| format!("storing {snapshot}")) {
+                        let hopeless = is_timeout(&error) || !self.is_connected();
+                        let hopeless = hopeless || error.is::<Refused>();
+                        first_error.get_or_insert(error);
+                        if hopeless {
+                            break;
+                        }
+                    }
                 }
             }
         }
         first_error.map_or(Ok(()), Err)
     }
 
-    async fn store(&self, snapshot: Snapshot, held: &Held) -> Result<()> {
+    /// Stores once what is held and not stored: as the active worker, or beside it what is not older than what it stored.
+    ///
+    /// # Errors
+    /// The first that could not be stored.
+    pub async fn store_once(&self) -> Result<()> {
+        let (lease, beside) = self.lease.take_or_join().await?;
+        let mut first_error = None;
+        for snapshot in self.unstored() {
+            let Some(held) = self.held(snapshot) else {
+                continue;
+            };
+            let stored = self.store(&lease, snapshot, &held, beside).await;
+            if let Err(error) = stored.with_context(|| format!("storing {snapshot}")) {
+                first_error.get_or_insert(error);
+            }
+        }
+        if !beside {
+            // Where that fails, it ends by itself.
+            drop(self.fence.release(&lease).await);
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+
+    /// What is held and not stored.
+    pub fn unstored(&self) -> Vec<Snapshot> {
+        let held = self.lock();
+        let unstored = held.iter().filter(|(_, held)| !held.stored);
+        unstored.map(|(snapshot, _)| *snapshot).collect()
+    }
+
+    /// What Redis holds of each snapshot; `None` is nothing, or nothing usable.
+    async fn read_all(&self) -> Result<Vec<(Snapshot, Option<Held>)>> {
+        let redis = commands(&self.redis, COMMAND_LIMIT);
+        let values = Snapshot::ALL.map(|snapshot| {
+            let (key, redis) = (self.keys.snapshot(snapshot), &redis);
+            async move {
+                match redis.get::<Option<Bytes>, _>(key).await {
+                    // Somebody put something else there; it is as nothing.
+                    Err(error) if error.details().starts_with("WRONGTYPE") => Ok(None),
+                    read => read,
+                }
+            }
+        });
+        let made = redis.hgetall::<HashMap<String, String>, _>(self.keys.made());
+        let read = try_join(try_join_all(values), made);
+        let (values, made) = Box::pin(read)
+            .await
+            .context("looking for the snapshots in Redis")?;
+        let parse = |snapshot: Snapshot, bytes: Bytes| {
+            let envelope = Envelope::parse(&bytes).ok()?;
+            Some(Held {
+                generated_at: envelope.generated_at,
+                ttl_seconds: envelope.ttl_seconds,
+                by_our_settings: made.get(&snapshot.name()) == Some(&self.settings),
+                // A slice of the client's buffer would keep all of it.
+                bytes: Bytes::copy_from_slice(&bytes),
+                stored: true,
+            })
+        };
+        let all = Snapshot::ALL.into_iter().zip(values);
+        Ok(all
+            .map(|(snapshot, value)| (snapshot, value.and_then(|bytes| parse(snapshot, bytes))))
+            .collect())
+    }
+
+    async fn store(
+        &self,
+        lease: &str,
+        snapshot: Snapshot,
+        held: &Held,
+        unless_newer: bool,
+    ) -> Result<()> {
         let key = self.keys.snapshot(snapshot);
-        let expire = Expiration::EX(held.ttl_seconds.into());
-        let redis = self.commands();
-        let _: Value = redis
-            .set(&key, held.bytes.clone(), Some(expire), None, false)
-            .await?;
+        let life = Duration::from_secs(held.ttl_seconds.into());
+        let write = Write {
+            key: key.clone(),
+            value: held.bytes.clone(),
+            life,
+            ends: Instant::now() + life,
+            channel: self.keys.snapshots_channel(),
+            message: key.into(),
+            snapshot: Some(Made {
+                name: snapshot.name(),
+                settings: match held.by_our_settings {
+                    true => self.settings.clone(),
+                    false => String::new(),
+                },
+                unless_newer: unless_newer.then(|| held.generated_at.to_string()),
+            }),
+        };
+        let written = self.fence.write(lease, write).await;
+        // What the active worker has made since is as good.
+        if written.as_ref().err().and_then(anyhow::Error::downcast_ref) != Some(&Refused::Older) {
+            written?;
+        }
         if let Some(now_held) = self.lock().get_mut(&snapshot)
             && now_held.bytes == held.bytes
         {
             now_held.stored = true;
         }
-        let _: Value = redis.publish(self.keys.snapshots_channel(), key).await?;
         Ok(())
     }
 
-    /// Stores today's count for `lifetime` and publishes the same bytes.
+    /// Stores today's count for `lifetime` from `counted` on and publishes the same bytes.
     ///
     /// # Errors
-    /// As Redis says.
-    pub async fn publish_today(&self, message: Vec<u8>, lifetime: Duration) -> Result<()> {
+    /// As Redis says, or that another worker is active.
+    pub async fn publish_today(
+        &self,
+        message: Vec<u8>,
+        counted: Instant,
+        lifetime: Duration,
+    ) -> Result<()> {
+        let Some(lease) = self.lease.held() else {
+            bail!(Refused::Lost)
+        };
         let message = Bytes::from(message);
-        let expire = Expiration::PX(i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX));
-        let redis = self.commands();
-        let set = redis.set::<Value, _, _>(
-            self.keys.today_count(),
-            message.clone(),
-            Some(expire),
-            None,
-            false,
-        );
-        let publish = redis.publish::<Value, _, _>(self.keys.today_channel(), message);
-        // Boxed, since the client's futures are large. Sent in this order, in one go.
-        Box::pin(try_join(set, publish))
-            .await
-            .context("publishing today's count")?;
-        Ok(())
+        let write = Write {
+            key: self.keys.today_count(),
+            value: message.clone(),
+            life: lifetime,
+            ends: counted + lifetime,
+            channel: self.keys.today_channel(),
+            message,
+            snapshot: None,
+        };
+        let written = self.fence.write(&lease, write).await;
+        if let Err(error) = &written {
+            self.lease.heed(error);
+        }
+        written.context("publishing today's count")
     }
 
     /// The counter that the writer of visits raises, 0 when there is none. Sees to it that it expires one day.
@@ -215,13 +333,14 @@ impl Store {
     /// As Redis says, or that it holds no number.
     pub async fn increments(&self, day: chrono::NaiveDate) -> Result<i64> {
         let key = self.keys.today_increments(day);
-        let redis = self.commands();
+        let redis = commands(&self.redis, COMMAND_LIMIT);
         let both = try_join(redis.get(&key), redis.ttl(&key));
         let (count, ttl): (Option<String>, i64) = Box::pin(both)
             .await
             .with_context(|| format!("reading {key}"))?;
-        if ttl == -1 {
-            let _: Value = redis.expire(&key, INCREMENTS_TTL_SECONDS, None).await?;
+        if let Some(lease) = self.lease.held().filter(|_| ttl == -1) {
+            let seconds = INCREMENTS_TTL_SECONDS;
+            self.fence.expire(&lease, key.clone(), seconds).await?;
         }
         let count = count.map_or(Ok(0), |text| text.parse());
         count.with_context(|| format!("{key} does not hold a whole number"))
@@ -232,22 +351,112 @@ impl Store {
         self.redis.is_connected()
     }
 
-    /// A command fails at once when there is no connection: nothing is queued for later. (In a pipeline it would be.)
-    fn commands(&self) -> WithOptions<Client> {
-        self.redis.with_options(&Options {
-            fail_fast: true,
-            timeout: Some(COMMAND_LIMIT),
-            ..Options::default()
-        })
-    }
-
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Snapshot, Held>> {
         // A panic elsewhere leaves the map whole: no change to it has steps.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// `latest`: what is of a later time than this is of a wrong clock.
+fn step(ours: Option<&Held>, theirs: Option<&Held>, active: bool, latest: Timestamp) -> Step {
+    let theirs = theirs.filter(|theirs| !active || theirs.generated_at <= latest);
+    match (ours, theirs) {
+        (None, None) => Step::Nothing,
+        (None, Some(_)) => Step::TakeOver,
+        (Some(_), None) if active => Step::Store,
+        (Some(_), None) => Step::Nothing,
+        (Some(ours), Some(theirs)) if ours.bytes == theirs.bytes => {
+            match ours.stored && ours.by_our_settings == theirs.by_our_settings {
+                true => Step::Nothing,
+                false => Step::TakeOver,
+            }
+        }
+        (Some(ours), Some(theirs)) if theirs.generated_at > ours.generated_at => Step::TakeOver,
+        (Some(_), Some(_)) if active => Step::Store,
+        // What was made and could not be stored is kept for when it can.
+        (Some(ours), Some(_)) if !ours.stored => Step::Nothing,
+        (Some(_), Some(_)) => Step::TakeOver,
+    }
+}
+
 fn is_timeout(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<fred::error::Error>();
     error.is_some_and(|error| *error.kind() == fred::error::ErrorKind::Timeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(time: &str, stored: bool) -> Held {
+        let generated_at = time.parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+        Held {
+            generated_at: generated_at.into(),
+            ttl_seconds: 60,
+            by_our_settings: true,
+            bytes: Bytes::copy_from_slice(time.as_bytes()),
+            stored,
+        }
+    }
+
+    #[test]
+    fn the_newer_is_kept_and_only_the_active_worker_stores() {
+        let (old, new) = ("2025-09-23T00:05:00Z", "2025-09-24T00:05:00Z");
+        let latest = held("2025-09-24T01:00:00Z", true).generated_at;
+        for (ours, theirs, active, standing_by) in [
+            (None, None, Step::Nothing, Step::Nothing),
+            (None, Some(held(old, true)), Step::TakeOver, Step::TakeOver),
+            (Some(held(old, true)), None, Step::Store, Step::Nothing),
+            (
+                Some(held(old, true)),
+                Some(held(old, true)),
+                Step::Nothing,
+                Step::Nothing,
+            ),
+            // The answer to our own write was lost.
+            (
+                Some(held(old, false)),
+                Some(held(old, true)),
+                Step::TakeOver,
+                Step::TakeOver,
+            ),
+            (
+                Some(held(old, true)),
+                Some(held(new, true)),
+                Step::TakeOver,
+                Step::TakeOver,
+            ),
+            (
+                Some(held(new, false)),
+                Some(held(old, true)),
+                Step::Store,
+                Step::Nothing,
+            ),
+            // A clock went back, here or there.
+            (
+                Some(held(new, true)),
+                Some(held(old, true)),
+                Step::Store,
+                Step::TakeOver,
+            ),
+            (
+                Some(held(old, true)),
+                Some(held("2025-09-26T00:05:00Z", true)),
+                Step::Store,
+                Step::TakeOver,
+            ),
+        ] {
+            let case = format!("{ours:?} {theirs:?}");
+            assert_eq!(
+                step(ours.as_ref(), theirs.as_ref(), true, latest),
+                active,
+                "{case}"
+            );
+            assert_eq!(
+                step(ours.as_ref(), theirs.as_ref(), false, latest),
+                standing_by,
+                "{case}"
+            );
+        }
+    }
 }

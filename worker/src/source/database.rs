@@ -181,6 +181,12 @@ impl Session {
         read.with_context(|| format!("reading {what}"))
     }
 
+    /// Whether the server still answers on it.
+    pub async fn is_alive(&mut self) -> bool {
+        let one = self.first("whether it answers", "SELECT 1", Params::Empty, |_| Ok(()));
+        one.await.is_ok()
+    }
+
     /// Lets the statements from now on take as long as this.
     ///
     /// # Errors

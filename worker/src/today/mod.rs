@@ -9,6 +9,7 @@ pub mod pace;
 
 use crate::backoff::Backoff;
 use crate::calendar::Calendar;
+use crate::fence::Refused;
 use crate::source::database::{Database, Session};
 use crate::status::Status;
 use crate::store::Store;
@@ -34,6 +35,8 @@ const KEEP_CONNECTION: Duration = Duration::from_secs(30);
 const WAY_TO_THE_VIEWER: Duration = Duration::from_millis(100);
 /// Between two looks whether Redis is back: counting for nobody is for nothing.
 const LOOK_FOR_REDIS: Duration = Duration::from_millis(50);
+/// Between two looks of a standby whether MySQL is there: it is to be ready, and to say when it is not.
+const LOOK_FOR_MYSQL: Duration = Duration::from_secs(10);
 
 /// What the fast loop needs.
 pub struct FastLoop {
@@ -56,12 +59,13 @@ pub struct FastLoop {
 }
 
 impl FastLoop {
-    /// Counts for ever.
+    /// Counts for ever, while this worker is the active one.
     pub async fn run(mut self) {
         let mut backoff = Backoff::SHORT;
         let mut session = None;
         loop {
-            while !self.store.is_connected() {
+            self.stand_by(&mut session).await;
+            while self.store.lease().is_held() && !self.store.is_connected() {
                 sleep(LOOK_FOR_REDIS).await;
             }
             match self.tick_aloud(&mut session).await {
@@ -70,6 +74,9 @@ impl FastLoop {
                     // A server ends a connection that is idle for long; the next one is checked as it is taken.
                     session = session.filter(|_| self.pace.interval(took.count) < KEEP_CONNECTION);
                     self.wait(took).await;
+                }
+                Err(error) if error.is::<Refused>() && !self.store.lease().is_held() => {
+                    debug!("another worker became the active one during a count");
                 }
                 Err(error) => {
                     let wait = backoff.next_wait();
@@ -84,6 +91,45 @@ impl FastLoop {
                 }
             }
         }
+    }
+
+    /// Waits until this worker is the active one, with a connection that is warm by then.
+    async fn stand_by(&mut self, session: &mut Option<Session>) {
+        let store = self.store.clone();
+        tokio::select! {
+            biased;
+            () = store.lease().wait_held() => {}
+            () = self.keep_warm(session) => {}
+        }
+    }
+
+    /// Looks after a connection, for ever, and says when there is none.
+    async fn keep_warm(&self, session: &mut Option<Session>) {
+        let mut trouble = String::new();
+        loop {
+            *session = match session.take() {
+                Some(mut warm) => warm.is_alive().await.then_some(warm),
+                None => self
+                    .connect()
+                    .await
+                    .inspect_err(|error| {
+                        let text = format!("{error:#}");
+                        if trouble != text {
+                            warn!(error = text, "MySQL is away: looking for it all the time");
+                            trouble = text;
+                        }
+                    })
+                    .ok(),
+            };
+            sleep(LOOK_FOR_MYSQL).await;
+        }
+    }
+
+    async fn connect(&self) -> Result<Session> {
+        let opened = self.database.reserved_session(STATEMENT_LIMIT).await;
+        self.status
+            .note(|status| status.mysql = Some(opened.is_ok()));
+        opened
     }
 
     /// Ticks, and says so while that takes long: a database that does not answer is not told from one that is well.
@@ -106,12 +152,7 @@ impl FastLoop {
     async fn tick(&mut self, session: &mut Option<Session>) -> Result<Took> {
         let mut connected = match session.take() {
             Some(session) => session,
-            None => {
-                let opened = self.database.reserved_session(STATEMENT_LIMIT).await;
-                self.status
-                    .note(|status| status.mysql = Some(opened.is_ok()));
-                opened?
-            }
+            None => self.connect().await?,
         };
         let date = self.calendar.day(self.clock.now());
         self.counter.prepare(&mut connected, date).await?;
@@ -124,7 +165,7 @@ impl FastLoop {
             count: started.elapsed(),
         };
         // After the count, not before: a gateway shows it for `lifetime` from when it hears of it.
-        let generated_at = self.clock.now();
+        let (generated_at, counted) = (self.clock.now(), Instant::now());
         let day_ends = self.calendar.end_of(date).before(WAY_TO_THE_VIEWER);
         let count = TodayCount {
             total,
@@ -138,7 +179,7 @@ impl FastLoop {
         // A count that ended after its day is of nobody's interest.
         if !left.is_zero() {
             self.store
-                .publish_today(serde_json::to_vec(&count)?, left)
+                .publish_today(serde_json::to_vec(&count)?, counted, left)
                 .await?;
             debug!(total, ?took.count, "counted today's visitors");
             self.status.note(|status| {

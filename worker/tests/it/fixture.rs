@@ -345,13 +345,38 @@ impl Site {
     /// For a counter that a test ticks itself.
     pub(crate) async fn parts(&self) -> Parts {
         let config = self.config();
-        let database = Arc::new(Database::new(&config.mysql));
+        let (database, store) = (
+            Arc::new(Database::new(&config.mysql)),
+            self.active("parts").await,
+        );
         Parts {
             session: database.session(SOON).await.unwrap(),
-            store: Arc::new(Store::new(self.redis.clone(), config.keys.clone())),
+            store,
             status: Arc::new(Status::new(config.mode)),
             database,
         }
+    }
+
+    /// The store of the active worker.
+    pub(crate) async fn active(&self, name: &str) -> Arc<Store> {
+        let store = Arc::new(self.store(name));
+        let kept = store.clone();
+        tokio::spawn(async move { kept.lease().keep(kept.redis(), &kept).await });
+        store.lease().wait_held().await;
+        store
+    }
+
+    /// The store of a worker of that name, which a test moves itself.
+    pub(crate) fn store(&self, name: &str) -> Store {
+        let config = self.config();
+        let (redis, clock) = (self.redis.clone(), self.clock.clone());
+        Store::new(
+            redis,
+            config.keys.clone(),
+            clock,
+            config.settings(),
+            name.to_owned(),
+        )
     }
 
     /// The library's day now.

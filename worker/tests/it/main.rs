@@ -11,6 +11,7 @@ mod fixture;
 mod guest;
 mod healing;
 mod histories;
+mod lease;
 mod midnight;
 mod modes;
 mod numbers;

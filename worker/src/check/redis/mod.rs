@@ -7,7 +7,7 @@ use crate::check::findings::{Finding, Topic};
 use crate::check::redis::info::Info;
 use crate::check::words;
 use crate::config::{Config, Mode};
-use crate::store::COMMAND_LIMIT;
+use crate::fence::COMMAND_LIMIT;
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface, KeysInterface};
 use serde_json::json;
