@@ -6,10 +6,8 @@ use shared::catalog::{Group, Snapshot};
 use std::time::Duration;
 use testkit::eventually::eventually;
 use testkit::http::{Events, get};
+use testkit::road::{Mode, Road};
 use testkit::server::Redis;
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
 /// An answer out of memory; even a busy machine is far below.
 const QUICK: Duration = Duration::from_secs(1);
@@ -150,46 +148,16 @@ async fn a_frozen_redis_is_noticed_and_forgiven() {
         .await;
 }
 
-/// A way to Redis that can forget its connections, as a router does: they stay open and carry nothing any more.
-struct Road {
-    url: String,
-    forget: watch::Sender<u32>,
-}
-
-impl Road {
-    async fn to(redis: &Redis) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("redis://{}", listener.local_addr().unwrap());
-        let (forget, port) = (watch::Sender::new(0), redis.port());
-        let road = Self {
-            url,
-            forget: forget.clone(),
-        };
-        tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                let mut forgotten = forget.subscribe();
-                tokio::spawn(async move {
-                    let mut far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-                    tokio::select! {
-                        _ = copy_bidirectional(&mut near, &mut far) => {}
-                        _ = forgotten.changed() => std::future::pending().await,
-                    }
-                });
-            }
-        });
-        road
-    }
-}
-
 #[tokio::test]
 async fn a_connection_that_carries_nothing_any_more_is_left() {
     let redis = Redis::start().await.unwrap();
-    let road = Road::to(&redis).await;
+    let road = Road::to(redis.port(), 1).await.unwrap();
+    let url = format!("redis://127.0.0.1:{}", road.port());
     let worker = Worker::on(&redis.url(), "").await;
-    let fixture = Fixture::beside(worker.into(), &road.url, &[], |_| ()).await;
+    let fixture = Fixture::beside(worker.into(), &url, &[], |_| ()).await;
     fixture.warm().await;
     for version in 2..=3 {
-        road.forget.send_modify(|times| *times += 1);
+        road.strike(Mode::BlackHole).await;
         let value = envelope(Snapshot::Weekly, version);
         fixture.worker.store(Snapshot::Weekly, &value).await;
         fixture.shows(Snapshot::Weekly.path(), &value).await;

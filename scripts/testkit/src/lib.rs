@@ -3,6 +3,7 @@
 //!
 //! # Layout
 //! - [`server`], [`mariadb`], [`process`], [`http`], [`eventually`], [`descriptors`]: what runs beside a test.
+//! - [`road`]: what goes wrong between two of them.
 //! - [`library`], [`wall`], [`generate`]: the rows, and a generator for them, made of [`stock`], [`activity`], [`names`].
 //! - [`oracle`]: what the snapshots must say.
 //! - [`schema`], [`load`]: the tables, and how the rows get in.
@@ -25,6 +26,7 @@ pub mod mariadb;
 pub mod names;
 pub mod oracle;
 pub mod process;
+pub mod road;
 pub mod schema;
 pub mod server;
 #[cfg(feature = "mariadb")]

@@ -1,5 +1,6 @@
-//! The kit itself: private servers, the generator and the load, the oracle.
+//! The kit itself: private servers, roads to them, the generator and the load, the oracle.
 
 mod library;
 mod oracle;
+mod road;
 mod servers;
