@@ -4,7 +4,7 @@
 //! - [`config`], [`calendar`], [`schedule`], [`backoff`]: what is asked for, and when
 //! - [`refresh`] over [`figures`]: the daily snapshots, over [`source`] (all SQL) and [`stats`] (all counting)
 //! - [`today`]: the fast loop
-//! - [`store`] over [`fence`]: all writing to Redis, which only the holder of the [`lease`] may
+//! - [`store`] of what is [`held`], over [`fence`]: all writing to Redis, which only the holder of the [`lease`] may
 //! - [`status`], [`health`], [`metrics`]: what it says of itself
 //! - [`check`]: `worker check`, what it says of its surroundings
 
@@ -15,6 +15,7 @@ pub mod config;
 pub mod fence;
 pub mod figures;
 pub mod health;
+pub mod held;
 pub mod lease;
 mod loops;
 pub mod metrics;
