@@ -1,0 +1,120 @@
+//! People come in all the time; whoever shows a number can be asked when it was right.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable as _;
+use testkit::mariadb::MariaDb;
+use tokio::time::sleep;
+
+/// Between two visitors.
+const GAP: Duration = Duration::from_millis(200);
+/// While the database is away nobody comes in.
+const AGAIN: Duration = Duration::from_millis(100);
+/// Between an INSERT and our note of it.
+const UNSURE: TimeDelta = TimeDelta::milliseconds(500);
+/// A count may take as long as its statement may, while the server stands still.
+const LONGEST_COUNT: TimeDelta = TimeDelta::seconds(70);
+
+/// From then on the number was this.
+type Step = (DateTime<Utc>, u64);
+
+/// Today's true number over time.
+#[derive(Clone, Debug)]
+pub(crate) struct Truth {
+    zone: Tz,
+    steps: Arc<Mutex<Vec<Step>>>,
+}
+
+#[allow(clippy::disallowed_methods, reason = "the soak lives in the present")]
+pub(crate) fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+impl Truth {
+    pub(crate) fn starting_with(total: u64, zone: Tz) -> Self {
+        let first = (now() - TimeDelta::days(1), total);
+        Self {
+            zone,
+            steps: Arc::new(Mutex::new(vec![first])),
+        }
+    }
+
+    /// The number now.
+    pub(crate) fn total(&self) -> u64 {
+        self.at(now())
+    }
+
+    /// The library's day at that instant.
+    pub(crate) fn day(&self, at: DateTime<Utc>) -> NaiveDate {
+        at.with_timezone(&self.zone).date_naive()
+    }
+
+    /// Whether `total` was right at some moment of a count that ended at `at`.
+    pub(crate) fn was(&self, total: u64, at: DateTime<Utc>) -> bool {
+        // One more may have come in whom the database has told nobody of before it was killed.
+        (self.at(at - LONGEST_COUNT)..=self.at(at + UNSURE) + 1).contains(&total)
+    }
+
+    fn at(&self, at: DateTime<Utc>) -> u64 {
+        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = steps.partition_point(|(since, _)| *since <= at);
+        steps
+            .get(next.saturating_sub(1))
+            .map_or(0, |(_, total)| *total)
+    }
+
+    fn more(&self) {
+        let total = self.at(now()) + 1;
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        steps.push((now(), total));
+    }
+}
+
+/// Lets people in until it is dropped. After a break it looks whether the last one came in.
+pub(crate) async fn open(maria: &MariaDb, database: &str, truth: Truth) -> Result<()> {
+    let opts = maria.opts(Some(database));
+    let mut conn: Option<Conn> = None;
+    loop {
+        let entered = async {
+            let mut conn = match conn.take() {
+                Some(conn) => conn,
+                None => Conn::new(opts.clone()).await?,
+            };
+            let at = now().with_timezone(&truth.zone);
+            let at = at.format("%Y-%m-%d %H:%M:%S").to_string();
+            let sql = "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', ?)";
+            conn.exec_drop(sql, (at,)).await?;
+            Ok::<_, mysql_async::Error>(conn)
+        };
+        match entered.await {
+            Ok(kept) => {
+                truth.more();
+                conn = Some(kept);
+                sleep(GAP).await;
+            }
+            Err(_) => {
+                let known = recount(maria, database, &truth).await.context("recounting");
+                // Away still: the next attempt asks again.
+                drop(known);
+                sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+/// The number of rows is the truth, whatever became of the last INSERT.
+async fn recount(maria: &MariaDb, database: &str, truth: &Truth) -> Result<()> {
+    let mut conn = Conn::new(maria.opts(Some(database))).await?;
+    let day = truth.day(now());
+    let sql = format!("SELECT COUNT(*) FROM visitor_count WHERE LEFT(checkin_date, 10) = '{day}'");
+    let total: u64 = conn.query_first(sql).await?.unwrap_or(0);
+    while truth.total() < total {
+        truth.more();
+    }
+    Ok(())
+}
