@@ -25,9 +25,14 @@ pub const VARIABLES: [Variable; OWN.len() + SHARED.len()] = {
     all
 };
 
-const OWN: [Variable; 10] = [
+const OWN: [Variable; 11] = [
     Variable::optional("PORT", "3000", "where it listens; 0: any free port"),
     Variable::optional("HOST", "0.0.0.0", "the IP address that it listens on"),
+    Variable::optional(
+        "ADMIN_PORT",
+        "0",
+        "where /health and /metrics are served in place of PORT, with /livez and /readyz; 0: off",
+    ),
     Variable::optional(
         "ENABLE_SSE_TODAY",
         "true",
@@ -82,6 +87,8 @@ pub struct Config {
     pub host: IpAddr,
     /// `PORT`.
     pub port: u16,
+    /// `ADMIN_PORT`; `None` is off.
+    pub admin_port: Option<u16>,
     /// `ENABLE_SSE_TODAY`.
     pub streams_enabled: bool,
     /// `SSE_EMIT`.
@@ -131,6 +138,7 @@ impl Config {
                 text.parse().map_err(|_| wanted.to_owned())
             }),
             port: environment.port("PORT"),
+            admin_port: Some(environment.port("ADMIN_PORT")).filter(|port| *port != 0),
             streams_enabled: environment.flag("ENABLE_SSE_TODAY"),
             emit: environment.choice(
                 "SSE_EMIT",
@@ -144,7 +152,7 @@ impl Config {
             ),
             origins: environment.parse("CORS_ORIGINS", Origins::parse),
             docs_enabled: environment.flag("ENABLE_DOCS"),
-            redis: environment.parse("REDIS_URL", RedisUrl::parse),
+            redis: RedisUrl::read(&mut environment),
             keys: Keys::new(environment.text("REDIS_KEY_PREFIX")),
             logging: Logging::read(&mut environment),
             sequelize_is_set: environment.is_set("USE_SEQUELIZE"),
@@ -175,6 +183,7 @@ mod tests {
         let config = read(&[]).ok().unwrap();
         assert_eq!(config.host.to_string(), "0.0.0.0");
         assert_eq!(config.port, 3000);
+        assert_eq!(config.admin_port, None);
         assert!(config.streams_enabled && config.docs_enabled);
         assert_eq!(config.emit, Emit::Always);
         assert_eq!(config.max_streams, 10_000);
@@ -189,6 +198,7 @@ mod tests {
     fn every_bad_variable_is_named_at_once() {
         let bad = [
             ("PORT", "70000"),
+            ("ADMIN_PORT", "x"),
             ("HOST", "here"),
             ("ENABLE_SSE_TODAY", "perhaps"),
             ("SSE_EMIT", "never"),

@@ -1,6 +1,7 @@
 //! Configuration comes from the environment alone. A process lists its variables as data; reading them, `--help`
 //! and the checks of `.env.example` all follow from that list.
 
+use crate::file;
 use std::fmt;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
@@ -19,6 +20,8 @@ pub struct Variable {
     pub help: &'static str,
     /// Whether its value must never be shown.
     pub secret: bool,
+    /// The variable that may name a file with the value instead.
+    pub file: Option<&'static str>,
 }
 
 impl Variable {
@@ -29,6 +32,7 @@ impl Variable {
             default: Some(default),
             help,
             secret: false,
+            file: None,
         }
     }
 
@@ -39,6 +43,7 @@ impl Variable {
             default: None,
             help,
             secret: false,
+            file: None,
         }
     }
 
@@ -49,16 +54,30 @@ impl Variable {
             ..self
         }
     }
+
+    /// The same, its value maybe in a file that the variable `name` names, as containers are given their secrets.
+    pub const fn or_file(self, name: &'static str) -> Self {
+        Self {
+            file: Some(name),
+            ..self
+        }
+    }
 }
 
 /// The variables that both processes read.
-pub const SHARED: [Variable; 4] = [
+pub const SHARED: [Variable; 5] = [
     Variable::optional(
         "REDIS_URL",
         "redis://127.0.0.1:6379",
         "Redis 6.2 or later; also rediss://, redis-sentinel://, redis-cluster://",
     )
-    .secret(),
+    .secret()
+    .or_file("REDIS_URL_FILE"),
+    Variable::optional(
+        "REDIS_TLS_CA",
+        "",
+        "a PEM file with the authorities that rediss:// believes; empty: those of the system",
+    ),
     Variable::optional(
         "REDIS_KEY_PREFIX",
         "",
@@ -105,18 +124,37 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// The text of a variable or its default; a complaint when it is required and not there.
+    /// The text of a variable or its default; a complaint when it is required and not there, or its file is no good.
     pub fn text(&mut self, name: &str) -> String {
         let variable = self.variable(name);
-        match (self.set(name), variable.default) {
+        let set = match variable.file {
+            Some(file) if self.is_set(file) => self.in_file(variable, file),
+            _ => self.set(name),
+        };
+        match (set, variable.default) {
             (Some(text), _) => text,
             (None, Some(default)) => default.to_owned(),
             (None, None) => {
                 let help = variable.help;
-                self.complaints.push(format!("{name} is not set: {help}"));
+                self.complain(format!("{name} is not set: {help}"));
                 String::new()
             }
         }
+    }
+
+    /// What is in the file that the variable `file` names; after a complaint `None`.
+    fn in_file(&mut self, variable: Variable, file: &str) -> Option<String> {
+        let (name, path) = (variable.name, self.set(file)?);
+        let found = match file::read_secret(&path) {
+            _ if self.is_set(name) => Err(format!("{name} and {file} are both set: unset one")),
+            Err(wrong) => Err(format!("{file}={path} {wrong}")),
+            // Who may be without a value may say so by a file.
+            Ok(text) if text.is_empty() && variable.default != Some("") => {
+                Err(format!("{file}={path} is empty: write {name} into it"))
+            }
+            Ok(text) => Ok(text),
+        };
+        found.map_err(|complaint| self.complain(complaint)).ok()
     }
 
     /// The variable through `parse`, whose error says what would be right. Falls back to the default after a complaint.
@@ -129,7 +167,7 @@ impl<'a> Environment<'a> {
             } else {
                 format!("={text}")
             };
-            self.complaints.push(format!("{name}{shown} {wanted}"));
+            self.complain(format!("{name}{shown} {wanted}"));
             let default = variable
                 .default
                 .expect("only variables with a default are parsed");
@@ -179,7 +217,12 @@ impl<'a> Environment<'a> {
         })
     }
 
-    /// Whether a variable that no longer means anything is set.
+    /// Adds a complaint, such as of two variables that do not go together.
+    pub fn complain(&mut self, complaint: String) {
+        self.complaints.push(complaint);
+    }
+
+    /// Whether a variable is set, even one that no longer means anything.
     pub fn is_set(&self, name: &str) -> bool {
         self.set(name).is_some()
     }
@@ -224,16 +267,16 @@ impl std::error::Error for BadConfiguration {}
 
 /// The table of variables for `--help`. Names and defaults, never values.
 pub fn help(variables: &[Variable]) -> String {
-    let width = variables
+    let names = variables
         .iter()
-        .map(|variable| variable.name.len())
-        .max()
-        .unwrap_or(0);
+        .flat_map(|variable| [variable.file, Some(variable.name)]);
+    let width = names.flatten().map(str::len).max().unwrap_or(0);
     let mut text = String::from("Environment:\n");
     for Variable {
         name,
         default,
         help,
+        file,
         ..
     } in variables
     {
@@ -243,6 +286,10 @@ pub fn help(variables: &[Variable]) -> String {
             Some(default) => format!("default: {default}"),
         };
         let _ = writeln!(text, "  {name:width$}  {help} [{default}]");
+        if let Some(file) = file {
+            let help = format!("a file that holds {name}, in its place");
+            let _ = writeln!(text, "  {file:width$}  {help} [default: empty]");
+        }
     }
     text
 }
@@ -252,8 +299,10 @@ mod tests {
     use super::*;
 
     const VARIABLES: [Variable; 5] = [
-        Variable::required("USER_NAME", "the account"),
-        Variable::optional("TOKEN", "", "a secret").secret(),
+        Variable::required("USER_NAME", "the account").or_file("USER_NAME_FILE"),
+        Variable::optional("TOKEN", "", "a secret")
+            .secret()
+            .or_file("TOKEN_FILE"),
         Variable::optional("LIMIT", "10", "how many"),
         Variable::optional("ENABLE", "true", "whether"),
         Variable::optional("MODE", "slow", "how"),
@@ -328,5 +377,62 @@ mod tests {
             assert!(text.contains(name), "{text}");
         }
         assert!(!text.contains("hunter2"));
+    }
+
+    /// A file with this in it, and its path.
+    fn file(content: &str) -> (tempfile::NamedTempFile, String) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, content).unwrap();
+        let path = file.path().to_str().unwrap().to_owned();
+        (file, path)
+    }
+
+    #[test]
+    fn a_value_may_be_in_a_file() {
+        let (_name, name) = file("u\n");
+        let (_none, none) = file("");
+        let values = read(&[("USER_NAME_FILE", &name), ("TOKEN_FILE", &none)]);
+        assert_eq!(values.unwrap().0, "u");
+        let (_bad, bad) = file("hunter2\n");
+        let text = read(&[("USER_NAME_FILE", &name), ("TOKEN_FILE", &bad)]);
+        let text = text.unwrap_err().to_string();
+        assert!(
+            text.contains("TOKEN is not good") && !text.contains("hunter2"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn every_bad_file_is_named_at_once_and_no_content() {
+        let (_none, none) = file("\n");
+        let (_both, both) = file("hunter2");
+        let bad = [
+            ("USER_NAME_FILE", none.as_str()),
+            ("TOKEN", "hunter2"),
+            ("TOKEN_FILE", &both),
+            ("LIMIT", "101"),
+        ];
+        let text = read(&bad).unwrap_err().to_string();
+        for told in [
+            &format!("USER_NAME_FILE={none} is empty: write USER_NAME into it"),
+            "TOKEN and TOKEN_FILE are both set",
+            "LIMIT=101",
+        ] {
+            assert!(text.contains(told), "{text}");
+        }
+        assert!(!text.contains("hunter2"), "{text}");
+        let text = read(&[("USER_NAME", "u"), ("TOKEN_FILE", "/nowhere/token")]);
+        let text = text.unwrap_err().to_string();
+        let told = "TOKEN_FILE=/nowhere/token cannot be read (No such file";
+        assert!(text.contains(told), "{text}");
+    }
+
+    #[test]
+    fn help_tells_of_the_file() {
+        let help = help(&VARIABLES);
+        assert!(
+            help.contains("TOKEN_FILE      a file that holds TOKEN,"),
+            "{help}"
+        );
     }
 }

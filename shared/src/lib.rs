@@ -5,12 +5,13 @@
 //! - [`keys`]: every Redis key and channel
 //! - [`snapshot`], [`rows`], [`today`]: what is stored under them
 //! - [`time`]: the clock and the timestamps
-//! - [`environment`], [`redis`], [`telemetry`], [`shutdown`]: plumbing
+//! - [`environment`] (with [`file`]), [`redis`] (with [`tls`]), [`telemetry`], [`shutdown`]: plumbing
 //!
 //! What only one of the two uses does not belong here.
 
 pub mod catalog;
 pub mod environment;
+pub mod file;
 pub mod keys;
 pub mod redis;
 pub mod rows;
@@ -18,4 +19,5 @@ pub mod shutdown;
 pub mod snapshot;
 pub mod telemetry;
 pub mod time;
+pub mod tls;
 pub mod today;

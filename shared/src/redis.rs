@@ -3,9 +3,12 @@
 //! Never wrap a call to it in `tokio::time::timeout`: an abandoned command stays queued and is executed later.
 //! Its own time-out takes the command out of the queue.
 
+use crate::environment::Environment;
+use crate::tls::{Authorities, Fault};
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface};
 use fred::types::RespVersion;
+use fred::types::config::TlsConnector;
 use fred::types::config::{Config, ReconnectPolicy, UnresponsiveConfig};
 use fred::types::{Builder, ConnectHandle};
 use std::sync::{Mutex, PoisonError};
@@ -44,17 +47,41 @@ const SCHEMES: [&str; 6] = [
 pub struct RedisUrl(Config);
 
 impl RedisUrl {
+    /// Reads `REDIS_URL` and `REDIS_TLS_CA`.
+    pub fn read(environment: &mut Environment<'_>) -> Self {
+        let authorities = environment.parse("REDIS_TLS_CA", Authorities::read);
+        let url = environment.parse("REDIS_URL", |text| Self::of(text, authorities.as_ref()));
+        if authorities.is_some() && url.0.tls.is_none() {
+            let wanted =
+                "REDIS_TLS_CA is set, but REDIS_URL is without TLS: it is to begin with rediss://";
+            environment.complain(wanted.to_owned());
+        }
+        url
+    }
+
     /// Reads a `redis://`, `rediss://`, `redis-sentinel://` or `redis-cluster://` URL.
     ///
     /// # Errors
     /// What would be right. Never the URL, since it may hold a password.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::of(text, None)
+    }
+
+    /// The same; with TLS, `authorities` are believed, or those that the system knows.
+    fn of(text: &str, authorities: Option<&Authorities>) -> Result<Self, String> {
         let scheme = text.split("://").next().unwrap_or_default();
-        let config = Some(text)
+        // Without TLS first, since the client would look for the system's authorities before it looks at the rest.
+        let plain = text.replacen("rediss", "redis", 1);
+        let config = Some(plain)
             .filter(|_| SCHEMES.contains(&scheme))
-            .map(Config::from_url);
+            .map(|plain| Config::from_url(&plain));
         let Some(Ok(mut config)) = config else {
             return Err("is not a Redis URL such as redis://127.0.0.1:6379".to_owned());
+        };
+        config.tls = match authorities {
+            _ if !scheme.starts_with("rediss") => None,
+            Some(authorities) => Some(TlsConnector::from(authorities.client_config()).into()),
+            None => Some(system_authorities()?.into()),
         };
         // Reads, writes and messages share one connection.
         config.version = RespVersion::RESP3;
@@ -67,6 +94,11 @@ impl RedisUrl {
     pub fn address(&self) -> String {
         let hosts = self.0.server.hosts();
         hosts.first().map_or_else(String::new, ToString::to_string)
+    }
+
+    /// Whether it is spoken to by TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.0.tls.is_some()
     }
 
     /// A client that connects, and reconnects for ever, once [`start`] is called.
@@ -101,16 +133,48 @@ impl RedisUrl {
     }
 }
 
+/// The authorities of this system; `SSL_CERT_FILE` and `SSL_CERT_DIR` name others.
+fn system_authorities() -> Result<TlsConnector, String> {
+    TlsConnector::default_rustls().map_err(|error| {
+        let why = error.details();
+        format!("is with TLS, and the system's authorities cannot be read ({why}): REDIS_TLS_CA may name others")
+    })
+}
+
+/// What can be done about a handshake that failed, by the text of its error; `None` when it was something else.
+pub fn tls_advice(error: &str) -> Option<&'static str> {
+    // A Redis without TLS takes a handshake for the beginning of a long line, and waits for its end.
+    let plain = error.contains("timed out").then_some(Fault::Plain);
+    Some(match Fault::of(error).or(plain)? {
+        Fault::Authority => {
+            "its certificate is signed by nobody whom we know: REDIS_TLS_CA is to name the file of its authority (PEM)"
+        }
+        Fault::Host => {
+            "its certificate is another host's: REDIS_URL is to name the host as the certificate does"
+        }
+        Fault::Time => {
+            "its certificate is not valid at this time: renew it, or set the clock of this machine"
+        }
+        Fault::Plain => {
+            "does it speak TLS there? REDIS_URL is to name its TLS port, or begin with redis://"
+        }
+    })
+}
+
 /// Begins to connect and logs why that fails, once a minute for each reason; returns at once.
 pub fn start(client: &Client, address: &str) -> ConnectHandle {
     let on_error = address.to_owned();
+    let is_encrypted = client.client_config().tls.is_some();
     let said: Mutex<Option<(String, Instant)>> = Mutex::default();
     client.on_error(move |(error, _)| {
         let text = error.to_string();
         let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
         let again = |(before, at): &(String, Instant)| *before == text && at.elapsed() < QUIET;
         if !said.as_ref().is_some_and(again) {
-            warn!(redis = on_error, error = text, "Redis is away");
+            match tls_advice(error.details()).filter(|_| is_encrypted) {
+                Some(advice) => warn!(redis = on_error, error = text, "Redis is away: {advice}"),
+                None => warn!(redis = on_error, error = text, "Redis is away"),
+            }
             *said = Some((text, Instant::now()));
         }
         std::future::ready(Ok(()))

@@ -8,21 +8,24 @@ use shared::environment::{BadConfiguration, Environment, SHARED, Variable};
 use shared::keys::Keys;
 use shared::redis::RedisUrl;
 use shared::telemetry::Logging;
+use shared::tls::Authorities;
 use std::time::Duration;
 
 /// Every variable, as `--help` shows it.
 #[rustfmt::skip]
-pub const VARIABLES: [Variable; 21] = [
+pub const VARIABLES: [Variable; 23] = [
     Variable::optional("WORKER_PORT", "3001", "port of /livez, /readyz and /health; 0 is off"),
     Variable::optional("MYSQL_HOST", "127.0.0.1", "where the SLiMS database is"),
     Variable::optional("MYSQL_PORT", "3306", "its port"),
     Variable::required("MYSQL_USER", "the account that reads the SLiMS database; SELECT is enough"),
-    Variable::optional("MYSQL_PASSWORD", "", "its password").secret(),
+    Variable::optional("MYSQL_PASSWORD", "", "its password").secret().or_file("MYSQL_PASSWORD_FILE"),
     Variable::required("MYSQL_DATABASE", "the name of the SLiMS database"),
     Variable::optional("MYSQL_POOL_LIMIT", "10", "connections at once at most, 2 to 100; one is the fast loop's, the others take turns"),
     Variable::optional("MYSQL_TLS", "off", "off, required (encrypted), verify (encrypted, certificate checked)"),
+    Variable::optional("MYSQL_TLS_CA", "", "a PEM file with the authorities that verify believes; empty: the public ones"),
     SHARED[0],
     SHARED[1],
+    SHARED[2],
     Variable::optional("LIBRARY_TIMEZONE", "Asia/Jakarta", "IANA zone in which SLiMS writes its times"),
     Variable::optional("TODAY_COUNT_MODE", "direct", "how today's visitors are counted: direct, incremental, delta, or auto (direct or delta, as it pays)"),
     Variable::optional("VISITOR_SYNC_MIN_INTERVAL_MS", "1000", "from one count of today to the next, 100 to 3600000 ms"),
@@ -32,8 +35,8 @@ pub const VARIABLES: [Variable; 21] = [
     Variable::optional("REFRESH_DUTY_PERCENT", "50", "share of the time for which the daily figures read, 1 to 100 %; for the rest they rest; 100 is no rest"),
     Variable::optional("SNAPSHOT_TTL_SECONDS", "90000", "how long a figure counts as fresh, 60 to 31536000 s"),
     Variable::optional("MEMBER_NAMES", "full", "names in rankings: full, masked (Siti N.), hidden"),
-    SHARED[2],
     SHARED[3],
+    SHARED[4],
 ];
 
 /// What the worker was asked to do.
@@ -86,6 +89,8 @@ pub struct Mysql {
     pub pool_limit: usize,
     /// Encryption.
     pub tls: Tls,
+    /// Of `MYSQL_TLS_CA`; `None` for the public ones.
+    pub authorities: Option<Authorities>,
 }
 
 /// `MYSQL_TLS`.
@@ -143,7 +148,7 @@ impl Config {
         let config = Self {
             port: Some(env.port("WORKER_PORT")).filter(|port| *port != 0),
             mysql: Mysql::read(env),
-            redis: env.parse("REDIS_URL", RedisUrl::parse),
+            redis: RedisUrl::read(env),
             keys: Keys::new(env.text("REDIS_KEY_PREFIX")),
             mode: env.choice(
                 "TODAY_COUNT_MODE",
@@ -194,7 +199,7 @@ impl Config {
 
 impl Mysql {
     fn read(env: &mut Environment<'_>) -> Self {
-        Self {
+        let mysql = Self {
             host: env.text("MYSQL_HOST"),
             port: u16::try_from(env.number("MYSQL_PORT", 1..=65_535)).expect("the range fits"),
             user: env.text("MYSQL_USER"),
@@ -211,7 +216,14 @@ impl Mysql {
                     ("verify", Tls::Verify),
                 ],
             ),
+            authorities: env.parse("MYSQL_TLS_CA", Authorities::read),
+        };
+        if mysql.authorities.is_some() && mysql.tls != Tls::Verify {
+            let wanted =
+                "MYSQL_TLS_CA is set, but nothing is checked by it: MYSQL_TLS is to be verify";
+            env.complain(wanted.to_owned());
         }
+        mysql
     }
 }
 
@@ -268,6 +280,8 @@ mod tests {
             ("MEMBER_NAMES", "some"),
             ("RUST_LOG", "a=b=c"),
             ("LOG_FORMAT", "xml"),
+            ("MYSQL_TLS_CA", "/nowhere/ca.pem"),
+            ("REDIS_TLS_CA", "/dev/null"),
         ];
         let text = read(&bad).err().unwrap().to_string();
         for (name, _) in bad {

@@ -2,11 +2,12 @@
 
 use crate::check::findings::{Finding, Topic};
 use crate::check::{LIMIT, words};
-use crate::config::{Config, Tls};
+use crate::config::Config;
 use crate::source::database::{Database, Refusal, refusal};
 use crate::source::survey::grants;
 use crate::source::survey::remedies;
 use crate::source::survey::server::Server;
+use crate::source::tls;
 use anyhow::{Error, Result};
 use serde_json::json;
 use tokio::time::Instant;
@@ -93,19 +94,18 @@ pub(super) fn unreachable(config: &Config, error: &Error) -> Finding {
     let found = Finding::ok(Topic::Database, "server", what);
     match refusal(error) {
         Some(Refusal::Account) => found
-            .broken("Check MYSQL_USER and MYSQL_PASSWORD, and from where the account may come. A new account is made by:")
+            .broken(
+                "Check MYSQL_USER and MYSQL_PASSWORD, from where the account may come, and whether it must come by TLS \
+                 (MYSQL_TLS). A new account is made by:",
+            )
             .run(remedies::create_account(database)),
         Some(Refusal::Database) => found
             .broken("Is MYSQL_DATABASE the name of the SLiMS database? If so, the account must be allowed to read it:")
             .run([remedies::grant_select(database, "*", &format!("{user}@%"))]),
-        _ => {
-            let tls = match mysql.tls {
-                Tls::Off => "",
-                Tls::Required | Tls::Verify => " Does it offer TLS, as MYSQL_TLS asks?",
-            };
-            found.broken(format!(
-                "Does a server listen there, and can this machine reach it? MYSQL_HOST and MYSQL_PORT say where.{tls}"
-            ))
-        }
+        _ => found.broken(match tls::advice(error) {
+            Some(advice) => words::sentence(advice),
+            None => "Does a server listen there, and can this machine reach it? MYSQL_HOST and MYSQL_PORT say where."
+                .to_owned(),
+        }),
     }
 }

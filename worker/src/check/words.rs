@@ -45,6 +45,18 @@ pub(super) fn duration(duration: Duration) -> String {
     format!("{amount:.0} {unit}")
 }
 
+/// `it is so` as `It is so.`
+pub(super) fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(char::to_uppercase);
+    first
+        .into_iter()
+        .flatten()
+        .chain(letters)
+        .chain(['.'])
+        .collect()
+}
+
 /// `a, b and c`
 pub(super) fn list(items: &[impl AsRef<str>]) -> String {
     let mut text = String::new();

@@ -3,12 +3,13 @@
 //! A statement has a limit on the server, and a later one here. After the one here its connection is dropped: used
 //! again it would give the answer of the statement that was given up.
 
-use crate::config::{Mysql, Tls};
+use crate::config::Mysql;
 use crate::source::cells::Cells;
+use crate::source::tls;
 use anyhow::{Context, Result, anyhow};
+use mysql_async::ServerError;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, IoError, OptsBuilder, Params, Pool, PoolConstraints, PoolOpts};
-use mysql_async::{ServerError, SslOpts};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -57,7 +58,7 @@ impl Database {
             // The address that was configured, not a socket that the server happens to name.
             .prefer_socket(false)
             .tcp_keepalive(Some(Duration::from_secs(30)))
-            .ssl_opts(tls_options(config.tls))
+            .ssl_opts(tls::options(config))
             .pool_opts(pool);
         Self {
             pool: Pool::new(options),
@@ -97,7 +98,7 @@ impl Database {
         };
         let conn = timeout(CONNECT_LIMIT, open).await;
         let conn = conn.map_err(|_| anyhow!("no connection within {} s", CONNECT_LIMIT.as_secs()));
-        let conn = conn.and_then(|opened| opened.map_err(plain));
+        let conn = conn.and_then(|opened| opened.map_err(plain).map_err(tls::explain));
         Ok(Session {
             conn: Some(conn.with_context(|| format!("connecting to MySQL at {}", self.address))?),
             limit: limit + GRACE,
@@ -292,18 +293,6 @@ fn session_limits(limit: Duration) -> String {
          /*M!100101 , max_statement_time = {seconds} */ /*!50708 , max_execution_time = {millis} */ \
          /*!80000 , information_schema_stats_expiry = 0 */"
     )
-}
-
-fn tls_options(tls: Tls) -> Option<SslOpts> {
-    match tls {
-        Tls::Off => None,
-        Tls::Required => Some(
-            SslOpts::default()
-                .with_danger_accept_invalid_certs(true)
-                .with_danger_skip_domain_validation(true),
-        ),
-        Tls::Verify => Some(SslOpts::default()),
-    }
 }
 
 /// Says now and then how far a long read is.

@@ -14,6 +14,7 @@ pub mod members;
 pub mod plan;
 pub mod rest;
 pub mod survey;
+pub mod tls;
 pub mod visits;
 pub mod way;
 

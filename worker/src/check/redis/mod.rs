@@ -79,7 +79,13 @@ fn plain(details: &str) -> String {
 }
 
 fn unreachable(config: &Config, why: &str) -> Finding {
-    let what = format!("no connection to {}: {why}", config.redis.address());
+    let address = config.redis.address();
+    let advice = shared::redis::tls_advice(why).filter(|_| config.redis.is_encrypted());
+    if let Some(advice) = advice {
+        let what = format!("no connection to {address}: no agreement on TLS");
+        return Finding::ok(Topic::Redis, "server", what).broken(words::sentence(advice));
+    }
+    let what = format!("no connection to {address}: {why}");
     let is_refused = ["WRONGPASS", "NOAUTH", "NOPERM"]
         .iter()
         .any(|code| why.contains(code));
