@@ -88,12 +88,14 @@ fn a_bad_configuration_is_told_once_with_every_name() {
             ("PORT", "x"),
             ("SSE_EMIT", "x"),
             ("REDIS_URL", "ftp://:hunter2@x"),
+            ("REDIS_URL_FILE", "/nowhere/url"),
         ])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(EXIT_BAD_CONFIGURATION.into()));
     let told = String::from_utf8(output.stderr).unwrap();
-    for name in ["PORT", "SSE_EMIT", "REDIS_URL"] {
+    let both = "REDIS_URL and REDIS_URL_FILE are both set";
+    for name in ["PORT", "SSE_EMIT", both] {
         assert!(told.contains(name), "{told}");
     }
     assert!(!told.contains("hunter2"));
@@ -120,12 +122,15 @@ fn help_explains_every_variable_and_shows_no_value() {
         let output = Command::new(BINARY)
             .arg(flag)
             .env("REDIS_URL", "redis://:hunter2@x")
+            .env("REDIS_URL_FILE", "/hunter2")
             .output()
             .unwrap();
         assert!(output.status.success());
         let told = String::from_utf8(output.stdout).unwrap();
         for variable in VARIABLES {
             assert!(told.contains(variable.name), "{told}");
+            let file = variable.file.unwrap_or_default();
+            assert!(told.contains(file), "{told}");
         }
         assert!(!told.contains("hunter2"));
     }

@@ -2,17 +2,20 @@
 //! Only tests and the demo use it.
 //!
 //! # Layout
-//! - [`server`], [`mariadb`], [`process`], [`http`], [`eventually`], [`descriptors`]: what runs beside a test.
+//! - [`server`], [`mariadb`], [`certificates`], [`process`], [`discretion`], [`http`], [`eventually`],
+//!   [`descriptors`]: what runs beside a test.
 //! - [`road`]: what goes wrong between two of them.
 //! - [`library`], [`wall`], [`generate`]: the rows, and a generator for them, made of [`stock`], [`activity`], [`names`].
 //! - [`oracle`]: what the snapshots must say.
 //! - [`schema`], [`load`]: the tables, and how the rows get in.
 
 pub mod activity;
+pub mod certificates;
 pub mod descriptors;
 mod dirty;
 mod dirty_members;
 mod dirty_titles;
+pub mod discretion;
 pub mod eventually;
 #[cfg(feature = "mariadb")]
 mod flags;

@@ -3,10 +3,12 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::hash::{BuildHasher as _, RandomState};
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -14,6 +16,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+use crate::discretion;
 use crate::supervisor::tail;
 
 /// Below the range from which Linux draws ports for outgoing connections: none of those can sit on a port of ours.
@@ -28,7 +31,8 @@ const POLL: Duration = Duration::from_millis(10);
 /// Kills by pid and removes the log's folder at the end of its input, unless told `done` first.
 const WATCH: &str = r#"read -r word; [ "$word" = done ] || { kill -KILL "$1"; rm -rf "$2"; }"#;
 
-/// A running binary of this workspace. Dropping it kills it; so does the end of our own process.
+/// A running binary of this workspace. Dropping it kills it; so does the end of our own process. A name or a secret in
+/// its log fails the test that drops it.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -36,6 +40,8 @@ pub struct Process {
     /// A shell whose input is a pipe that we hold.
     watch: Child,
     folder: TempDir,
+    /// What its log must not hold.
+    secrets: Vec<String>,
     ended: Option<ExitStatus>,
 }
 
@@ -83,6 +89,7 @@ impl Process {
                 child,
                 watch,
                 folder,
+                secrets: discretion::secrets(env),
                 ended: None,
             }),
             Err(error) => {
@@ -160,7 +167,7 @@ impl Process {
     /// Tells the watching shell that there is nothing left to kill, before the pid can be another's.
     fn release(&mut self) {
         if let Some(mut input) = self.watch.stdin.take() {
-            std::io::Write::write_all(&mut input, b"done\n").ok();
+            input.write_all(b"done\n").ok();
         }
         self.watch.wait().ok();
     }
@@ -173,6 +180,13 @@ impl Drop for Process {
             // Released before it is reaped: until then the pid is surely its own.
             self.release();
             self.child.wait().ok();
+        }
+        let log = self.log();
+        if let Some(line) = discretion::leak(&log, &self.secrets) {
+            let told = format!("a name or a secret is in the log of {}: {line}", self.name);
+            // A second panic would end all tests at once, without a word about the first.
+            assert!(thread::panicking(), "{told}");
+            drop(writeln!(std::io::stderr(), "{told}"));
         }
     }
 }

@@ -33,6 +33,11 @@ pub struct Redis {
 impl Redis {
     /// Starts a server and waits until it answers.
     pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with more flags, such as `--maxmemory`, `1mb`.
+    pub async fn start_with(extra: &[&str]) -> Result<Self> {
         let redis = program("redis-server", "redis-server")?;
         let supervisor = Supervisor::new("redis")?;
         let mut last = None;
@@ -57,6 +62,7 @@ impl Redis {
             ];
             let command: Vec<String> = std::iter::once(redis.as_str())
                 .chain(flags)
+                .chain(extra.iter().copied())
                 .map(str::to_owned)
                 .collect();
             supervisor.write("serve", &command)?;

@@ -1,0 +1,69 @@
+//! What no log may hold: the names of people in every library that was loaded, and the secrets of a process's own
+//! environment. Each [`Process`](crate::process::Process) is looked at when it is dropped, so that every test of a real
+//! process is a test of this too.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::sync::{Mutex, PoisonError};
+
+use crate::library::Library;
+
+/// Shorter names are words too, such as `Tamu` (guest).
+const LEAST: usize = 6;
+
+/// Of all libraries of this test run, since a process may see any of them.
+static NAMES: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// From now on the people of `library` are looked for in every log.
+pub fn protect(library: &Library) {
+    let members = library.members.iter().map(|member| &member.member_name);
+    let guests = library.visits.iter().map(|visit| &visit.member_name);
+    let names = members.chain(guests).map(|name| name.trim());
+    let names = names.filter(|name| name.len() >= LEAST).map(str::to_owned);
+    NAMES
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .extend(names);
+}
+
+/// The secrets in the environment of a process: passwords, those within URLs, and what is in the files that it names.
+pub fn secrets(env: &[(&str, String)]) -> Vec<String> {
+    let values = env
+        .iter()
+        .flat_map(|(name, value)| match name.strip_suffix("_FILE") {
+            Some(name) => Some((name, fs::read_to_string(value).ok()?.trim_end().to_owned())),
+            None => Some((*name, value.clone())),
+        });
+    let secrets = values.filter_map(|(name, value)| {
+        if name.ends_with("_URL") {
+            let (_, rest) = value.split_once("://")?;
+            let (account, _) = rest.rsplit_once('@')?;
+            Some(account.split_once(':')?.1.to_owned())
+        } else {
+            name.ends_with("_PASSWORD").then_some(value)
+        }
+    });
+    secrets.filter(|secret| !secret.is_empty()).collect()
+}
+
+/// The first line of `text` that holds a protected name or one of `secrets`.
+pub fn leak<'a>(text: &'a str, secrets: &[String]) -> Option<&'a str> {
+    let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    // Looked up by how they begin: thousands of names in megabytes of log would else take minutes.
+    let mut by_start: HashMap<&[u8], Vec<&str>> = HashMap::new();
+    for name in names.iter() {
+        let start = &name.as_bytes()[..LEAST];
+        by_start.entry(start).or_default().push(name);
+    }
+    let is_named = |line: &str| {
+        let line = line.as_bytes();
+        line.windows(LEAST).enumerate().any(|(at, start)| {
+            let names = by_start.get(start).into_iter().flatten();
+            names
+                .into_iter()
+                .any(|name| line[at..].starts_with(name.as_bytes()))
+        })
+    };
+    text.lines()
+        .find(|line| secrets.iter().any(|secret| line.contains(secret.as_str())) || is_named(line))
+}
