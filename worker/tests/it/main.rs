@@ -19,4 +19,5 @@ mod pace;
 mod paths;
 mod process;
 mod servers;
+mod tls;
 mod together;

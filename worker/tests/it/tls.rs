@@ -1,0 +1,203 @@
+//! TLS to both servers, with an authority that only these tests know: who is believed, who is not, and what is said.
+
+use crate::fixture::{SOON, Site};
+use chrono_tz::Tz;
+use mysql_async::Params;
+use mysql_async::prelude::Queryable as _;
+use std::path::Path;
+use testkit::certificates::{Authority, Issued};
+use testkit::eventually::eventually;
+use testkit::generate::{Plan, Size, generate};
+use testkit::mariadb::{MariaDb, MariaDbOptions, shared_mariadb};
+use testkit::process::{Process, free_port};
+use testkit::schema::Shape;
+use testkit::server::{Redis, shared_redis};
+use worker::check::findings::{Topic, Verdict};
+use worker::source::database::Database;
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+async fn mariadb(issued: &Issued) -> &'static MariaDb {
+    let options = MariaDbOptions {
+        extra: vec![
+            format!("--ssl-cert={}", text(&issued.certificate)),
+            format!("--ssl-key={}", text(&issued.key)),
+        ],
+        ..MariaDbOptions::default()
+    };
+    Box::leak(Box::new(MariaDb::start(&options).await.unwrap()))
+}
+
+/// With a port for TLS beside the usual one; gives both.
+async fn redis(issued: &Issued) -> (&'static Redis, u16) {
+    let port = free_port().unwrap();
+    let (certificate, key) = (text(&issued.certificate), text(&issued.key));
+    let flags = [
+        "--tls-port",
+        &port.to_string(),
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-auth-clients",
+        "no",
+    ];
+    let redis = Redis::start_with(&flags).await.unwrap();
+    (Box::leak(Box::new(redis)), port)
+}
+
+async fn site(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
+    let plan = Plan {
+        size: Size::Tiny,
+        years: 1,
+        now: "2025-09-23T10:00:00".parse().unwrap(),
+        seed: 1,
+        dirty: true,
+    };
+    let now = "2025-09-23T03:00:00Z".parse().unwrap();
+    let (library, shape) = (generate(&plan), Shape::default());
+    Site::on(mariadb, redis, library, Tz::Asia__Jakarta, now, shape).await
+}
+
+/// Whether the worker's session is, as the server says.
+async fn is_encrypted(site: &Site) -> bool {
+    let sql = "SELECT variable_value FROM information_schema.session_status WHERE variable_name = 'Ssl_cipher'";
+    let mut session = Database::new(&site.config().mysql)
+        .session(SOON)
+        .await
+        .unwrap();
+    let cipher = session.first("cipher", sql, Params::Empty, |row| Ok(row.owned_text(0)));
+    !cipher
+        .await
+        .unwrap()
+        .flatten()
+        .unwrap_or_default()
+        .is_empty()
+}
+
+/// Starts a worker that cannot connect, and waits until its log and the doctor say so in these words.
+async fn assert_told(site: &Site, topic: Topic, told: &[&str]) {
+    let mut environment = site.environment();
+    environment.push(("RUST_LOG", "trace".to_owned()));
+    let process = Process::spawn("worker", &environment).unwrap();
+    eventually(&format!("the log tells {told:?}"), SOON, async || {
+        let log = process.log();
+        told.iter().all(|words| log.contains(words)).then_some(())
+    })
+    .await;
+    drop(process);
+    let report = site.check().await;
+    let mut findings = report.findings.iter();
+    let found = findings.find(|found| found.topic == topic).unwrap();
+    assert_eq!(found.verdict, Verdict::Broken, "{found:?}");
+    let advice = found.advice.as_deref().unwrap();
+    assert!(advice.contains(told.last().unwrap()), "{found:?}");
+}
+
+#[tokio::test]
+async fn mysql_is_believed_by_its_authority_and_its_name_alone() {
+    let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
+    let mariadb = mariadb(&authority.issue("IP:127.0.0.1").unwrap()).await;
+    let mut site = site(mariadb, shared_redis().await).await;
+    assert!(!is_encrypted(&site).await, "off is off");
+    site.set("MYSQL_TLS", "required");
+    assert!(is_encrypted(&site).await, "whoever it is");
+    site.refresh().await.unwrap();
+    site.set("MYSQL_TLS", "verify");
+    let unknown = "MYSQL_TLS_CA is to name the file of its authority";
+    assert_told(
+        &site,
+        Topic::Database,
+        &["MySQL is away", "UnknownIssuer", unknown],
+    )
+    .await;
+    site.set("MYSQL_TLS_CA", &text(&stranger.certificate()));
+    assert_told(&site, Topic::Database, &["MySQL is away", unknown]).await;
+    site.set("MYSQL_TLS_CA", &text(&authority.certificate()));
+    assert!(is_encrypted(&site).await);
+    site.refresh().await.unwrap();
+    site.set("MYSQL_HOST", "localhost");
+    let host = "MYSQL_HOST is to name the host as the certificate does";
+    assert_told(&site, Topic::Database, &["MySQL is away", host]).await;
+}
+
+#[tokio::test]
+async fn a_mysql_without_tls_and_one_that_wants_it_say_so() {
+    let mut site = site(shared_mariadb().await, shared_redis().await).await;
+    for wanted in ["required", "verify"] {
+        site.set("MYSQL_TLS", wanted);
+        let told = "the server offers no TLS: switch it on there, or set MYSQL_TLS=off";
+        assert_told(&site, Topic::Database, &["MySQL is away", &told[1..]]).await;
+    }
+    let authority = Authority::new().unwrap();
+    let mariadb = mariadb(&authority.issue("IP:127.0.0.1").unwrap()).await;
+    let mut site = self::site(mariadb, shared_redis().await).await;
+    let account = format!("ALTER USER '{}'@'%' REQUIRE SSL", site.user());
+    let mut owner = site.conn().await;
+    owner.query_drop(account).await.unwrap();
+    assert_told(
+        &site,
+        Topic::Database,
+        &["MySQL is away", "Access denied", "(MYSQL_TLS)"],
+    )
+    .await;
+    site.set("MYSQL_TLS", "verify");
+    site.set("MYSQL_TLS_CA", &text(&authority.certificate()));
+    site.refresh().await.unwrap();
+}
+
+#[tokio::test]
+async fn redis_is_believed_by_its_authority_and_its_name_alone() {
+    let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
+    let (redis, tls_port) = redis(&authority.issue("IP:127.0.0.1").unwrap()).await;
+    let mut site = site(shared_mariadb().await, redis).await;
+    let url = |host: &str, port: u16| format!("rediss://{host}:{port}");
+    site.set("REDIS_URL", &url("127.0.0.1", tls_port));
+    let unknown = "REDIS_TLS_CA is to name the file of its authority";
+    assert_told(
+        &site,
+        Topic::Redis,
+        &["Redis is away", "UnknownIssuer", unknown],
+    )
+    .await;
+    site.set("REDIS_TLS_CA", &text(&stranger.certificate()));
+    assert_told(&site, Topic::Redis, &["Redis is away", unknown]).await;
+    site.set("REDIS_TLS_CA", &text(&authority.certificate()));
+    site.refresh().await.unwrap();
+    site.await_all().await;
+    let running = site.start();
+    site.await_total(site.true_total().await).await;
+    running.stop().await;
+    site.set("REDIS_URL", &url("localhost", tls_port));
+    let host = "REDIS_URL is to name the host as the certificate does";
+    assert_told(&site, Topic::Redis, &["Redis is away", host]).await;
+    site.set("REDIS_URL", &url("127.0.0.1", redis.port()));
+    assert_told(&site, Topic::Redis, &["Redis is away", "REDIS_URL"]).await;
+}
+
+#[test]
+fn authorities_without_tls_are_a_bad_configuration() {
+    let authority = Authority::new().unwrap();
+    let (path, key) = (
+        text(&authority.certificate()),
+        text(&authority.issue("DNS:x").unwrap().key),
+    );
+    let complaints = |pairs: &[(&str, &str)]| {
+        let lookup = |name: &str| {
+            let found = pairs.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let environment = shared::environment::Environment::of(&worker::config::VARIABLES, lookup);
+        worker::config::Config::read(environment)
+            .err()
+            .unwrap()
+            .to_string()
+    };
+    let told = complaints(&[("MYSQL_TLS_CA", &path), ("REDIS_TLS_CA", &path)]);
+    assert!(told.contains("MYSQL_TLS is to be verify"), "{told}");
+    assert!(told.contains("it is to begin with rediss://"), "{told}");
+    let told = complaints(&[("MYSQL_TLS", "verify"), ("MYSQL_TLS_CA", &key)]);
+    assert!(told.contains("holds no certificate"), "{told}");
+}
