@@ -18,6 +18,7 @@ mod numbers;
 mod pace;
 mod paths;
 mod process;
+mod rights;
 mod servers;
 mod tls;
 mod together;

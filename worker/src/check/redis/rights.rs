@@ -35,6 +35,8 @@ pub(super) async fn look(config: &Config, client: &Client) -> Finding {
             ],
         ),
         ("EXISTS", vec![snapshot]),
+        // A script that does nothing, over a key that it may write.
+        ("EVAL", ["return 0", "1", &count].map(str::to_owned).into()),
         ("PUBLISH", vec![keys.today_channel(), String::new()]),
         ("PUBLISH", vec![keys.snapshots_channel(), String::new()]),
         ("SUBSCRIBE", vec![keys.doorbell()]),
@@ -72,7 +74,7 @@ pub(super) async fn look(config: &Config, client: &Client) -> Finding {
     } else if has("OOM") {
         "It is full: raise maxmemory, or give the dashboard a Redis of its own. It needs less than 1 MB."
     } else if has("NOPERM") {
-        "The user needs +@read +@write +@pubsub +@transaction +@connection on the keys and channels of REDIS_KEY_PREFIX."
+        "The user needs the rights of deploy/rights/redis.acl, on the keys and channels of REDIS_KEY_PREFIX."
     } else {
         "The worker needs these commands."
     })

@@ -81,6 +81,7 @@ async fn rights_are_asked_and_not_used() {
     site.set("REDIS_URL", &url);
     for (rules, told) in [
         (&["-publish"][..], "refused: PUBLISH"),
+        (&["-eval"], "refused: EVAL"),
         (&["resetkeys", "~other:*"], "refused: SET"),
         (&["resetchannels"], "SUBSCRIBE"),
     ] {

@@ -1,0 +1,293 @@
+//! The rights in `deploy/rights` suffice, and no process has more: both run under these very files, as its README says to
+//! use them, with their secrets in files.
+
+use crate::check::about;
+use crate::fixture::{SOON, Site};
+use fred::clients::Client;
+use fred::interfaces::ClientLike;
+use fred::types::{ClusterHash, CustomCommand, Value};
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable as _;
+use shared::catalog::Snapshot;
+use shared::redis::RedisUrl;
+use shared::time::Clock;
+use std::net::SocketAddr;
+use std::path::Path;
+use tempfile::TempDir;
+use testkit::eventually::eventually;
+use testkit::generate::{Plan, Size, generate};
+use testkit::http::{Events, get};
+use testkit::mariadb::{MariaDb, shared_mariadb};
+use testkit::process::{Process, free_port};
+use testkit::schema::Shape;
+use testkit::server::{Redis, unique};
+use worker::check::findings::Verdict;
+
+const WORKER: &str = "change-the-password-of-worker";
+const GATEWAY: &str = "change-the-password-of-gateway";
+const ADMIN: &str = "change-the-password-of-admin";
+const DASHBOARD: &str = "change-the-password-of-dashboard";
+
+fn given(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/rights");
+    std::fs::read_to_string(path.join(name)).unwrap()
+}
+
+/// A library on servers that know these accounts and no others, but the owner's.
+struct Place {
+    site: Site,
+    redis: &'static Redis,
+    mariadb: &'static MariaDb,
+    /// In MySQL.
+    user: String,
+    /// Where the secrets are.
+    folder: TempDir,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("redis.acl");
+        std::fs::write(&file, "user default on nopass ~* &* +@all\n").unwrap();
+        let flags = ["--aclfile", file.to_str().unwrap()];
+        let redis: &'static Redis = Box::leak(Box::new(Redis::start_with(&flags).await.unwrap()));
+        let mariadb = shared_mariadb().await;
+        let zone = chrono_tz::Asia::Jakarta;
+        let now = Clock::system().now().utc();
+        let plan = Plan {
+            size: Size::Tiny,
+            years: 1,
+            now: now.with_timezone(&zone).naive_local(),
+            seed: 3,
+            dirty: true,
+        };
+        let shape = Shape {
+            loan_history: true,
+            ..Shape::default()
+        };
+        let mut site = Site::on(mariadb, redis, generate(&plan), zone, now, shape).await;
+        site.clock = Clock::system();
+
+        // As an operator does it: the prefix in front of every pattern, the name of the database in place of slims.
+        let prefix = site.key("");
+        let rules = given("redis.acl")
+            .replace(" ~", &format!(" ~{prefix}"))
+            .replace(" &", &format!(" &{prefix}"));
+        std::fs::write(&file, rules).unwrap();
+        site.redis_does("ACL", &["LOAD"]).await;
+        site.redis_does("AUTH", &["admin", ADMIN]).await;
+        // And an account of its own, since tests share a server.
+        let user = unique("dashboard");
+        let sql = given("mysql.sql")
+            .replace("slims.", &format!("{}.", site.database))
+            .replace("'dashboard'@", &format!("'{user}'@"));
+        let lines = sql.lines().filter(|line| !line.starts_with("--"));
+        let statements: String = lines.collect();
+        for statement in statements.split_terminator(';') {
+            mariadb.execute(None, statement).await.unwrap();
+        }
+
+        let mut place = Self {
+            site,
+            redis,
+            mariadb,
+            user: user.clone(),
+            folder,
+        };
+        let url = place.secret("worker", &place.url("worker", WORKER));
+        let password = place.secret("password", DASHBOARD);
+        for (name, value) in [
+            ("REDIS_URL", ""),
+            ("REDIS_URL_FILE", &url),
+            ("MYSQL_USER", &user),
+            ("MYSQL_PASSWORD", ""),
+            ("MYSQL_PASSWORD_FILE", &password),
+            ("RUST_LOG", "trace"),
+        ] {
+            place.site.set(name, value);
+        }
+        place
+    }
+
+    fn url(&self, user: &str, password: &str) -> String {
+        format!("redis://{user}:{password}@127.0.0.1:{}", self.redis.port())
+    }
+
+    /// Writes a secret as `echo` does; gives the path.
+    fn secret(&self, name: &str, value: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, format!("{value}\n")).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    async fn gateway(&self) -> (Process, SocketAddr) {
+        let port = free_port().unwrap();
+        let url = self.secret("gateway", &self.url("gateway", GATEWAY));
+        let environment = [
+            ("PORT", port.to_string()),
+            ("HOST", "127.0.0.1".to_owned()),
+            ("REDIS_URL_FILE", url),
+            ("REDIS_KEY_PREFIX", self.site.key("")),
+            ("RUST_LOG", "trace".to_owned()),
+        ];
+        let process = Process::spawn("gateway", &environment).unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        eventually("the gateway is ready", SOON, async || {
+            let open = tokio::net::TcpStream::connect(address).await.is_ok();
+            (open && get(address, "/readyz").await.status == 200).then_some(())
+        })
+        .await;
+        (process, address)
+    }
+
+    /// Nothing that either of them asked for was refused.
+    async fn assert_nothing_refused(&self) {
+        let refused = self.site.redis_does("ACL", &["LOG"]).await;
+        assert_eq!(refused.array_len(), Some(0), "{refused:?}");
+    }
+
+    async fn client(&self, user: &str, password: &str) -> Client {
+        let url = RedisUrl::parse(&self.url(user, password)).unwrap();
+        let client = url.client(SOON).unwrap();
+        client.init().await.unwrap();
+        client
+    }
+}
+
+/// What Redis says to a command.
+async fn says(client: &Client, command: &[String]) -> Result<Value, String> {
+    let (name, arguments) = command.split_first().unwrap();
+    let command = CustomCommand::new(name.as_str(), ClusterHash::FirstKey, false);
+    let said = client.custom::<Value, _>(command, arguments.to_vec()).await;
+    said.map_err(|error| error.details().to_owned())
+}
+
+fn words(command: &str, prefix: &str) -> Vec<String> {
+    let words = command.split(' ').map(|word| word.replace('@', prefix));
+    words.collect()
+}
+
+#[tokio::test]
+async fn both_processes_work_under_them() {
+    let place = Place::new().await;
+    let site = &place.site;
+    let (gateway, address) = place.gateway().await;
+    // Nobody answers yet, but the doorbell is rung.
+    assert_eq!(get(address, "/api/visitors/today").await.status, 202);
+    let mut stream = Events::open(address).await;
+    let worker = Process::spawn("worker", &site.environment()).unwrap();
+    for snapshot in Snapshot::ALL {
+        eventually(&format!("{snapshot} is served"), SOON, async || {
+            (get(address, snapshot.path()).await.status == 200).then_some(())
+        })
+        .await;
+    }
+    let now = site.clock.now().utc().with_timezone(&site.zone);
+    let now = now.naive_local().format("%Y-%m-%d %H:%M:%S");
+    site.sql(&format!(
+        "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '{now}')"
+    ))
+    .await;
+    let total = format!("\"total\":{}", site.true_total().await);
+    eventually("the stream tells of the visit", SOON, async || {
+        let block = stream.next().await.expect("a stream that goes on");
+        block.data.contains(&total).then_some(())
+    })
+    .await;
+    place.assert_nothing_refused().await;
+    drop((worker, gateway));
+
+    let report = site.check().await;
+    assert_ne!(report.verdict, Verdict::Broken);
+    for topic in ["account", "rights"] {
+        assert_eq!(about(&report, topic).verdict, Verdict::Ok);
+    }
+    place.assert_nothing_refused().await;
+}
+
+#[tokio::test]
+async fn the_gateway_cannot_write_and_the_worker_only_its_own() {
+    let place = Place::new().await;
+    let prefix = place.site.key("");
+    let gateway = place.client("gateway", GATEWAY).await;
+    let worker = place.client("worker", WORKER).await;
+    for command in [
+        "SET @visitors:today:count 1",
+        "SET @visitors:weekly 1",
+        "DEL @visitors:weekly",
+        "INCR @visitors:today:incr:2025-09-23",
+        "PEXPIRE @visitors:weekly 1",
+        "HSET @worker:lease a 1",
+        "GET @worker:lease",
+        "EVAL return 0",
+        "PUBLISH @visitors:today 1",
+        "PUBLISH @snapshots visitors:weekly",
+        "SUBSCRIBE @visitors:today:refresh",
+        "FLUSHALL",
+        "KEYS *",
+        "CONFIG GET dir",
+        "CLIENT KILL TYPE normal",
+        "ACL LIST",
+    ] {
+        let said = says(&gateway, &words(command, &prefix)).await;
+        let refused = said.as_ref().is_err_and(|why| why.contains("NOPERM"));
+        assert!(refused, "gateway: {command}: {said:?}");
+    }
+    for command in [
+        "SET visitors:weekly 1",
+        "SET @elsewhere 1",
+        "PUBLISH elsewhere 1",
+        "FLUSHALL",
+        "KEYS *",
+        "CONFIG GET dir",
+        "SCRIPT FLUSH",
+        "CLIENT KILL TYPE normal",
+        "ACL LIST",
+    ] {
+        let said = says(&worker, &words(command, &prefix)).await;
+        let refused = said.as_ref().is_err_and(|why| why.contains("NOPERM"));
+        assert!(refused, "worker: {command}: {said:?}");
+    }
+
+    // What a lease and its fenced writes are made of.
+    let script = "redis.call('TIME') redis.call('HSET', KEYS[1], 'epoch', 1) redis.call('HGETALL', KEYS[1]) \
+                  redis.call('HGET', KEYS[1], 'epoch') redis.call('PEXPIRE', KEYS[1], 1000) redis.call('DEL', KEYS[1]) \
+                  redis.call('EXISTS', KEYS[2]) redis.call('GET', KEYS[2]) redis.call('SET', KEYS[2], 1, 'PX', 1000) \
+                  redis.call('PTTL', KEYS[2]) return redis.call('PUBLISH', ARGV[1], 1)";
+    let key = |name: &str| format!("{prefix}{name}");
+    let eval = ["EVAL", script, "2"].map(str::to_owned).into_iter();
+    let names = ["worker:lease", "visitors:weekly", "visitors:today"].map(key);
+    let eval: Vec<String> = eval.chain(names).collect();
+    says(&worker, &eval).await.unwrap();
+    let load = ["SCRIPT", "LOAD", "return 1"].map(str::to_owned);
+    says(&worker, &load).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_worker_cannot_write_mysql() {
+    let place = Place::new().await;
+    let (mariadb, database) = (place.mariadb, &place.site.database);
+    mariadb
+        .execute(Some(database), "CREATE TABLE user (passwd VARCHAR(64))")
+        .await
+        .unwrap();
+    let account = mariadb.account(&place.user, DASHBOARD, Some(database));
+    let mut conn = Conn::new(account).await.unwrap();
+    conn.query_drop("SELECT visitor_id FROM visitor_count LIMIT 1")
+        .await
+        .unwrap();
+    for statement in [
+        "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('x', '2025-09-23 10:00:00')",
+        "UPDATE member SET member_name = 'x'",
+        "DELETE FROM loan",
+        "CREATE TABLE x (id INT)",
+        "DROP TABLE item",
+        "CREATE INDEX x ON visitor_count (checkin_date)",
+        "SELECT passwd FROM user",
+        "SELECT user FROM mysql.user",
+        "SET GLOBAL max_connections = 1",
+    ] {
+        let error = conn.query_drop(statement).await.unwrap_err().to_string();
+        assert!(error.contains("denied"), "{statement}: {error}");
+    }
+}
