@@ -3,6 +3,7 @@
 use crate::Gateway;
 use crate::connection::Connection;
 use crate::metrics::Refused;
+use crate::offer::Offer;
 use crate::reactors::Reactors;
 use crate::refusal::Refusal;
 use socket2::SockRef;
@@ -32,8 +33,12 @@ pub struct Hosts {
     pub connections: TaskTracker,
 }
 
-/// Accepts for ever.
-pub async fn accept(listener: TcpListener, gateway: Arc<Gateway>, hosts: Hosts) -> Infallible {
+/// Accepts for ever. Each listener has all its places for itself, so that clients cannot keep operators out.
+pub async fn accept(
+    (listener, offer): (TcpListener, Offer),
+    gateway: Arc<Gateway>,
+    hosts: Arc<Hosts>,
+) -> Infallible {
     let places = Arc::new(Semaphore::new(gateway.config.limits.connections));
     let mut refusal = Refusal::new();
     loop {
@@ -55,6 +60,7 @@ pub async fn accept(listener: TcpListener, gateway: Arc<Gateway>, hosts: Hosts) 
                 let reactor = hosts.reactors.draw();
                 let connection = Connection {
                     gateway: gateway.clone(),
+                    offer,
                     peer,
                     reactor,
                     closing: hosts.closing.clone(),

@@ -1,5 +1,6 @@
 //! Content codings: which one a client takes, and a value encoded in each, once for all who ask.
 
+use crate::guard::guard;
 use bytes::Bytes;
 use flate2::write::GzEncoder;
 use hyper::header::{
@@ -74,8 +75,10 @@ impl Encoded {
                 let value = headers.get(&name)?.clone();
                 Some((name, value))
             });
+            let mut unmodified: HeaderMap = unmodified.collect();
+            guard(&mut unmodified);
             Self {
-                unmodified: unmodified.collect(),
+                unmodified,
                 headers,
                 coding,
                 body,

@@ -3,6 +3,7 @@
 use crate::Gateway;
 use crate::addresses;
 use crate::head;
+use crate::offer::Offer;
 use crate::route::{self, Answer};
 use crate::stream::Opening;
 use crate::wire::{Pulse, Sending, Wire};
@@ -34,6 +35,8 @@ const BUFFER_LIMIT: usize = HEAD_LIMIT + 512;
 pub struct Connection {
     /// What it serves.
     pub gateway: Arc<Gateway>,
+    /// What is offered where it came in.
+    pub offer: Offer,
     /// Who has called.
     pub peer: IpAddr,
     /// On which reactor it is served, and which hub would have it as a stream.
@@ -50,6 +53,7 @@ impl Connection {
     pub async fn serve(self, socket: TcpStream) {
         let Self {
             gateway,
+            offer,
             peer,
             reactor,
             closing,
@@ -62,7 +66,7 @@ impl Connection {
             let sending = Sending::begin(&pulse);
             let version = request.version();
             // Nothing is boxed for an answer that is there at once.
-            match route::answer(&gateway, peer, request) {
+            match route::answer(&gateway, offer, peer, request) {
                 Answer::Whole(answer) => {
                     Either::Left(ready(Ok::<_, Infallible>(answer.map(sending))))
                 }

@@ -1,6 +1,7 @@
 //! A value kept ready to send: its bytes, and the headers that depend on them alone.
 
 use crate::coding::Encoded;
+use crate::guard::guard;
 use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, LAST_MODIFIED};
 use serde::de::Error as _;
@@ -104,6 +105,7 @@ pub fn headers(lists_people: bool, modified: Option<&Modified>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
     headers.insert(CONTENT_TYPE, JSON);
+    guard(&mut headers);
     if let Some(modified) = modified {
         headers.insert(LAST_MODIFIED, modified.header.clone());
     }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 /// A `200` with `headers`. The connection ends with the stream.
 pub fn bytes(headers: &HeaderMap, chunked: bool, clock: &Clock) -> Bytes {
-    let mut head = BytesMut::with_capacity(384);
+    let mut head = BytesMut::with_capacity(512);
     head.put_slice(b"HTTP/1.1 200 OK\r\n");
     for (name, value) in headers {
         put(&mut head, name.as_str(), value.as_bytes());

@@ -6,7 +6,7 @@
 //! - [`follow`]: the one task that keeps the copy like Redis, by way of [`source`]
 //! - [`accept`], [`connection`], [`wire`], [`refusal`]: connections and their limits; [`reactors`]: the threads that serve them
 //! - [`addresses`], [`proxies`]: how much one client address may hold, and whose a request is
-//! - [`route`]: from a request to an answer, by [`reply`], [`conditional`], [`health`]
+//! - [`route`]: from a request to an answer, by [`reply`] and [`guard`], [`conditional`], [`health`]; [`offer`]: on which port
 //! - [`metrics`]: what is counted
 //! - [`doorbell`]: a request that waits for today's count
 //! - [`streams`], [`hub`], [`stream`]: all streams, those of one task, one; [`head`] and [`frame`] are what is sent
@@ -24,6 +24,7 @@ pub mod doorbell;
 pub mod entry;
 pub mod follow;
 pub mod frame;
+pub mod guard;
 pub mod head;
 pub mod health;
 pub mod holdings;
@@ -31,6 +32,7 @@ pub mod hub;
 pub mod limits;
 pub mod metrics;
 pub mod mirror;
+pub mod offer;
 pub mod proxies;
 pub mod reactors;
 pub mod refusal;
@@ -51,6 +53,7 @@ use doorbell::Doorbell;
 use hub::Hub;
 use metrics::Metrics;
 use mirror::Mirror;
+use offer::Listeners;
 use reactors::Reactors;
 use shared::time::Clock;
 use source::Source;
@@ -58,7 +61,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use streams::Streams;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -98,17 +100,19 @@ impl Gateway {
     }
 }
 
-/// Serves on `listener` until `stop` is cancelled and the streams have left.
+/// Serves on `listeners` until `stop` is cancelled and the streams have left.
 ///
 /// # Errors
 /// A Redis client that cannot be made, or a task that ended though it never should.
 pub async fn run(
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     config: Config,
     clock: Clock,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let address = listener.local_addr().context("asking for the address")?;
+    let listeners = listeners.into();
+    let address = listeners.public.local_addr();
+    let address = address.context("asking for the address")?;
     let source = Arc::new(Source::new(&config).context("making the Redis client")?);
     let reactors = Reactors::start().context("starting the threads that serve")?;
     let (streams, arrivals) = Streams::new(config.max_streams, reactors.count());
@@ -143,15 +147,15 @@ pub async fn run(
         let gateway = gateway.clone();
         async move { match doorbell::answer_presses(&gateway, &source).await {} }
     });
-    tasks.spawn({
-        let gateway = gateway.clone();
-        let hosts = Hosts {
-            reactors,
-            closing: closing.clone(),
-            connections: connections.clone(),
-        };
-        async move { match accept::accept(listener, gateway, hosts).await {} }
+    let hosts = Arc::new(Hosts {
+        reactors,
+        closing: closing.clone(),
+        connections: connections.clone(),
     });
+    for offered in listeners.offers() {
+        let (gateway, hosts) = (gateway.clone(), hosts.clone());
+        tasks.spawn(async move { match accept::accept(offered, gateway, hosts).await {} });
+    }
     info!(%address, version = env!("CARGO_PKG_VERSION"), "the gateway listens on {address}");
 
     tokio::select! {

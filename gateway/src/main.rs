@@ -3,6 +3,7 @@
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use gateway::config::{Config, VARIABLES};
+use gateway::offer::Listeners;
 use shared::environment::{self, EXIT_BAD_CONFIGURATION, Environment};
 use shared::shutdown;
 use shared::time::Clock;
@@ -60,10 +61,19 @@ fn serve(config: Config) -> anyhow::Result<()> {
 async fn listen(config: Config) -> anyhow::Result<()> {
     shared::redis::install_tls_provider();
     let stop = shutdown::on_signal().context("listening to signals")?;
-    let address = SocketAddr::from((config.host, config.port));
-    let listener =
-        bind(address).with_context(|| format!("listening on {address}: is PORT or HOST wrong?"))?;
-    gateway::run(listener, config, Clock::system(), stop).await
+    let bind = |port, name| {
+        let address = SocketAddr::from((config.host, port));
+        bind(address)
+            .with_context(|| format!("listening on {address}: is {name} or HOST wrong, or taken?"))
+    };
+    let listeners = Listeners {
+        public: bind(config.port, "PORT")?,
+        admin: config
+            .admin_port
+            .map(|port| bind(port, "ADMIN_PORT"))
+            .transpose()?,
+    };
+    gateway::run(listeners, config, Clock::system(), stop).await
 }
 
 fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {

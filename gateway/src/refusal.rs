@@ -1,5 +1,6 @@
 //! Connections for which there is no place: each is told to come again, none is dropped without a word.
 
+use crate::guard::LINES;
 use crate::reply::FULL_RETRY_SECONDS;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -124,7 +125,7 @@ fn answer(detail: &str) -> String {
     );
     let (length, seconds) = (body.len(), rand::random_range(FULL_RETRY_SECONDS));
     format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n\
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n{LINES}\
          retry-after: {seconds}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
     )
 }

@@ -3,6 +3,7 @@
 use crate::coding::Encoded;
 use crate::conditional::is_not_modified;
 use crate::entry::{Entry, JSON};
+use crate::guard::guard;
 use crate::today::{Origin, Today};
 use bytes::Bytes;
 use http_body_util::Full;
@@ -102,6 +103,7 @@ pub fn events() -> Response<Body> {
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, NO_STORE);
+    guard(headers);
     // nginx would gather events in a buffer.
     let name = HeaderName::from_static("x-accel-buffering");
     headers.insert(name, HeaderValue::from_static("no"));
@@ -113,6 +115,7 @@ pub fn preflight() -> Response<Body> {
     let mut answer = Response::new(Body::default());
     *answer.status_mut() = StatusCode::NO_CONTENT;
     let headers = answer.headers_mut();
+    guard(headers);
     headers.insert(ALLOW, METHODS);
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
     // No header of a request changes what may be read, so any may be sent.
@@ -162,6 +165,7 @@ fn not_stored(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Res
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, NO_STORE);
+    guard(headers);
     answer
 }
 

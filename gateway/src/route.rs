@@ -2,6 +2,7 @@
 
 use crate::Gateway;
 use crate::doorbell::wait_for_count;
+use crate::offer::Offer;
 use crate::reply::Body;
 use crate::streams::Place;
 use crate::today::Origin;
@@ -107,11 +108,16 @@ const OTHERS: [Resource; 8] = [
     Resource::Metrics,
 ];
 
-/// Answers any request that came on a connection of `peer`, and counts the answer.
-pub fn answer(gateway: &Arc<Gateway>, peer: IpAddr, request: Request<Incoming>) -> Answer {
+/// Answers any request that came on a connection of `peer` to a port with this `offer`, and counts the answer.
+pub fn answer(
+    gateway: &Arc<Gateway>,
+    offer: Offer,
+    peer: IpAddr,
+    request: Request<Incoming>,
+) -> Answer {
     let enabled = |resource: &Resource| match resource {
-        Resource::Stream => gateway.config.streams_enabled,
-        _ => true,
+        Resource::Stream => offer.has(*resource) && gateway.config.streams_enabled,
+        _ => offer.has(*resource),
     };
     let resource = Resource::find(request.uri().path()).filter(enabled);
     let answer = match (request.method(), resource) {

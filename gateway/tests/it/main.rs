@@ -19,3 +19,4 @@ mod process;
 mod reads;
 mod stream;
 mod today;
+mod trust;

@@ -1,0 +1,67 @@
+//! What is served on which port.
+
+use crate::route::Resource;
+use tokio::net::TcpListener;
+
+/// What a listener offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// On the one port that there is.
+    Everything,
+    /// On `PORT`, beside an `ADMIN_PORT`: what is for everybody, and what balancers ask.
+    Public,
+    /// On `ADMIN_PORT`: what is for operators alone.
+    Admin,
+}
+
+/// Where the gateway listens.
+pub struct Listeners {
+    /// `PORT`.
+    pub public: TcpListener,
+    /// `ADMIN_PORT`.
+    pub admin: Option<TcpListener>,
+}
+
+impl Offer {
+    /// Whether `resource` is among it.
+    pub fn has(self, resource: Resource) -> bool {
+        match resource {
+            Resource::Live | Resource::Ready => true,
+            Resource::Health | Resource::Metrics => self != Self::Public,
+            _ => self != Self::Admin,
+        }
+    }
+}
+
+impl Listeners {
+    /// Each with what it offers.
+    pub fn offers(self) -> Vec<(TcpListener, Offer)> {
+        match self.admin {
+            None => vec![(self.public, Offer::Everything)],
+            Some(admin) => vec![(self.public, Offer::Public), (admin, Offer::Admin)],
+        }
+    }
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(public: TcpListener) -> Self {
+        let admin = None;
+        Self { public, admin }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_offered_somewhere_and_probes_everywhere() {
+        for resource in Resource::ALL {
+            assert!(Offer::Everything.has(resource));
+            let both = Offer::Public.has(resource) && Offer::Admin.has(resource);
+            let probe = matches!(resource, Resource::Live | Resource::Ready);
+            assert_eq!(both, probe, "{resource:?}");
+            assert!(Offer::Public.has(resource) || Offer::Admin.has(resource));
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What browsers are told with every answer, and what is served on which port.
+
+use crate::fixture::{Fixture, LONG, SOON, message};
+use crate::process::start;
+use gateway::route::Resource;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::process::Command;
+use testkit::eventually::eventually;
+use testkit::http::{Answer, Connection, Events, ask, get};
+use testkit::process::free_port;
+
+const GUARDS: [(&str, &str); 2] = [
+    ("x-content-type-options", "nosniff"),
+    (
+        "content-security-policy",
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
+];
+
+#[track_caller]
+fn assert_guarded(what: &str, headers: &[(String, String)]) {
+    for (name, value) in GUARDS {
+        let found: Vec<&str> = headers
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .collect();
+        assert_eq!(found, [value], "{name} of {what}");
+    }
+}
+
+/// Asks for everything in every way; gives the statuses that were seen.
+async fn ask_for_all(address: SocketAddr, origin: &str) -> BTreeSet<u16> {
+    let mut seen = BTreeSet::new();
+    let paths = Resource::ALL.map(Resource::path);
+    for path in paths.into_iter().chain(["/", "/nothing"]) {
+        for method in ["GET", "HEAD", "OPTIONS", "POST"] {
+            if (method, path) == ("GET", Resource::Stream.path()) {
+                continue;
+            }
+            let lines = [origin, "If-None-Match: *"];
+            let answers: [Answer; 2] = [
+                ask(address, method, path, &lines[..1]).await,
+                ask(address, method, path, &lines).await,
+            ];
+            for answer in answers {
+                assert_guarded(&format!("{method} {path}"), &answer.headers);
+                seen.insert(answer.status);
+            }
+        }
+    }
+    seen
+}
+
+#[tokio::test]
+async fn every_answer_is_guarded() {
+    let all = [
+        ("CORS_ORIGINS", "https://a.example"),
+        ("SSE_MAX_CLIENTS", "1"),
+    ];
+    let cold = Fixture::with(&all, |_| ()).await;
+    let origin = "Origin: https://a.example";
+    let mut seen = ask_for_all(cold.address, origin).await;
+    cold.warm().await;
+    cold.worker.count(&message(7, LONG), LONG).await;
+    seen.extend(ask_for_all(cold.address, origin).await);
+    let stream = Events::open(cold.address).await;
+    assert_eq!(stream.status, 200);
+    assert_guarded("the stream", &stream.headers);
+    let full = eventually("the one place is taken", SOON, async || {
+        let answer = get(cold.address, Resource::Stream.path()).await;
+        (answer.status == 503).then_some(answer)
+    });
+    let full = full.await;
+    assert_guarded("a full gateway", &full.headers);
+    seen.insert(full.status);
+    assert_eq!(seen, [200, 202, 204, 304, 404, 405, 503].into());
+
+    let crowded = Fixture::with(&[], |config| config.limits.connections = 1).await;
+    eventually("no place for a second connection", SOON, async || {
+        let first = Connection::open(crowded.address).await;
+        let answer = get(crowded.address, "/livez").await;
+        drop(first);
+        (answer.status == 503).then(|| assert_guarded("a refusal", &answer.headers))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn operators_have_a_port_of_their_own() {
+    let admin = free_port().unwrap();
+    let (process, public) = start(&[("ADMIN_PORT", &admin.to_string())]).await;
+    let admin = SocketAddr::from(([127, 0, 0, 1], admin));
+    for resource in Resource::ALL {
+        if resource == Resource::Stream {
+            continue;
+        }
+        let path = resource.path();
+        let found = (
+            get(public, path).await.status,
+            get(admin, path).await.status,
+        );
+        match resource {
+            Resource::Live | Resource::Ready => assert_eq!(found, (200, 200), "{path}"),
+            Resource::Health | Resource::Metrics => assert_eq!(found, (404, 200), "{path}"),
+            _ => assert_eq!(found, (202, 404), "{path}"),
+        }
+    }
+    assert_eq!(Events::open(public).await.status, 200);
+    assert_eq!(get(admin, Resource::Stream.path()).await.status, 404);
+    let metrics = get(admin, "/metrics").await;
+    let counted = r#"gateway_http_responses_total{route="/livez",code="200"} 2"#;
+    assert!(metrics.text().contains(counted), "{}", metrics.text());
+    drop(process);
+}
+
+#[test]
+fn an_admin_port_that_is_taken_is_an_error_that_names_it() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = Command::new(env!("CARGO_BIN_EXE_gateway"))
+        .env_clear()
+        .envs([("PORT", "0"), ("ADMIN_PORT", &port), ("HOST", "127.0.0.1")])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        told.contains("ADMIN_PORT") && told.contains(&port),
+        "{told}"
+    );
+}
