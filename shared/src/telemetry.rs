@@ -1,4 +1,7 @@
 //! Logs: text for people at a terminal, JSON for machines. The subscriber is the one global of the process.
+//!
+//! Only what is written by `tracing` arrives. What the clients of Redis and TLS write by `log`, which at `trace` might be
+//! frames with passwords in them, does not: the feature `tracing-log` is left out for that.
 
 use crate::environment::Environment;
 use std::io::IsTerminal;

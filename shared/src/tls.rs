@@ -67,23 +67,14 @@ pub enum Fault {
 impl Fault {
     /// Finds it in the text of an error: the client of Redis keeps no more.
     pub fn of(text: &str) -> Option<Self> {
-        let has = |word: &&str| text.contains(*word);
-        if ["UnknownIssuer", "BadSignature"]
-            .iter()
-            .any(|word| has(word))
-        {
+        let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        if has(&["UnknownIssuer", "BadSignature"]) {
             Some(Self::Authority)
-        } else if ["NotValidForName", "not valid for name"]
-            .iter()
-            .any(|word| has(word))
-        {
+        } else if has(&["NotValidForName", "not valid for name"]) {
             Some(Self::Host)
-        } else if ["Expired", "expired", "NotValidYet", "not valid yet"]
-            .iter()
-            .any(|word| has(word))
-        {
+        } else if has(&["Expired", "expired", "NotValidYet", "not valid yet"]) {
             Some(Self::Time)
-        } else if has(&"InvalidContentType") {
+        } else if has(&["InvalidContentType"]) {
             Some(Self::Plain)
         } else {
             None

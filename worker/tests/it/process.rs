@@ -2,6 +2,7 @@
 
 use crate::fixture::{SOON, Site};
 use nix::sys::signal::Signal;
+use std::net::SocketAddr;
 use std::process::{Command, Output};
 use std::time::Duration;
 use testkit::discretion::{leak, secrets};
@@ -189,6 +190,20 @@ async fn health_tells_people_what_is_wrong() {
         "# EOF",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{metrics}");
+    }
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    for (method, path, status) in [
+        ("GET", "/livez", 200),
+        ("GET", "/readyz", 200),
+        ("HEAD", "/health", 200),
+        ("GET", "/metrics", 200),
+        ("GET", "/nothing", 404),
+        ("POST", "/health", 405),
+    ] {
+        let answer = testkit::http::ask(address, method, path, &[]).await;
+        assert_eq!(answer.status, status, "{method} {path}");
+        let guard = answer.header("x-content-type-options");
+        assert_eq!(guard, Some("nosniff"), "{method} {path}");
     }
     drop(process);
 }

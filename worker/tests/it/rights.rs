@@ -195,7 +195,21 @@ async fn both_processes_work_under_them() {
     })
     .await;
     place.assert_nothing_refused().await;
-    drop((worker, gateway));
+    drop(worker);
+
+    // The one mode that asks Redis for more.
+    let mut environment = site.environment();
+    environment.push(("TODAY_COUNT_MODE", "incremental".to_owned()));
+    let incremental = Process::spawn("worker", &environment).unwrap();
+    let key = site.key(&format!("visitors:today:incr:{}", site.day()));
+    site.redis_does("INCR", &[&key]).await;
+    eventually("the counter is given an end", SOON, async || {
+        let ttl = site.redis_does("TTL", &[&key]).await.as_i64()?;
+        (ttl > 0).then_some(())
+    })
+    .await;
+    place.assert_nothing_refused().await;
+    drop((incremental, gateway));
 
     let report = site.check().await;
     assert_ne!(report.verdict, Verdict::Broken);

@@ -4,14 +4,17 @@ use crate::fixture::{SOON, Site};
 use chrono_tz::Tz;
 use mysql_async::Params;
 use mysql_async::prelude::Queryable as _;
+use std::net::SocketAddr;
 use std::path::Path;
 use testkit::certificates::{Authority, Issued};
 use testkit::eventually::eventually;
 use testkit::generate::{Plan, Size, generate};
+use testkit::http::get;
 use testkit::mariadb::{MariaDb, MariaDbOptions, shared_mariadb};
 use testkit::process::{Process, free_port};
 use testkit::schema::Shape;
 use testkit::server::{Redis, shared_redis};
+use tokio::net::TcpStream;
 use worker::check::findings::{Topic, Verdict};
 use worker::source::database::Database;
 
@@ -170,6 +173,18 @@ async fn redis_is_believed_by_its_authority_and_its_name_alone() {
     let running = site.start();
     site.await_total(site.true_total().await).await;
     running.stop().await;
+    let mut environment = site.environment();
+    environment.retain(|(name, _)| name.starts_with("REDIS"));
+    let port = free_port().unwrap();
+    environment.push(("PORT", port.to_string()));
+    let gateway = Process::spawn("gateway", &environment).unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    eventually("a gateway serves over TLS too", SOON, async || {
+        let open = TcpStream::connect(address).await.is_ok();
+        (open && get(address, "/api/visitors/weekly").await.status == 200).then_some(())
+    })
+    .await;
+    drop(gateway);
     site.set("REDIS_URL", &url("localhost", tls_port));
     let host = "REDIS_URL is to name the host as the certificate does";
     assert_told(&site, Topic::Redis, &["Redis is away", host]).await;
