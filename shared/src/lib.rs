@@ -5,7 +5,7 @@
 //! - [`keys`]: every Redis key and channel
 //! - [`snapshot`], [`rows`], [`today`]: what is stored under them
 //! - [`time`]: the clock and the timestamps
-//! - [`environment`] (with [`file`]), [`redis`] (with [`tls`]), [`telemetry`], [`shutdown`]: plumbing
+//! - [`environment`] (with [`mod@file`]), [`redis`] (with [`tls`]), [`telemetry`], [`shutdown`]: plumbing
 //!
 //! What only one of the two uses does not belong here.
 
