@@ -6,6 +6,7 @@
 )]
 
 mod check;
+mod clocks;
 mod documents;
 mod fixture;
 mod guest;

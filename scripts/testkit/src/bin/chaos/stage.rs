@@ -44,10 +44,12 @@ pub(crate) struct Unit {
 impl Servers {
     pub(crate) async fn start() -> Result<Self> {
         let zone = zone_at_noon()?;
-        let (maria, redis) = (
-            MariaDb::start(&MariaDbOptions::default()).await?,
-            Redis::start().await?,
-        );
+        let options = MariaDbOptions {
+            // Three for each worker, of whom there may be many.
+            extra: vec!["--max-connections=1000".to_owned()],
+            ..MariaDbOptions::default()
+        };
+        let (maria, redis) = (MariaDb::start(&options).await?, Redis::start().await?);
         Ok(Self { maria, redis, zone })
     }
 

@@ -1,0 +1,113 @@
+//! Clocks that are set: right numbers by whatever the clock shows, no refresh twice and none left out.
+
+use crate::fixture::{SOON, Site};
+use chrono::{DateTime, TimeDelta, Utc};
+use shared::catalog::Snapshot;
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::oracle::Names;
+use testkit::schema::{Engine, Shape};
+use tokio::time::sleep;
+
+const INNODB: Shape = Shape {
+    engine: Engine::InnoDb,
+    room_code: true,
+    loan_history: true,
+    date_index: false,
+};
+
+/// The worker looks at what is due more often than that.
+const LOOKED_AGAIN: Duration = Duration::from_secs(6);
+
+/// Waits until today's count and the figures are those of the clock's day, made by it.
+async fn is_right(site: &Site) {
+    let day = site.day().to_string();
+    let total = site.true_total().await;
+    let what = format!("{total} visits on {day}");
+    eventually(&what, SOON, async || {
+        (site.today().await? == (day.clone(), total)).then_some(())
+    })
+    .await;
+    eventually(&format!("the week ends on {day}"), SOON, async || {
+        let weekly = site.stored("visitors:weekly").await?;
+        weekly
+            .contains(&format!(r#"{{"date":"{day}","total""#))
+            .then_some(())?;
+        weekly.ends_with(r#""partial":true}]}"#).then_some(())
+    })
+    .await;
+}
+
+async fn made(site: &Site) -> String {
+    let stored = site.stored("visitors:weekly").await.unwrap();
+    stored[..r#"{"generated_at":"2025-09-23T00:05:12.345Z"#.len()].to_owned()
+}
+
+async fn follows(step: TimeDelta) {
+    let mut site = Site::new("Asia/Jakarta", "2025-09-30T10:00:00", INNODB).await;
+    let running = site.start();
+    site.await_all().await;
+    is_right(&site).await;
+    site.now += step;
+    site.clock.step_to(site.now);
+    is_right(&site).await;
+    eventually(
+        &format!("all is of the new day, {step}"),
+        SOON,
+        async || {
+            let first = r#"{"generated_at":""#.len();
+            for snapshot in Snapshot::ALL {
+                let stored = site.stored(&snapshot.name()).await?;
+                let at: DateTime<Utc> = stored[first..first + 24].parse().ok()?;
+                (at >= site.now && at <= site.clock.now().utc()).then_some(())?;
+            }
+            Some(())
+        },
+    )
+    .await;
+    site.assert_all(Names::Full).await;
+    let once = made(&site).await;
+    sleep(LOOKED_AGAIN).await;
+    assert_eq!(made(&site).await, once, "{step}: made twice");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_stepped_by_hours_or_days_is_followed() {
+    tokio::join!(
+        follows(TimeDelta::days(2)),
+        follows(TimeDelta::days(-2)),
+        // Over midnight.
+        follows(TimeDelta::hours(15)),
+        follows(TimeDelta::hours(-11)),
+    );
+}
+
+#[tokio::test]
+async fn a_step_that_passes_no_cron_makes_nothing_anew() {
+    for step in [TimeDelta::hours(2), TimeDelta::minutes(-4)] {
+        let site = Site::new("Asia/Jakarta", "2025-09-30T10:00:00", INNODB).await;
+        let running = site.start();
+        site.await_all().await;
+        let once = made(&site).await;
+        site.clock.step_to(site.now + step);
+        sleep(LOOKED_AGAIN).await;
+        assert_eq!(made(&site).await, once, "{step}");
+        is_right(&site).await;
+        running.stop().await;
+    }
+}
+
+/// Nobody was there when the time came.
+#[tokio::test]
+async fn a_refresh_that_was_slept_through_is_made_by_who_comes_back() {
+    let mut site = Site::new("Asia/Jakarta", "2025-09-30T23:50:00", INNODB).await;
+    let running = site.start();
+    site.await_all().await;
+    running.stop().await;
+    site.now += TimeDelta::minutes(20);
+    site.clock.step_to(site.now);
+    let running = site.start();
+    is_right(&site).await;
+    running.stop().await;
+}
