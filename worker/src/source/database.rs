@@ -1,16 +1,18 @@
 //! Connections to the database, and the limits that the driver does not have by itself.
 //!
-//! A statement has a limit on the server, and a later one here. After the one here its connection is dropped: used
-//! again it would give the answer of the statement that was given up.
+//! A statement has a limit on the server, and a later one here. After the one here its connection is left: used again it
+//! would give the answer of the statement that was given up, which is ended on the server too ([`Beside`]).
 
 use crate::config::Mysql;
+use crate::source::beside::{Beside, Known};
 use crate::source::cells::Cells;
 use crate::source::tls;
-use anyhow::{Context, Result, anyhow};
-use mysql_async::ServerError;
+use anyhow::{Context, Result, anyhow, bail};
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, IoError, OptsBuilder, Params, Pool, PoolConstraints, PoolOpts};
+use mysql_async::{Conn, IoError, Opts, OptsBuilder, Params, ServerError};
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
@@ -20,36 +22,59 @@ use tracing::info;
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// What reads a whole table at once has: millions of rows in seconds.
 pub const WHOLE_LIMIT: Duration = Duration::from_secs(600);
-/// How much later than the server we give up, so that its own message arrives.
-const GRACE: Duration = Duration::from_secs(5);
-/// A goodbye is one packet; a connection that is busy does not say it.
-const CLOSE_LIMIT: Duration = Duration::from_millis(500);
+/// Within this what was given up is ended at a stop: that is a connection and a statement.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// Between two lines about a statement that takes long.
 const PROGRESS: Duration = Duration::from_secs(5);
 /// Rows between two looks at the clock.
 const PROGRESS_ROWS: u64 = 10_000;
 
-/// Where the connections come from.
+/// How long is waited for what has no limit of its own. Fields, so that tests need not wait as long.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How much later than the server we give a statement up, so that its own message arrives.
+    pub grace: Duration,
+    /// After so much time without an answer the server is asked whether it still runs the statement.
+    pub patience: Duration,
+    /// A place or a turn is waited for as long as those who have one come on: a statement of theirs ends within this.
+    pub stall: Duration,
+}
+
+impl Limits {
+    /// Hardly a statement takes 1 s, and who waits for a count that will never come has waited long enough by then; the
+    /// longest that may take long has [`WHOLE_LIMIT`], and the rest after it is of seconds.
+    pub const USUAL: Self = Self {
+        grace: Duration::from_secs(5),
+        patience: Duration::from_secs(1),
+        stall: Duration::from_secs(15 * 60),
+    };
+}
+
+/// Where the connections come from. None is kept for later: a pass has one for all its statements, the fast loop another.
 pub struct Database {
-    pool: Pool,
-    /// One for each connection but the fast loop's. Whoever waits for one waits for a pass to end, whose statements have
-    /// their limits.
+    options: Opts,
+    limits: Limits,
+    /// One for each connection but the fast loop's.
     places: Arc<Semaphore>,
+    /// So many places.
+    all: u32,
     /// One, for those who read much and rest in between.
     turns: Arc<Semaphore>,
+    /// Statements that have ended on connections with a place.
+    ended: Arc<AtomicU64>,
+    beside: Arc<Beside>,
     address: String,
 }
 
 impl Database {
     /// Opens nothing yet.
     pub fn new(config: &Mysql) -> Self {
-        let constraints =
-            PoolConstraints::new(0, config.pool_limit).expect("0 is not above the limit");
-        let pool = PoolOpts::new()
-            .with_constraints(constraints)
-            // The session's limits are set at each checkout, so that a reset would only cost a round trip.
-            .with_reset_connection(false);
-        let options = OptsBuilder::default()
+        Self::with_limits(config, Limits::USUAL)
+    }
+
+    /// The same with other limits.
+    pub fn with_limits(config: &Mysql, limits: Limits) -> Self {
+        let options: Opts = OptsBuilder::default()
             .ip_or_hostname(config.host.clone())
             .tcp_port(config.port)
             .user(Some(config.user.clone()))
@@ -59,11 +84,16 @@ impl Database {
             .prefer_socket(false)
             .tcp_keepalive(Some(Duration::from_secs(30)))
             .ssl_opts(tls::options(config))
-            .pool_opts(pool);
+            .into();
+        let all = u32::try_from(config.pool_limit - 1).expect("the limit is 100 at most");
         Self {
-            pool: Pool::new(options),
+            beside: Arc::new(Beside::new(options.clone())),
+            options,
+            limits,
             places: Arc::new(Semaphore::new(config.pool_limit - 1)),
+            all,
             turns: Arc::new(Semaphore::new(1)),
+            ended: Arc::new(AtomicU64::new(0)),
             address: format!("{}:{}/{}", config.host, config.port, config.database),
         }
     }
@@ -76,10 +106,11 @@ impl Database {
     /// A connection whose every statement ends within `limit` on the server.
     ///
     /// # Errors
-    /// When there is a place for one, but none within 5 s.
+    /// When there is none within 5 s, or no place for one while nobody who has one comes on.
     pub async fn session(&self, limit: Duration) -> Result<Session> {
-        let place = self.places.clone().acquire_owned().await?;
-        self.open(limit, Some(place)).await
+        let what = "a place among the connections to MySQL";
+        let place = wait_for(what, &self.places, &self.ended, self.limits.stall);
+        self.open(limit, Some(place.await?)).await
     }
 
     /// The same for the fast loop, which waits for nobody. There is one such connection at a time.
@@ -92,48 +123,90 @@ impl Database {
 
     async fn open(&self, limit: Duration, place: Option<OwnedSemaphorePermit>) -> Result<Session> {
         let open = async {
-            let mut conn = self.pool.get_conn().await?;
+            let mut conn = Conn::new(self.options.clone()).await?;
             conn.query_drop(session_limits(limit)).await?;
-            Ok::<_, mysql_async::Error>(conn)
+            let known = Known::of(&mut conn).await?;
+            Ok::<_, mysql_async::Error>((conn, known))
         };
-        let conn = timeout(CONNECT_LIMIT, open).await;
-        let conn = conn.map_err(|_| anyhow!("no connection within {} s", CONNECT_LIMIT.as_secs()));
-        let conn = conn.and_then(|opened| opened.map_err(plain).map_err(tls::explain));
+        let opened = timeout(CONNECT_LIMIT, Box::pin(open)).await;
+        let opened =
+            opened.map_err(|_| anyhow!("no connection within {} s", CONNECT_LIMIT.as_secs()));
+        let opened = opened.and_then(|opened| opened.map_err(plain).map_err(tls::explain));
+        let (conn, known) =
+            opened.with_context(|| format!("connecting to MySQL at {}", self.address))?;
         Ok(Session {
-            conn: Some(conn.with_context(|| format!("connecting to MySQL at {}", self.address))?),
-            limit: limit + GRACE,
+            conn: Some(conn),
+            known,
+            limit: limit + self.limits.grace,
+            limits: self.limits,
+            beside: self.beside.clone(),
             turns: self.turns.clone(),
+            ended: self.ended.clone(),
             turn: None,
-            _place: place,
+            place,
         })
     }
 
-    /// Says goodbye to the server, if that is quick.
+    /// Ends on the server what was given up, if that is quick. There is no session after this.
     pub async fn close(&self) {
-        let closed = timeout(CLOSE_LIMIT, self.pool.clone().disconnect()).await;
-        // The process ends anyway; the server closes what a busy connection leaves behind.
-        drop(closed);
+        let closed = timeout(CLOSE_LIMIT, async {
+            // Who was stopped in the middle of a statement gives its place back when it has been given up.
+            let all = self.places.acquire_many(self.all).await;
+            self.places.close();
+            drop(all);
+            self.beside.close().await;
+        });
+        // The process ends anyway; what is left has its limit on the server.
+        drop(closed.await);
+    }
+}
+
+/// Waits for one of `permits` as long as the counter `ended` rises within each `stall`.
+async fn wait_for(
+    what: &str,
+    permits: &Arc<Semaphore>,
+    ended: &AtomicU64,
+    stall: Duration,
+) -> Result<OwnedSemaphorePermit> {
+    let mut permit = pin!(permits.clone().acquire_owned());
+    loop {
+        let before = ended.load(Ordering::Relaxed);
+        if let Ok(permit) = timeout(stall, permit.as_mut()).await {
+            return Ok(permit?);
+        }
+        if ended.load(Ordering::Relaxed) == before {
+            let seconds = stall.as_secs_f32();
+            bail!(
+                "waiting for {what}: no statement of those who have it has ended for {seconds} s"
+            );
+        }
     }
 }
 
 /// One connection. After a failure that may have left an answer unread it is gone, and says so.
 pub struct Session {
     conn: Option<Conn>,
+    known: Option<Known>,
     limit: Duration,
+    limits: Limits,
+    beside: Arc<Beside>,
     turns: Arc<Semaphore>,
+    ended: Arc<AtomicU64>,
     turn: Option<OwnedSemaphorePermit>,
-    _place: Option<OwnedSemaphorePermit>,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Session {
     /// Waits until no other session has the turn, and has it until it is given away or the session ends. Whoever has it gives
-    /// it away after a statement, which has its limit.
+    /// it away after a statement.
     ///
     /// # Errors
-    /// Never: there are turns as long as there is the database.
+    /// When no statement of the others ends any more.
     pub async fn take_turn(&mut self) -> Result<()> {
         if self.turn.is_none() {
-            self.turn = Some(self.turns.clone().acquire_owned().await?);
+            let what = "the turn to read";
+            let turn = wait_for(what, &self.turns, &self.ended, self.limits.stall);
+            self.turn = Some(turn.await?);
         }
         Ok(())
     }
@@ -154,13 +227,17 @@ impl Session {
         params: Params,
         mut row: impl FnMut(Cells<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut conn = self
-            .conn
-            .take()
-            .with_context(|| format!("reading {what}: the connection is lost"))?;
-        let started = Instant::now();
-        let mut progress = Progress::new(what, started);
+        let conn = self.conn.take();
+        let conn = conn.with_context(|| format!("reading {what}: the connection is lost"))?;
+        let mut busy = Busy {
+            conn: Some(conn),
+            known: self.known.clone(),
+            beside: &self.beside,
+        };
+        let arrived = AtomicU64::new(0);
+        let mut progress = Progress::new(what, &arrived);
         let read = async {
+            let conn = busy.conn.as_mut().context("the connection is lost")?;
             let mut rows = conn.exec_iter(sql, params).await.map_err(plain)?;
             while let Some(next) = rows.next().await.map_err(plain)? {
                 row(Cells(&next))?;
@@ -168,16 +245,26 @@ impl Session {
             }
             Ok::<_, anyhow::Error>(())
         };
-        let read = timeout(self.limit, read).await;
-        let read =
-            read.unwrap_or_else(|_| Err(anyhow!("no answer within {} s", self.limit.as_secs())));
+        let known = self.known.as_ref();
+        let read = tokio::select! {
+            biased;
+            read = timeout(self.limit, read) => read.unwrap_or_else(|_| {
+                Err(anyhow!("no answer within {} s", self.limit.as_secs()))
+            }),
+            () = self.beside.is_lost(known, self.limits.patience, &arrived) => {
+                Err(anyhow!("the server does not run it any more, and no answer has come"))
+            }
+        };
+        if self.place.is_some() {
+            self.ended.fetch_add(1, Ordering::Relaxed);
+        }
         // A server's own error comes at the end of an answer, so that nothing of it is left in the connection.
         if read
             .as_ref()
             .err()
             .is_none_or(|error| server_code(error).is_some())
         {
-            self.conn = Some(conn);
+            self.conn = busy.conn.take();
         }
         read.with_context(|| format!("reading {what}"))
     }
@@ -196,7 +283,7 @@ impl Session {
         let set = session_limits(limit);
         self.each("the limits", &set, Params::Empty, |_| Ok(()))
             .await?;
-        self.limit = limit + GRACE;
+        self.limit = limit + self.limits.grace;
         Ok(())
     }
 
@@ -220,6 +307,21 @@ impl Session {
         })
         .await?;
         Ok(found)
+    }
+}
+
+/// A connection while a statement runs on it. Dropped with it, by whatever has ended the wait, it is given up.
+struct Busy<'a> {
+    conn: Option<Conn>,
+    known: Option<Known>,
+    beside: &'a Arc<Beside>,
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            self.beside.give_up(conn, self.known.take());
+        }
     }
 }
 
@@ -298,27 +400,24 @@ fn session_limits(limit: Duration) -> String {
 /// Says now and then how far a long read is.
 struct Progress<'a> {
     what: &'a str,
-    rows: u64,
+    rows: &'a AtomicU64,
     said: Instant,
 }
 
 impl<'a> Progress<'a> {
-    fn new(what: &'a str, started: Instant) -> Self {
+    fn new(what: &'a str, rows: &'a AtomicU64) -> Self {
         Self {
             what,
-            rows: 0,
-            said: started,
+            rows,
+            said: Instant::now(),
         }
     }
 
     fn row(&mut self) {
-        self.rows += 1;
-        if self.rows.is_multiple_of(PROGRESS_ROWS) && self.said.elapsed() >= PROGRESS {
+        let rows = self.rows.fetch_add(1, Ordering::Relaxed) + 1;
+        if rows.is_multiple_of(PROGRESS_ROWS) && self.said.elapsed() >= PROGRESS {
             self.said = Instant::now();
-            info!(
-                rows = self.rows,
-                "reading {}: {} rows so far", self.what, self.rows
-            );
+            info!(rows, "reading {}: {rows} rows so far", self.what);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Dates go in as naive literals of the library's zone, half open. The server's clock and zone are asked by
 //! [`survey::clock`] alone, to compare them, and nothing is counted by them.
 
+mod beside;
 pub mod books;
 pub mod cells;
 pub mod chunks;

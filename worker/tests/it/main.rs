@@ -9,6 +9,7 @@ mod check;
 mod clocks;
 mod documents;
 mod fixture;
+mod given_up;
 mod guest;
 mod healing;
 mod histories;

@@ -321,7 +321,9 @@ async fn no_request_reaches_the_database_and_a_herd_costs_one_count() {
         waited += usize::from(answer.json()["source"] == "db");
     }
     assert!(waited > 0, "some had to wait for the count");
-    let counts = queries(&site, mariadb).await;
+    let mut counts = queries(&site, mariadb).await;
+    // What a new connection asks first: who it is.
+    counts.retain(|sql| !sql.contains("CONNECTION_ID()"));
     assert_eq!(counts.len(), 1, "{counts:?}");
     running.stop().await;
 }
