@@ -38,6 +38,8 @@ pub struct Counter {
     day: Option<NaiveDate>,
     /// Direct counts that took too long, in a row.
     slow: u32,
+    /// How long the last count took.
+    last: Duration,
     /// A direct count within this keeps the pace.
     quick: Duration,
     cadence: Cadence,
@@ -63,6 +65,7 @@ impl Counter {
             },
             day: None,
             slow: 0,
+            last: Duration::MAX,
             quick: pace.quick(),
             cadence,
             database: database.clone(),
@@ -110,6 +113,12 @@ impl Counter {
                 Ok(total)
             }
         }
+    }
+
+    /// How long counts take, after one that took so long. A single slow one is paced like the one before: it has waited
+    /// for a lock, or for a network that was away, and the next one is not to wait for a minute.
+    pub fn usual(&mut self, took: Duration) -> Duration {
+        took.min(std::mem::replace(&mut self.last, took))
     }
 
     /// Each day is a new chance.

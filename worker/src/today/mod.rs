@@ -162,7 +162,7 @@ impl FastLoop {
 
         let took = Took {
             started,
-            count: started.elapsed(),
+            count: self.counter.usual(started.elapsed()),
         };
         // After the count, not before: a gateway shows it for `lifetime` from when it hears of it.
         let (generated_at, counted) = (self.clock.now(), Instant::now());

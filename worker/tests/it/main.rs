@@ -16,6 +16,7 @@ mod histories;
 mod lease;
 mod midnight;
 mod modes;
+mod mysql_faults;
 mod numbers;
 mod pace;
 mod paths;
