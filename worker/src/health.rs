@@ -111,6 +111,7 @@ impl Health {
         let ok = fresh
             && redis
             && now.mysql == Some(true)
+            && now.database_clock_off.is_none()
             && now.today_error.is_none()
             && now.errors.is_empty();
         // What may not be shown any more is not known. A standby counts nothing, but knows who does.
@@ -134,6 +135,7 @@ impl Health {
             "active": active,
             "active_worker": holder,
             "mysql": now.mysql.map_or("unknown", connected),
+            "database_clock_off_seconds": now.database_clock_off,
             "redis": connected(redis),
             "today": today,
             "today_mode": now.mode.name(),

@@ -5,12 +5,13 @@
 //! - [`refresh`] over [`figures`]: the daily snapshots, over [`source`] (all SQL) and [`stats`] (all counting)
 //! - [`today`]: the fast loop
 //! - [`store`] of what is [`held`], over [`fence`]: all writing to Redis, which only the holder of the [`lease`] may
-//! - [`status`], [`health`], [`metrics`]: what it says of itself
+//! - [`status`], [`health`], [`metrics`]: what it says of itself; [`clock_watch`]: of the server's clock
 //! - [`check`]: `worker check`, what it says of its surroundings
 
 pub mod backoff;
 pub mod calendar;
 pub mod check;
+pub mod clock_watch;
 pub mod config;
 pub mod fence;
 pub mod figures;
@@ -27,6 +28,7 @@ pub mod status;
 pub mod store;
 pub mod today;
 
+use crate::clock_watch::ClockWatch;
 use crate::config::Config;
 use crate::fence::COMMAND_LIMIT;
 use crate::health::Health;
@@ -101,6 +103,13 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
     });
     loops.spawn(schedule::run(jobs, clock.clone(), parts.status.clone()));
     loops.spawn(fast_loop.run());
+    let clock_watch = ClockWatch {
+        database: parts.refresher.database.clone(),
+        status: parts.status.clone(),
+        clock: clock.clone(),
+        period: ClockWatch::PERIOD,
+    };
+    loops.spawn(clock_watch.run());
     loops.spawn(doorbell::hear(parts.store.clone(), ring));
     let store = parts.store.clone();
     loops.spawn(async move { store.keep().await });

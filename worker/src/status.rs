@@ -21,6 +21,8 @@ pub struct Status {
 pub struct Inner {
     /// Whether the last attempt to reach MySQL succeeded; `None` before the first.
     pub mysql: Option<bool>,
+    /// By how many seconds the server's clock is ahead of ours, when that is too much.
+    pub database_clock_off: Option<i64>,
     /// How today is to be counted.
     pub mode: Mode,
     /// How it is: never `Auto`.
@@ -61,6 +63,7 @@ impl Status {
     pub fn new(mode: Mode) -> Self {
         let inner = Inner {
             mysql: None,
+            database_clock_off: None,
             mode,
             way: mode,
             today: None,

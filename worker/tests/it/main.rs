@@ -22,6 +22,7 @@ mod pace;
 mod paths;
 mod process;
 mod rights;
+mod server_clock;
 mod servers;
 mod tls;
 mod together;

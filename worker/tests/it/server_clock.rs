@@ -1,0 +1,75 @@
+//! A database server whose clock is off: noticed, said once, and told to people.
+
+use crate::fixture::{SOON, Site, own_servers, site_on};
+use serde_json::Value;
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::mariadb::MariaDb;
+use testkit::process::free_port;
+use worker::clock_watch::ClockWatch;
+
+/// Sets the server's clock so far from the worker's, for accounts without privileges, in new sessions.
+async fn step(mariadb: &MariaDb, site: &Site, seconds: i64) {
+    let now = site.clock.now().utc().timestamp() + seconds;
+    let set = format!("SET GLOBAL init_connect = 'SET timestamp = {now}'");
+    mariadb.execute(None, &set).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_five_minutes_off_is_noticed_and_forgiven() {
+    let (mariadb, redis) = own_servers().await;
+    let site = site_on(mariadb, redis).await;
+    let parts = site.parts().await;
+    let watch = ClockWatch {
+        database: parts.database,
+        status: parts.status.clone(),
+        clock: site.clock.clone(),
+        period: Duration::from_millis(20),
+    };
+    step(mariadb, &site, -300).await;
+    let watch = tokio::spawn(watch.run());
+    for (seconds, expected) in [
+        (-300, Some(-300)),
+        (300, Some(300)),
+        (90, None),
+        (0, None),
+        (86_400, Some(86_400)),
+    ] {
+        step(mariadb, &site, seconds).await;
+        eventually(&format!("{seconds} s off"), SOON, async || {
+            // The server's clock stands still in this test.
+            match (parts.status.now().database_clock_off, expected) {
+                (None, None) => Some(()),
+                (Some(off), Some(expected)) => ((off - expected).abs() < 60).then_some(()),
+                _ => None,
+            }
+        })
+        .await;
+    }
+    watch.abort();
+}
+
+#[tokio::test]
+async fn health_says_how_far_the_server_is_off() {
+    let (mariadb, redis) = own_servers().await;
+    let mut site = site_on(mariadb, redis).await;
+    let port = free_port().unwrap();
+    site.set("WORKER_PORT", &port.to_string());
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    for (seconds, status) in [(-300, "degraded"), (0, "ok")] {
+        step(mariadb, &site, seconds).await;
+        let running = site.start();
+        site.await_total(site.true_total().await).await;
+        let told = |health: &Value| match health["database_clock_off_seconds"].as_i64() {
+            Some(off) => seconds != 0 && (off - seconds).abs() < 60,
+            None => seconds == 0,
+        };
+        eventually(&format!("health is {status}"), SOON, async || {
+            let health = testkit::http::get(address, "/health").await.json();
+            (health["status"] == status && health["today"]["total"].is_u64() && told(&health))
+                .then_some(())
+        })
+        .await;
+        running.stop().await;
+    }
+}
