@@ -180,6 +180,11 @@ impl Site {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Where its MariaDB listens.
+    pub(crate) fn mysql_port(&self) -> u16 {
+        self.mariadb.port()
+    }
+
     /// For a real process.
     pub(crate) fn environment(&self) -> Vec<(&str, String)> {
         self.environment
