@@ -3,7 +3,8 @@
 use crate::check::findings::{Finding, Topic};
 use crate::check::{LIMIT, words};
 use crate::config::Config;
-use crate::source::database::{Database, Refusal, refusal};
+use crate::source::database::Database;
+use crate::source::refusal::{Refusal, refusal};
 use crate::source::survey::grants;
 use crate::source::survey::remedies;
 use crate::source::survey::server::Server;

@@ -3,8 +3,9 @@
 use crate::check::LIMIT;
 use crate::check::tables::Tables;
 use crate::config::Mode;
-use crate::source::database::{Database, Refusal, Session, refusal};
+use crate::source::database::{Database, Session};
 use crate::source::plan::Plan;
+use crate::source::refusal::{Refusal, refusal};
 use crate::source::visits;
 use anyhow::Result;
 use chrono::NaiveDate;

@@ -6,10 +6,11 @@
 use crate::config::Mysql;
 use crate::source::beside::{Beside, Known};
 use crate::source::cells::Cells;
+use crate::source::refusal::server_code;
 use crate::source::tls;
 use anyhow::{Context, Result, anyhow, bail};
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, IoError, Opts, OptsBuilder, Params, ServerError};
+use mysql_async::{Conn, IoError, Opts, OptsBuilder, Params};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -332,57 +333,6 @@ fn plain(error: mysql_async::Error) -> anyhow::Error {
         mysql_async::Error::Io(IoError::Io(io)) => io.into(),
         other => other.into(),
     }
-}
-
-/// The server's number of an error, when it is one of the server's.
-fn server_code(error: &anyhow::Error) -> Option<u16> {
-    error
-        .downcast_ref::<ServerError>()
-        .map(|server| server.code)
-}
-
-/// Why a server refused, where something can be done about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The account or its password.
-    Account,
-    /// The database is not there, or not for this account.
-    Database,
-    /// There is no such table.
-    NoTable,
-    /// There is no such column.
-    NoColumn,
-    /// The account must not read it.
-    Denied,
-    /// The statement's time was up.
-    TooLong,
-}
-
-/// Why the server refused, when it did and it is one of these.
-pub fn refusal(error: &anyhow::Error) -> Option<Refusal> {
-    Some(match server_code(error)? {
-        // ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR, ER_HOST_NOT_PRIVILEGED
-        1045 | 1698 | 1130 => Refusal::Account,
-        // ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR
-        1044 | 1049 => Refusal::Database,
-        // ER_NO_SUCH_TABLE
-        1146 => Refusal::NoTable,
-        // ER_BAD_FIELD_ERROR
-        1054 => Refusal::NoColumn,
-        // ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR
-        1142 | 1143 => Refusal::Denied,
-        // ER_STATEMENT_TIMEOUT of MariaDB, ER_QUERY_TIMEOUT of MySQL
-        1969 | 3024 => Refusal::TooLong,
-        _ => return None,
-    })
-}
-
-/// Whether a table or a column is not there, or not for us.
-pub fn is_lacking(error: &anyhow::Error) -> bool {
-    matches!(
-        refusal(error),
-        Some(Refusal::NoTable | Refusal::NoColumn | Refusal::Denied)
-    )
 }
 
 /// What a session must have whatever the server's defaults are: each statement sees what is committed, and texts come

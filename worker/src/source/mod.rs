@@ -13,6 +13,7 @@ pub mod database;
 pub mod loans;
 pub mod members;
 pub mod plan;
+pub mod refusal;
 pub mod rest;
 pub mod survey;
 pub mod tls;

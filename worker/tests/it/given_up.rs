@@ -10,7 +10,8 @@ use testkit::eventually::eventually;
 use testkit::process::Process;
 use testkit::road::{Direction, Mode, Road};
 use tokio::time::timeout;
-use worker::source::database::{Database, Limits, Refusal, Session, refusal};
+use worker::source::database::{Database, Limits, Session};
+use worker::source::refusal::{Refusal, refusal};
 
 /// Busy for longer than any test; unlike SLEEP or the wait for a lock it does not notice that its client has gone.
 const ENDLESS: &str = "SELECT COUNT(*) FROM seq_1_to_100000000000000 WHERE seq MOD 2 = 3";

@@ -1,6 +1,7 @@
 //! Which columns we can read, as the server says when they are asked for. `information_schema` hides what is not for us.
 
-use crate::source::database::{Refusal, Session, refusal};
+use crate::source::database::Session;
+use crate::source::refusal::{Refusal, refusal};
 use anyhow::Result;
 use mysql_async::Params;
 
