@@ -1,7 +1,7 @@
 //! TLS to the database: what is asked for, and what can be done when the server does not give it.
 
 use crate::config::{Mysql, Tls};
-use crate::source::database::{Refusal, refusal};
+use crate::source::refusal::{Refusal, refusal};
 use anyhow::Error;
 use mysql_async::{DriverError, SslOpts};
 use shared::tls::Fault;
