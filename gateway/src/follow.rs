@@ -4,6 +4,7 @@
 //! A key that has gone, or holds what is not valid, leaves the last good copy in place.
 
 use crate::Gateway;
+use crate::awake::{Awake, BEAT};
 use crate::entry::Entry;
 use crate::mirror::Mirror;
 use crate::source::{Message, Reading, Source, Value, Wanted};
@@ -40,6 +41,8 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
     let mut connection = redis::start(&source.client, &source.address);
     let mut reread = interval(gateway.config.limits.reread);
     reread.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut beat = interval(BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
 
     let mut follower = Follower::new(mirror, &gateway.metrics.messages_refused);
     // One reading at a time, so that an old value never comes after a new one.
@@ -53,15 +56,18 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
         tokio::select! {
             // In the order in which Redis sent them: a message that came before an answer is taken in before it.
             biased;
-            message = messages.recv() => match message {
-                Ok(message) => match source.message(&message) {
-                    Message::Today(bytes) => follower.take_message(&bytes),
-                    Message::Stored(snapshot) => drop(wanted.snapshots.insert(snapshot)),
-                    Message::Unknown => drop(follower.refused.inc()),
-                },
-                Err(RecvError::Lagged(_)) => wanted.round = true,
-                Err(RecvError::Closed) => bail!("the Redis client sends no more messages"),
-            },
+            message = messages.recv() => {
+                wanted.round |= follower.awake.turn(Instant::now());
+                match message {
+                    Ok(message) => match source.message(&message) {
+                        Message::Today(bytes) => follower.take_message(&bytes),
+                        Message::Stored(snapshot) => drop(wanted.snapshots.insert(snapshot)),
+                        Message::Unknown => drop(follower.refused.inc()),
+                    },
+                    Err(RecvError::Lagged(_)) => wanted.round = true,
+                    Err(RecvError::Closed) => bail!("the Redis client sends no more messages"),
+                }
+            }
             // The first connection counts as one too.
             event = reconnects.recv() => {
                 if matches!(event, Err(RecvError::Closed)) {
@@ -80,6 +86,9 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
                 Ok(read) => {
                     mirror.set_connected(true);
                     follower.trouble.clear();
+                    // After a gap a message that crossed it may be an old one, which is not shown: only the next reading
+                    // tells the present count.
+                    wanted.round |= follower.awake.caught_up(read.asked) && follower.crossed;
                     follower.take_reading(read);
                 }
                 Err(e) => {
@@ -90,6 +99,7 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
                     }
                 }
             },
+            _ = beat.tick() => wanted.round |= follower.awake.turn(Instant::now()),
             _ = reread.tick() => wanted.round = true,
             ended = &mut connection => bail!("the Redis client has ended: {ended:?}"),
         }
@@ -100,6 +110,8 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
 struct Follower<'a> {
     mirror: &'a Mirror,
     refused: &'a Counter,
+    /// Whether it stood still, so that a message may be older than it seems.
+    awake: Awake,
     /// A valid count came by message since the reading began, and is at least as new as what will be read.
     crossed: bool,
     /// The client has been told to make a new connection, and has not made it yet.
@@ -117,6 +129,7 @@ impl<'a> Follower<'a> {
         Self {
             mirror,
             refused,
+            awake: Awake::new(Instant::now()),
             crossed: false,
             breaking: false,
             trouble: String::new(),
@@ -135,7 +148,7 @@ impl<'a> Follower<'a> {
     }
 
     fn take_message(&mut self, bytes: &[u8]) {
-        match Today::received(bytes, Instant::now()) {
+        match Today::received(bytes, self.awake.received()) {
             Ok(today) => {
                 self.crossed = true;
                 self.take_today(today);
@@ -187,9 +200,11 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// The same bytes again are the same count: neither relayed again nor shown for longer.
+    /// The same bytes again are the same count: neither relayed again nor shown for longer. What is over is none: the same
+    /// bytes may follow by a reading that knows how long they live.
     fn take_today(&self, today: Today) {
-        if !self.mirror.holdings().has_count(&today.message) {
+        let is_new = !self.mirror.holdings().has_count(&today.message);
+        if is_new && today.is_shown(Instant::now()) {
             self.mirror.put_today(today);
         }
     }

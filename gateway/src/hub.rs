@@ -116,6 +116,10 @@ impl Hub {
         }
         let mut skipped = 0;
         self.pass(|stream| {
+            if !today.is_shown(Instant::now()) {
+                // This process stood still in the midst of the pass.
+                return Ok(());
+            }
             let taken = match (stream.started(), update) {
                 (false, _) => stream.start(&init(today, Origin::Db))?,
                 (true, true) => stream.offer(&today.update)?,
@@ -158,7 +162,10 @@ impl Hub {
                 if stream.turn().is_some_and(|turn| turn <= now) {
                     stream.end(&Frame::new(format!("{}\n", retry_line()).as_bytes()))?;
                 }
-                if let (Some(today), true) = (&newest, stream.is_behind()) {
+                let newest = newest
+                    .as_ref()
+                    .filter(|today| today.is_shown(Instant::now()));
+                if let (Some(today), true) = (newest, stream.is_behind()) {
                     match stream.started() {
                         true => stream.offer(&today.update)?,
                         false => stream.start(&init(today, Origin::Db))?,

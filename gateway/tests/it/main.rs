@@ -15,6 +15,7 @@ mod fixture;
 mod health;
 mod metrics;
 mod outages;
+mod pauses;
 mod process;
 mod reads;
 mod stream;

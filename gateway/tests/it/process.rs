@@ -36,7 +36,7 @@ pub(crate) async fn start(variables: &[(&str, &str)]) -> (Process, SocketAddr) {
     (process, address)
 }
 
-fn signal(process: &Process, name: &str) {
+pub(crate) fn signal(process: &Process, name: &str) {
     let pid = process.pid().to_string();
     let kill = Command::new("kill").args(["-s", name, &pid]).status();
     assert!(kill.unwrap().success());
