@@ -92,11 +92,30 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Sending<B> {
     }
 }
 
+/// The last bytes that were read: whether a head may have begun behind the last one.
+#[derive(Debug, Default)]
+struct Tail([u8; 3]);
+
+impl Tail {
+    fn note(&mut self, bytes: &[u8]) {
+        let kept = bytes.len().min(self.0.len());
+        self.0.rotate_left(kept);
+        let from = self.0.len() - kept;
+        self.0[from..].copy_from_slice(&bytes[bytes.len() - kept..]);
+    }
+
+    /// A head ends with an empty line, and no part of a head does. After a body nothing is waited for.
+    fn ends_a_head(&self) -> bool {
+        self.0.ends_with(b"\n\n") || self.0 == *b"\n\r\n"
+    }
+}
+
 /// The socket.
 pub struct Wire {
     socket: TcpStream,
     limits: Limits,
     pulse: Arc<Pulse>,
+    read: Tail,
     /// Until when what is being waited for must have come.
     deadline: Instant,
     /// The change of phase that the deadline was set for.
@@ -117,6 +136,7 @@ impl Wire {
             reading: Box::pin(sleep(limits.head)),
             wakes: false,
             writing: None,
+            read: Tail::default(),
             limits: limits.clone(),
             socket,
             pulse,
@@ -130,6 +150,10 @@ impl Wire {
 
     /// Sets the timer for what is being waited for, and tells whether that has not come in time.
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.pulse.phase.load(Ordering::Relaxed) == IDLE && !self.read.ends_a_head() {
+            // The beginning of the next head came with the request that was answered.
+            self.pulse.enter(HEAD);
+        }
         let limit = match self.pulse.phase.load(Ordering::Relaxed) {
             HEAD => self.limits.head,
             IDLE => self.limits.idle,
@@ -199,8 +223,12 @@ impl AsyncRead for Wire {
                 false => Poll::Pending,
             };
         }
-        if buffer.filled().len() > before && self.pulse.phase.load(Ordering::Relaxed) == IDLE {
-            self.pulse.enter(HEAD);
+        let came = &buffer.filled()[before..];
+        if !came.is_empty() {
+            self.read.note(came);
+            if self.pulse.phase.load(Ordering::Relaxed) == IDLE {
+                self.pulse.enter(HEAD);
+            }
         }
         result
     }
@@ -244,6 +272,26 @@ impl AsyncWrite for Wire {
 mod tests {
     use super::*;
     use futures_util::task::noop_waker_ref;
+
+    #[test]
+    fn the_end_of_a_head_is_seen_however_it_comes() {
+        for (parts, ends) in [
+            (&["GET / HTTP/1.1\r\n\r\n"][..], true),
+            (&["x\r\n", "\r\n"], true),
+            (&["x\r\n\r", "\n"], true),
+            (&["x", "\n", "\n"], true),
+            (&["x\r\n\r\nG"], false),
+            (&["x\r\n\r\n", "GET / HTTP/1.1\r\n"], false),
+            (&["x\r\n\r\n", "y", "\r"], false),
+            (&[], false),
+        ] {
+            let mut tail = Tail::default();
+            for part in parts {
+                tail.note(part.as_bytes());
+            }
+            assert_eq!(tail.ends_a_head(), ends, "{parts:?}");
+        }
+    }
 
     #[test]
     fn a_body_makes_nothing_while_its_client_takes_nothing() {

@@ -13,6 +13,7 @@ mod drain;
 mod dribble;
 mod fixture;
 mod health;
+mod hostile;
 mod metrics;
 mod outages;
 mod pauses;

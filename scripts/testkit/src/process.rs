@@ -105,6 +105,22 @@ impl Process {
         self.child.id()
     }
 
+    /// How many descriptors it has open.
+    pub fn open_files(&self) -> Result<usize> {
+        let folder = format!("/proc/{}/fd", self.pid());
+        let files = fs::read_dir(folder).context("looking at its descriptors")?;
+        Ok(files.count())
+    }
+
+    /// How much memory it has now, in bytes.
+    pub fn resident_bytes(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.context("looking at its memory")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(kib.context("the kernel does not tell its memory")? << 10)
+    }
+
     /// Where the standard output and error go.
     pub fn log_path(&self) -> PathBuf {
         self.folder.path().join("log")

@@ -1,0 +1,329 @@
+//! Bytes that no honest client sends, against the real process: a clean status or a clean end, and no second request
+//! where it is in doubt where the first one ends.
+
+use crate::fixture::{LONG, SOON, Worker, message};
+use crate::process::start;
+use socket2::SockRef;
+use std::net::SocketAddr;
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::http::{Connection, Events, PATIENCE};
+use testkit::server::{shared_redis, unique};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Stands behind every shape, as the request of somebody else that a proxy sends on the same connection.
+const NEXT: &[u8] = b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// Answered with this status, and so is what stands behind it.
+    Served(u16),
+    /// Answered with this status; then the connection ends.
+    Ended(u16),
+    /// The connection ends without an answer.
+    Cut,
+}
+use Fate::{Cut, Ended, Served};
+
+/// Requests whose end depends on who reads them. The body of each is the rest of the connection.
+const DOUBTFUL: &[(Fate, &str)] = &[
+    (
+        Ended(405),
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ),
+    (
+        Ended(405),
+        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+    ),
+    (
+        Ended(405),
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ),
+    (
+        Ended(405),
+        "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    ),
+    (
+        Ended(400),
+        "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    ),
+    (Ended(400), "Transfer-Encoding: identity\r\n\r\n"),
+    (Ended(400), "Transfer-Encoding: xchunked\r\n\r\n"),
+    (Ended(400), "Transfer-Encoding: \r\n\r\n"),
+    (
+        Ended(400),
+        "Transfer-Encoding: \u{b}chunked\r\n\r\n0\r\n\r\n",
+    ),
+    (
+        Ended(400),
+        "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+    ),
+    (Ended(400), "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
+    (
+        Ended(405),
+        "X: a\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ),
+    (
+        Ended(400),
+        "X: a\rTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ),
+    (Ended(400), "X: a\r\n Content-Length: 5\r\n\r\n"),
+    (Ended(400), "X: a\0b\r\nContent-Length: 5\r\n\r\n"),
+    (Ended(400), "Content-Length: 0\r\nContent-Length: 5\r\n\r\n"),
+    (Ended(400), "Content-Length: 5\r\nContent-Length: 0\r\n\r\n"),
+    (Ended(400), "Content-Length: 0, 5\r\n\r\n"),
+    (Ended(400), "Content-Length: +0\r\n\r\n"),
+    (Ended(400), "Content-Length: -1\r\n\r\n"),
+    (Ended(400), "Content-Length: 0x0\r\n\r\n"),
+    (Ended(400), "Content-Length: \r\n\r\n"),
+    (
+        Ended(400),
+        "Content-Length: 99999999999999999999999\r\n\r\n",
+    ),
+    (Ended(431), "Content-Length: 18446744073709551615\r\n\r\n"),
+    (Ended(405), "Content-Length: 53\r\n\r\n"),
+    (Ended(405), "Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
+    (
+        Ended(405),
+        "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+    ),
+    (
+        Ended(405),
+        "Transfer-Encoding: chunked\r\n\r\n1;x=\"\r\na\r\n0\r\nX: y\r\n\r\n",
+    ),
+    (
+        Ended(405),
+        "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+    ),
+    (
+        Ended(405),
+        "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ),
+];
+
+/// Whole heads of other strange kinds, each up to its empty line.
+const STRANGE: &[(Fate, &[u8])] = &[
+    // No body, whatever they are.
+    (Served(200), b"GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+    (Served(200), b"GET http://other.example/livez HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (Served(404), b"GET http://other.example HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (Served(404), b"GET /liv\xc3\xa9ez HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (Served(404), b"GET /../livez HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (Served(404), b"GET /%2e%2e/%00 HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (Served(404), b"GET * HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (Served(404), b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (Served(404), b"CONNECT other.example:443 HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (Served(405), b"TRACE /livez HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (Served(200), b"GET /livez HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n"),
+    (Served(200), b"GET /livez HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n"),
+    (Served(200), b"GET /livez HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n"),
+    (Served(200), b"GET /livez HTTP/1.1\r\nIf-None-Match: \xff\xfe\r\nAccept-Encoding: \xff\r\nOrigin: \xff\r\nX-Forwarded-For: \xff\r\n\r\n"),
+    (Served(200), b"GET /livez HTTP/1.1\nHost: x\n\n"),
+    (Served(200), b"\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (Served(200), b"GET /livez HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"),
+    (Ended(200), b"GET /livez HTTP/1.0\r\n\r\n"),
+    // Not HTTP, or not quite.
+    (Ended(400), b"GET /livez\0 HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (Ended(400), b"GET /livez HTTP/1.1\r\nX\0: a\r\n\r\n"),
+    (Ended(400), b"GET /livez HTTP/1.1\r\nX\xff: a\r\n\r\n"),
+    (Ended(400), b"GET /livez HTTP/1.1\r\nX: a\r\n b\r\n\r\n"),
+    (Ended(400), b"GET /livez HTTP/1.1\r\n Host: x\r\n\r\n"),
+    (Ended(400), b"GET /livez HTTP/1.1\r\nX : a\r\n\r\n"),
+    (Ended(400), b"GET /livez HTTP/1.1\r\n: a\r\n\r\n"),
+    (Ended(400), b"GET /livez HTTP/1.1\r\njunk\r\n\r\n"),
+    (Ended(400), b"GET /livez HTTP/1.1\rHost: x\r\r"),
+    (Ended(400), b"GET /liv\xff\xfeez HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (Ended(400), b"GET  /livez HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (Ended(400), b"GET /li vez HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (Ended(400), b"G\x01T /livez HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (Ended(400), b"GET /livez\r\n\r\n"),
+    (Ended(400), b"GET /livez HTTP/2.0\r\nHost: x\r\n\r\n"),
+    (Ended(400), b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03client-hello"),
+    (Cut, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+];
+
+/// Everything until the connection ends: what the statuses are, in their order.
+async fn statuses(address: SocketAddr, request: &[u8]) -> Vec<u16> {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    // Who is refused in the midst of a long head cannot send the rest of it.
+    drop(socket.write_all(request).await);
+    let mut text = Vec::new();
+    // A reset, since what it sent was not read to its end, comes behind the answer.
+    let ended = timeout(PATIENCE, socket.read_to_end(&mut text)).await;
+    assert!(ended.is_ok(), "open: {}", String::from_utf8_lossy(request));
+    let text = String::from_utf8(text).unwrap();
+    let answers = text.split("HTTP/1.").skip(1);
+    answers
+        .map(|answer| answer[2..5].parse().unwrap())
+        .collect()
+}
+
+async fn meets(address: SocketAddr, fate: Fate, request: &[u8]) {
+    let all = [request, NEXT].concat();
+    let expected = match fate {
+        Served(status) => vec![status, 200],
+        Ended(status) => vec![status],
+        Cut => vec![],
+    };
+    let shown = String::from_utf8_lossy(&request[..request.len().min(200)]);
+    assert_eq!(statuses(address, &all).await, expected, "{shown}");
+}
+
+/// Heads that are too large, or just not.
+fn large() -> Vec<(Fate, String)> {
+    let fields = |count: usize| {
+        let fields: String = (0..count).map(|index| format!("X{index}: y\r\n")).collect();
+        format!("GET /livez HTTP/1.1\r\n{fields}\r\n")
+    };
+    let target = |length| format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(length));
+    let name = |length| format!("GET /livez HTTP/1.1\r\n{}: x\r\n\r\n", "a".repeat(length));
+    vec![
+        (Served(200), fields(100)),
+        (Ended(431), fields(101)),
+        (Ended(431), fields(1_500)),
+        (Served(404), target(16_000)),
+        (Ended(431), target(17_000)),
+        (Ended(431), target(70_000)),
+        (Served(200), name(16_000)),
+        (Ended(431), name(17_000)),
+        (
+            Served(405),
+            format!("{} /livez HTTP/1.1\r\n\r\n", "A".repeat(5_000)),
+        ),
+        (Ended(431), "\r\n".repeat(20_000)),
+    ]
+}
+
+#[tokio::test]
+async fn every_shape_meets_its_fate_and_nobody_else_feels_it() {
+    let prefix = unique("gw");
+    let (process, address) = start(&[("REDIS_KEY_PREFIX", &prefix)]).await;
+    let worker = Worker::on(&shared_redis().await.url(), &prefix).await;
+    let mut stream = Events::open(address).await;
+    let mut kept = Connection::open(address).await;
+    let (files, memory) = (
+        process.open_files().unwrap(),
+        process.resident_bytes().unwrap(),
+    );
+    for round in 1..=5 {
+        for method in ["POST", "PUT", "DELETE"] {
+            for (fate, headers) in DOUBTFUL {
+                let request = format!("{method} /livez HTTP/1.1\r\nHost: x\r\n{headers}");
+                meets(address, *fate, request.as_bytes()).await;
+            }
+        }
+        for (fate, headers) in DOUBTFUL {
+            // A GET that claims a body is answered, and its body is no request either.
+            let fate = if *fate == Ended(405) {
+                Ended(200)
+            } else {
+                *fate
+            };
+            let request = format!("GET /livez HTTP/1.1\r\nHost: x\r\n{headers}");
+            meets(address, fate, request.as_bytes()).await;
+        }
+        for (fate, request) in STRANGE {
+            meets(address, *fate, request).await;
+        }
+        for (fate, request) in large() {
+            meets(address, fate, request.as_bytes()).await;
+        }
+        kept.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert_eq!(kept.answer(false).await.status, 200);
+        worker.count(&message(round, LONG), LONG).await;
+        let told = stream.next().await.unwrap();
+        assert!(
+            told.data.contains(&format!("\"total\":{round},")),
+            "{told:?}"
+        );
+    }
+    drop((stream, kept));
+    files_are_back(&process, files - 2).await;
+    let more = process.resident_bytes().unwrap().saturating_sub(memory);
+    println!(
+        "{} KiB more after {} hostile connections",
+        more >> 10,
+        5 * 165
+    );
+    assert!(more < 16 << 20, "{more} bytes more");
+    assert!(!process.log().contains("panicked"), "{}", process.log());
+}
+
+async fn files_are_back(process: &testkit::process::Process, files: usize) {
+    eventually("the descriptors are free again", SOON, async || {
+        (process.open_files().unwrap() <= files).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_thousand_requests_in_one_go_are_answered_in_order() {
+    let (_process, address) = start(&[]).await;
+    let one = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /x HTTP/1.1\r\nHost: x\r\n\r\n";
+    let all = [&one.repeat(500)[..], NEXT].concat();
+    let expected = [&[200, 404].repeat(500)[..], &[200]].concat();
+    assert_eq!(statuses(address, &all).await, expected);
+}
+
+#[tokio::test]
+async fn connections_that_break_leave_nothing_behind() {
+    let (process, address) = start(&[]).await;
+    let files = process.open_files().unwrap();
+    let stream = "GET /api/visitors/today/stream HTTP/1.1\r\nHost: x\r\n\r\n";
+    let today = "GET /api/visitors/today HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut half_open = Vec::new();
+    for turn in 0..600 {
+        let request = ["", "GET /livez HT", NEXT_TEXT, stream, today][turn % 5];
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        socket.write_all(request.as_bytes()).await.unwrap();
+        match turn % 3 {
+            // A reset in the midst of whatever it is.
+            0 => SockRef::from(&socket)
+                .set_linger(Some(Duration::ZERO))
+                .unwrap(),
+            // It says that it will send no more, and stays.
+            1 => {
+                socket.shutdown().await.unwrap();
+                half_open.push(socket);
+            }
+            // It goes without reading.
+            _ => {}
+        }
+    }
+    files_are_back(&process, files).await;
+    drop(half_open);
+    let next = statuses(address, NEXT).await;
+    assert_eq!(next, [200]);
+}
+
+const NEXT_TEXT: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+
+#[tokio::test]
+async fn the_beginning_of_a_head_behind_another_request_is_not_kept_for_long() {
+    let fixture = crate::fixture::Fixture::with(&[], |config| {
+        config.limits.head = Duration::from_millis(300);
+        config.limits.idle = SOON * 6;
+    })
+    .await;
+    for (requests, rest) in [(1, "G"), (3, "GET /livez HTTP/1.1\r\nHost: x\r\n")] {
+        let mut connection = Connection::open(fixture.address).await;
+        connection.send(NEXT_TEXT.repeat(requests) + rest).await;
+        for _ in 0..requests {
+            assert_eq!(connection.answer(false).await.status, 200);
+        }
+        assert!(connection.ends_within(SOON).await, "{rest}");
+    }
+    // Nothing behind it: it may be idle, and comes back.
+    let mut connection = Connection::open(fixture.address).await;
+    for part in [NEXT_TEXT, &NEXT_TEXT[..20]] {
+        connection.send(part).await;
+    }
+    connection.send(&NEXT_TEXT[20..]).await;
+    for _ in 0..2 {
+        assert_eq!(connection.answer(false).await.status, 200);
+    }
+    assert!(!connection.ends_within(Duration::from_secs(1)).await);
+}
