@@ -25,13 +25,18 @@ struct Arguments {}
 
 fn main() -> anyhow::Result<ExitCode> {
     let command = Arguments::command().after_help(environment::help(&VARIABLES));
-    if let Err(shown) = Arguments::from_arg_matches(&command.get_matches()) {
-        shown.exit();
+    if let Err(shown) = command
+        .try_get_matches()
+        .and_then(|m| Arguments::from_arg_matches(&m))
+    {
+        // An error when a disk is full: what was asked for was not told.
+        shown.print()?;
+        return Ok(ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(1)));
     }
     let config = match Config::read(Environment::of_process(&VARIABLES)) {
         Ok(config) => config,
         Err(complaints) => {
-            writeln!(std::io::stderr(), "{complaints}")?;
+            drop(writeln!(std::io::stderr(), "{complaints}"));
             return Ok(ExitCode::from(EXIT_BAD_CONFIGURATION));
         }
     };

@@ -53,6 +53,8 @@ impl Logging {
         let logs = tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::new(filter))
             .with_target(false)
+            // To whom, when the logs cannot be written? Its way is stderr, and ends the process when that is full too.
+            .log_internal_errors(false)
             .with_writer(writer);
         let installed = if self.json {
             logs.json().flatten_event(true).try_init()

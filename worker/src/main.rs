@@ -52,15 +52,15 @@ fn snapshot(name: &str) -> Result<Snapshot, String> {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(shown) => return told(&shown),
+    };
     let config = match Config::from_process() {
         Ok(config) => config,
-        #[expect(
-            clippy::print_stderr,
-            reason = "there are no logs yet: their format is part of what is wrong"
-        )]
         Err(error) => {
-            eprintln!("worker: {error}");
+            // There are no logs yet: their format is part of what is wrong. The status tells it to a full disk.
+            drop(writeln!(io::stderr(), "worker: {error}"));
             return ExitCode::from(EXIT_BAD_CONFIGURATION);
         }
     };
@@ -87,6 +87,14 @@ fn main() -> ExitCode {
             );
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The status of a text that was asked for, or of a mistake; 1 when it could not be written.
+fn told(shown: &clap::Error) -> ExitCode {
+    match shown.print() {
+        Ok(()) => ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(1)),
+        Err(_) => ExitCode::FAILURE,
     }
 }
 

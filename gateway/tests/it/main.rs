@@ -20,5 +20,6 @@ mod pauses;
 mod process;
 mod reads;
 mod stream;
+mod surroundings;
 mod today;
 mod trust;
