@@ -59,6 +59,11 @@ const OWN: [Variable; 11] = [
         "whose X-Forwarded-For tells the client's address: a list with commas, such as 10.0.0.0/8, ::1",
     ),
     Variable::optional(
+        "SERVE_STALE",
+        "true",
+        "whether a figure that is older than its ttl_seconds is served; false: it is answered 202, as one that is missing",
+    ),
+    Variable::optional(
         "SHUTDOWN_DRAIN_SECONDS",
         "10",
         "over how many seconds streams are ended at a stop, 0 to 3600",
@@ -99,6 +104,8 @@ pub struct Config {
     pub max_per_address: u32,
     /// `TRUSTED_PROXIES`.
     pub trusted_proxies: Proxies,
+    /// `SERVE_STALE`.
+    pub serve_stale: bool,
     /// `SHUTDOWN_DRAIN_SECONDS`.
     pub drain_window: Duration,
     /// `CORS_ORIGINS`.
@@ -147,6 +154,7 @@ impl Config {
             max_streams: small(environment.number("SSE_MAX_CLIENTS", 1..=MOST_STREAMS)),
             max_per_address: small(environment.number("MAX_PER_ADDRESS", 0..=MOST_STREAMS)),
             trusted_proxies: environment.parse("TRUSTED_PROXIES", Proxies::parse),
+            serve_stale: environment.flag("SERVE_STALE"),
             drain_window: Duration::from_secs(
                 environment.number("SHUTDOWN_DRAIN_SECONDS", 0..=LONGEST_DRAIN_SECONDS),
             ),
@@ -184,7 +192,7 @@ mod tests {
         assert_eq!(config.host.to_string(), "0.0.0.0");
         assert_eq!(config.port, 3000);
         assert_eq!(config.admin_port, None);
-        assert!(config.streams_enabled && config.docs_enabled);
+        assert!(config.streams_enabled && config.docs_enabled && config.serve_stale);
         assert_eq!(config.emit, Emit::Always);
         assert_eq!(config.max_streams, 10_000);
         assert_eq!(config.max_per_address, 0);
@@ -205,6 +213,7 @@ mod tests {
             ("SSE_MAX_CLIENTS", "0"),
             ("MAX_PER_ADDRESS", "-1"),
             ("TRUSTED_PROXIES", "balancer.example"),
+            ("SERVE_STALE", "often"),
             ("SHUTDOWN_DRAIN_SECONDS", "-1"),
             ("CORS_ORIGINS", "example.org"),
             ("ENABLE_DOCS", "2"),

@@ -2,6 +2,7 @@
 //!
 //! Every name stands in this file. Counting is one atomic addition; what is known elsewhere is asked when somebody reads.
 
+use crate::holdings::Holdings;
 use crate::reply::{self, Body};
 use crate::route::Resource;
 use hyper::{Response, StatusCode};
@@ -10,8 +11,11 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use shared::catalog::Snapshot;
+use shared::time::Timestamp;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::time::Duration;
 
 /// The statuses that [`crate::route`] gives.
 const STATUSES: [u16; 7] = [200, 202, 204, 304, 404, 405, 503];
@@ -34,7 +38,13 @@ pub struct Metrics {
     /// Messages and values of Redis that were not valid.
     pub messages_refused: Counter,
     refusals: Family<ReasonLabels, Counter>,
+    redis_connected: Gauge<u32, AtomicU32>,
+    generated: Times,
+    expires: Times,
 }
+
+/// Of each snapshot that is held, in seconds since 1970: a time rather than an age, which would stand still with its gateway.
+type Times = Family<SnapshotLabels, Gauge<f64, AtomicU64>>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AnswerLabels {
@@ -45,6 +55,11 @@ struct AnswerLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabels {
     reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SnapshotLabels {
+    snapshot: String,
 }
 
 /// Why a stream ended.
@@ -120,6 +135,15 @@ impl Metrics {
         let refusals = Family::default();
         let text = "Connections that found no place";
         registry.register("connections_refused", text, refusals.clone());
+        let redis_connected = Gauge::default();
+        let text = "Whether Redis answered when it was last asked";
+        registry.register("redis_connected", text, redis_connected.clone());
+        let generated = Times::default();
+        let text = "When the figures of a snapshot were read, as Unix time";
+        registry.register("snapshot_timestamp_seconds", text, generated.clone());
+        let expires = Times::default();
+        let text = "Until when a snapshot counts as fresh, as Unix time";
+        registry.register("snapshot_expires_timestamp_seconds", text, expires.clone());
         Self {
             registry,
             answers,
@@ -130,6 +154,9 @@ impl Metrics {
             frames_skipped,
             messages_refused,
             refusals,
+            redis_connected,
+            generated,
+            expires,
         }
     }
 
@@ -157,6 +184,17 @@ impl Metrics {
         counter.inc();
     }
 
+    fn note(&self, snapshot: Snapshot, generated_at: Timestamp, ttl: Duration) {
+        let labels = SnapshotLabels {
+            snapshot: snapshot.name(),
+        };
+        let generated = Duration::from_millis(u64::try_from(generated_at.millis()).unwrap_or(0));
+        let gauge = self.generated.get_or_create(&labels);
+        gauge.set(generated.as_secs_f64());
+        let gauge = self.expires.get_or_create(&labels);
+        gauge.set((generated + ttl).as_secs_f64());
+    }
+
     /// Counts a connection that found no place.
     pub fn refused(&self, reason: Refused) {
         let reason = reason.reason();
@@ -164,9 +202,16 @@ impl Metrics {
         counter.inc();
     }
 
-    /// All of it as text, with so many streams open now.
-    pub fn report(&self, streams: u32) -> Response<Body> {
+    /// All of it as text, with so many streams open now and what is held.
+    pub fn report(&self, streams: u32, holdings: &Holdings) -> Response<Body> {
         self.streams.set(streams);
+        self.redis_connected.set(holdings.connected.into());
+        for snapshot in Snapshot::ALL {
+            if let Some(entry) = holdings.snapshot(snapshot) {
+                let ttl = Duration::from_secs(entry.ttl_seconds.into());
+                self.note(snapshot, entry.generated_at, ttl);
+            }
+        }
         let mut report = String::new();
         let written = text::encode(&mut report, &self.registry);
         written.expect("memory takes what is written to it");

@@ -2,6 +2,7 @@
 
 use crate::Gateway;
 use crate::doorbell::wait_for_count;
+use crate::entry::Entry;
 use crate::offer::Offer;
 use crate::reply::Body;
 use crate::streams::Place;
@@ -175,7 +176,10 @@ fn read(gateway: &Gateway, resource: Resource, request: &HeaderMap) -> Option<Re
         Resource::Live => health::live(),
         Resource::Ready => health::ready(gateway),
         Resource::Health => health::report(gateway),
-        Resource::Metrics => gateway.metrics.report(gateway.streams.live()),
+        Resource::Metrics => {
+            let holdings = gateway.mirror.holdings();
+            gateway.metrics.report(gateway.streams.live(), &holdings)
+        }
     })
 }
 
@@ -189,15 +193,26 @@ async fn awaited(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<
 
 fn snapshot_answer(gateway: &Gateway, snapshot: Snapshot, request: &HeaderMap) -> Response<Body> {
     match gateway.mirror.holdings().snapshot(snapshot) {
-        Some(entry) => reply::entry(entry, request, &gateway.clock),
-        None => reply::warming(&snapshot.warming(), None),
+        Some(entry) if is_served(gateway, entry) => reply::entry(entry, request, &gateway.clock),
+        _ => reply::warming(&snapshot.warming(), None),
     }
+}
+
+/// Whether a copy may be shown: past its time only where that is wanted.
+fn is_served(gateway: &Gateway, entry: &Entry) -> bool {
+    gateway.config.serve_stale || !entry.is_stale(&gateway.clock)
 }
 
 fn summary_answer(gateway: &Gateway, group: Group, request: &HeaderMap) -> Response<Body> {
     let holdings = gateway.mirror.holdings();
     let now = Instant::now();
-    if let Some(entry) = holdings.summary(group, now) {
+    let is_served = |part| {
+        let entry = holdings.snapshot(part);
+        entry.is_some_and(|entry| is_served(gateway, entry))
+    };
+    if let Some(entry) = holdings.summary(group, now)
+        && group.snapshots().all(is_served)
+    {
         return reply::entry(entry, request, &gateway.clock);
     }
     match group {

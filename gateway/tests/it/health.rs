@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, LONG, SOON, Worker, envelope, message};
 use serde_json::{Value, json};
-use shared::catalog::Snapshot;
+use shared::catalog::{Group, Snapshot};
 use std::sync::Arc;
 use testkit::eventually::eventually;
 use testkit::http::get;
@@ -84,4 +84,46 @@ async fn none_of_it_is_stored_by_anybody() {
         assert_eq!(answer.status, 200);
         assert_eq!(answer.header("cache-control"), Some("no-store"));
     }
+}
+
+#[tokio::test]
+async fn past_its_time_a_snapshot_is_served_only_where_that_is_wanted() {
+    let fixture = Fixture::with(&[("SERVE_STALE", "false")], |_| ()).await;
+    let start = fixture.clock.now();
+    // One outlives the others.
+    for snapshot in Snapshot::ALL {
+        let ttl = if snapshot == Snapshot::Weekly {
+            200_000
+        } else {
+            90_001
+        };
+        let value = format!(r#"{{"generated_at":"{start}","ttl_seconds":{ttl},"data":[]}}"#);
+        fixture.worker.store(snapshot, &value).await;
+        fixture.shows(snapshot.path(), &value).await;
+    }
+    let summaries = [Group::Visitors, Group::Books].map(Group::summary_path);
+    for path in summaries {
+        assert_eq!(fixture.get(path).await.status, 200);
+    }
+    let life = chrono::Duration::seconds(90_001);
+    fixture
+        .clock
+        .step_to(start.utc() + life + chrono::Duration::minutes(1));
+    let others = Snapshot::ALL
+        .into_iter()
+        .filter(|one| *one != Snapshot::Weekly);
+    for path in others.map(Snapshot::path).chain(summaries) {
+        let answer = fixture.get(path).await;
+        assert_eq!(answer.status, 202, "{path}");
+        assert_eq!(answer.header("retry-after"), Some("5"));
+    }
+    assert_eq!(fixture.get(Snapshot::Weekly.path()).await.status, 200);
+    // What is new is served.
+    let monthly = Snapshot::Monthly;
+    let value = format!(
+        r#"{{"generated_at":"{}","ttl_seconds":60,"data":[1]}}"#,
+        fixture.clock.now()
+    );
+    fixture.worker.store(monthly, &value).await;
+    fixture.shows(monthly.path(), &value).await;
 }

@@ -1,6 +1,7 @@
 //! What `/metrics` counts, seen to count.
 
 use crate::fixture::{Fixture, LONG, SOON, message};
+use shared::catalog::Snapshot;
 use std::time::Duration;
 use testkit::eventually::eventually;
 use testkit::http::{Events, ask};
@@ -113,4 +114,37 @@ async fn streams_that_leave_with_the_gateway_are_counted_as_drained() {
     reaches(&fixture, name, 1).await;
     while first.next().await.is_some() {}
     while second.next().await.is_some() {}
+}
+
+#[tokio::test]
+async fn times_of_snapshots_are_told_also_when_they_are_over() {
+    let fixture = Fixture::start().await;
+    let text = fixture.get("/metrics").await.text().to_owned();
+    assert!(
+        !text.contains("gateway_snapshot_timestamp_seconds{"),
+        "{text}"
+    );
+    let weekly = Snapshot::Weekly;
+    let value = r#"{"generated_at":"2025-09-23T00:05:12.500Z","ttl_seconds":60,"data":[]}"#;
+    fixture.worker.store(weekly, value).await;
+    fixture.shows(weekly.path(), value).await;
+    let text = fixture.get("/metrics").await.text().to_owned();
+    for line in [
+        "gateway_redis_connected 1",
+        r#"gateway_snapshot_timestamp_seconds{snapshot="visitors:weekly"} 1758585912.5"#,
+        r#"gateway_snapshot_expires_timestamp_seconds{snapshot="visitors:weekly"} 1758585972.5"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_is_away_is_told() {
+    let redis = testkit::server::Redis::start().await.unwrap();
+    let fixture = Fixture::on(&redis).await;
+    reaches(&fixture, "gateway_redis_connected", 1).await;
+    redis.kill().await.unwrap();
+    reaches(&fixture, "gateway_redis_connected", 0).await;
+    redis.start_again().await.unwrap();
+    reaches(&fixture, "gateway_redis_connected", 1).await;
 }
