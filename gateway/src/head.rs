@@ -1,9 +1,9 @@
 //! The head of a stream's answer as bytes: the one answer that hyper does not write.
 
+use crate::entry::Modified;
 use bytes::{BufMut, Bytes, BytesMut};
 use hyper::header::HeaderMap;
 use shared::time::Clock;
-use std::time::SystemTime;
 
 /// A `200` with `headers`. The connection ends with the stream.
 pub fn bytes(headers: &HeaderMap, chunked: bool, clock: &Clock) -> Bytes {
@@ -12,8 +12,10 @@ pub fn bytes(headers: &HeaderMap, chunked: bool, clock: &Clock) -> Bytes {
     for (name, value) in headers {
         put(&mut head, name.as_str(), value.as_bytes());
     }
-    let now = SystemTime::from(clock.now().utc());
-    put(&mut head, "date", httpdate::fmt_http_date(now).as_bytes());
+    // A clock before 1970 has no date that HTTP can write.
+    if let Some(now) = Modified::at(clock.now()) {
+        put(&mut head, "date", now.header.as_bytes());
+    }
     if !headers.contains_key("connection") {
         put(&mut head, "connection", b"close");
     }

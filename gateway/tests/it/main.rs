@@ -6,6 +6,7 @@
 )]
 
 mod addresses;
+mod clocks;
 mod conditional;
 mod connections;
 mod doorbell;
