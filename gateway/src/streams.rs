@@ -129,6 +129,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn in_no_second_leave_more_than_1_3_times_as_many_as_evenly() {
+        let streams = 10_000;
+        for window in [3, 10, 60] {
+            let (all, _) = Streams::new(streams, 1);
+            let _places: Vec<_> = (0..streams).map(|_| admit(&all)).collect();
+            all.leave(Duration::from_secs(window));
+            let leaving = all.leaving().borrow().clone().unwrap();
+            let turns: Vec<_> = (0..streams).map(|_| leaving.next_turn()).collect();
+            let second = Duration::from_secs(1);
+            let within = |from| turns.partition_point(|turn| *turn < turns[from] + second) - from;
+            let most = (0..turns.len()).map(within).max().unwrap() as u64;
+            let evenly = u64::from(streams) / window;
+            // A window of 3 s has a quarter of grace in it.
+            assert!(
+                most * 10 <= evenly * if window > 4 { 13 } else { 14 },
+                "{most} of {evenly}"
+            );
+        }
+    }
+
+    #[tokio::test]
     async fn turns_are_spread_evenly_within_the_window() {
         let (streams, _) = Streams::new(10, 1);
         let _places: Vec<_> = (0..4).map(|_| admit(&streams)).collect();

@@ -73,12 +73,11 @@ async fn streams_leave_evenly_and_cleanly_while_reads_are_served() {
         retries.len() > 1,
         "each is told a time of its own: {retries:?}"
     );
-    // Not before the first quarter, and not all at once.
-    assert!(ends[0] >= Duration::from_millis(990), "{ends:?}");
-    let spread = ends[5].checked_sub(ends[0]).unwrap();
-    assert!(spread >= Duration::from_secs(2), "{ends:?}");
-    let gaps = ends.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
-    assert!(gaps.max().unwrap() < spread / 2, "{ends:?}");
+    // None before its turn: the first quarter is for balancers, the rest is shared out. A busy machine is late, never early.
+    for (index, end) in (0..).zip(&ends) {
+        let turn = Duration::from_secs(1) + Duration::from_secs(3) * index / 6;
+        assert!(*end >= turn, "{ends:?}");
+    }
     let ended = timeout(SOON, &mut fixture.task).await.expect("it ends");
     ended.unwrap().unwrap();
     assert!(

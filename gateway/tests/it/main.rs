@@ -9,6 +9,7 @@ mod addresses;
 mod clocks;
 mod conditional;
 mod connections;
+mod crowds;
 mod doorbell;
 mod drain;
 mod dribble;
