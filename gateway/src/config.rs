@@ -25,7 +25,7 @@ pub const VARIABLES: [Variable; OWN.len() + SHARED.len()] = {
     all
 };
 
-const OWN: [Variable; 11] = [
+const OWN: [Variable; 12] = [
     Variable::optional("PORT", "3000", "where it listens; 0: any free port"),
     Variable::optional("HOST", "0.0.0.0", "the IP address that it listens on"),
     Variable::optional(

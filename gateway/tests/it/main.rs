@@ -6,6 +6,7 @@
 )]
 
 mod addresses;
+mod balancer;
 mod clocks;
 mod conditional;
 mod connections;

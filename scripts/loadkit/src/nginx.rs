@@ -5,13 +5,12 @@ use crate::meter::Meter;
 use anyhow::{Context as _, Result, bail};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use testkit::balancer;
 use testkit::process::{Process, free_port};
 
-/// Where Debian puts it; scripts/bench may have unpacked it below the target folder instead.
-const PATHS: [&str; 2] = ["/usr/sbin/nginx", "bench/nginx/usr/sbin/nginx"];
 /// It starts at once.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
@@ -47,7 +46,7 @@ impl Nginx {
         );
         let errors = folder.path().join("error.log").display().to_string();
         let args = ["-p", &prefix, "-c", &file, "-e", &errors];
-        let mut process = cores::serve_at(&[cores.server], &program()?, &args, &[])?;
+        let mut process = cores::serve_at(&[cores.server], &balancer::program()?, &args, &[])?;
         let began = Instant::now();
         while TcpStream::connect(address).is_err() {
             if process.try_exit()?.is_some() || began.elapsed() > START_LIMIT {
@@ -83,12 +82,4 @@ fn configuration(folder: &Path, address: SocketAddr) -> String {
           server {{ listen {address}; root {folder}/root; }}
         }}\n"
     )
-}
-
-fn program() -> Result<PathBuf> {
-    let me = std::env::current_exe().context("finding the running program")?;
-    let target = me.ancestors().nth(2).context("no target folder")?;
-    let mut candidates = PATHS.iter().map(|path| target.join(path));
-    let found = candidates.find(|path| path.is_file());
-    found.context("nginx is not installed; on Debian it is in the package nginx")
 }

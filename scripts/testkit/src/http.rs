@@ -26,7 +26,7 @@ pub struct Connection {
 pub struct Answer {
     /// Such as 200.
     pub status: u16,
-    /// Names and values as they came.
+    /// Names in lower case, and values as they came.
     pub headers: Vec<(String, String)>,
     /// Empty for HEAD, 204 and 304.
     pub body: Vec<u8>,
@@ -108,7 +108,9 @@ impl Connection {
         loop {
             let line = self.line().await?;
             match line.split_once(": ") {
-                Some((name, value)) => headers.push((name.to_owned(), value.to_owned())),
+                Some((name, value)) => {
+                    headers.push((name.to_ascii_lowercase(), value.to_owned()));
+                }
                 None => return Some((status, headers)),
             }
         }

@@ -2,7 +2,7 @@
 //! Only tests and the demo use it.
 //!
 //! # Layout
-//! - [`server`], [`mariadb`], [`certificates`], [`process`], [`discretion`], [`http`], [`eventually`],
+//! - [`server`], [`mariadb`], [`balancer`], [`certificates`], [`process`], [`discretion`], [`http`], [`eventually`],
 //!   [`descriptors`]: what runs beside a test.
 //! - [`road`]: what goes wrong between two of them.
 //! - [`library`], [`wall`], [`generate`]: the rows, and a generator for them, made of [`stock`], [`activity`], [`names`].
@@ -10,6 +10,7 @@
 //! - [`schema`], [`load`]: the tables, and how the rows get in.
 
 pub mod activity;
+pub mod balancer;
 pub mod certificates;
 pub mod descriptors;
 mod dirty;
