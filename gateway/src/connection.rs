@@ -12,7 +12,7 @@ use futures_util::future::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Version};
+use hyper::{Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn, ready};
@@ -102,6 +102,13 @@ impl Connection {
             polled
         });
         if let Err(e) = served.await {
+            // hyper has answered by itself.
+            if e.is_parse_too_large() {
+                let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+                gateway.metrics.answered(None, status);
+            } else if e.is_parse() {
+                gateway.metrics.answered(None, StatusCode::BAD_REQUEST);
+            }
             debug!(error = %e, "a connection ended early");
         }
         let socket = connection.into_parts().io.into_inner().into_socket();

@@ -4,7 +4,7 @@ use crate::fixture::{Fixture, LONG, SOON, message};
 use shared::catalog::Snapshot;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::http::{Events, ask};
+use testkit::http::{Events, ask, send};
 
 /// The figure on the line that begins with `name`; 0 when it is not there yet.
 async fn figure(fixture: &Fixture, name: &str) -> u64 {
@@ -56,6 +56,17 @@ async fn answers_are_counted_by_route_and_status() {
     }
     // What strangers ask for is no label: there would be no end of them.
     assert!(!fixture.get("/metrics").await.text().contains("wp-login"));
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_counted_too() {
+    let fixture = Fixture::start().await;
+    let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(20_000));
+    for (raw, code) in [("GET  /livez HTTP/1.1\r\n\r\n", 400), (&long, 431)] {
+        assert_eq!(send(fixture.address, raw).await.status, code);
+        let name = format!("gateway_http_responses_total{{route=\"other\",code=\"{code}\"}}");
+        reaches(&fixture, &name, 1).await;
+    }
 }
 
 #[tokio::test]
