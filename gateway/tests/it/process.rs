@@ -1,6 +1,6 @@
 //! The real binary: its help, its exit codes, its signals, and what it is made of.
 
-use crate::fixture::SOON;
+use crate::fixture::{LONG, SOON, Worker, message};
 use gateway::config::VARIABLES;
 use shared::environment::EXIT_BAD_CONFIGURATION;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use std::process::Command;
 use testkit::eventually::eventually;
 use testkit::http::{Events, get};
 use testkit::process::{Process, free_port};
-use testkit::server::{shared_redis, unique};
+use testkit::server::{Redis, shared_redis, unique};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_gateway");
 
@@ -40,6 +40,37 @@ pub(crate) fn signal(process: &Process, name: &str) {
     let pid = process.pid().to_string();
     let kill = Command::new("kill").args(["-s", name, &pid]).status();
     assert!(kill.unwrap().success());
+}
+
+#[tokio::test]
+async fn it_may_start_before_redis_and_comes_up_by_itself() {
+    let redis = Redis::start().await.unwrap();
+    redis.kill().await.unwrap();
+    let port = free_port().unwrap();
+    let environment = [
+        ("PORT", port.to_string()),
+        ("HOST", "127.0.0.1".to_owned()),
+        ("REDIS_URL", redis.url()),
+    ];
+    let _process = Process::spawn_at(Path::new(BINARY), &[], &environment).unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    eventually("it listens", SOON, async || {
+        tokio::net::TcpStream::connect(address).await.ok()
+    })
+    .await;
+    assert_eq!(get(address, "/livez").await.status, 200);
+    assert_eq!(get(address, "/readyz").await.status, 503);
+    let mut stream = Events::open(address).await;
+    assert_eq!(stream.status, 200);
+
+    redis.start_again().await.unwrap();
+    eventually("it is ready", SOON, async || {
+        (get(address, "/readyz").await.status == 200).then_some(())
+    })
+    .await;
+    let worker = Worker::on(&redis.url(), "").await;
+    worker.count(&message(1, LONG), LONG).await;
+    assert_eq!(stream.next().await.unwrap().event, "init");
 }
 
 #[tokio::test]
