@@ -1,0 +1,92 @@
+//! Messages and values of Redis.
+
+use crate::Property;
+use gateway::entry::Entry;
+use gateway::summary;
+use gateway::today::{Origin, Today};
+use serde_json::value::RawValue;
+use shared::catalog::{Group, Snapshot};
+use shared::snapshot::Envelope;
+use shared::today::TodayCount;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What is taken for a count ends within a day, and is sent as one whole event.
+pub const COUNT: Property = Property {
+    name: "count",
+    seeds: &[
+        r#"{"total":313,"generated_at":"2025-09-23T09:10:22.111Z","date":"2025-09-23","expires_at":"2025-09-23T09:10:24.111Z"}"#,
+        "{ \"total\" : 0,\r\n\"generated_at\":\"2025-03-30T02:30:00+01:00\",\n\"date\":\"2024-02-29\",\"expires_at\":\"2025-03-31T02:00:00.999999Z\",\"x\":[{}]}",
+        r#"{"total":18446744073709551615,"generated_at":"0000-01-01T00:00:00Z","date":"-0001-01-01","expires_at":"0000-01-01T24:00:00Z"}"#,
+    ],
+    check: |input| {
+        let now = Instant::now();
+        let Ok(today) = Today::received(input, now) else {
+            return;
+        };
+        // The longest day of any zone has 25 hours.
+        assert!(!today.is_shown(now + Duration::from_secs(25 * 3600)));
+        let second = Duration::from_secs(1);
+        let stored = Today::stored(input, now, second).expect("the same bytes");
+        assert!(!stored.is_shown(now + second));
+
+        assert_eq!(today.message, input);
+        let written = serde_json::to_vec(&today.count).expect("a count");
+        assert_eq!(TodayCount::parse(&written).ok(), Some(today.count));
+        for block in [today.update.bytes(false).clone(), today.init(Origin::Db)] {
+            let text = std::str::from_utf8(&block).expect("it is text");
+            assert!(!text.contains('\r') && text.find("\n\n") == Some(text.len() - 2));
+            let fields = ["event: ", "id: ", "data: "];
+            let mut lines = text.trim_end_matches('\n').lines();
+            assert!(lines.all(|line| fields.iter().any(|field| line.starts_with(field))));
+        }
+        let chunk = today.update.bytes(true);
+        let block = today.update.bytes(false);
+        assert_eq!(
+            chunk,
+            &[format!("{:x}\r\n", block.len()).as_bytes(), block, b"\r\n"].concat()
+        );
+        for origin in [Origin::Cache, Origin::Db] {
+            let answer: serde_json::Value =
+                serde_json::from_slice(&today.answer_from(origin)).expect("JSON");
+            assert_eq!(answer["total"], today.count.total);
+        }
+    },
+};
+
+/// What is taken for a snapshot is served byte for byte, and a summary of it is JSON too.
+pub const SNAPSHOT: Property = Property {
+    name: "snapshot",
+    seeds: &[
+        r#"{ "generated_at":"2025-09-23T00:05:12.345Z","ttl_seconds":90000,"period":"2025-09", "data" : [ 1 , "é" ] }"#,
+        r#"{"generated_at":"9999-12-31T23:59:59.999Z","ttl_seconds":4294967295,"data":{"a":[[[]]],"b":1e400}}"#,
+        r#"{"data":"\u0000\ud83d\ude00","ttl_seconds":1,"generated_at":"1970-01-01T00:00:00Z","x":null}"#,
+    ],
+    check: |input| {
+        let Ok(entry) = Entry::stored(Snapshot::Weekly, input) else {
+            return;
+        };
+        assert_eq!(entry.body, input);
+        let envelope = Envelope::parse(input).expect("it was one");
+        assert_eq!(envelope.data.get().as_bytes(), entry.data);
+        let written = serde_json::to_vec(&envelope).expect("an envelope");
+        let again = Envelope::parse(&written).expect("what was written");
+        assert_eq!(again.generated_at, envelope.generated_at);
+        assert_eq!(
+            (again.ttl_seconds, again.period),
+            (envelope.ttl_seconds, envelope.period)
+        );
+        assert_eq!(again.data.get(), envelope.data.get());
+
+        let entry = Arc::new(entry);
+        for group in [Group::Visitors, Group::Books] {
+            let summary = summary::compose(group, |_| Some(&entry), None).expect("all are there");
+            let parsed = serde_json::from_slice::<&RawValue>(&summary.body);
+            assert!(parsed.is_ok());
+            assert_eq!(summary.generated_at, entry.generated_at);
+            let text = format!("\"ttl_seconds\":{}", entry.ttl_seconds);
+            assert!(std::str::from_utf8(&summary.body).is_ok_and(|body| body.contains(&text)));
+        }
+    },
+};

@@ -1,0 +1,132 @@
+//! The environment of both processes.
+
+use crate::Property;
+use chrono::DateTime;
+use shared::environment::{BadConfiguration, Environment, Variable};
+use shared::redis;
+use shared::time::Timestamp;
+use worker::calendar::Calendar;
+use worker::schedule::Cron;
+
+/// Stands where passwords stand.
+const SECRET: &str = "hunter2-never-to-be-told";
+
+/// The first line is a zone, the second an expression: what it accepts has a next time, which is later.
+pub const CRON: Property = Property {
+    name: "cron",
+    seeds: &[
+        "Asia/Jakarta\n5 0 * * *",
+        "Africa/Cairo\n0 0 * * FRI#L",
+        "America/New_York\n30 2 8-14 3 SUN",
+        "Australia/Lord_Howe\n*/15 30 1 29 2 *",
+        "Pacific/Apia\n0 0 30 12 *",
+    ],
+    check: |input| {
+        let text = String::from_utf8_lossy(input);
+        let (zone, text) = text.split_once('\n').unwrap_or(("Asia/Jakarta", &text));
+        let Ok(calendar) = Calendar::parse(zone) else {
+            return;
+        };
+        let Ok(cron) = Cron::parse(text, &calendar) else {
+            return;
+        };
+        // Around the beginnings and ends of summer time, and a day that one zone left out.
+        for second in [1_325_116_800, 1_396_000_000, 1_710_000_000, 1_729_990_000] {
+            let mut time = Timestamp::from(DateTime::from_timestamp(second, 0).expect("a time"));
+            for _ in 0..3 {
+                let Some(next) = cron.after(time).map(Timestamp::from) else {
+                    return;
+                };
+                assert!(next > time, "{next} after {time}");
+                time = next;
+            }
+        }
+    },
+};
+
+/// What it accepts begins as it must, and the text for logs holds no password.
+pub const REDIS_URL: Property = Property {
+    name: "redis_url",
+    seeds: &[
+        "redis://127.0.0.1:6379",
+        "rediss://user:hunter2@redis.example:6380/2",
+        "redis-sentinel://[::1]:26379/0?sentinelServiceName=main&sentinelPassword=hunter2",
+        "redis-cluster://a:7000?node=b:7001&node=c",
+        "redis://%FF:%00@x:1/99999999999",
+    ],
+    check: |input| {
+        let text = String::from_utf8_lossy(input);
+        if redis::RedisUrl::parse(&text).is_ok() {
+            assert!(text.starts_with("redis"));
+        }
+        // The same as a host, behind a password.
+        let host = text.split("://").last().unwrap_or_default();
+        let url = redis::RedisUrl::parse(&format!("redis://somebody:{SECRET}@{host}"));
+        assert!(!url.is_ok_and(|url| url.address().contains(SECRET)));
+    },
+};
+
+/// Lines of NAME=value, for the gateway.
+pub const GATEWAY: Property = Property {
+    name: "gateway_settings",
+    seeds: &[
+        "PORT=0\nHOST=::1\nSSE_EMIT=change\nRUST_LOG=warn,gateway=debug\nREDIS_KEY_PREFIX={lib}:",
+        "CORS_ORIGINS=https://a.example\nTRUSTED_PROXIES=10.0.0.0/8\nMAX_PER_ADDRESS=7\nLOG_FORMAT=json",
+        "SHUTDOWN_DRAIN_SECONDS=3601\nSSE_MAX_CLIENTS=-1\nENABLE_DOCS=maybe\nRUST_LOG=[[=",
+    ],
+    check: |input| {
+        reads(&gateway::config::VARIABLES, input, |environment| {
+            gateway::config::Config::read(environment).map(drop)
+        });
+    },
+};
+
+/// Lines of NAME=value, for the worker.
+pub const WORKER: Property = Property {
+    name: "worker_settings",
+    seeds: &[
+        "MYSQL_USER=u\nMYSQL_DATABASE=d\nLIBRARY_TIMEZONE=Asia/Makassar\nVISITOR_SLOW_CRON=0 5 0 * * *",
+        "MYSQL_USER=u\nMYSQL_DATABASE=d\nTODAY_COUNT_MODE=auto\nMEMBER_NAMES=masked\nMYSQL_TLS=verify",
+        "MYSQL_PORT=65536\nBOOKS_SLOW_CRON=5 0 31 2 *\nREFRESH_DUTY_PERCENT=0\nSNAPSHOT_TTL_SECONDS=1",
+    ],
+    check: |input| {
+        reads(&worker::config::VARIABLES, input, |environment| {
+            worker::config::Config::read(environment).map(drop)
+        });
+    },
+};
+
+/// Either all is well, or every complaint begins with the name of a variable, and no secret is told.
+fn reads(
+    variables: &[Variable],
+    input: &[u8],
+    read: impl Fn(Environment<'_>) -> Result<(), BadConfiguration>,
+) {
+    let text = String::from_utf8_lossy(input);
+    let lookup = |name: &str| {
+        let mut lines = text.lines().filter_map(|line| line.split_once('='));
+        let found = lines.find(|(key, _)| *key == name);
+        found.map(|(_, value)| value.to_owned())
+    };
+    let well = read(Environment::of(variables, lookup));
+    let with_secrets = |name: &str| {
+        let secret = variables
+            .iter()
+            .any(|variable| variable.secret && variable.name == name);
+        if secret {
+            Some(format!("{SECRET}://:{SECRET}@x"))
+        } else {
+            lookup(name)
+        }
+    };
+    let bad = read(Environment::of(variables, with_secrets));
+    let bad = bad.expect_err("no Redis has such a URL").to_string();
+    assert!(!bad.contains(SECRET), "{bad}");
+    if let Err(complaints) = well {
+        let complaints = complaints.to_string();
+        let named = variables
+            .iter()
+            .any(|variable| complaints.contains(variable.name));
+        assert!(named, "{complaints}");
+    }
+}
