@@ -24,10 +24,7 @@ impl Logging {
         Self {
             json: environment.choice("LOG_FORMAT", &[("", auto), ("text", false), ("json", true)]),
             asked: environment.is_set("RUST_LOG"),
-            filter: environment.parse("RUST_LOG", |text| match EnvFilter::try_new(text) {
-                Ok(_) => Ok(text.to_owned()),
-                Err(e) => Err(format!("is not a log filter ({e})")),
-            }),
+            filter: environment.parse("RUST_LOG", parse_filter),
         }
     }
 
@@ -63,5 +60,29 @@ impl Logging {
         };
         // Only a second start in one process, as tests do, finds another in its place.
         drop(installed);
+    }
+}
+
+fn parse_filter(text: &str) -> Result<String, String> {
+    // Names of modules are ASCII; the parser panics at some that are not.
+    if !text.is_ascii() {
+        return Err("is not a log filter (it is not ASCII)".to_owned());
+    }
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(e) => Err(format!("is not a log filter ({e})")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_refused_and_never_a_panic() {
+        assert!(parse_filter("warn,gateway=debug").is_ok());
+        for bad in ["[[=", "warn,\u{c}wate w\u{fffd}\u{fffd}=", "gateway=loud"] {
+            assert!(parse_filter(bad).is_err(), "{bad}");
+        }
     }
 }

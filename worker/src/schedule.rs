@@ -39,6 +39,11 @@ impl Cron {
             .seconds(Seconds::Optional)
             .year(Year::Disallowed)
             .build();
+        // croner takes an empty part of a list for nothing, and looks for the nothing-th second for minutes.
+        let mut parts = text.split_whitespace().flat_map(|field| field.split(','));
+        if parts.any(str::is_empty) {
+            return Err("has an empty part in a list".to_owned());
+        }
         let pattern = parser.parse(text);
         let pattern =
             pattern.map_err(|e| format!("is not a cron expression such as 5 0 * * * ({e})"))?;
@@ -209,6 +214,8 @@ mod tests {
             "0 0 31 2 *",
             "noon",
             "0 0 30 2 *",
+            ", * * * * 5L",
+            "5, 0 * * *",
         ] {
             assert!(Cron::parse(wrong, &jakarta).is_err(), "{wrong}");
         }
