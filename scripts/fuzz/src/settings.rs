@@ -20,6 +20,7 @@ pub const CRON: Property = Property {
         "America/New_York\n30 2 8-14 3 SUN",
         "Australia/Lord_Howe\n*/15 30 1 29 2 *",
         "Pacific/Apia\n0 0 30 12 *",
+        "Asia/Jakarta\n, * * * * 5L",
     ],
     check: |input| {
         let text = String::from_utf8_lossy(input);
@@ -72,6 +73,7 @@ pub const GATEWAY: Property = Property {
     seeds: &[
         "PORT=0\nHOST=::1\nSSE_EMIT=change\nRUST_LOG=warn,gateway=debug\nREDIS_KEY_PREFIX={lib}:",
         "CORS_ORIGINS=https://a.example\nTRUSTED_PROXIES=10.0.0.0/8\nMAX_PER_ADDRESS=7\nLOG_FORMAT=json",
+        "RUST_LOG=warn,\u{c}wate w\u{fffd}\u{fffd}=\nPORT=70000",
         "SHUTDOWN_DRAIN_SECONDS=3601\nSSE_MAX_CLIENTS=-1\nENABLE_DOCS=maybe\nRUST_LOG=[[=",
     ],
     check: |input| {
