@@ -117,7 +117,7 @@ async fn silence_is_filled_with_comments() {
     // None while there is other traffic.
     for total in 2..12 {
         sleep_until(Instant::now() + Duration::from_millis(50)).await;
-        fixture.worker.message(&message(total, LONG)).await;
+        fixture.worker.count(&message(total, LONG), LONG).await;
         let block = stream.next().await.unwrap();
         if block.comment.is_empty() {
             assert_eq!(block.data, message(total, LONG));
@@ -135,12 +135,12 @@ async fn by_change_only_what_differs_is_sent() {
     let mut stream = Events::open(fixture.address).await;
     is_init(&stream.next().await.unwrap(), 50, "cache");
     let again = |total: u64| message(total, LONG).replacen(&format!(":{total},"), ":50,", 1);
-    fixture.worker.message(&again(51)).await;
-    fixture.worker.message(&again(52)).await;
-    fixture.worker.message(&message(53, LONG)).await;
+    fixture.worker.count(&again(51), LONG).await;
+    fixture.worker.count(&again(52), LONG).await;
+    fixture.worker.count(&message(53, LONG), LONG).await;
     assert_eq!(stream.next().await.unwrap().data, message(53, LONG));
     let next_day = message(53, LONG).replace("\"date\":\"2025-09-23", "\"date\":\"2025-09-24");
-    fixture.worker.message(&next_day).await;
+    fixture.worker.count(&next_day, LONG).await;
     assert_eq!(stream.next().await.unwrap().data, next_day);
 }
 
@@ -153,7 +153,7 @@ async fn by_change_the_next_message_after_a_silence_is_sent_though_it_is_equal()
     is_init(&stream.next().await.unwrap(), 50, "cache");
     assert_eq!(stream.next().await.unwrap().comment, "keepalive");
     let equal = message(51, LONG).replacen(":51,", ":50,", 1);
-    fixture.worker.message(&equal).await;
+    fixture.worker.count(&equal, LONG).await;
     let mut block = stream.next().await.unwrap();
     while !block.comment.is_empty() {
         block = stream.next().await.unwrap();

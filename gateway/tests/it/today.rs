@@ -154,7 +154,7 @@ async fn what_is_not_a_message_is_not_passed_on() {
     ] {
         fixture.worker.message(bad).await;
     }
-    fixture.worker.message(&message(12, LONG)).await;
+    fixture.worker.count(&message(12, LONG), LONG).await;
     let update = stream.next().await.unwrap();
     assert_eq!(update.data, message(12, LONG));
     // The value under the key as well.
