@@ -17,6 +17,15 @@ impl Keys {
         }
     }
 
+    /// Whether a cluster keeps all of them in one slot: the prefix has a part in braces.
+    pub fn share_a_slot(&self) -> bool {
+        let tag = self
+            .prefix
+            .split_once('{')
+            .and_then(|(_, rest)| rest.split_once('}'));
+        tag.is_some_and(|(tag, _)| !tag.is_empty())
+    }
+
     /// Key of a snapshot; its value is a [`crate::snapshot::Envelope`].
     pub fn snapshot(&self, snapshot: Snapshot) -> String {
         self.with_prefix(&snapshot.name())
@@ -88,5 +97,11 @@ mod tests {
             "{lib1}:visitors:today:incr:2025-09-03"
         );
         assert_eq!(Keys::default().today_count(), "visitors:today:count");
+        assert!(keys.share_a_slot());
+        assert!(
+            !["", "lib1:", "{}:", "lib1}{"]
+                .iter()
+                .any(|prefix| Keys::new(*prefix).share_a_slot())
+        );
     }
 }

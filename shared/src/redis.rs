@@ -96,6 +96,11 @@ impl RedisUrl {
         hosts.first().map_or_else(String::new, ToString::to_string)
     }
 
+    /// Whether keys are spread over several servers.
+    pub fn is_clustered(&self) -> bool {
+        self.0.server.is_clustered()
+    }
+
     /// Whether it is spoken to by TLS.
     pub fn is_encrypted(&self) -> bool {
         self.0.tls.is_some()

@@ -180,6 +180,11 @@ impl Config {
             sequelize_is_set: env.is_set("USE_SEQUELIZE"),
             calendar,
         };
+        if config.redis.is_clustered() && !config.keys.share_a_slot() {
+            let wanted = "REDIS_KEY_PREFIX needs a part in braces, such as {lib1}: with redis-cluster://, \
+                          so that all keys are in one slot: each write looks at the lease beside it";
+            env.complain(wanted.to_owned());
+        }
         environment.finish(config)
     }
 
@@ -260,6 +265,23 @@ mod tests {
         assert_eq!(config.reading.duty_percent, 50);
         assert_eq!(config.ttl_seconds, 90_000);
         assert_eq!(config.member_names, MemberNames::Full);
+    }
+
+    #[test]
+    fn a_cluster_wants_all_keys_in_one_slot() {
+        let with = |prefix| {
+            read(&[
+                ("MYSQL_USER", "slims"),
+                ("MYSQL_DATABASE", "slims"),
+                ("REDIS_URL", "redis-cluster://127.0.0.1:7000"),
+                ("REDIS_KEY_PREFIX", prefix),
+            ])
+        };
+        assert!(with("{lib1}:").is_ok());
+        for prefix in ["", "lib1:"] {
+            let complaints = with(prefix).err().unwrap().to_string();
+            assert!(complaints.contains("REDIS_KEY_PREFIX"), "{complaints}");
+        }
     }
 
     #[test]

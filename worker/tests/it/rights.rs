@@ -262,19 +262,6 @@ async fn the_gateway_cannot_write_and_the_worker_only_its_own() {
         let refused = said.as_ref().is_err_and(|why| why.contains("NOPERM"));
         assert!(refused, "worker: {command}: {said:?}");
     }
-
-    // What a lease and its fenced writes are made of.
-    let script = "redis.call('TIME') redis.call('HSET', KEYS[1], 'epoch', 1) redis.call('HGETALL', KEYS[1]) \
-                  redis.call('HGET', KEYS[1], 'epoch') redis.call('PEXPIRE', KEYS[1], 1000) redis.call('DEL', KEYS[1]) \
-                  redis.call('EXISTS', KEYS[2]) redis.call('GET', KEYS[2]) redis.call('SET', KEYS[2], 1, 'PX', 1000) \
-                  redis.call('PTTL', KEYS[2]) return redis.call('PUBLISH', ARGV[1], 1)";
-    let key = |name: &str| format!("{prefix}{name}");
-    let eval = ["EVAL", script, "2"].map(str::to_owned).into_iter();
-    let names = ["worker:lease", "visitors:weekly", "visitors:today"].map(key);
-    let eval: Vec<String> = eval.chain(names).collect();
-    says(&worker, &eval).await.unwrap();
-    let load = ["SCRIPT", "LOAD", "return 1"].map(str::to_owned);
-    says(&worker, &load).await.unwrap();
 }
 
 #[tokio::test]

@@ -11,42 +11,32 @@ use fred::util::redis_keyslot;
 use serde_json::json;
 use shared::catalog::Snapshot;
 
-/// Asks for every command that the worker sends.
+/// Asks for every command that the worker sends, or that a script of its own runs.
 pub(super) async fn look(config: &Config, client: &Client) -> Finding {
     let keys = &config.keys;
-    let (count, snapshot) = (keys.today_count(), keys.snapshot(Snapshot::Weekly));
+    let (count, weekly) = (keys.today_count(), keys.snapshot(Snapshot::Weekly));
     let mut commands = vec![
-        (
-            "SET",
-            vec![
-                count.clone(),
-                String::new(),
-                "PX".to_owned(),
-                "1".to_owned(),
-            ],
-        ),
-        (
-            "SET",
-            vec![
-                snapshot.clone(),
-                String::new(),
-                "PX".to_owned(),
-                "1".to_owned(),
-            ],
-        ),
-        ("EXISTS", vec![snapshot]),
+        order("TIME", &[]),
+        order("SET", &[&count, "0", "PX", "1"]),
+        order("SET", &[&weekly, "0", "PX", "1"]),
+        order("GET", &[&weekly]),
+        order("SET", &[&keys.lease(), "0", "PX", "1"]),
+        order("PEXPIRE", &[&keys.lease(), "1"]),
+        order("DEL", &[&keys.lease()]),
+        order("SET", &[&keys.epoch(), "0"]),
+        order("HSET", &[&keys.made(), "name", "0"]),
+        order("HGETALL", &[&keys.made()]),
         // A script that does nothing, over a key that it may write.
-        ("EVAL", ["return 0", "1", &count].map(str::to_owned).into()),
-        ("PUBLISH", vec![keys.today_channel(), String::new()]),
-        ("PUBLISH", vec![keys.snapshots_channel(), String::new()]),
-        ("SUBSCRIBE", vec![keys.doorbell()]),
+        order("EVAL", &["return 0", "1", &count]),
+        order("PUBLISH", &[&keys.today_channel(), "0"]),
+        order("PUBLISH", &[&keys.snapshots_channel(), "0"]),
+        order("SUBSCRIBE", &[&keys.doorbell()]),
     ];
     if config.mode == Mode::Incremental {
-        let day = chrono::NaiveDate::default();
-        let counter = keys.today_increments(day);
-        commands.push(("GET", vec![counter.clone()]));
-        commands.push(("TTL", vec![counter.clone()]));
-        commands.push(("EXPIRE", vec![counter, "1".to_owned()]));
+        let counter = keys.today_increments(chrono::NaiveDate::default());
+        commands.push(order("GET", &[&counter]));
+        commands.push(order("TTL", &[&counter]));
+        commands.push(order("EXPIRE", &[&counter, "1"]));
     }
     let slot = ClusterHash::Custom(redis_keyslot(count.as_bytes()));
     // Without a transaction, what follows would be done.
@@ -80,17 +70,26 @@ pub(super) async fn look(config: &Config, client: &Client) -> Finding {
     })
 }
 
+/// A command and its arguments.
+type Order = (&'static str, Vec<String>);
+
+fn order(name: &'static str, arguments: &[&str]) -> Order {
+    (
+        name,
+        arguments.iter().map(|word| (*word).to_owned()).collect(),
+    )
+}
+
 /// Queues `commands`, discards them, and gives those that are refused with the reason.
 async fn ask(
     client: &Client,
     slot: &ClusterHash,
-    commands: &[(&'static str, Vec<String>)],
+    commands: &[Order],
 ) -> Result<Vec<String>, String> {
     // All in one go over one connection: a new one would know of no transaction.
     let pipeline = client.pipeline();
     let command = |name| CustomCommand::new_static(name, slot.clone(), false);
-    let begin = ("MULTI", Vec::new());
-    let end = ("DISCARD", Vec::new());
+    let (begin, end) = (order("MULTI", &[]), order("DISCARD", &[]));
     for (name, arguments) in std::iter::once(&begin).chain(commands).chain([&end]) {
         let queued = pipeline.custom::<Value, _>(command(name), arguments.clone());
         queued.await.map_err(|error| error.details().to_owned())?;
