@@ -102,11 +102,10 @@ async fn held(config: &Config, clock: &Clock, client: &Client) -> Option<Finding
     let today = today.and_then(|bytes| TodayCount::parse(&bytes).ok());
     let mut held = 0;
     for snapshot in Snapshot::ALL {
-        held += client
-            .exists::<usize, _>(config.keys.snapshot(snapshot))
-            .await
-            .ok()?;
+        let value: Option<Vec<u8>> = client.get(config.keys.snapshot(snapshot)).await.ok()?;
+        held += usize::from(value.is_some());
     }
+    let active: Option<String> = client.get(config.keys.lease()).await.ok()?;
     let all = Snapshot::ALL.len();
     let who = match &today {
         Some(today) => {
@@ -119,7 +118,8 @@ async fn held(config: &Config, clock: &Clock, client: &Client) -> Option<Finding
         None => "no worker is at work".to_owned(),
     };
     let what = format!("{who}; {held} of {all} figures stand");
-    let details = json!({ "today": today, "snapshots_held": held, "of": all });
+    let details =
+        json!({ "today": today, "active_worker": active, "snapshots_held": held, "of": all });
     Some(Finding::ok(Topic::Redis, "keys", what).with(details))
 }
 
