@@ -21,6 +21,7 @@ mod numbers;
 mod pace;
 mod paths;
 mod process;
+mod redis_faults;
 mod rights;
 mod server_clock;
 mod servers;

@@ -17,13 +17,13 @@ use tokio::time::timeout;
 const NOW: &str = "2025-09-23T10:00:00";
 
 /// The real gateway on the Redis of a site.
-struct Gateway {
-    process: Process,
-    address: SocketAddr,
+pub(crate) struct Gateway {
+    pub(crate) process: Process,
+    pub(crate) address: SocketAddr,
 }
 
 impl Gateway {
-    async fn beside(site: &Site) -> Self {
+    pub(crate) async fn beside(site: &Site) -> Self {
         let port = free_port().unwrap();
         let mut environment = site.environment();
         environment.retain(|(name, _)| name.starts_with("REDIS"));
@@ -40,12 +40,12 @@ impl Gateway {
         Self { process, address }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         get(self.address, path).await
     }
 
     /// Waits until every snapshot and the count are served.
-    async fn await_all(&self) {
+    pub(crate) async fn await_all(&self) {
         for path in paths() {
             eventually(&format!("{path} is 200"), SOON, async || {
                 (self.get(&path).await.status == 200).then_some(())
@@ -56,7 +56,7 @@ impl Gateway {
 }
 
 /// Every path that is served once all stands.
-fn paths() -> Vec<String> {
+pub(crate) fn paths() -> Vec<String> {
     let snapshots = Snapshot::ALL.map(|snapshot| snapshot.path().to_owned());
     let summaries = [Group::Visitors, Group::Books].map(|group| group.summary_path().to_owned());
     let today = ["/api/visitors/today".to_owned()];
@@ -329,7 +329,7 @@ async fn no_request_reaches_the_database_and_a_herd_costs_one_count() {
 }
 
 /// What the worker's account has asked the database since the log was turned on.
-async fn queries(site: &Site, mariadb: &testkit::mariadb::MariaDb) -> Vec<String> {
+pub(crate) async fn queries(site: &Site, mariadb: &testkit::mariadb::MariaDb) -> Vec<String> {
     let user = site
         .environment()
         .into_iter()
