@@ -176,7 +176,8 @@ impl Lease {
                 return Ok(());
             }
         };
-        if self.held().as_ref() != Some(&lease) {
+        let is_new = self.held().as_ref() != Some(&lease);
+        if is_new {
             store.look().await?;
             info!(lease, "this worker is the active one");
         }
@@ -188,6 +189,10 @@ impl Lease {
             view.renewed = Some(Instant::now());
             view.others = None;
         });
+        if is_new {
+            // What is missing there, as in a Redis that has lost everything, does not wait for the next look.
+            store.look_soon();
+        }
         Ok(())
     }
 
@@ -220,7 +225,8 @@ fn epoch(lease: &str) -> u64 {
 fn must_leave(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<fred::error::Error>();
     error.is_some_and(|error| {
-        *error.kind() == fred::error::ErrorKind::Timeout || error.details().starts_with("READONLY")
+        // Redis 6 puts the name of the script in front.
+        *error.kind() == fred::error::ErrorKind::Timeout || error.details().contains("READONLY")
     })
 }
 

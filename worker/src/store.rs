@@ -133,6 +133,11 @@ impl Store {
         }
     }
 
+    /// Lets [`Self::keep`] look at once.
+    pub fn look_soon(&self) {
+        self.changed.notify_one();
+    }
+
     /// Compares what Redis holds with what is held here: takes over what is newer there; the active worker stores what is
     /// missing, older or broken there.
     ///

@@ -35,6 +35,9 @@ const KEEP_CONNECTION: Duration = Duration::from_secs(30);
 const WAY_TO_THE_VIEWER: Duration = Duration::from_millis(100);
 /// Between two looks whether Redis is back: counting for nobody is for nothing.
 const LOOK_FOR_REDIS: Duration = Duration::from_millis(50);
+/// After a count that Redis did not take. Within a second after it takes writes again the right number is to be there; a
+/// database is not to be asked much more often than usual.
+const PUBLISH_AGAIN: Duration = Duration::from_millis(500);
 /// Between two looks of a standby whether MySQL is there: it is to be ready, and to say when it is not.
 const LOOK_FOR_MYSQL: Duration = Duration::from_secs(10);
 
@@ -63,20 +66,33 @@ impl FastLoop {
     pub async fn run(mut self) {
         let mut backoff = Backoff::SHORT;
         let mut session = None;
+        let (mut last, mut trouble) = (Duration::ZERO, String::new());
         loop {
             self.stand_by(&mut session).await;
             while self.store.lease().is_held() && !self.store.is_connected() {
                 sleep(LOOK_FOR_REDIS).await;
             }
-            match self.tick_aloud(&mut session).await {
+            match self.tick_aloud(&mut session, &mut last).await {
                 Ok(took) => {
                     backoff.reset();
+                    trouble.clear();
                     // A server ends a connection that is idle for long; the next one is checked as it is taken.
                     session = session.filter(|_| self.pace.interval(took.count) < KEEP_CONNECTION);
                     self.wait(took).await;
                 }
                 Err(error) if error.is::<Refused>() && !self.store.lease().is_held() => {
                     debug!("another worker became the active one during a count");
+                }
+                // A Redis that is there and refuses: said once, tried again as soon as for somebody who waits.
+                Err(error) if error.is::<fred::error::Error>() => {
+                    let text = format!("{error:#}");
+                    if trouble != text {
+                        warn!(error = text, "today's count cannot be published: {text}");
+                        self.status
+                            .note(|status| status.today_error = Some(text.clone()));
+                        trouble = text;
+                    }
+                    sleep(self.pace.rest(last).max(PUBLISH_AGAIN)).await;
                 }
                 Err(error) => {
                     let wait = backoff.next_wait();
@@ -133,9 +149,13 @@ impl FastLoop {
     }
 
     /// Ticks, and says so while that takes long: a database that does not answer is not told from one that is well.
-    async fn tick_aloud(&mut self, session: &mut Option<Session>) -> Result<Took> {
+    async fn tick_aloud(
+        &mut self,
+        session: &mut Option<Session>,
+        last: &mut Duration,
+    ) -> Result<Took> {
         let status = self.status.clone();
-        let mut tick = pin!(self.tick(session));
+        let mut tick = pin!(self.tick(session, last));
         if let Ok(took) = timeout(SLOW, tick.as_mut()).await {
             return took;
         }
@@ -148,8 +168,9 @@ impl FastLoop {
         tick.await
     }
 
-    /// Counts once and publishes; gives when the count began and how long it took. After a failure `session` is gone.
-    async fn tick(&mut self, session: &mut Option<Session>) -> Result<Took> {
+    /// Counts once and publishes; gives when the count began and how long it took, which `last` tells after a failure
+    /// too. After a failure of the database `session` is gone.
+    async fn tick(&mut self, session: &mut Option<Session>, last: &mut Duration) -> Result<Took> {
         let mut connected = match session.take() {
             Some(session) => session,
             None => self.connect().await?,
@@ -164,6 +185,7 @@ impl FastLoop {
             started,
             count: self.counter.usual(started.elapsed()),
         };
+        *last = took.count;
         // After the count, not before: a gateway shows it for `lifetime` from when it hears of it.
         let (generated_at, counted) = (self.clock.now(), Instant::now());
         let day_ends = self.calendar.end_of(date).before(WAY_TO_THE_VIEWER);
