@@ -7,6 +7,7 @@ use arc_swap::{ArcSwap, Guard};
 use shared::catalog::Snapshot;
 use std::sync::Arc;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::info;
 
 /// The holdings of the moment, and a slot that wakes who waits for the next count.
@@ -47,8 +48,13 @@ impl Mirror {
         self.change(|holdings| holdings.put(snapshot, entry));
     }
 
-    /// Takes a new count in, then wakes who waits for it.
+    /// Takes a new count in, then wakes who waits for it. While a newer one may be shown, an older one is none: it comes from
+    /// a server that has missed the newest, such as one that was a replica a moment ago.
     pub fn put_today(&self, today: Today) {
+        let newer = |present: &Arc<Today>| present.count.generated_at > today.count.generated_at;
+        if self.holdings().today(Instant::now()).is_some_and(newer) {
+            return;
+        }
         let today = Arc::new(today);
         self.change(|holdings| holdings.put_today(today.clone()));
         self.newest.send_replace(Some(today));

@@ -13,9 +13,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Redis answers within milliseconds. Half of the time between two readings, so that they cannot pile up, and short
-/// enough that a frozen Redis is noticed within 5 s.
-const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+/// Redis answers within milliseconds; one that is half a second away each way is not left. Short enough that one which has
+/// fallen silent is noticed within 5 s, between two readings as well.
+const ANSWER_LIMIT: Duration = Duration::from_millis(1_500);
 
 /// The one connection, for messages and commands alike, so that a reading tells whether messages can still come.
 pub struct Source {

@@ -4,6 +4,7 @@ use crate::fixture::{Fixture, LONG, SOON, envelope, message};
 use shared::catalog::{Group, Snapshot};
 use std::time::Duration;
 use testkit::eventually::eventually;
+use testkit::http::Events;
 use tokio::time::{Instant, sleep_until};
 
 const TODAY: &str = "/api/visitors/today";
@@ -185,4 +186,26 @@ async fn a_count_that_only_the_key_tells_is_a_message_too() {
     // Neither the message that comes late nor the next reading is relayed again.
     fixture.worker.message(&message(21, LONG)).await;
     assert_eq!(stream.next_within(Duration::from_millis(2_500)).await, None);
+}
+
+/// A promoted replica may have missed the newest count.
+#[tokio::test]
+async fn an_older_count_is_none_while_the_newer_may_be_shown() {
+    let fixture = Fixture::start().await;
+    let life = Duration::from_secs(3);
+    fixture.worker.message(&message(5, life)).await;
+    shows_total(&fixture, 5).await;
+    let mut stream = Events::open(fixture.address).await;
+    assert_eq!(stream.next().await.unwrap().event, "init");
+    fixture.worker.message(&message(4, LONG)).await;
+    fixture.worker.message(&message(6, life)).await;
+    assert_eq!(stream.next().await.unwrap().data, message(6, life));
+    // The worker's clock was set back: its counts are shown once the last one from before is over.
+    eventually("the count has ended", SOON, async || {
+        let health = fixture.get("/health").await.json();
+        health["today"].is_null().then_some(())
+    })
+    .await;
+    fixture.worker.message(&message(3, LONG)).await;
+    assert_eq!(stream.next().await.unwrap().data, message(3, LONG));
 }
