@@ -15,7 +15,7 @@ use testkit::http::get;
 use testkit::process::{Process, free_port};
 use testkit::schema::Shape;
 use tokio::time::{Instant, sleep};
-use worker::fence::Refused;
+use worker::fence::{Fence, Made, Refused, Taken, Write};
 use worker::store::Store;
 
 const NOW: &str = "2025-09-23T10:00:00";
@@ -152,6 +152,48 @@ async fn what_was_given_up_is_not_done_later() {
     })
     .await;
     assert_eq!(heard.of("visitors:today"), ["new"]);
+}
+
+/// The same of a daily figure, which lives for a day.
+#[tokio::test]
+async fn a_snapshot_that_was_given_up_is_not_stored_later() {
+    let (mariadb, redis) = own_servers().await;
+    let site = site_on(mariadb, redis).await;
+    let fence = Fence::new(site.redis.clone(), site.config().keys);
+    let write = |value: &'static str| Write {
+        key: site.key("books:collection"),
+        value: value.into(),
+        life: LONG,
+        ends: Instant::now() + LONG,
+        channel: site.key("snapshots"),
+        message: value.into(),
+        snapshot: Some(Made {
+            name: "books:collection".to_owned(),
+            settings: value.to_owned(),
+            unless_newer: None,
+        }),
+    };
+    let taken = fence.take("one", LONG, 0).await.unwrap();
+    let Taken::Ours(lease) = taken else {
+        panic!("nobody else is there: {taken:?}")
+    };
+    fence.write(&lease, write("first")).await.unwrap();
+    let heard = Heard::on(&site, "snapshots").await;
+
+    redis.freeze().unwrap();
+    let given_up = fence.write(&lease, write("given up")).await.unwrap_err();
+    assert_eq!(refused(&given_up), None, "nothing answered: {given_up}");
+    redis.thaw().unwrap();
+    eventually("a new one is stored and heard", SOON, async || {
+        assert_eq!(site.stored("books:collection").await?, "first");
+        fence.write(&lease, write("new")).await.ok()
+    })
+    .await;
+    eventually("it is heard", SOON, async || {
+        (!heard.of("snapshots").is_empty()).then_some(())
+    })
+    .await;
+    assert_eq!(heard.of("snapshots"), ["new"]);
 }
 
 /// What has been published under a prefix.

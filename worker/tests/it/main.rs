@@ -22,6 +22,7 @@ mod pace;
 mod paths;
 mod process;
 mod redis_faults;
+mod redis_memory;
 mod rights;
 mod server_clock;
 mod servers;

@@ -1,17 +1,19 @@
 //! Whatever happens to Redis: gateways serve their copy, and the right number comes as soon as it can.
 
-use crate::fixture::{SOON, Running, Site, site_on};
+use crate::fixture::{Running, SOON, Site, site_on};
 use crate::together::{Gateway, paths, queries};
 use fred::interfaces::{ClientLike, KeysInterface};
 use fred::prelude::{Builder, Config as RedisConfig};
 use fred::types::{ClusterHash, CustomCommand, Value};
 use shared::catalog::Snapshot;
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use testkit::eventually::eventually;
 use testkit::http::{Events, get};
 use testkit::mariadb::{MariaDb, MariaDbOptions};
+use testkit::process::free_port;
 use testkit::road::{Direction, Mode, Road};
 use testkit::server::Redis;
 use tokio::task::JoinHandle;
@@ -41,7 +43,9 @@ enum Fault {
     /// Its host does not even answer a connect.
     HostGone,
     /// Up to half a second there, up to half a second back.
-    Slow,
+    Far,
+    /// A quarter, and connections have to be made anew.
+    FarAnew,
     /// Present connections are open and deliver nothing; new ones are well.
     Wedged,
     /// It closes the connections of those who listen.
@@ -66,6 +70,10 @@ struct Place {
 
 impl Place {
     async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    async fn with(variables: &[(&str, &str)]) -> Self {
         let mariadb = MariaDb::start(&MariaDbOptions::default()).await.unwrap();
         let mariadb: &'static MariaDb = Box::leak(Box::new(mariadb));
         let flags = [&ACCOUNT[..], &["+@all"], &AT_ONCE].concat();
@@ -75,6 +83,9 @@ impl Place {
         // As operators have it: how soon the right number comes depends on it.
         site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "1000");
         site.set("VISITOR_SYNC_BUFFER_MS", "200");
+        for (name, value) in variables {
+            site.set(name, value);
+        }
         let roads = [road_to(redis, 1).await, road_to(redis, 2).await];
         let url = |road: &Road| format!("redis://worker:any@127.0.0.1:{}", road.port());
         site.set("REDIS_URL", &url(&roads[0]));
@@ -152,9 +163,10 @@ impl Fault {
             Self::Frozen => place.redis.freeze().unwrap(),
             Self::BlackHole => place.roads_are(Mode::BlackHole).await,
             Self::HostGone => place.roads_are(Mode::HostGone).await,
-            Self::Slow => {
-                let (by, jitter) = (Duration::from_millis(200), Duration::from_millis(300));
-                place.roads_are(Mode::Delay { by, jitter }).await;
+            Self::Far => place.roads_are(far(300)).await,
+            Self::FarAnew => {
+                place.roads_are(Mode::Reset).await;
+                place.roads_are(far(50)).await;
             }
             Self::Wedged => {
                 for road in &place.roads {
@@ -173,7 +185,9 @@ impl Fault {
         match self {
             Self::Restarted => place.redis.start_again().await.unwrap(),
             Self::Frozen => place.redis.thaw().unwrap(),
-            Self::BlackHole | Self::HostGone | Self::Slow => place.roads_are(Mode::Open).await,
+            Self::BlackHole | Self::HostGone | Self::Far | Self::FarAnew => {
+                place.roads_are(Mode::Open).await;
+            }
             Self::Full => place.does("CONFIG", &["SET", "maxmemory", "0"]).await,
             Self::NoRights => place.does("ACL", &["SETUSER", "worker", "+@all"]).await,
             Self::Flushed | Self::Wedged | Self::Unsubscribed | Self::FailedOver => {}
@@ -184,8 +198,21 @@ impl Fault {
     fn blocks(self) -> bool {
         !matches!(
             self,
-            Self::Flushed | Self::Slow | Self::Wedged | Self::Unsubscribed | Self::FailedOver
+            Self::Flushed
+                | Self::Far
+                | Self::FarAnew
+                | Self::Wedged
+                | Self::Unsubscribed
+                | Self::FailedOver
         )
+    }
+}
+
+/// 200 ms each way, and at random up to `jitter` more.
+fn far(jitter: u64) -> Mode {
+    Mode::Delay {
+        by: Duration::from_millis(200),
+        jitter: Duration::from_millis(jitter),
     }
 }
 
@@ -240,6 +267,7 @@ impl Viewers {
         };
         let stopped = stop.clone();
         let reading = async move {
+            let mut newest: BTreeMap<String, String> = BTreeMap::new();
             while !stopped.is_cancelled() {
                 for path in paths() {
                     let answer = get(address, &path).await;
@@ -248,6 +276,11 @@ impl Viewers {
                     assert!(good, "{path}: {}", answer.status);
                     // For a count, a request may wait for a second.
                     assert!(is_count || answer.took < QUICK, "{path}: {:?}", answer.took);
+                    let json = answer.json();
+                    let at = json["generated_at"].as_str().unwrap_or_default().to_owned();
+                    let before = newest.entry(path.clone()).or_default();
+                    assert!(is_count || at >= *before, "{path}: {at} after {before}");
+                    *before = at;
                 }
                 sleep(Duration::from_millis(20)).await;
             }
@@ -261,11 +294,15 @@ impl Viewers {
 
     /// Waits until the stream shows `total`.
     async fn see(&self, what: &str, total: u64) {
-        eventually(&format!("{what}: {total} in the stream"), SOON, async || {
-            let failed = self.tasks.iter().any(JoinHandle::is_finished);
-            assert!(!failed, "{what}: a viewer has seen what must not be");
-            (self.shown.lock().unwrap().total == total).then_some(())
-        })
+        eventually(
+            &format!("{what}: {total} in the stream"),
+            SOON,
+            async || {
+                let failed = self.tasks.iter().any(JoinHandle::is_finished);
+                assert!(!failed, "{what}: a viewer has seen what must not be");
+                (self.shown.lock().unwrap().total == total).then_some(())
+            },
+        )
         .await;
     }
 
@@ -302,8 +339,8 @@ async fn survive(faults: &[Fault]) {
         place.check_in().await;
         if fault.blocks() {
             sleep(OUTAGE).await;
-            since = Instant::now();
             fault.end(&place).await;
+            since = Instant::now();
         }
         viewers.see(&format!("{fault:?}"), before + 1).await;
         tell(&format!("{fault:?}: the right number after"), since);
@@ -337,7 +374,12 @@ async fn a_redis_that_loses_everything_has_it_back() {
 
 #[tokio::test]
 async fn a_redis_that_does_not_answer_is_left_and_found_again() {
-    survive(&[Fault::Frozen, Fault::BlackHole, Fault::HostGone, Fault::Slow]).await;
+    survive(&[Fault::Frozen, Fault::BlackHole, Fault::HostGone]).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_is_far_away_is_heard() {
+    survive(&[Fault::Far, Fault::FarAnew]).await;
 }
 
 #[tokio::test]
@@ -348,4 +390,79 @@ async fn a_connection_that_is_of_no_use_is_left() {
 #[tokio::test]
 async fn a_redis_that_refuses_writes_is_written_as_soon_as_it_allows_it() {
     survive(&[Fault::Full, Fault::NoRights]).await;
+}
+
+/// Writes that were given up lie about in sockets, of every kind, while newer ones are made.
+#[tokio::test]
+async fn what_is_made_all_the_time_never_gets_older() {
+    let every_second = "* * * * * *";
+    let crons = ["VISITOR_SLOW_CRON", "BOOKS_SLOW_CRON"].map(|name| (name, every_second));
+    let place = Place::with(&crons).await;
+    let viewers = Viewers::of(&place.gateway).await;
+    for outage in [1_500, 2_500, 3_500] {
+        let before = place.site.true_total().await;
+        viewers.see("before", before).await;
+        Fault::Frozen.begin(&place).await;
+        place.check_in().await;
+        sleep(Duration::from_millis(outage)).await;
+        Fault::Frozen.end(&place).await;
+        viewers.see("after", before + 1).await;
+        let served = place.served().await;
+        eventually("all is made anew", SOON, async || {
+            let now = place.served().await;
+            let mut both = now.iter().zip(&served);
+            both.all(|(now, before)| now != before).then_some(())
+        })
+        .await;
+    }
+    viewers.leave().await;
+    place.running.stop().await;
+}
+
+/// Two nights without a database, and without the keys, whose time was over.
+#[tokio::test]
+async fn snapshots_outlive_missed_crons_and_their_keys() {
+    let port = free_port().unwrap();
+    let variables = [
+        ("SNAPSHOT_TTL_SECONDS", "60"),
+        ("WORKER_PORT", &port.to_string()),
+    ];
+    let place = Place::with(&variables).await;
+    let served = place.served().await;
+    place.mariadb.kill().await.unwrap();
+    let mut night = place.site.clock.now();
+    for _ in 0..2 {
+        let tomorrow = place.site.clock.now().utc() + chrono::Duration::days(1);
+        place.site.clock.step_to(tomorrow);
+        eventually("both crons have come, for nothing", SOON, async || {
+            let health = get(([127, 0, 0, 1], port).into(), "/health").await.json();
+            let failed = |name: String| !health["snapshots"][name]["last_error"].is_null();
+            let come = ["visitors", "books"].map(|group| {
+                let last = &health["crons"][group]["last_run"];
+                last.as_str() > Some(&night.to_string())
+            });
+            let failed = Snapshot::ALL.map(Snapshot::name).into_iter().all(failed);
+            (failed && come == [true; 2]).then_some(())
+        })
+        .await;
+        night = place.site.clock.now();
+        for snapshot in Snapshot::ALL {
+            let key = place.site.key(&snapshot.name());
+            let _: i64 = place.site.redis.pexpire(key, 1, None).await.unwrap();
+        }
+        assert_eq!(place.stored().await, served);
+        assert_eq!(place.served().await, served);
+        let health = place.gateway.get("/health").await.json();
+        for snapshot in Snapshot::ALL {
+            assert_eq!(health["snapshots"][snapshot.name()]["state"], "stale");
+        }
+    }
+    place.mariadb.start_again().await.unwrap();
+    eventually("they are made again", SOON, async || {
+        let now = place.served().await;
+        let mut both = now.iter().zip(&served);
+        both.all(|(now, before)| now != before).then_some(())
+    })
+    .await;
+    place.running.stop().await;
 }
