@@ -48,16 +48,18 @@ impl Mirror {
         self.change(|holdings| holdings.put(snapshot, entry));
     }
 
-    /// Takes a new count in, then wakes who waits for it. While a newer one may be shown, an older one is none: it comes from
-    /// a server that has missed the newest, such as one that was a replica a moment ago.
+    /// Takes a new count in, then wakes who waits for it.
     pub fn put_today(&self, today: Today) {
-        let newer = |present: &Arc<Today>| present.count.generated_at > today.count.generated_at;
-        if self.holdings().today(Instant::now()).is_some_and(newer) {
-            return;
-        }
         let today = Arc::new(today);
         self.change(|holdings| holdings.put_today(today.clone()));
         self.newest.send_replace(Some(today));
+    }
+
+    /// Whether a count that was made later may be shown still.
+    pub fn shows_newer(&self, today: &Today) -> bool {
+        let holdings = self.holdings();
+        let present = holdings.today(Instant::now());
+        present.is_some_and(|present| present.count.generated_at > today.count.generated_at)
     }
 
     /// Only the following task changes anything, so no change is lost between the two lines.
