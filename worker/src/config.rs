@@ -1,6 +1,7 @@
 //! The worker's configuration: every variable it reads, each parsed into what cannot be wrong.
 
 use crate::calendar::Calendar;
+use crate::due::Due;
 use crate::schedule::Cron;
 use crate::source::chunks::Reading;
 use crate::stats::names::MemberNames;
@@ -8,6 +9,7 @@ use shared::environment::{BadConfiguration, Environment, SHARED, Variable};
 use shared::keys::Keys;
 use shared::redis::RedisUrl;
 use shared::telemetry::Logging;
+use shared::time::Clock;
 use shared::tls::Authorities;
 use std::time::Duration;
 
@@ -186,6 +188,15 @@ impl Config {
             env.complain(wanted.to_owned());
         }
         environment.finish(config)
+    }
+
+    /// When snapshots are to be made anew.
+    pub fn due(&self, clock: &Clock) -> Due {
+        Due {
+            clock: clock.clone(),
+            visitors: self.visitor_cron.clone(),
+            books: self.books_cron.clone(),
+        }
     }
 
     /// What decides how a snapshot looks: one that was made under other settings is made anew.

@@ -12,6 +12,8 @@ pub struct Held {
     pub ttl_seconds: u32,
     /// Whether it was made under the settings of this worker.
     pub by_our_settings: bool,
+    /// It was made here, or could not be made anew when it was due.
+    pub is_best: bool,
     /// The envelope, written.
     pub bytes: Bytes,
     /// Whether Redis has confirmed these bytes.
@@ -62,6 +64,7 @@ mod tests {
             generated_at: generated_at.into(),
             ttl_seconds: 60,
             by_our_settings: true,
+            is_best: true,
             bytes: Bytes::copy_from_slice(time.as_bytes()),
             stored,
         }

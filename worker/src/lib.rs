@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! - [`config`], [`calendar`], [`schedule`], [`backoff`]: what is asked for, and when
-//! - [`refresh`] over [`figures`]: the daily snapshots, over [`source`] (all SQL) and [`stats`] (all counting)
+//! - [`refresh`] of what is [`due`], over [`figures`]: the daily snapshots, over [`source`] (all SQL) and [`stats`] (all counting)
 //! - [`today`]: the fast loop
 //! - [`store`] of what is [`held`], over [`fence`]: all writing to Redis, which only the holder of the [`lease`] may
 //! - [`status`], [`health`], [`metrics`]: what it says of itself; [`clock_watch`]: of the server's clock
@@ -13,6 +13,7 @@ pub mod calendar;
 pub mod check;
 pub mod clock_watch;
 pub mod config;
+pub mod due;
 pub mod fence;
 pub mod figures;
 pub mod health;
@@ -98,7 +99,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
     ];
     let jobs = groups.map(|(group, cron)| {
         let (due, refresher) = (Arc::new(Notify::new()), parts.refresher.clone());
-        loops.spawn(refresher.keep_fresh(group, cron.clone(), due.clone()));
+        loops.spawn(refresher.keep_fresh(group, due.clone()));
         Job { group, cron, due }
     });
     loops.spawn(schedule::run(jobs, clock.clone(), parts.status.clone()));
@@ -191,7 +192,7 @@ impl Parts {
             .client(COMMAND_LIMIT)
             .context("setting up the Redis client")?;
         let (keys, settings, name) = (config.keys.clone(), config.settings(), lease::own_name());
-        let store = Arc::new(Store::new(redis, keys, clock.clone(), settings, name));
+        let store = Arc::new(Store::new(redis, keys, config.due(clock), settings, name));
         let status = Arc::new(Status::new(config.mode));
         let refresher = Refresher {
             database: Arc::new(Database::new(&config.mysql)),

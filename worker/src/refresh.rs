@@ -6,16 +6,15 @@
 use crate::backoff::Backoff;
 use crate::calendar::{Calendar, period_name};
 use crate::figures::{self, Failed, Order};
-use crate::schedule::Cron;
 use crate::source::chunks::Reading;
 use crate::source::database::Database;
 use crate::stats::names::MemberNames;
 use crate::status::Status;
-use crate::store::{AHEAD, Store};
+use crate::store::Store;
 use anyhow::Result;
 use shared::catalog::{Group, Snapshot};
 use shared::snapshot::Envelope;
-use shared::time::{Clock, Timestamp};
+use shared::time::Clock;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,9 +49,8 @@ pub struct Refresher {
 }
 
 impl Refresher {
-    /// Keeps the snapshots of `group` fresh for ever, while this worker is the active one; `cron` says when they are due, and
-    /// `wake` that it may be time.
-    pub async fn keep_fresh(mut self, group: Group, cron: Cron, wake: Arc<Notify>) {
+    /// Keeps the snapshots of `group` fresh for ever, while this worker is the active one; `wake` says that it may be time.
+    pub async fn keep_fresh(mut self, group: Group, wake: Arc<Notify>) {
         // At the start viewers may be waiting; later they have the last good copies.
         let gentle = self.reading;
         self.reading = gentle.hurried();
@@ -65,7 +63,7 @@ impl Refresher {
             if self.store.lease().took_over() {
                 unmade.clear();
             }
-            let due = self.due(group, &cron, &unmade);
+            let due = self.due(group, &unmade);
             if due.is_empty() || at > Instant::now() {
                 tokio::select! {
                     () = wake.notified() => {
@@ -77,7 +75,9 @@ impl Refresher {
                 }
                 continue;
             }
-            match self.make(group, &due).await {
+            let made = self.make(group, &due).await;
+            self.store.give_up_waiting(&due);
+            match made {
                 Ok(failed) => {
                     self.reading = gentle;
                     away.reset();
@@ -104,20 +104,13 @@ impl Refresher {
         }
     }
 
-    /// What is to be made: what does not stand, was made before the cron last came or by a clock that was wrong, or under
-    /// other settings.
-    fn due(&self, group: Group, cron: &Cron, unmade: &BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
-        let now = self.clock.now();
-        let last = cron.before(now).map(Timestamp::from);
-        let stands = |snapshot: &Snapshot| {
+    /// What is to be made: what does not stand, and what is due.
+    fn due(&self, group: Group, unmade: &BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
+        let is_due = |snapshot: &Snapshot| {
             let held = self.store.held(*snapshot);
-            held.is_some_and(|held| {
-                held.by_our_settings
-                    && last.is_none_or(|last| held.generated_at >= last)
-                    && held.generated_at <= now.after(AHEAD)
-            })
+            let stands = held.is_some_and(|held| !self.store.due().is_due(*snapshot, &held));
+            unmade.contains(snapshot) || !stands
         };
-        let is_due = |snapshot: &Snapshot| unmade.contains(snapshot) || !stands(snapshot);
         group.snapshots().filter(is_due).collect()
     }
 

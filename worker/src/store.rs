@@ -1,6 +1,7 @@
 //! The only writer of Redis: snapshots that are held here and kept there, and today's count. Every write is fenced
 //! ([`Fence`]): who is not the active worker holds what the active one has stored, and writes nothing.
 
+use crate::due::{AHEAD, Due};
 use crate::fence::{COMMAND_LIMIT, Fence, Made, Refused, Write, commands};
 use crate::held::{Held, Step, step};
 use crate::lease::Lease;
@@ -13,8 +14,7 @@ use serde_json::value::RawValue;
 use shared::catalog::Snapshot;
 use shared::keys::Keys;
 use shared::snapshot::Envelope;
-use shared::time::Clock;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -26,8 +26,6 @@ use tracing::{info, warn};
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// Whoever raises the counter of a day needs it no longer than this.
 const INCREMENTS_TTL_SECONDS: u32 = 48 * 3600;
-/// What was made later than this from now was made by a wrong clock, or before ours was set back.
-pub const AHEAD: Duration = Duration::from_secs(300);
 
 /// Redis, and what the worker holds for it.
 pub struct Store {
@@ -35,7 +33,7 @@ pub struct Store {
     keys: Keys,
     fence: Arc<Fence>,
     lease: Arc<Lease>,
-    clock: Clock,
+    due: Due,
     /// What decides how the snapshots of this worker look.
     settings: String,
     held: Mutex<BTreeMap<Snapshot, Held>>,
@@ -44,14 +42,14 @@ pub struct Store {
 
 impl Store {
     /// Over a client that connects by itself.
-    pub fn new(redis: Client, keys: Keys, clock: Clock, settings: String, name: String) -> Self {
+    pub fn new(redis: Client, keys: Keys, due: Due, settings: String, name: String) -> Self {
         let fence = Arc::new(Fence::new(redis.clone(), keys.clone()));
         Self {
             lease: Arc::new(Lease::new(fence.clone(), name)),
             redis,
             keys,
             fence,
-            clock,
+            due,
             settings,
             held: Mutex::default(),
             changed: Notify::new(),
@@ -68,6 +66,11 @@ impl Store {
         &self.keys
     }
 
+    /// What is to be made anew.
+    pub fn due(&self) -> &Due {
+        &self.due
+    }
+
     /// Which worker is active.
     pub fn lease(&self) -> &Lease {
         &self.lease
@@ -82,6 +85,7 @@ impl Store {
             generated_at: envelope.generated_at,
             ttl_seconds: envelope.ttl_seconds,
             by_our_settings: true,
+            is_best: true,
             bytes: serde_json::to_vec(envelope)?.into(),
             stored: false,
         };
@@ -138,6 +142,16 @@ impl Store {
         self.changed.notify_one();
     }
 
+    /// Those of `snapshots` that are held are the best that can be had, if they are not new: they could not be made.
+    pub fn give_up_waiting(&self, snapshots: &BTreeSet<Snapshot>) {
+        let mut held = self.lock();
+        for (_, held) in held.iter_mut().filter(|(one, _)| snapshots.contains(one)) {
+            held.is_best = true;
+        }
+        drop(held);
+        self.look_soon();
+    }
+
     /// Compares what Redis holds with what is held here: takes over what is newer there; the active worker stores what is
     /// missing, older or broken there.
     ///
@@ -146,7 +160,13 @@ impl Store {
     pub async fn look(&self) -> Result<()> {
         let there = self.read_all().await?;
         let lease = self.lease.held();
-        let latest = self.clock.now().after(AHEAD);
+        if lease.is_none() {
+            // Whoever is active may make better ones at any time.
+            self.lock()
+                .values_mut()
+                .for_each(|held| held.is_best = false);
+        }
+        let latest = self.due.clock.now().after(AHEAD);
         let mut first_error = None;
         for (snapshot, theirs) in there {
             let ours = self.held(snapshot);
@@ -158,6 +178,11 @@ impl Store {
                     let (Some(held), Some(lease)) = (ours, &lease) else {
                         continue;
                     };
+                    // In a Redis that has lost everything: another worker may have made a newer one in vain, which
+                    // gateways still show, and a new one is being made.
+                    if !held.is_best && self.due.is_due(snapshot, &held) {
+                        continue;
+                    }
                     if held.stored {
                         let how = if theirs_is_there { "changed" } else { "gone" };
                         info!(%snapshot, "the key of {snapshot} was {how}: stored again");
@@ -232,6 +257,7 @@ impl Store {
                 generated_at: envelope.generated_at,
                 ttl_seconds: envelope.ttl_seconds,
                 by_our_settings: made.get(&snapshot.name()) == Some(&self.settings),
+                is_best: false,
                 // A slice of the client's buffer would keep all of it.
                 bytes: Bytes::copy_from_slice(&bytes),
                 stored: true,

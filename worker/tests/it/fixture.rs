@@ -374,11 +374,11 @@ impl Site {
     /// The store of a worker of that name, which a test moves itself.
     pub(crate) fn store(&self, name: &str) -> Store {
         let config = self.config();
-        let (redis, clock) = (self.redis.clone(), self.clock.clone());
+        let (redis, due) = (self.redis.clone(), config.due(&self.clock));
         Store::new(
             redis,
             config.keys.clone(),
-            clock,
+            due,
             config.settings(),
             name.to_owned(),
         )

@@ -112,6 +112,33 @@ async fn what_is_written_beside_the_active_worker_is_never_older() {
     assert!(active.lease().is_held(), "nobody took its lease");
 }
 
+/// A worker takes over a Redis that has lost everything, with a copy from before the cron last came: another one may have made
+/// a newer one, which gateways show.
+#[tokio::test]
+async fn what_is_due_is_not_stored_again_before_it_could_not_be_made() {
+    let site = Site::empty().await;
+    let day = chrono::TimeDelta::days(1);
+    site.clock.step_to(site.now - day);
+    let before = site.store("before");
+    before
+        .hold(Snapshot::Collection, &collection(&site, 1))
+        .unwrap();
+    before.store_once().await.unwrap();
+    site.clock.step_to(site.now);
+    let store = site.active("after").await;
+    let _: i64 = site.redis.del(site.key("books:collection")).await.unwrap();
+    store.look().await.unwrap();
+    assert_eq!(site.stored("books:collection").await, None);
+    store.give_up_waiting(&[Snapshot::Collection].into());
+    store.look().await.unwrap();
+    assert!(
+        site.stored("books:collection")
+            .await
+            .unwrap()
+            .contains(":1,")
+    );
+}
+
 /// The command lies in the socket of a server that stands still, and is found there when it goes on.
 #[tokio::test]
 async fn what_was_given_up_is_not_done_later() {

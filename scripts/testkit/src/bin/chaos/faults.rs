@@ -55,11 +55,13 @@ impl Players {
             sleep(Duration::from_millis(random.random_range(500..=5_000))).await;
             let lasts = Duration::from_millis(random.random_range(1..=12_000));
             let unit = random.random_range(0..self.workers.len());
+            // The first of each lives on, so that a leak would show.
+            let mortal = random.random_range(1..self.workers.len());
             let say = |what: &str| judge.tells(what);
             judge.saw("faults of processes and servers");
             match random.random_range(0..12) {
-                0 => self.restart_worker(unit, Signal::SIGKILL, judge).await?,
-                1 => self.restart_worker(unit, Signal::SIGTERM, judge).await?,
+                0 => self.restart_worker(mortal, Signal::SIGKILL, judge).await?,
+                1 => self.restart_worker(mortal, Signal::SIGTERM, judge).await?,
                 2 | 3 => {
                     let worker = self.workers[unit].lock().await;
                     say(&format!("{}: stands still for {lasts:.1?}", worker.name));
@@ -68,7 +70,6 @@ impl Players {
                     worker.process.signal(Signal::SIGCONT)?;
                 }
                 4 => {
-                    // The first one lives on, so that a leak would show.
                     let mut gateway = self.gateways[1].lock().await;
                     let kill = random.random();
                     let signal = if kill {

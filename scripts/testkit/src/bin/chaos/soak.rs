@@ -21,8 +21,8 @@ const DATABASE: &str = "soak";
 const STREAMS: usize = 5;
 /// Until all is warm, and until all is right again.
 const READY_LIMIT: Duration = Duration::from_secs(60);
-/// Before sizes are compared, caches and back-offs come to rest.
-const REST: Duration = Duration::from_secs(20);
+/// Before sizes are compared, caches and back-offs come to rest, and every figure was made at least once.
+const REST: Duration = Duration::from_secs(40);
 /// Of the resident memory, in percent; and what allocators keep at hand, in KiB.
 const MAY_GROW_PERCENT: u64 = 2;
 const MAY_GROW_KIB: u64 = 1_024;
@@ -182,18 +182,22 @@ impl Players {
         }
     }
 
+    /// Those who are never killed.
+    fn survivors(&self) -> [&Mutex<Unit>; 2] {
+        [&self.gateways[0], &self.workers[0]]
+    }
+
     async fn sizes(&self) -> Result<Vec<(usize, u64)>> {
         let mut sizes = Vec::new();
-        for unit in [&self.gateways[0]] {
+        for unit in self.survivors() {
             sizes.push(unit.lock().await.size()?);
         }
         Ok(sizes)
     }
 
-    /// Of those who were never killed.
+    /// Compares their sizes with those from `before`.
     async fn compare(&self, before: &[(usize, u64)], judge: &Judge) -> Result<()> {
-        let survivors: [&Mutex<Unit>; 1] = [&self.gateways[0]];
-        for (unit, before) in survivors.into_iter().zip(before) {
+        for (unit, before) in self.survivors().into_iter().zip(before) {
             let unit = unit.lock().await;
             let (files, resident) = unit.size()?;
             judge.tells(&format!(
