@@ -235,6 +235,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_server_that_may_not_be_written_or_does_not_answer_is_left() {
+        use fred::error::{Error, ErrorKind};
+        for (kind, details, left) in [
+            (ErrorKind::Timeout, "Request timed out.", true),
+            (
+                ErrorKind::Unknown,
+                "READONLY You can't write against a read only replica. script: 1",
+                true,
+            ),
+            (
+                ErrorKind::Unknown,
+                "ERR Error running script (call to f_1): @user_script:1: -READONLY You can't write",
+                true,
+            ),
+            (ErrorKind::Unknown, "OOM command not allowed", false),
+            (
+                ErrorKind::Auth,
+                "NOPERM this user has no permissions",
+                false,
+            ),
+        ] {
+            let error = anyhow::Error::new(Error::new(kind, details)).context("asking");
+            assert_eq!(must_leave(&error), left, "{details}");
+        }
+    }
+
+    #[test]
     fn a_lease_begins_with_its_epoch() {
         assert_eq!(epoch("7 host:12:0a1b2c3d"), 7);
         assert_eq!((epoch(""), epoch("x 7")), (0, 0));

@@ -223,6 +223,25 @@ async fn a_snapshot_that_was_given_up_is_not_stored_later() {
     assert_eq!(heard.of("snapshots"), ["new"]);
 }
 
+/// Without waiting for the next look: ten rounds take less than five of those.
+#[tokio::test]
+async fn who_is_active_anew_stores_at_once_what_is_missing() {
+    let site = Site::empty().await;
+    let running = site.start();
+    site.await_all().await;
+    let rounds = async {
+        for _ in 0..10 {
+            expire(&site).await;
+            let keys = Snapshot::ALL.map(|snapshot| site.key(&snapshot.name()));
+            let _: i64 = site.redis.del(keys.to_vec()).await.unwrap();
+            site.await_all().await;
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(10), rounds).await;
+    ended.expect("each round waits for a look");
+    running.stop().await;
+}
+
 /// What has been published under a prefix.
 struct Heard {
     messages: Arc<Mutex<Vec<(String, String)>>>,

@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 /// An answer out of memory; even a busy machine is far below.
 const QUICK: Duration = Duration::from_secs(1);
+/// Twice the longest that the right number may take to come.
+const BACK: Duration = Duration::from_secs(10);
 /// Longer than the worker and the gateway wait for an answer, and than the life of a lease.
 const OUTAGE: Duration = Duration::from_secs(6);
 /// A demoted server takes over the promoted one's data at once.
@@ -296,7 +298,7 @@ impl Viewers {
     async fn see(&self, what: &str, total: u64) {
         eventually(
             &format!("{what}: {total} in the stream"),
-            SOON,
+            BACK,
             async || {
                 let failed = self.tasks.iter().any(JoinHandle::is_finished);
                 assert!(!failed, "{what}: a viewer has seen what must not be");
@@ -390,6 +392,18 @@ async fn a_connection_that_is_of_no_use_is_left() {
 #[tokio::test]
 async fn a_redis_that_refuses_writes_is_written_as_soon_as_it_allows_it() {
     survive(&[Fault::Full, Fault::NoRights]).await;
+}
+
+/// With a back-off that doubles up to half a minute it would be tried seven times.
+#[tokio::test]
+async fn a_count_that_is_refused_is_tried_again_all_the_time() {
+    let place = Place::new().await;
+    Fault::Full.begin(&place).await;
+    place.mariadb.general_log(true).await.unwrap();
+    sleep(Duration::from_secs(10)).await;
+    let counts = queries(&place.site, place.mariadb).await.len();
+    assert!((12..=30).contains(&counts), "{counts} counts in 10 s");
+    place.running.stop().await;
 }
 
 /// Writes that were given up lie about in sockets, of every kind, while newer ones are made.
