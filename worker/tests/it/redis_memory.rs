@@ -13,8 +13,9 @@ use testkit::schema::Shape;
 use testkit::server::shared_redis;
 use tokio::time::{Instant, sleep};
 
-/// What an allocator may keep of what was freed. Seen were a few KiB.
-const GROWTH_KIB: u64 = 512;
+/// What an allocator may keep of what was freed. The worker attempts some fifty commands in between, each with a
+/// snapshot or so; the gateway is asked thousands of times.
+const GROWTH_KIB: [u64; 2] = [256, 512];
 /// Part of an outage.
 const PART: Duration = Duration::from_millis(1_700);
 
@@ -115,7 +116,7 @@ async fn an_outage_costs_no_memory() {
     for (name, index) in [("worker", 0), ("gateway", 1)] {
         let [before, after] = resident.map(|both| both[index]);
         assert!(
-            after < before + GROWTH_KIB,
+            after < before + GROWTH_KIB[index],
             "the {name} grew from {before} to {after} KiB"
         );
     }
