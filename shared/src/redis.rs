@@ -22,7 +22,9 @@ const RECONNECT_FIRST_MS: u32 = 50;
 const RECONNECT_LONGEST_MS: u32 = 250;
 /// Between two lines about the same trouble.
 const QUIET: Duration = Duration::from_secs(60);
-/// A Redis in reach accepts within milliseconds; 2 s leave room for a packet that is sent again.
+/// A Redis in reach accepts within milliseconds; 2 s leave room for a packet that is sent again, and for the three answers
+/// that the client waits for before it is connected, each from up to 300 ms away. It is also how long a connection that was
+/// begun in an outage and never answered keeps a better one waiting.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// A connection that is silent for this long while something waits for it is taken for dead by the client itself. It
 /// starts anew with each command, so that whoever sends many needs [`leave_connection`].
