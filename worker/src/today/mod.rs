@@ -69,8 +69,9 @@ impl FastLoop {
         let (mut last, mut trouble) = (Duration::ZERO, String::new());
         loop {
             self.stand_by(&mut session).await;
-            while self.store.lease().is_held() && !self.store.is_connected() {
+            if !self.store.is_connected() {
                 sleep(LOOK_FOR_REDIS).await;
+                continue;
             }
             match self.tick_aloud(&mut session, &mut last).await {
                 Ok(took) => {
