@@ -14,8 +14,8 @@ if lease then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
   return { 'done', now, lease }
 end
--- A server that has lost everything begins again at 0.
-local last = math.max(tonumber(redis.call('GET', KEYS[2]) or 0) or 0, tonumber(ARGV[3]))
+-- An epoch is the time at which it began, so that it rises also over a server that has lost everything.
+local last = math.max(tonumber(redis.call('GET', KEYS[2]) or 0) or 0, tonumber(ARGV[3]), now)
 lease = string.format('%d %s', last + 1, ARGV[1])
 redis.call('SET', KEYS[2], string.format('%d', last + 1))
 redis.call('SET', KEYS[1], lease, 'PX', ARGV[2])

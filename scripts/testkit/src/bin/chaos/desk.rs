@@ -56,8 +56,17 @@ impl Truth {
 
     /// Whether `total` was right at some moment of a count that ended at `at`.
     pub(crate) fn was(&self, total: u64, at: DateTime<Utc>) -> bool {
+        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = steps.partition_point(|(since, _)| *since <= at - LONGEST_COUNT);
+        let end = steps.partition_point(|(since, _)| *since <= at + UNSURE);
+        let window = || {
+            steps[first.saturating_sub(1)..end]
+                .iter()
+                .map(|step| step.1)
+        };
+        let (least, most) = (window().min().unwrap_or(0), window().max().unwrap_or(0));
         // One more may have come in whom the database has told nobody of before it was killed.
-        (self.at(at - LONGEST_COUNT)..=self.at(at + UNSURE) + 1).contains(&total)
+        (least..=most + 1).contains(&total)
     }
 
     fn at(&self, at: DateTime<Utc>) -> u64 {
@@ -68,8 +77,7 @@ impl Truth {
             .map_or(0, |(_, total)| *total)
     }
 
-    fn more(&self) {
-        let total = self.at(now()) + 1;
+    fn is_now(&self, total: u64) {
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         steps.push((now(), total));
     }
@@ -93,7 +101,7 @@ pub(crate) async fn open(maria: &MariaDb, database: &str, truth: Truth) -> Resul
         };
         match entered.await {
             Ok(kept) => {
-                truth.more();
+                truth.is_now(truth.total() + 1);
                 conn = Some(kept);
                 sleep(GAP).await;
             }
@@ -107,14 +115,12 @@ pub(crate) async fn open(maria: &MariaDb, database: &str, truth: Truth) -> Resul
     }
 }
 
-/// The number of rows is the truth, whatever became of the last INSERT.
+/// The number of rows is the truth, whatever became of the last ones: a server that was killed may have lost some.
 async fn recount(maria: &MariaDb, database: &str, truth: &Truth) -> Result<()> {
     let mut conn = Conn::new(maria.opts(Some(database))).await?;
     let day = truth.day(now());
     let sql = format!("SELECT COUNT(*) FROM visitor_count WHERE LEFT(checkin_date, 10) = '{day}'");
     let total: u64 = conn.query_first(sql).await?.unwrap_or(0);
-    while truth.total() < total {
-        truth.more();
-    }
+    truth.is_now(total);
     Ok(())
 }

@@ -18,9 +18,8 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// Watches for ever: an epoch whose writes come after those of a later one is a stale writer, two names of one epoch are two
 /// publishers, a write that no script made is nobody's.
 pub(crate) async fn watch(port: u16, judge: Arc<Judge>) {
+    let mut account = Account::default();
     loop {
-        // What an empty Redis begins with is new.
-        let mut account = Account::default();
         if let Ok(stream) = TcpStream::connect(("127.0.0.1", port)).await {
             let mut stream = BufReader::new(stream);
             let mut line = String::new();
@@ -35,7 +34,7 @@ pub(crate) async fn watch(port: u16, judge: Arc<Judge>) {
     }
 }
 
-/// What Redis has let through since it began.
+/// What Redis has let through: epochs rise also over one that has lost everything.
 #[derive(Default)]
 struct Account {
     /// Of each lease's key: the last epoch that wrote, and its name.

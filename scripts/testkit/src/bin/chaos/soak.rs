@@ -21,8 +21,9 @@ const DATABASE: &str = "soak";
 const STREAMS: usize = 5;
 /// Until all is warm, and until all is right again.
 const READY_LIMIT: Duration = Duration::from_secs(60);
-/// Before sizes are compared, caches and back-offs come to rest, and every figure was made at least once.
-const REST: Duration = Duration::from_secs(40);
+/// Before sizes are compared, caches and back-offs come to rest.
+const REST: Duration = Duration::from_secs(20);
+const MINUTE: Duration = Duration::from_secs(60);
 /// Of the resident memory, in percent; and what allocators keep at hand, in KiB.
 const MAY_GROW_PERCENT: u64 = 2;
 const MAY_GROW_KIB: u64 = 1_024;
@@ -75,9 +76,8 @@ pub(crate) async fn run(seed: u64, minutes: u64) -> Result<bool> {
     }
     let desk = desk::open(&players.servers.maria, DATABASE, truth.clone());
     let play = async {
-        sleep(REST).await;
-        let before = players.sizes().await?;
         let end = Instant::now() + Duration::from_secs(60 * minutes);
+        let mut before = None;
         let mut breaking = JoinSet::new();
         // Two breaks of the network and two of processes or servers at any time.
         for turn in 0..2 {
@@ -86,14 +86,14 @@ pub(crate) async fn run(seed: u64, minutes: u64) -> Result<bool> {
         tokio::select! {
             ended = players.torment(seed, &judge) => ended?,
             ended = players.torment(seed + 1, &judge) => ended?,
-            () = tokio::time::sleep_until(end) => {}
+            ended = players.watch_sizes(&mut before, end, &judge) => ended?,
         }
         breaking.shutdown().await;
         judge.tells("quiet");
         players.mend(&roads).await?;
         players.are_right(&truth, &judge).await;
         sleep(REST).await;
-        players.compare(&before, &judge).await
+        players.compare(&before.unwrap_or_default(), &judge).await
     };
     tokio::select! {
         ended = play => ended?,
@@ -187,12 +187,32 @@ impl Players {
         [&self.gateways[0], &self.workers[0]]
     }
 
-    async fn sizes(&self) -> Result<Vec<(usize, u64)>> {
-        let mut sizes = Vec::new();
-        for unit in self.survivors() {
-            sizes.push(unit.lock().await.size()?);
+    /// Tells their sizes each minute until `end`. Those after a fifth of the time are compared later: by then everything that
+    /// can happen has happened once.
+    async fn watch_sizes(
+        &self,
+        before: &mut Option<Vec<(usize, u64)>>,
+        end: Instant,
+        judge: &Judge,
+    ) -> Result<()> {
+        let warm = Instant::now() + (end - Instant::now()) / 5;
+        while Instant::now() < end {
+            sleep(MINUTE.min(end - Instant::now())).await;
+            let mut sizes = Vec::new();
+            for unit in self.survivors() {
+                let unit = unit.lock().await;
+                let (files, resident) = unit.size()?;
+                judge.tells(&format!(
+                    "{}: {files} descriptors, {resident} KiB",
+                    unit.name
+                ));
+                sizes.push((files, resident));
+            }
+            if Instant::now() >= warm {
+                before.get_or_insert(sizes);
+            }
         }
-        Ok(sizes)
+        Ok(())
     }
 
     /// Compares their sizes with those from `before`.
@@ -204,6 +224,7 @@ impl Players {
                 "{}: {} then {files} descriptors, {} then {resident} KiB",
                 unit.name, before.0, before.1
             ));
+            // During the faults some were open that are closed by now.
             if files > before.0 + 2 {
                 judge.finds(format!(
                     "{} has kept {} descriptors",
