@@ -3,10 +3,11 @@
 use crate::cors::Origins;
 use crate::limits::Limits;
 use crate::proxies::Proxies;
-use shared::environment::{BadConfiguration, Environment, SHARED, Variable};
+use shared::environment::{BadConfiguration, Environment};
 use shared::keys::Keys;
 use shared::redis::RedisUrl;
 use shared::telemetry::Logging;
+use shared::variable::{SHARED, Variable};
 use std::net::IpAddr;
 use std::time::Duration;
 

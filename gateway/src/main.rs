@@ -4,9 +4,10 @@ use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use gateway::config::{Config, VARIABLES};
 use gateway::offer::Listeners;
-use shared::environment::{self, EXIT_BAD_CONFIGURATION, Environment};
+use shared::environment::{EXIT_BAD_CONFIGURATION, Environment};
 use shared::shutdown;
 use shared::time::Clock;
+use shared::variable;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -24,7 +25,7 @@ const BACKLOG: u32 = 16_384;
 struct Arguments {}
 
 fn main() -> anyhow::Result<ExitCode> {
-    let command = Arguments::command().after_help(environment::help(&VARIABLES));
+    let command = Arguments::command().after_help(variable::help(&VARIABLES));
     if let Err(shown) = command
         .try_get_matches()
         .and_then(|m| Arguments::from_arg_matches(&m))

@@ -5,7 +5,7 @@
 //! - [`keys`]: every Redis key and channel
 //! - [`snapshot`], [`rows`], [`today`]: what is stored under them
 //! - [`time`]: the clock and the timestamps
-//! - [`environment`] (with [`mod@file`]), [`redis`] (with [`tls`]), [`telemetry`], [`shutdown`]: plumbing
+//! - [`environment`] (by [`variable`], with [`mod@file`]), [`redis`] (with [`tls`]), [`telemetry`], [`shutdown`]: plumbing
 //!
 //! What only one of the two uses does not belong here.
 
@@ -21,3 +21,4 @@ pub mod telemetry;
 pub mod time;
 pub mod tls;
 pub mod today;
+pub mod variable;

@@ -5,12 +5,13 @@ use crate::due::Due;
 use crate::schedule::Cron;
 use crate::source::chunks::Reading;
 use crate::stats::names::MemberNames;
-use shared::environment::{BadConfiguration, Environment, SHARED, Variable};
+use shared::environment::{BadConfiguration, Environment};
 use shared::keys::Keys;
 use shared::redis::RedisUrl;
 use shared::telemetry::Logging;
 use shared::time::Clock;
 use shared::tls::Authorities;
+use shared::variable::{SHARED, Variable};
 use std::time::Duration;
 
 /// Every variable, as `--help` shows it.

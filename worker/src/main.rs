@@ -21,7 +21,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 /// Reads a SLiMS database, makes the snapshots of the library dashboard, counts today's visitors, and writes both to
 /// Redis. Without a command it runs until SIGTERM.
 #[derive(Parser)]
-#[command(version, after_help = shared::environment::help(&VARIABLES))]
+#[command(version, after_help = shared::variable::help(&VARIABLES))]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,

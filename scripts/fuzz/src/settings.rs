@@ -2,9 +2,10 @@
 
 use crate::Property;
 use chrono::DateTime;
-use shared::environment::{BadConfiguration, Environment, Variable};
+use shared::environment::{BadConfiguration, Environment};
 use shared::redis;
 use shared::time::Timestamp;
+use shared::variable::Variable;
 use worker::calendar::Calendar;
 use worker::schedule::Cron;
 
