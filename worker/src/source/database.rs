@@ -1,7 +1,7 @@
 //! Connections to the database, and the limits that the driver does not have by itself.
 //!
 //! A statement has a limit on the server, and a later one here. After the one here its connection is left: used again it
-//! would give the answer of the statement that was given up, which is ended on the server too ([`Beside`]).
+//! would give the answer of the statement that was given up, which is ended on the server too (`beside`).
 
 use crate::config::Mysql;
 use crate::source::beside::{Beside, Known};

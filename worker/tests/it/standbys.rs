@@ -1,0 +1,214 @@
+//! Several real workers: one is active, the others stand by and take over.
+
+use crate::fixture::{SOON, Site};
+use crate::heard::{Heard, epoch};
+use nix::sys::signal::Signal;
+use shared::catalog::Snapshot;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::http::get;
+use testkit::process::{Process, free_port};
+use testkit::schema::Shape;
+use tokio::time::{Instant, sleep};
+
+const NOW: &str = "2025-09-23T10:00:00";
+
+/// Real workers, by their health ports.
+struct Workers(Vec<(Process, SocketAddr)>);
+
+impl Workers {
+    fn start(site: &mut Site, count: usize) -> Self {
+        let workers = (0..count).map(|_| {
+            let port = free_port().unwrap();
+            site.set("WORKER_PORT", &port.to_string());
+            let process = Process::spawn("worker", &site.environment()).unwrap();
+            (process, SocketAddr::from(([127, 0, 0, 1], port)))
+        });
+        Self(workers.collect())
+    }
+
+    /// Waits until the worker that Redis names is one of those, says so itself, and is not `but`.
+    async fn active(&self, site: &Site, but: Option<u32>) -> usize {
+        eventually("a worker is active", SOON, async || {
+            let lease = site.stored("worker:lease").await?;
+            let pid: u32 = lease.split(':').nth(1)?.parse().ok()?;
+            let index = self
+                .0
+                .iter()
+                .position(|(process, _)| process.pid() == pid)?;
+            let told = || async { get(self.0[index].1, "/health").await.json()["active"] == true };
+            (Some(pid) != but && told().await).then_some(index)
+        })
+        .await
+    }
+
+    async fn health(&self, index: usize) -> serde_json::Value {
+        get(self.0[index].1, "/health").await.json()
+    }
+}
+
+/// Each snapshot's time.
+async fn times(site: &Site) -> BTreeMap<String, String> {
+    let mut times = BTreeMap::new();
+    for snapshot in Snapshot::ALL {
+        let stored = site.stored(&snapshot.name()).await.unwrap();
+        let envelope: serde_json::Value = serde_json::from_str(&stored).unwrap();
+        times.insert(snapshot.name(), envelope["generated_at"].to_string());
+    }
+    times
+}
+
+#[tokio::test]
+async fn standbys_take_over_and_make_nothing_anew() {
+    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let mut workers = Workers::start(&mut site, 3);
+    let first = workers.active(&site, None).await;
+    site.await_all().await;
+    // Until the others count as standbys.
+    sleep(Duration::from_secs(11)).await;
+    let made = times(&site).await;
+    for index in (0..3).filter(|index| *index != first) {
+        assert_eq!(get(workers.0[index].1, "/readyz").await.status, 200);
+        let health = workers.health(index).await;
+        assert_eq!(health["active"], false, "{health}");
+        assert_eq!(
+            health["active_worker"],
+            site.stored("worker:lease").await.unwrap()
+        );
+        assert_eq!(
+            (&health["mysql"], &health["status"]),
+            (&"connected".into(), &"ok".into())
+        );
+    }
+
+    let mut taken = vec![epoch(&site.stored("worker:lease").await.unwrap())];
+    let killed = workers.0[first].0.pid();
+    workers.0[first].0.signal(Signal::SIGKILL).unwrap();
+    let second = workers.active(&site, Some(killed)).await;
+    eventually("the count goes on", SOON, async || site.today().await).await;
+
+    taken.push(epoch(&site.stored("worker:lease").await.unwrap()));
+    let stopped = workers.0[second].0.pid();
+    workers.0[second].0.signal(Signal::SIGTERM).unwrap();
+    let ended = workers.0[second].0.wait_exit(SOON).await.unwrap();
+    assert_eq!(ended.code(), Some(0));
+    workers.active(&site, Some(stopped)).await;
+    eventually("the count goes on", SOON, async || site.today().await).await;
+    assert_eq!(times(&site).await, made, "nothing was due");
+    let last = epoch(&site.stored("worker:lease").await.unwrap());
+    assert!(last > taken[1] && taken[1] > taken[0], "{taken:?} {last}");
+}
+
+#[tokio::test]
+async fn a_worker_that_was_frozen_comes_back_as_a_standby() {
+    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let workers = Workers::start(&mut site, 2);
+    let mut active = workers.active(&site, None).await;
+    site.await_all().await;
+    let heard = Heard::on(&site, "visitors:today").await;
+    for _ in 0..2 {
+        let frozen = &workers.0[active].0;
+        frozen.signal(Signal::SIGSTOP).unwrap();
+        let next = workers.active(&site, Some(frozen.pid())).await;
+        sleep(Duration::from_secs(1)).await;
+        frozen.signal(Signal::SIGCONT).unwrap();
+        eventually("it stands by", SOON, async || {
+            let health = workers.health(active).await;
+            (health["active"] == false).then_some(())
+        })
+        .await;
+        assert_eq!(workers.active(&site, None).await, next);
+        active = next;
+    }
+    let times: Vec<String> = heard.of("visitors:today");
+    let times = times.iter().map(|message| {
+        let message: serde_json::Value = serde_json::from_str(message).unwrap();
+        message["generated_at"].as_str().unwrap().to_owned()
+    });
+    let times: Vec<String> = times.collect();
+    assert!(
+        times.len() > 10 && times.is_sorted(),
+        "a count of before came after: {times:?}"
+    );
+}
+
+/// Whoever is active when the time comes makes the figures, and nobody makes them twice.
+#[tokio::test]
+async fn each_refresh_is_made_once_whoever_is_active() {
+    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+    site.set("VISITOR_SLOW_CRON", "*/5 * * * * *");
+    let mut workers = Workers::start(&mut site, 3);
+    let first = workers.active(&site, None).await;
+    site.await_all().await;
+    // Until the others count as standbys, who make nothing but what is due.
+    sleep(Duration::from_secs(11)).await;
+    let heard = Heard::on(&site, "snapshots").await;
+    let made = || {
+        let heard = heard.of("snapshots");
+        heard
+            .iter()
+            .filter(|name| *name == "visitors:weekly")
+            .count()
+    };
+    let began = Instant::now();
+    eventually("two more were made", SOON, async || {
+        (made() >= 2).then_some(())
+    })
+    .await;
+    workers.0[first].0.signal(Signal::SIGTERM).unwrap();
+    workers.0[first].0.wait_exit(SOON).await.unwrap();
+    eventually("two more by another worker", SOON, async || {
+        (made() >= 4).then_some(())
+    })
+    .await;
+    let most = began.elapsed().as_secs() / 5 + 1;
+    assert!(
+        made() as u64 <= most + 1,
+        "{} in {:?}",
+        made(),
+        began.elapsed()
+    );
+    for name in ["visitors:monthly", "visitors:yearly:top"] {
+        let count = heard
+            .of("snapshots")
+            .iter()
+            .filter(|one| *one == name)
+            .count();
+        assert!(count.abs_diff(made()) <= 1, "{name}: {count}");
+    }
+    assert!(
+        !heard
+            .of("snapshots")
+            .contains(&"books:collection".to_owned())
+    );
+}
+
+/// A rolling restart after `MEMBER_NAMES=masked`: names are not shown for another day.
+#[tokio::test]
+async fn figures_of_other_settings_are_made_anew_by_who_takes_over() {
+    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let mut before = Workers::start(&mut site, 1);
+    before.active(&site, None).await;
+    site.await_all().await;
+    site.set("MEMBER_NAMES", "hidden");
+    let after = Workers::start(&mut site, 1);
+    sleep(Duration::from_secs(11)).await;
+    assert!(
+        site.stored("visitors:yearly:top")
+            .await
+            .unwrap()
+            .contains("member_name")
+    );
+    before.0[0].0.signal(Signal::SIGTERM).unwrap();
+    before.0[0].0.wait_exit(SOON).await.unwrap();
+    after.active(&site, None).await;
+    for name in ["visitors:yearly:top", "books:top-borrowers:year"] {
+        eventually(&format!("{name} names nobody"), SOON, async || {
+            let stored = site.stored(name).await?;
+            (!stored.contains("member_name")).then_some(())
+        })
+        .await;
+    }
+}
