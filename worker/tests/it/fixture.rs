@@ -23,9 +23,6 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use worker::config::{Config, VARIABLES};
 use worker::source::chunks::{Reading, Sizes};
-use worker::source::database::{Database, Session};
-use worker::status::Status;
-use worker::store::Store;
 
 /// Long enough for a busy machine; nothing waits for it but a failure.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -338,52 +335,7 @@ pub(crate) async fn site_on(mariadb: &'static MariaDb, redis: &'static Redis) ->
     Site::on(mariadb, redis, library, zone, now, Shape::default()).await
 }
 
-/// What a counter is made of.
-pub(crate) struct Parts {
-    pub(crate) database: Arc<Database>,
-    pub(crate) store: Arc<Store>,
-    pub(crate) status: Arc<Status>,
-    pub(crate) session: Session,
-}
-
 impl Site {
-    /// For a counter that a test ticks itself.
-    pub(crate) async fn parts(&self) -> Parts {
-        let config = self.config();
-        let (database, store) = (
-            Arc::new(Database::new(&config.mysql)),
-            self.active("parts").await,
-        );
-        Parts {
-            session: database.session(SOON).await.unwrap(),
-            store,
-            status: Arc::new(Status::new(config.mode)),
-            database,
-        }
-    }
-
-    /// The store of the active worker.
-    pub(crate) async fn active(&self, name: &str) -> Arc<Store> {
-        let store = Arc::new(self.store(name));
-        let kept = store.clone();
-        tokio::spawn(async move { kept.lease().keep(kept.redis(), &kept).await });
-        store.lease().wait_held().await;
-        store
-    }
-
-    /// The store of a worker of that name, which a test moves itself.
-    pub(crate) fn store(&self, name: &str) -> Store {
-        let config = self.config();
-        let (redis, due) = (self.redis.clone(), config.due(&self.clock));
-        Store::new(
-            redis,
-            config.keys.clone(),
-            due,
-            config.settings(),
-            name.to_owned(),
-        )
-    }
-
     /// The library's day now.
     pub(crate) fn day(&self) -> chrono::NaiveDate {
         self.clock

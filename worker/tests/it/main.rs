@@ -20,6 +20,7 @@ mod modes;
 mod mysql_faults;
 mod numbers;
 mod pace;
+mod parts;
 mod paths;
 mod process;
 mod redis_faults;

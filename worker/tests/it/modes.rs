@@ -1,6 +1,7 @@
 //! The three ways to count today agree once things have settled, whatever happens to the rows.
 
-use crate::fixture::{Parts, SOON, Site};
+use crate::fixture::{SOON, Site};
+use crate::parts::Parts;
 use fred::interfaces::KeysInterface;
 use mysql_async::Params;
 use mysql_async::prelude::Queryable;

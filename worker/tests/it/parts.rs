@@ -1,0 +1,54 @@
+//! The inside of a worker, for tests that move it themselves.
+
+use crate::fixture::{SOON, Site};
+use std::sync::Arc;
+use worker::source::database::{Database, Session};
+use worker::status::Status;
+use worker::store::Store;
+
+/// What a counter is made of.
+pub(crate) struct Parts {
+    pub(crate) database: Arc<Database>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) status: Arc<Status>,
+    pub(crate) session: Session,
+}
+
+impl Site {
+    /// For a counter that a test ticks itself.
+    pub(crate) async fn parts(&self) -> Parts {
+        let config = self.config();
+        let (database, store) = (
+            Arc::new(Database::new(&config.mysql)),
+            self.active("parts").await,
+        );
+        Parts {
+            session: database.session(SOON).await.unwrap(),
+            store,
+            status: Arc::new(Status::new(config.mode)),
+            database,
+        }
+    }
+
+    /// The store of the active worker.
+    pub(crate) async fn active(&self, name: &str) -> Arc<Store> {
+        let store = Arc::new(self.store(name));
+        let kept = store.clone();
+        tokio::spawn(async move { kept.lease().keep(kept.redis(), &kept).await });
+        store.lease().wait_held().await;
+        store
+    }
+
+    /// The store of a worker of that name, which a test moves itself.
+    pub(crate) fn store(&self, name: &str) -> Store {
+        let config = self.config();
+        let (redis, due) = (self.redis.clone(), config.due(&self.clock));
+        Store::new(
+            redis,
+            config.keys.clone(),
+            due,
+            config.settings(),
+            name.to_owned(),
+        )
+    }
+}
