@@ -77,23 +77,22 @@ pub(crate) async fn run(seed: u64, minutes: u64) -> Result<bool> {
     let desk = desk::open(&players.servers.maria, DATABASE, truth.clone());
     let play = async {
         let end = Instant::now() + Duration::from_secs(60 * minutes);
-        let mut before = None;
         let mut breaking = JoinSet::new();
         // Two breaks of the network and two of processes or servers at any time.
         for turn in 0..2 {
             breaking.spawn(break_roads(roads.clone(), seed + turn, judge.clone()));
         }
-        tokio::select! {
-            ended = players.torment(seed, &judge) => ended?,
-            ended = players.torment(seed + 1, &judge) => ended?,
-            ended = players.watch_sizes(&mut before, end, &judge) => ended?,
-        }
+        let before = tokio::select! {
+            ended = players.torment(seed, &judge) => return ended,
+            ended = players.torment(seed + 1, &judge) => return ended,
+            sizes = players.watch_sizes(end, &judge) => sizes?,
+        };
         breaking.shutdown().await;
         judge.tells("quiet");
         players.mend(&roads).await?;
         players.are_right(&truth, &judge).await;
         sleep(REST).await;
-        players.compare(&before.unwrap_or_default(), &judge).await
+        players.compare(&before, &judge).await
     };
     tokio::select! {
         ended = play => ended?,
@@ -187,32 +186,26 @@ impl Players {
         [&self.gateways[0], &self.workers[0]]
     }
 
-    /// Tells their sizes each minute until `end`. Those after a fifth of the time are compared later: by then everything that
-    /// can happen has happened once.
-    async fn watch_sizes(
-        &self,
-        before: &mut Option<Vec<(usize, u64)>>,
-        end: Instant,
-        judge: &Judge,
-    ) -> Result<()> {
-        let warm = Instant::now() + (end - Instant::now()) / 5;
+    /// Tells their sizes each minute until `end`, and gives the greatest of the first two fifths of the time, to be compared
+    /// later: by then everything that can happen has happened, and a leak has three fifths to show.
+    async fn watch_sizes(&self, end: Instant, judge: &Judge) -> Result<Vec<(usize, u64)>> {
+        let warm = Instant::now() + (end - Instant::now()) * 2 / 5;
+        let mut greatest = vec![(0, 0); self.survivors().len()];
         while Instant::now() < end {
             sleep(MINUTE.min(end - Instant::now())).await;
-            let mut sizes = Vec::new();
-            for unit in self.survivors() {
+            for (unit, greatest) in self.survivors().into_iter().zip(&mut greatest) {
                 let unit = unit.lock().await;
                 let (files, resident) = unit.size()?;
                 judge.tells(&format!(
                     "{}: {files} descriptors, {resident} KiB",
                     unit.name
                 ));
-                sizes.push((files, resident));
-            }
-            if Instant::now() >= warm {
-                before.get_or_insert(sizes);
+                if Instant::now() <= warm + MINUTE {
+                    *greatest = (files.max(greatest.0), resident.max(greatest.1));
+                }
             }
         }
-        Ok(())
+        Ok(greatest)
     }
 
     /// Compares their sizes with those from `before`.
