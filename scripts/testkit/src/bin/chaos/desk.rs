@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use mysql_async::Conn;
@@ -83,15 +83,14 @@ impl Truth {
     }
 }
 
-/// Lets people in until it is dropped. After a break it looks whether the last one came in.
+/// Lets people in until it is dropped. After a break it looks who has come in, before anybody else does.
 pub(crate) async fn open(maria: &MariaDb, database: &str, truth: Truth) -> Result<()> {
-    let opts = maria.opts(Some(database));
     let mut conn: Option<Conn> = None;
     loop {
         let entered = async {
             let mut conn = match conn.take() {
                 Some(conn) => conn,
-                None => Conn::new(opts.clone()).await?,
+                None => recount(maria, database, &truth).await?,
             };
             let at = now().with_timezone(&truth.zone);
             let at = at.format("%Y-%m-%d %H:%M:%S").to_string();
@@ -105,22 +104,16 @@ pub(crate) async fn open(maria: &MariaDb, database: &str, truth: Truth) -> Resul
                 conn = Some(kept);
                 sleep(GAP).await;
             }
-            Err(_) => {
-                let known = recount(maria, database, &truth).await.context("recounting");
-                // Away still: the next attempt asks again.
-                drop(known);
-                sleep(AGAIN).await;
-            }
+            Err(_) => sleep(AGAIN).await,
         }
     }
 }
 
 /// The number of rows is the truth, whatever became of the last ones: a server that was killed may have lost some.
-async fn recount(maria: &MariaDb, database: &str, truth: &Truth) -> Result<()> {
+async fn recount(maria: &MariaDb, database: &str, truth: &Truth) -> mysql_async::Result<Conn> {
     let mut conn = Conn::new(maria.opts(Some(database))).await?;
     let day = truth.day(now());
     let sql = format!("SELECT COUNT(*) FROM visitor_count WHERE LEFT(checkin_date, 10) = '{day}'");
-    let total: u64 = conn.query_first(sql).await?.unwrap_or(0);
-    truth.is_now(total);
-    Ok(())
+    truth.is_now(conn.query_first(sql).await?.unwrap_or(0));
+    Ok(conn)
 }
