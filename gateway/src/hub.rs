@@ -36,6 +36,9 @@ pub struct Hub {
     gateway: Arc<Gateway>,
     streams: Vec<Stream>,
     keepalive: Frame,
+    /// The newest count that was passed on. Not the mirror's, which may be a moment ahead: who began with that one would be
+    /// told it again.
+    told: Option<Arc<Today>>,
     last_traffic: Instant,
     last_update: Option<(TodayCount, Instant)>,
     leaving: Option<Leaving>,
@@ -50,6 +53,7 @@ impl Hub {
         let mut hub = Self {
             streams: Vec::new(),
             keepalive: Frame::new(KEEPALIVE),
+            told: counts.borrow_and_update().clone(),
             last_traffic: Instant::now(),
             last_update: None,
             leaving: None,
@@ -61,8 +65,8 @@ impl Hub {
         loop {
             tokio::select! {
                 Ok(()) = counts.changed() => {
-                    let newest = counts.borrow_and_update().clone();
-                    if let Some(today) = newest {
+                    hub.told = counts.borrow_and_update().clone();
+                    if let Some(today) = hub.told.clone() {
                         hub.tell(&today).await;
                     }
                 }
@@ -81,10 +85,11 @@ impl Hub {
 
     /// The present count is the first block; without one the next count will be.
     fn admit(&mut self, opening: Opening) {
-        let holdings = self.gateway.mirror.holdings();
-        let first = holdings
-            .today(Instant::now())
-            .map(|today| init(today, Origin::Cache));
+        let first = self
+            .told
+            .as_ref()
+            .filter(|today| today.is_shown(Instant::now()));
+        let first = first.map(|today| init(today, Origin::Cache));
         self.gateway.metrics.streams_opened.inc();
         match Stream::open(opening, first) {
             Ok(mut stream) => {
@@ -143,7 +148,7 @@ impl Hub {
         if silent {
             self.last_traffic = now;
         }
-        let newest = self.gateway.mirror.holdings().today(now).cloned();
+        let newest = self.told.clone();
         let (mut index, turn) = (0, self.rounds % LISTEN_EVERY);
         self.rounds += 1;
         self.pass(|stream| {

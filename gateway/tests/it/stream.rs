@@ -275,3 +275,22 @@ async fn a_slow_client_gets_the_newest_count_and_not_those_that_it_missed() {
     // 40 MB were published; what the kernels hold is a few.
     assert!(received < last - 1, "{received} blocks were queued");
 }
+
+/// Whoever comes at the very moment of a count begins with it or is told it, and not both.
+#[tokio::test]
+async fn a_stream_that_opens_as_a_count_comes_is_told_it_once() {
+    let fixture = Fixture::start().await;
+    for total in 1..=100 {
+        let message = message(total, LONG);
+        let coming = fixture.worker.count(&message, LONG);
+        let opening = futures_util::future::join_all((0..8).map(|_| Events::open(fixture.address)));
+        let ((), streams) = tokio::join!(coming, opening);
+        for mut stream in streams {
+            let mut ids = Vec::new();
+            while let Some(block) = stream.next_within(Duration::from_millis(5)).await {
+                assert!(!ids.contains(&block.id), "{total}: {} twice", block.id);
+                ids.push(block.id);
+            }
+        }
+    }
+}
