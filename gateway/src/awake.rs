@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How often the loop turns at least.
-pub const BEAT: Duration = Duration::from_millis(50);
-/// A turn that is late by more than this was late for a reason. The worker ends each count so long before midnight.
-const GAP: Duration = Duration::from_millis(100);
+pub const BEAT: Duration = Duration::from_millis(100);
+/// A turn that is late by more than this was late for a reason. The worker ends each count longer than this before midnight.
+const GAP: Duration = Duration::from_millis(150);
 
 /// What a loop knows of its own turns.
 #[derive(Debug)]

@@ -32,7 +32,7 @@ const SLOW: Duration = Duration::from_secs(5);
 /// A connection is kept over waits up to this long; servers end idle ones after a minute at the earliest, mostly hours.
 const KEEP_CONNECTION: Duration = Duration::from_secs(30);
 /// A count that is under way to a gateway at midnight must be over when it is there.
-const WAY_TO_THE_VIEWER: Duration = Duration::from_millis(100);
+const WAY_TO_THE_VIEWER: Duration = Duration::from_millis(200);
 /// Between two looks whether Redis is back: counting for nobody is for nothing.
 const LOOK_FOR_REDIS: Duration = Duration::from_millis(50);
 /// After a count that Redis did not take. Within a second after it takes writes again the right number is to be there; a
