@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use nix::sys::signal::Signal;
+use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -130,17 +131,11 @@ impl Players {
         // What stood still or was down when the time was up.
         self.servers.redis.thaw().ok();
         self.servers.maria.thaw().ok();
-        if get(self.servers.redis.port(), "/").await.is_err()
-            && tokio::net::TcpStream::connect(("127.0.0.1", self.servers.redis.port()))
-                .await
-                .is_err()
-        {
+        let is_down = async |port| TcpStream::connect(("127.0.0.1", port)).await.is_err();
+        if is_down(self.servers.redis.port()).await {
             self.servers.redis.start_again().await?;
         }
-        if tokio::net::TcpStream::connect(("127.0.0.1", self.servers.maria.port()))
-            .await
-            .is_err()
-        {
+        if is_down(self.servers.maria.port()).await {
             self.servers.maria.start_again().await?;
         }
         for unit in self.workers.iter().chain(&self.gateways) {
