@@ -1,10 +1,10 @@
 //! Content codings: which one a client takes, and a value encoded in each, once for all who ask.
 
-use crate::guard::guard;
 use bytes::Bytes;
 use flate2::write::GzEncoder;
 use hyper::header::{
-    ACCEPT_ENCODING, AGE, CACHE_CONTROL, CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HeaderMap,
+    HeaderName, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use std::io::Write;
 use xxhash_rust::xxh3::xxh3_128;
@@ -17,6 +17,14 @@ const GZIP_LEVEL: u32 = 6;
 const BROTLI_QUALITY: u32 = 5;
 /// 2^18 bytes: what is encoded here is a few kilobytes, and a larger window only costs memory.
 const BROTLI_WINDOW: u32 = 18;
+/// What a `304` tells of the headers of the `200`.
+const UNMODIFIED: [HeaderName; 5] = [
+    ETAG,
+    VARY,
+    CACHE_CONTROL,
+    X_CONTENT_TYPE_OPTIONS,
+    CONTENT_SECURITY_POLICY,
+];
 
 /// How the bytes are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +46,7 @@ pub struct Encoded {
     pub body: Bytes,
     /// A strong tag of the value and the coding alone, so that it is equal on all gateways.
     pub etag: HeaderValue,
-    /// All headers of a `200`; `Age` is to be set.
+    /// All headers of a `200`.
     pub headers: HeaderMap,
     /// All headers of a `304`.
     pub unmodified: HeaderMap,
@@ -66,19 +74,15 @@ impl Encoded {
             let mut headers = common.clone();
             headers.insert(ETAG, etag.clone());
             headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
-            headers.insert(AGE, HeaderValue::from_static("0"));
             if let Some(name) = coding.name() {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
             }
-            let kept = [ETAG, VARY, CACHE_CONTROL].into_iter();
-            let unmodified = kept.filter_map(|name| {
+            let kept = UNMODIFIED.into_iter().filter_map(|name| {
                 let value = headers.get(&name)?.clone();
                 Some((name, value))
             });
-            let mut unmodified: HeaderMap = unmodified.collect();
-            guard(&mut unmodified);
             Self {
-                unmodified,
+                unmodified: kept.collect(),
                 headers,
                 coding,
                 body,

@@ -1,17 +1,22 @@
 //! Whether a client holds the present value already (RFC 9110, section 13).
 
-use crate::entry::Entry;
+use crate::entry::Modified;
 use hyper::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 
-/// Whether `304` is the answer to who would get the representation `etag`. `If-Modified-Since` counts only without `If-None-Match`.
-pub fn is_not_modified(request: &HeaderMap, entry: &Entry, etag: &HeaderValue) -> bool {
+/// Whether `304` is the answer to who would get the representation `etag`. `If-Modified-Since` counts only without `If-None-Match`,
+/// and where it is known when the value was `modified`.
+pub fn is_not_modified(
+    request: &HeaderMap,
+    etag: &HeaderValue,
+    modified: Option<&Modified>,
+) -> bool {
     if request.contains_key(IF_NONE_MATCH) {
         let mut lines = request.get_all(IF_NONE_MATCH).iter();
         return lines.any(|line| lists(line, etag));
     }
     let since = request.get(IF_MODIFIED_SINCE);
     let since = since.and_then(|text| httpdate::parse_http_date(text.to_str().ok()?).ok());
-    match (&entry.modified, since) {
+    match (modified, since) {
         (Some(modified), Some(since)) => modified.time <= since,
         _ => false,
     }
@@ -29,6 +34,7 @@ fn lists(line: &HeaderValue, etag: &HeaderValue) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entry::Entry;
     use shared::catalog::Snapshot;
 
     fn entry() -> Entry {
@@ -41,7 +47,8 @@ mod tests {
         let request = pairs
             .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
             .collect();
-        is_not_modified(&request, &entry(), &entry().encoded[0].etag)
+        let entry = entry();
+        is_not_modified(&request, &entry.encoded[0].etag, entry.modified.as_ref())
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub const VARIABLES: [Variable; OWN.len() + SHARED.len()] = {
     all
 };
 
-const OWN: [Variable; 12] = [
+const OWN: [Variable; 13] = [
     Variable::optional("PORT", "3000", "where it listens; 0: any free port"),
     Variable::optional("HOST", "0.0.0.0", "the IP address that it listens on"),
     Variable::optional(
@@ -75,9 +75,14 @@ const OWN: [Variable; 12] = [
         "whose pages may read the answers: empty (the same origin), a list with commas, or *",
     ),
     Variable::optional(
+        "ENABLE_DASHBOARD",
+        "true",
+        "whether the dashboard is there, at /",
+    ),
+    Variable::optional(
         "ENABLE_DOCS",
         "true",
-        "whether /docs and /docs/json are there",
+        "whether the API's documents are there, /docs to read and /docs/json for machines",
     ),
 ];
 
@@ -111,6 +116,8 @@ pub struct Config {
     pub drain_window: Duration,
     /// `CORS_ORIGINS`.
     pub origins: Origins,
+    /// `ENABLE_DASHBOARD`.
+    pub dashboard_enabled: bool,
     /// `ENABLE_DOCS`.
     pub docs_enabled: bool,
     /// `REDIS_URL`.
@@ -160,6 +167,7 @@ impl Config {
                 environment.number("SHUTDOWN_DRAIN_SECONDS", 0..=LONGEST_DRAIN_SECONDS),
             ),
             origins: environment.parse("CORS_ORIGINS", Origins::parse),
+            dashboard_enabled: environment.flag("ENABLE_DASHBOARD"),
             docs_enabled: environment.flag("ENABLE_DOCS"),
             redis: RedisUrl::read(&mut environment),
             keys: Keys::new(environment.text("REDIS_KEY_PREFIX")),
@@ -193,7 +201,8 @@ mod tests {
         assert_eq!(config.host.to_string(), "0.0.0.0");
         assert_eq!(config.port, 3000);
         assert_eq!(config.admin_port, None);
-        assert!(config.streams_enabled && config.docs_enabled && config.serve_stale);
+        assert!(config.streams_enabled && config.serve_stale);
+        assert!(config.dashboard_enabled && config.docs_enabled);
         assert_eq!(config.emit, Emit::Always);
         assert_eq!(config.max_streams, 10_000);
         assert_eq!(config.max_per_address, 0);
@@ -217,6 +226,7 @@ mod tests {
             ("SERVE_STALE", "often"),
             ("SHUTDOWN_DRAIN_SECONDS", "-1"),
             ("CORS_ORIGINS", "example.org"),
+            ("ENABLE_DASHBOARD", "here"),
             ("ENABLE_DOCS", "2"),
             ("REDIS_URL", "http://:secret@x"),
         ];

@@ -3,7 +3,7 @@
 use crate::coding::Encoded;
 use crate::guard::guard;
 use bytes::Bytes;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, LAST_MODIFIED};
+use hyper::header::{AGE, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, LAST_MODIFIED};
 use serde::de::Error as _;
 use shared::catalog::Snapshot;
 use shared::snapshot::Envelope;
@@ -96,7 +96,7 @@ impl Modified {
     }
 }
 
-/// What its coding does not change. Caches may keep it and ask each time, and keep to themselves what names people.
+/// What its coding does not change; `Age` is to be set with each answer. Caches may keep it and ask each time, and keep to themselves what names people.
 pub fn headers(lists_people: bool, modified: Option<&Modified>) -> HeaderMap {
     let cache_control = match lists_people {
         true => "private, no-cache",
@@ -105,6 +105,7 @@ pub fn headers(lists_people: bool, modified: Option<&Modified>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
     headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(AGE, HeaderValue::from_static("0"));
     guard(&mut headers);
     if let Some(modified) = modified {
         headers.insert(LAST_MODIFIED, modified.header.clone());

@@ -7,6 +7,7 @@
 //! - [`accept`], [`connection`], [`wire`], [`refusal`]: connections and their limits; [`reactors`]: the threads that serve them
 //! - [`addresses`], [`proxies`]: how much one client address may hold, and whose a request is
 //! - [`route`]: from a request to an answer, by [`reply`] and [`guard`], [`conditional`], [`health`]; [`offer`]: on which port
+//! - [`pages`]: the dashboard and the API's documents; [`policy`]: what a browser lets them do
 //! - [`metrics`]: what is counted
 //! - [`doorbell`]: a request that waits for today's count
 //! - [`streams`], [`hub`], [`stream`]: all streams, those of one task, one; [`head`] and [`frame`] are what is sent
@@ -34,6 +35,8 @@ pub mod limits;
 pub mod metrics;
 pub mod mirror;
 pub mod offer;
+pub mod pages;
+pub mod policy;
 pub mod proxies;
 pub mod reactors;
 pub mod refusal;
@@ -55,6 +58,7 @@ use hub::Hub;
 use metrics::Metrics;
 use mirror::Mirror;
 use offer::Listeners;
+use pages::Pages;
 use reactors::Reactors;
 use shared::time::Clock;
 use source::Source;
@@ -85,6 +89,8 @@ pub struct Gateway {
     pub doorbell: Doorbell,
     /// The places for streams.
     pub streams: Streams,
+    /// What people look at.
+    pub pages: Pages,
     /// What is counted.
     pub metrics: Metrics,
     /// What each client address holds.
@@ -122,6 +128,7 @@ pub async fn run(
         mirror: Mirror::default(),
         doorbell: Doorbell::default(),
         streams,
+        pages: Pages::default(),
         metrics: Metrics::new(),
         addresses: Addresses::new(config.max_per_address, config.trusted_proxies.clone()),
         stop,

@@ -2,7 +2,7 @@
 
 use crate::coding::Encoded;
 use crate::conditional::is_not_modified;
-use crate::entry::{Entry, JSON};
+use crate::entry::{Entry, JSON, Modified};
 use crate::guard::guard;
 use crate::today::{Origin, Today};
 use bytes::Bytes;
@@ -50,19 +50,33 @@ struct Problem<'a> {
 
 /// A snapshot or a summary: `200`, or `304` to a client that has it.
 pub fn entry(entry: &Entry, request: &HeaderMap, clock: &Clock) -> Response<Body> {
-    let encoded = Encoded::best(&entry.encoded, request);
-    let mut answer = Response::new(Body::default());
-    if is_not_modified(request, entry, &encoded.etag) {
-        *answer.status_mut() = StatusCode::NOT_MODIFIED;
-        *answer.headers_mut() = encoded.unmodified.clone();
-        return answer;
-    }
-    *answer.headers_mut() = encoded.headers.clone();
+    let mut answer = whole_or_unmodified(&entry.encoded, entry.modified.as_ref(), request);
     // It has its place; to insert it would make room for one more first.
     if let Some(age) = answer.headers_mut().get_mut(AGE) {
         *age = entry.age(clock).as_secs().into();
     }
-    *answer.body_mut() = encoded.body.clone().into();
+    answer
+}
+
+/// A page: `200`, or `304` to a browser that has it.
+pub fn page(encoded: &[Encoded], request: &HeaderMap) -> Response<Body> {
+    whole_or_unmodified(encoded, None, request)
+}
+
+fn whole_or_unmodified(
+    all: &[Encoded],
+    modified: Option<&Modified>,
+    request: &HeaderMap,
+) -> Response<Body> {
+    let encoded = Encoded::best(all, request);
+    let mut answer = Response::new(Body::default());
+    if is_not_modified(request, &encoded.etag, modified) {
+        *answer.status_mut() = StatusCode::NOT_MODIFIED;
+        *answer.headers_mut() = encoded.unmodified.clone();
+    } else {
+        *answer.headers_mut() = encoded.headers.clone();
+        *answer.body_mut() = encoded.body.clone().into();
+    }
     answer
 }
 

@@ -4,6 +4,7 @@ use crate::Gateway;
 use crate::doorbell::wait_for_count;
 use crate::entry::Entry;
 use crate::offer::Offer;
+use crate::pages::{self, Page};
 use crate::reply::Body;
 use crate::streams::Place;
 use crate::today::Origin;
@@ -37,13 +38,15 @@ pub enum Resource {
     Health,
     /// `/metrics`.
     Metrics,
+    /// What people look at.
+    Page(Page),
 }
 
 /// What a request gets.
 pub enum Answer {
     /// All of it, at once.
     Whole(Response<Body>),
-    /// All of it, when a count has come or has not: the one answer that waits.
+    /// All of it, when a count has come or has not, or once a page that nobody has asked for yet has been encoded.
     Awaited(BoxFuture<'static, Response<Body>>),
     /// The head of a stream, and a place for it.
     Stream(Response<Body>, Place),
@@ -51,14 +54,16 @@ pub enum Answer {
 
 impl Resource {
     /// Everything that can be read.
-    pub const ALL: [Self; OTHERS.len() + Snapshot::ALL.len()] = {
-        let mut all = [Self::Today; OTHERS.len() + Snapshot::ALL.len()];
+    pub const ALL: [Self; PAGES + Page::ALL.len()] = {
+        let mut all = [Self::Today; PAGES + Page::ALL.len()];
         let mut index = 0;
         while index < all.len() {
             all[index] = if index < OTHERS.len() {
                 OTHERS[index]
-            } else {
+            } else if index < PAGES {
                 Self::Snapshot(Snapshot::ALL[index - OTHERS.len()])
+            } else {
+                Self::Page(Page::ALL[index - PAGES])
             };
             index += 1;
         }
@@ -83,6 +88,7 @@ impl Resource {
             Self::Ready => "/readyz",
             Self::Health => "/health",
             Self::Metrics => "/metrics",
+            Self::Page(page) => page.path(),
         }
     }
 
@@ -90,6 +96,7 @@ impl Resource {
     pub fn index(self) -> usize {
         match self {
             Self::Snapshot(snapshot) => OTHERS.len() + snapshot.index(),
+            Self::Page(page) => PAGES + page.index(),
             other => OTHERS
                 .iter()
                 .position(|resource| *resource == other)
@@ -108,6 +115,8 @@ const OTHERS: [Resource; 8] = [
     Resource::Health,
     Resource::Metrics,
 ];
+/// Where pages begin: last, since they are asked for least.
+const PAGES: usize = OTHERS.len() + Snapshot::ALL.len();
 
 /// Answers any request that came on a connection of `peer` to a port with this `offer`, and counts the answer.
 pub fn answer(
@@ -118,6 +127,7 @@ pub fn answer(
 ) -> Answer {
     let enabled = |resource: &Resource| match resource {
         Resource::Stream => offer.has(*resource) && gateway.config.streams_enabled,
+        Resource::Page(page) => offer.has(*resource) && page.is_enabled(&gateway.config),
         _ => offer.has(*resource),
     };
     let resource = Resource::find(request.uri().path()).filter(enabled);
@@ -135,7 +145,7 @@ pub fn answer(
         (&Method::GET | &Method::HEAD, Some(found)) => {
             match read(gateway, found, request.headers()) {
                 Some(answer) => answer,
-                None => return Answer::Awaited(Box::pin(awaited(gateway.clone(), request))),
+                None => return Answer::Awaited(Box::pin(awaited(gateway.clone(), found, request))),
             }
         }
         (&Method::OPTIONS, Some(_)) => reply::preflight(),
@@ -162,7 +172,7 @@ fn finish(
     answer
 }
 
-/// `None` for today's count when there is none: it is to be waited for.
+/// `None` for what is to be waited for: today's count when there is none, a page that nobody has asked for yet.
 fn read(gateway: &Gateway, resource: Resource, request: &HeaderMap) -> Option<Response<Body>> {
     Some(match resource {
         Resource::Snapshot(snapshot) => snapshot_answer(gateway, snapshot, request),
@@ -180,15 +190,26 @@ fn read(gateway: &Gateway, resource: Resource, request: &HeaderMap) -> Option<Re
             let holdings = gateway.mirror.holdings();
             gateway.metrics.report(gateway.streams.live(), &holdings)
         }
+        Resource::Page(page) => reply::page(gateway.pages.ready(page)?, request),
     })
 }
 
-async fn awaited(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<Body> {
-    let answer = match wait_for_count(&gateway).await {
-        Some(today) => reply::today(&today, Origin::Db),
-        None => reply::warming("today's visitors are being counted", None),
+async fn awaited(
+    gateway: Arc<Gateway>,
+    resource: Resource,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let answer = match resource {
+        Resource::Page(page) => {
+            let encoded = pages::encode(gateway.clone(), page).await;
+            reply::page(&encoded, request.headers())
+        }
+        _ => match wait_for_count(&gateway).await {
+            Some(today) => reply::today(&today, Origin::Db),
+            None => reply::warming("today's visitors are being counted", None),
+        },
     };
-    finish(&gateway, &request, Some(Resource::Today), answer)
+    finish(&gateway, &request, Some(resource), answer)
 }
 
 fn snapshot_answer(gateway: &Gateway, snapshot: Snapshot, request: &HeaderMap) -> Response<Body> {
@@ -252,7 +273,7 @@ mod tests {
         }
         for path in [
             "",
-            "/",
+            "//",
             "*",
             "/api/visitors/weekly/",
             "//api/visitors/weekly",

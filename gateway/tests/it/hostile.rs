@@ -109,7 +109,7 @@ const STRANGE: &[(Fate, &[u8])] = &[
     // No body, whatever they are.
     (Served(200), b"GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
     (Served(200), b"GET http://other.example/livez HTTP/1.1\r\nHost: x\r\n\r\n"),
-    (Served(404), b"GET http://other.example HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (Served(200), b"GET http://other.example HTTP/1.1\r\nHost: x\r\n\r\n"),
     (Served(404), b"GET /liv\xc3\xa9ez HTTP/1.1\r\nHost: x\r\n\r\n"),
     (Served(404), b"GET /../livez HTTP/1.1\r\nHost: x\r\n\r\n"),
     (Served(404), b"GET /%2e%2e/%00 HTTP/1.1\r\nHost: x\r\n\r\n"),
