@@ -10,7 +10,7 @@
 //! - [`pages`]: the dashboard and the API's documents; [`policy`]: what a browser lets them do
 //! - [`metrics`]: what is counted
 //! - [`doorbell`]: a request that waits for today's count
-//! - [`streams`], [`hub`], [`stream`]: all streams, those of one task, one; [`head`] and [`frame`] are what is sent
+//! - [`streams`], [`hub`], [`stream`]: all streams, those of one task, one; [`head`], [`frame`] and [`news`] are what is sent
 //!
 //! Invariants: it knows no MySQL, writes no key, and no request waits for Redis but one that waits for today's count.
 
@@ -34,6 +34,7 @@ pub mod hub;
 pub mod limits;
 pub mod metrics;
 pub mod mirror;
+pub mod news;
 pub mod offer;
 pub mod pages;
 pub mod policy;

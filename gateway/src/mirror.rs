@@ -10,11 +10,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::info;
 
-/// The holdings of the moment, and a slot that wakes who waits for the next count.
+/// The holdings of the moment, and slots that wake who waits for the next count or change.
 #[derive(Debug, Default)]
 pub struct Mirror {
     holdings: ArcSwap<Holdings>,
     newest: watch::Sender<Option<Arc<Today>>>,
+    changes: watch::Sender<()>,
 }
 
 impl Mirror {
@@ -26,6 +27,11 @@ impl Mirror {
     /// The newest count, expired or not, and each that follows. Who is slow sees the newest alone.
     pub fn counts(&self) -> watch::Receiver<Option<Arc<Today>>> {
         self.newest.subscribe()
+    }
+
+    /// Wakes whenever a snapshot has changed, once for several that change together.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// Notes that Redis has answered, or has not.
@@ -43,9 +49,10 @@ impl Mirror {
         }
     }
 
-    /// Takes a snapshot's new value in.
+    /// Takes a snapshot's new value in, then wakes who tells of it.
     pub fn put(&self, snapshot: Snapshot, entry: Entry) {
         self.change(|holdings| holdings.put(snapshot, entry));
+        self.changes.send_replace(());
     }
 
     /// Takes a new count in, then wakes who waits for it.

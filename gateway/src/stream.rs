@@ -1,8 +1,10 @@
 //! One stream of events: a socket, and the rest of what its client has not taken yet. No buffer, no task, no timer.
 
 use crate::frame::{Frame, LAST_CHUNK};
+use crate::news::Changed;
 use crate::streams::Place;
 use bytes::{Buf, Bytes};
+use shared::catalog::Snapshot;
 use std::io::{self, ErrorKind};
 use std::task::{Context, Waker};
 use tokio::net::TcpStream;
@@ -33,6 +35,9 @@ pub struct Stream {
     stuck: Option<Instant>,
     /// Whether it knows a count.
     started: bool,
+    /// Of which changes it is to be told, and from which round of its hub on.
+    owed: Changed,
+    owed_from: usize,
     /// When its turn to leave comes.
     turn: Option<Instant>,
     /// Its end has been sent, but for `rest`.
@@ -56,6 +61,8 @@ impl Stream {
             behind: false,
             stuck: None,
             started: first.is_some(),
+            owed: Changed::default(),
+            owed_from: 0,
             turn: None,
             over: false,
             _place: opening.place,
@@ -95,7 +102,8 @@ impl Stream {
 
     /// Whether nothing is due but a look whether its client is there.
     pub fn is_quiet(&self) -> bool {
-        self.rest.is_empty() && !self.behind && !self.over && self.turn.is_none()
+        let owes_nothing = self.owed.is_empty() && self.turn.is_none();
+        self.rest.is_empty() && !self.behind && !self.over && owes_nothing
     }
 
     /// Sends its first count, and tells whether the client takes it.
@@ -107,15 +115,45 @@ impl Stream {
         Ok(self.started)
     }
 
-    /// Sends a comment, if the client has taken everything before.
+    /// Owes the client word of what has changed, from `round` on; what is due already stays due.
+    pub fn owe(&mut self, changed: Changed, round: usize) {
+        if self.owed.is_empty() {
+            self.owed_from = round;
+        }
+        self.owed.add(changed);
+    }
+
+    /// What the client is to be told now of what has changed. Nothing before its first count: that is what a stream begins
+    /// with.
+    pub fn due(&self, round: usize) -> Changed {
+        match self.started && self.owed_from <= round {
+            true => self.owed,
+            false => Changed::default(),
+        }
+    }
+
+    /// Tells of a snapshot that has changed, if the client has taken everything before; else it stays owed.
     ///
     /// # Errors
     /// The connection has ended.
-    pub fn comment(&mut self, comment: &Frame) -> io::Result<()> {
-        if self.rest.is_empty() && !self.over {
-            self.rest = comment.bytes(self.chunked).clone();
+    pub fn tell(&mut self, snapshot: Snapshot, event: &Frame) -> io::Result<()> {
+        if self.add(event)? {
+            self.owed.remove(snapshot);
         }
-        self.flush()
+        Ok(())
+    }
+
+    /// Sends a block of its own, if the client has taken everything before; tells whether it is on its way.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn add(&mut self, block: &Frame) -> io::Result<bool> {
+        let is_free = self.rest.is_empty() && !self.over;
+        if is_free {
+            self.rest = block.bytes(self.chunked).clone();
+        }
+        self.flush()?;
+        Ok(is_free)
     }
 
     /// Sends a block, or drops it when the client has not taken the last one; tells whether the client takes it.

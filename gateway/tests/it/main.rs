@@ -18,6 +18,7 @@ mod fixture;
 mod health;
 mod hostile;
 mod metrics;
+mod news;
 mod outages;
 mod pauses;
 mod process;

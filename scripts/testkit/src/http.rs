@@ -169,7 +169,7 @@ pub struct Events {
 /// What stands between two empty lines of a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Block {
-    /// `init`, `update`, or empty.
+    /// `init`, `update`, `snapshot`, or empty.
     pub event: String,
     /// Milliseconds, or empty.
     pub id: String,
@@ -212,15 +212,30 @@ impl Events {
         }
     }
 
-    /// The next block; `None` at the end.
+    /// The next block but for word of changed figures, which comes at any moment; `None` at the end.
     pub async fn next(&mut self) -> Option<Block> {
-        let next = timeout(PATIENCE, self.read_block()).await;
+        let next = timeout(PATIENCE, self.read_other_than_change()).await;
         next.expect("no event")
     }
 
-    /// The next block, unless none comes within `limit`.
+    /// The same, unless none comes within `limit`.
     pub async fn next_within(&mut self, limit: Duration) -> Option<Block> {
+        let next = timeout(limit, self.read_other_than_change());
+        next.await.ok().flatten()
+    }
+
+    /// The next block of any kind, unless none comes within `limit`.
+    pub async fn any_within(&mut self, limit: Duration) -> Option<Block> {
         timeout(limit, self.read_block()).await.ok().flatten()
+    }
+
+    async fn read_other_than_change(&mut self) -> Option<Block> {
+        loop {
+            match self.read_block().await {
+                Some(block) if block.event == "snapshot" => {}
+                other => return other,
+            }
+        }
     }
 
     async fn read_block(&mut self) -> Option<Block> {

@@ -56,6 +56,9 @@ pub(crate) async fn follow(port: u16, truth: Truth, judge: Arc<Judge>) {
     let mut last = String::new();
     loop {
         let ended = events(port, |data| {
+            if data["path"].is_string() {
+                return judge.saw("changes told");
+            }
             judge.saw("events");
             check_today(&data, &truth, &judge);
             let day = data["date"].as_str().unwrap_or_default().to_owned();

@@ -1,0 +1,189 @@
+//! Which figures have changed: what streams are told, so that no client needs to ask again and again.
+//!
+//! Told late on purpose: each stream at a moment of its own, since each client comes and reads. What a stream is owed is a
+//! set, not a queue: a figure that changes again before it is told is told once, and a slow client loses nothing.
+
+use crate::entry::Entry;
+use crate::frame::Frame;
+use crate::holdings::Holdings;
+use serde::Serialize;
+use shared::catalog::Snapshot;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Who opens a stream so soon after a change is told of it: what its client read before may have been the older copy of
+/// another gateway, which has it 2 s later at most.
+const RECENT: Duration = Duration::from_secs(10);
+
+/// A set of snapshots, a bit for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changed(u16);
+
+const _: () = assert!(Snapshot::ALL.len() <= u16::BITS as usize, "a bit for each");
+
+/// The copies that streams know of, or are owed.
+#[derive(Debug, Default)]
+pub struct News([Option<Known>; Snapshot::ALL.len()]);
+
+#[derive(Debug)]
+struct Known {
+    entry: Arc<Entry>,
+    since: Instant,
+    event: Frame,
+}
+
+#[derive(Serialize)]
+struct Event<'a> {
+    path: &'static str,
+    etag: &'a str,
+}
+
+impl Changed {
+    /// Whether nothing is in it.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// What is in it.
+    pub fn snapshots(self) -> impl Iterator<Item = Snapshot> {
+        let all = Snapshot::ALL.into_iter();
+        all.filter(move |snapshot| self.0 & bit(*snapshot) != 0)
+    }
+
+    /// Adds all of `other`.
+    pub fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    /// Takes one out.
+    pub fn remove(&mut self, snapshot: Snapshot) {
+        self.0 &= !bit(snapshot);
+    }
+}
+
+impl FromIterator<Snapshot> for Changed {
+    fn from_iter<I: IntoIterator<Item = Snapshot>>(snapshots: I) -> Self {
+        Self(snapshots.into_iter().fold(0, |set, one| set | bit(one)))
+    }
+}
+
+fn bit(snapshot: Snapshot) -> u16 {
+    1 << snapshot.index()
+}
+
+impl News {
+    /// Learns what is held now; gives what has changed since the last time.
+    pub fn learn(&mut self, holdings: &Holdings, now: Instant) -> Changed {
+        let mut changed = Changed::default();
+        for snapshot in Snapshot::ALL {
+            let (known, held) = (&mut self.0[snapshot.index()], holdings.snapshot(snapshot));
+            let Some(held) = held else { continue };
+            if !matches!(known, Some(known) if Arc::ptr_eq(&known.entry, held)) {
+                changed.add([snapshot].into_iter().collect());
+                *known = Some(Known {
+                    entry: held.clone(),
+                    since: now,
+                    event: event(snapshot, held),
+                });
+            }
+        }
+        changed
+    }
+
+    /// What has changed a moment ago.
+    pub fn recent(&self, now: Instant) -> Changed {
+        let is_recent = |known: &Known| now.duration_since(known.since) < RECENT;
+        let all = Snapshot::ALL.into_iter();
+        all.filter(|snapshot| self.0[snapshot.index()].as_ref().is_some_and(is_recent))
+            .collect()
+    }
+
+    /// The event that tells of a snapshot.
+    pub fn event(&self, snapshot: Snapshot) -> Option<&Frame> {
+        self.0[snapshot.index()].as_ref().map(|known| &known.event)
+    }
+}
+
+/// With the tag of the bytes as they are, which comes last of all codings.
+fn event(snapshot: Snapshot, entry: &Entry) -> Frame {
+    let plain = entry.encoded.last().expect("every value is there as it is");
+    let event = Event {
+        path: snapshot.path(),
+        etag: plain.etag.to_str().unwrap_or_default(),
+    };
+    let data = serde_json::to_string(&event).expect("texts can be written");
+    Frame::new(format!("event: snapshot\ndata: {data}\n\n").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holding(parts: &[(Snapshot, u32)]) -> Holdings {
+        let mut holdings = Holdings::default();
+        for (snapshot, ttl) in parts {
+            let text = format!(
+                r#"{{"generated_at":"2025-09-23T00:05:12.345Z","ttl_seconds":{ttl},"data":[]}}"#
+            );
+            holdings.put(
+                *snapshot,
+                Entry::stored(*snapshot, text.as_bytes()).unwrap(),
+            );
+        }
+        holdings
+    }
+
+    #[test]
+    fn a_change_is_news_once_and_recent_for_a_while() {
+        let (mut news, start) = (News::default(), Instant::now());
+        assert!(news.learn(&Holdings::default(), start).is_empty());
+        let both = [Snapshot::Weekly, Snapshot::TopBorrowersYear];
+        let mut held = holding(&both.map(|snapshot| (snapshot, 9)));
+        assert_eq!(news.learn(&held, start), both.into_iter().collect());
+        assert!(news.learn(&held, start).is_empty());
+        let later = start + RECENT;
+        let weekly = holding(&[(Snapshot::Weekly, 10)])
+            .snapshot(Snapshot::Weekly)
+            .cloned();
+        let text = weekly.unwrap().body.clone();
+        held.put(
+            Snapshot::Weekly,
+            Entry::stored(Snapshot::Weekly, &text).unwrap(),
+        );
+        let changed = news.learn(&held, later);
+        assert_eq!(changed.snapshots().collect::<Vec<_>>(), [Snapshot::Weekly]);
+        assert_eq!(news.recent(later), changed);
+        assert_eq!(
+            news.recent(later - Duration::from_millis(1)),
+            both.into_iter().collect()
+        );
+    }
+
+    #[test]
+    fn an_event_tells_where_to_read_and_the_tag_of_what_is_there() {
+        let (mut news, held) = (News::default(), holding(&[(Snapshot::Weekly, 9)]));
+        news.learn(&held, Instant::now());
+        let block = news.event(Snapshot::Weekly).unwrap().bytes(false);
+        let block = std::str::from_utf8(block).unwrap();
+        let data = block.strip_prefix("event: snapshot\ndata: ").unwrap();
+        let data: serde_json::Value = serde_json::from_str(data).unwrap();
+        assert_eq!(data["path"], "/api/visitors/weekly");
+        let entry = held.snapshot(Snapshot::Weekly).unwrap();
+        assert_eq!(data["etag"].as_str().unwrap(), entry.encoded[0].etag);
+        assert!(block.ends_with("}\n\n"));
+        assert!(news.event(Snapshot::Monthly).is_none());
+    }
+
+    #[test]
+    fn a_set_gives_back_what_was_put_in() {
+        let all: Changed = Snapshot::ALL.into_iter().collect();
+        assert_eq!(all.snapshots().collect::<Vec<_>>(), Snapshot::ALL);
+        let mut rest = all;
+        for snapshot in Snapshot::ALL {
+            assert!(!rest.is_empty());
+            rest.remove(snapshot);
+        }
+        assert!(rest.is_empty());
+    }
+}
