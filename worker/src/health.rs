@@ -84,7 +84,10 @@ impl Health {
             }
             "/livez" | "/readyz" => (StatusCode::OK, JSON, json!({ "status": "ok" }).to_string()),
             "/health" => (StatusCode::OK, JSON, self.report().to_string()),
-            "/metrics" => (StatusCode::OK, METRICS, self.status.metrics.report()),
+            "/metrics" => (StatusCode::OK, METRICS, {
+                let now = self.status.now();
+                self.status.metrics.report(&now, &self.store)
+            }),
             _ => problem(StatusCode::NOT_FOUND),
         };
         let mut response = Response::new(Full::from(body));

@@ -86,6 +86,11 @@ impl Lease {
         self.held().or_else(|| self.view.borrow().others.clone())
     }
 
+    /// The epoch of the lease that is in force, as far as is known; 0 when nothing is.
+    pub fn epoch(&self) -> u64 {
+        self.holder().map_or(0, |lease| epoch(&lease))
+    }
+
     /// Whether this worker stood by for a while before it became active.
     pub fn took_over(&self) -> bool {
         self.view.borrow().took_over

@@ -194,8 +194,9 @@ impl Parts {
         let (keys, settings, name) = (config.keys.clone(), config.settings(), lease::own_name());
         let store = Arc::new(Store::new(redis, keys, config.due(clock), settings, name));
         let status = Arc::new(Status::new(config.mode));
+        let database = Database::new(&config.mysql).counting(status.metrics.traffic.clone());
         let refresher = Refresher {
-            database: Arc::new(Database::new(&config.mysql)),
+            database: Arc::new(database),
             store: store.clone(),
             status: status.clone(),
             clock: clock.clone(),

@@ -127,6 +127,9 @@ impl Refresher {
         let mut session = match session {
             Ok(session) => session,
             Err(error) => {
+                for snapshot in wanted {
+                    self.status.metrics.refreshed(*snapshot, None);
+                }
                 self.status.failed(wanted.iter().copied(), &error);
                 return Err(error);
             }
@@ -151,6 +154,9 @@ impl Refresher {
             self.store.hold(snapshot, &envelope)?;
             self.status
                 .note(|status| drop(status.errors.remove(&snapshot)));
+            self.status
+                .metrics
+                .refreshed(snapshot, Some(started.elapsed()));
             let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             let (ready, all) = (self.store.count(), Snapshot::ALL.len());
             info!(%snapshot, took_ms, "{snapshot} is made in {took_ms} ms ({ready} of {all} stand)");
@@ -160,6 +166,7 @@ impl Refresher {
         for (snapshot, error) in &failed {
             let text = format!("{error:#}");
             error!(%snapshot, error = text, "{snapshot} is not made: {text}");
+            self.status.metrics.refreshed(*snapshot, None);
             self.status.failed(std::iter::once(*snapshot), error);
         }
         Ok(failed)

@@ -32,6 +32,7 @@ pub mod oracle;
 pub mod process;
 pub mod road;
 pub mod schema;
+pub mod scrape;
 pub mod server;
 #[cfg(feature = "mariadb")]
 mod sql;

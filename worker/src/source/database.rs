@@ -8,6 +8,7 @@ use crate::source::beside::{Beside, Known};
 use crate::source::cells::Cells;
 use crate::source::refusal::server_code;
 use crate::source::tls;
+use crate::source::traffic::Traffic;
 use anyhow::{Context, Result, anyhow, bail};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, IoError, Opts, OptsBuilder, Params};
@@ -64,6 +65,7 @@ pub struct Database {
     /// Statements that have ended on connections with a place.
     ended: Arc<AtomicU64>,
     beside: Arc<Beside>,
+    traffic: Traffic,
     address: String,
 }
 
@@ -95,8 +97,14 @@ impl Database {
             all,
             turns: Arc::new(Semaphore::new(1)),
             ended: Arc::new(AtomicU64::new(0)),
+            traffic: Traffic::default(),
             address: format!("{}:{}/{}", config.host, config.port, config.database),
         }
+    }
+
+    /// Counts what it does in `traffic`.
+    pub fn counting(self, traffic: Traffic) -> Self {
+        Self { traffic, ..self }
     }
 
     /// Host, port and database, for logs.
@@ -133,6 +141,7 @@ impl Database {
         let opened =
             opened.map_err(|_| anyhow!("no connection within {} s", CONNECT_LIMIT.as_secs()));
         let opened = opened.and_then(|opened| opened.map_err(plain).map_err(tls::explain));
+        let opened = opened.inspect_err(|error| self.traffic.unconnected(error));
         let (conn, known) =
             opened.with_context(|| format!("connecting to MySQL at {}", self.address))?;
         Ok(Session {
@@ -143,6 +152,7 @@ impl Database {
             beside: self.beside.clone(),
             turns: self.turns.clone(),
             ended: self.ended.clone(),
+            traffic: self.traffic.clone(),
             turn: None,
             place,
         })
@@ -193,6 +203,7 @@ pub struct Session {
     beside: Arc<Beside>,
     turns: Arc<Semaphore>,
     ended: Arc<AtomicU64>,
+    traffic: Traffic,
     turn: Option<OwnedSemaphorePermit>,
     place: Option<OwnedSemaphorePermit>,
 }
@@ -235,6 +246,7 @@ impl Session {
             known: self.known.clone(),
             beside: &self.beside,
         };
+        self.traffic.statements.inc();
         let arrived = AtomicU64::new(0);
         let mut progress = Progress::new(what, &arrived);
         let read = async {
@@ -247,15 +259,22 @@ impl Session {
             Ok::<_, anyhow::Error>(())
         };
         let known = self.known.as_ref();
-        let read = tokio::select! {
+        let answered = tokio::select! {
             biased;
-            read = timeout(self.limit, read) => read.unwrap_or_else(|_| {
-                Err(anyhow!("no answer within {} s", self.limit.as_secs()))
-            }),
+            read = timeout(self.limit, read) => {
+                read.map_err(|_| anyhow!("no answer within {} s", self.limit.as_secs()))
+            }
             () = self.beside.is_lost(known, self.limits.patience, &arrived) => {
                 Err(anyhow!("the server does not run it any more, and no answer has come"))
             }
         };
+        self.traffic.rows.inc_by(arrived.load(Ordering::Relaxed));
+        match &answered {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.traffic.refused(error),
+            Err(_) => self.traffic.unanswered(),
+        }
+        let read = answered.and_then(|read| read);
         if self.place.is_some() {
             self.ended.fetch_add(1, Ordering::Relaxed);
         }

@@ -17,6 +17,7 @@ pub mod refusal;
 pub mod rest;
 pub mod survey;
 pub mod tls;
+pub mod traffic;
 pub mod visits;
 pub mod way;
 

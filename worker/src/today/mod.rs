@@ -73,7 +73,11 @@ impl FastLoop {
                 sleep(LOOK_FOR_REDIS).await;
                 continue;
             }
-            match self.tick_aloud(&mut session, &mut last).await {
+            let ticked = self.tick_aloud(&mut session, &mut last).await;
+            let took = ticked.as_ref().ok().map(|took| took.count);
+            let took = took.map(|took| (took, self.pace.interval(took)));
+            self.status.metrics.counted(took);
+            match ticked {
                 Ok(took) => {
                     backoff.reset();
                     trouble.clear();

@@ -15,6 +15,7 @@ mod healing;
 mod heard;
 mod histories;
 mod lease;
+mod metrics;
 mod midnight;
 mod modes;
 mod mysql_faults;

@@ -1,0 +1,60 @@
+//! What goes to MySQL and comes from there, counted.
+
+use crate::source::refusal::{Refusal, refusal, server_code};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+
+/// Shared by whoever counts and whoever tells.
+#[derive(Clone, Debug, Default)]
+pub struct Traffic {
+    /// Statements that were sent.
+    pub statements: Counter,
+    /// Rows that came.
+    pub rows: Counter,
+    /// Statements and connections that failed, by kind.
+    pub errors: Family<KindLabels, Counter>,
+}
+
+/// Why something failed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct KindLabels {
+    kind: &'static str,
+}
+
+impl Traffic {
+    /// Counts a connection that was not made.
+    pub fn unconnected(&self, error: &anyhow::Error) {
+        self.failed(of_server(error).unwrap_or("connection"));
+    }
+
+    /// Counts a statement that gave no answer in time.
+    pub fn unanswered(&self) {
+        self.failed("unanswered");
+    }
+
+    /// Counts a statement that failed with an answer, or with its connection.
+    pub fn refused(&self, error: &anyhow::Error) {
+        let of_wire = error.is::<std::io::Error>() || error.is::<mysql_async::Error>();
+        let other = if of_wire { "connection" } else { "value" };
+        self.failed(of_server(error).unwrap_or(other));
+    }
+
+    fn failed(&self, kind: &'static str) {
+        self.errors.get_or_create(&KindLabels { kind }).inc();
+    }
+}
+
+/// The kind of an error that the server tells.
+fn of_server(error: &anyhow::Error) -> Option<&'static str> {
+    server_code(error)?;
+    Some(match refusal(error) {
+        Some(Refusal::Account) => "account",
+        Some(Refusal::Database) => "database",
+        Some(Refusal::NoTable) => "no_table",
+        Some(Refusal::NoColumn) => "no_column",
+        Some(Refusal::Denied) => "denied",
+        Some(Refusal::TooLong) => "too_long",
+        None => "server",
+    })
+}

@@ -1,0 +1,114 @@
+//! What the worker counts, seen to count.
+
+use crate::fixture::{SOON, Site};
+use shared::catalog::Snapshot;
+use std::net::SocketAddr;
+use testkit::eventually::eventually;
+use testkit::http;
+use testkit::process::{Process, free_port};
+use testkit::schema::Shape;
+use testkit::scrape::figure;
+
+async fn scrape(port: u16) -> String {
+    let answer = http::get(SocketAddr::from(([127, 0, 0, 1], port)), "/metrics").await;
+    let content_type = answer.header("content-type").unwrap();
+    assert!(content_type.starts_with("application/openmetrics-text"));
+    answer.text().to_owned()
+}
+
+/// A worker on a library without the table of copies.
+async fn worker_without_items() -> (Site, Process, u16) {
+    let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
+    let port = free_port().unwrap();
+    site.set("WORKER_PORT", &port.to_string());
+    site.sql("RENAME TABLE item TO item_away").await;
+    let process = Process::spawn("worker", &site.environment()).unwrap();
+    let ready = format!("127.0.0.1:{port}");
+    eventually("the port is open", SOON, async || {
+        std::net::TcpStream::connect(&ready).ok()
+    })
+    .await;
+    (site, process, port)
+}
+
+#[tokio::test]
+async fn what_it_does_and_how_it_ends_is_counted() {
+    let (site, process, port) = worker_without_items().await;
+    let of = |result: &str, snapshot: Snapshot| {
+        format!("worker_snapshot_refreshes_total{{snapshot=\"{snapshot}\",result=\"{result}\"}}")
+    };
+    let text = eventually("visits are made, the collection is not", SOON, async || {
+        let text = scrape(port).await;
+        let made = figure(&text, &of("made", Snapshot::YearlyTop)).is_some();
+        let failed = figure(&text, &of("failed", Snapshot::Collection)).is_some();
+        let counted = figure(&text, "worker_today_counts_total{result=\"published\"}");
+        (made && failed && counted >= Some(2.0)).then_some(text)
+    })
+    .await;
+    let at = |series: &str| figure(&text, series).unwrap_or_else(|| panic!("{series}: {text}"));
+
+    assert_eq!(at(&of("made", Snapshot::Weekly)), 1.0);
+    assert_eq!(figure(&text, &of("failed", Snapshot::Weekly)), None);
+    assert!(at("worker_mysql_errors_total{kind=\"no_table\"}") >= 1.0);
+    assert!(at("worker_mysql_statements_total") > 10.0);
+    // The series alone are more rows than this.
+    assert!(at("worker_mysql_rows_total") > 100.0);
+    for flag in ["mysql_connected", "redis_connected", "lease_held"] {
+        assert_eq!(at(&format!("worker_{flag}")), 1.0, "{flag}");
+    }
+    assert!(at("worker_lease_epoch") >= 1.0);
+    assert_eq!(at("worker_mysql_clock_offset_seconds"), 0.0);
+    for drift in ["drifts", "drifted_visits"] {
+        assert_eq!(at(&format!("worker_today_{drift}_total")), 0.0);
+    }
+
+    let weekly = "snapshot=\"visitors:weekly\"";
+    let made = at(&format!("worker_snapshot_timestamp_seconds{{{weekly}}}"));
+    let expires = at(&format!(
+        "worker_snapshot_expires_timestamp_seconds{{{weekly}}}"
+    ));
+    assert_eq!(expires - made, 90_000.0);
+    let took = at(&format!(
+        "worker_snapshot_refresh_duration_seconds{{{weekly}}}"
+    ));
+    assert!(took > 0.0);
+    assert!(at("worker_today_timestamp_seconds") >= made);
+    assert_eq!(at("worker_today_visits"), {
+        let (_, total) = site.today().await.unwrap();
+        f64::from(u32::try_from(total).unwrap())
+    });
+    assert!(at("worker_today_interval_seconds") > 0.0);
+    assert!(at("worker_today_count_duration_seconds_count") >= 2.0);
+    let next = at("worker_cron_next_run_timestamp_seconds{group=\"visitors\"}");
+    assert!(next > made);
+    assert!(text.contains("worker_build_info{version=\""), "{text}");
+    drop(process);
+}
+
+#[tokio::test]
+async fn a_standby_says_that_it_is_one() {
+    let (mut site, active, _) = worker_without_items().await;
+    let port = free_port().unwrap();
+    site.set("WORKER_PORT", &port.to_string());
+    eventually("the first worker counts", SOON, async || site.today().await).await;
+    let standby = Process::spawn("worker", &site.environment()).unwrap();
+    let ready = format!("127.0.0.1:{port}");
+    eventually("the port is open", SOON, async || {
+        std::net::TcpStream::connect(&ready).ok()
+    })
+    .await;
+    eventually("it knows of the other", SOON, async || {
+        let text = scrape(port).await;
+        (figure(&text, "worker_lease_epoch") >= Some(1.0)).then_some(())
+    })
+    .await;
+    assert_eq!(figure(&scrape(port).await, "worker_lease_held"), Some(0.0));
+    drop(active);
+    let text = eventually("it takes over", SOON, async || {
+        let text = scrape(port).await;
+        (figure(&text, "worker_lease_held") == Some(1.0)).then_some(text)
+    })
+    .await;
+    assert!(figure(&text, "worker_lease_epoch") >= Some(2.0));
+    drop(standby);
+}
