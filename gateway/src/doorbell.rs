@@ -40,6 +40,7 @@ pub async fn answer_presses(gateway: &Gateway, source: &Source) -> Infallible {
         if gateway.mirror.holdings().today(Instant::now()).is_some() {
             continue;
         }
+        gateway.metrics.rings.inc();
         if let Err(e) = source.ring().await {
             debug!(error = %e, "the doorbell could not be rung");
         }

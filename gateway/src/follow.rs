@@ -6,6 +6,7 @@
 use crate::Gateway;
 use crate::awake::{Awake, BEAT};
 use crate::entry::Entry;
+use crate::metrics::Metrics;
 use crate::mirror::Mirror;
 use crate::source::{Message, Reading, Source, Value, Wanted};
 use crate::today::Today;
@@ -44,7 +45,7 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
     let mut beat = interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
 
-    let mut follower = Follower::new(mirror, &gateway.metrics.messages_refused);
+    let mut follower = Follower::new(mirror, &gateway.metrics);
     // One reading at a time, so that an old value never comes after a new one.
     let mut reading = pin!(Fuse::terminated());
     let mut wanted = Wanted::default();
@@ -109,6 +110,7 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
 /// What the following task remembers between two steps.
 struct Follower<'a> {
     mirror: &'a Mirror,
+    received: &'a Counter,
     refused: &'a Counter,
     /// Whether it stood still, so that a message may be older than it seems.
     awake: Awake,
@@ -125,10 +127,11 @@ struct Follower<'a> {
 }
 
 impl<'a> Follower<'a> {
-    fn new(mirror: &'a Mirror, refused: &'a Counter) -> Self {
+    fn new(mirror: &'a Mirror, metrics: &'a Metrics) -> Self {
         Self {
             mirror,
-            refused,
+            received: &metrics.counts_received,
+            refused: &metrics.messages_refused,
             awake: Awake::new(Instant::now()),
             crossed: false,
             breaking: false,
@@ -150,6 +153,7 @@ impl<'a> Follower<'a> {
     fn take_message(&mut self, bytes: &[u8]) {
         match Today::received(bytes, self.awake.received()) {
             Ok(today) => {
+                self.received.inc();
                 self.crossed = true;
                 self.take_today(today);
             }

@@ -33,6 +33,11 @@ impl Holdings {
         self.today.as_ref().filter(|today| today.is_shown(now))
     }
 
+    /// The newest count, expired or not.
+    pub fn newest_count(&self) -> Option<&Today> {
+        self.today.as_deref()
+    }
+
     /// A summary, unless a part of it is missing.
     pub fn summary(&self, group: Group, now: Instant) -> Option<&Arc<Entry>> {
         match group {

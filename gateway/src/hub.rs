@@ -164,7 +164,11 @@ impl Hub {
             Ok(())
         })
         .await;
-        self.gateway.metrics.frames_skipped.inc_by(skipped);
+        let metrics = &self.gateway.metrics;
+        metrics.frames_skipped.inc_by(skipped);
+        if !self.streams.is_empty() {
+            metrics.fanout.observe(today.since.elapsed().as_secs_f64());
+        }
     }
 
     /// What is due without a new count.

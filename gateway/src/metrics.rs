@@ -10,7 +10,9 @@ use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
 use shared::catalog::Snapshot;
 use shared::time::Timestamp;
 use std::sync::OnceLock;
@@ -35,10 +37,17 @@ pub struct Metrics {
     streams_closed: Family<ReasonLabels, Counter>,
     /// Events that were not sent because the client had not taken the one before.
     pub frames_skipped: Counter,
+    /// Counts that came by message and were valid.
+    pub counts_received: Counter,
     /// Messages and values of Redis that were not valid.
     pub messages_refused: Counter,
+    /// How often the worker was asked for a count.
+    pub rings: Counter,
+    /// From the receipt of a count to the last write of a hub.
+    pub fanout: Histogram,
     refusals: Family<ReasonLabels, Counter>,
     redis_connected: Gauge<u32, AtomicU32>,
+    today: Gauge<f64, AtomicU64>,
     generated: Times,
     expires: Times,
 }
@@ -129,21 +138,36 @@ impl Metrics {
         let frames_skipped = Counter::default();
         let text = "Events not sent because the client had not taken the one before";
         registry.register("stream_frames_skipped", text, frames_skipped.clone());
+        let counts_received = Counter::default();
+        let text = "Counts of today that came from Redis by message";
+        registry.register("redis_counts_received", text, counts_received.clone());
         let messages_refused = Counter::default();
         let text = "Messages and values of Redis that were not valid";
         registry.register("redis_messages_refused", text, messages_refused.clone());
+        let rings = Counter::default();
+        let text = "How often the worker was asked for a count, since somebody waited for one";
+        registry.register("doorbell_rings", text, rings.clone());
+        // From 50 µs, a stream or two, to 26 s, which is a machine that stood still.
+        let fanout = Histogram::new(exponential_buckets(0.000_05, 2.0, 20));
+        let text = "From the receipt of a count until all streams of a thread were sent it";
+        registry.register_with_unit("fanout_duration", text, Unit::Seconds, fanout.clone());
         let refusals = Family::default();
         let text = "Connections that found no place";
         registry.register("connections_refused", text, refusals.clone());
         let redis_connected = Gauge::default();
         let text = "Whether Redis answered when it was last asked";
         registry.register("redis_connected", text, redis_connected.clone());
+        let today = Gauge::default();
+        let text = "When the newest count of today was made, as Unix time; 0 before the first";
+        registry.register("today_timestamp_seconds", text, today.clone());
         let generated = Times::default();
         let text = "When the figures of a snapshot were read, as Unix time";
         registry.register("snapshot_timestamp_seconds", text, generated.clone());
         let expires = Times::default();
         let text = "Until when a snapshot counts as fresh, as Unix time";
         registry.register("snapshot_expires_timestamp_seconds", text, expires.clone());
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Which gateway this is", build);
         Self {
             registry,
             answers,
@@ -152,9 +176,13 @@ impl Metrics {
             streams_opened,
             streams_closed,
             frames_skipped,
+            counts_received,
             messages_refused,
+            rings,
+            fanout,
             refusals,
             redis_connected,
+            today,
             generated,
             expires,
         }
@@ -188,7 +216,7 @@ impl Metrics {
         let labels = SnapshotLabels {
             snapshot: snapshot.name(),
         };
-        let generated = Duration::from_millis(u64::try_from(generated_at.millis()).unwrap_or(0));
+        let generated = since_1970(generated_at);
         let gauge = self.generated.get_or_create(&labels);
         gauge.set(generated.as_secs_f64());
         let gauge = self.expires.get_or_create(&labels);
@@ -206,6 +234,10 @@ impl Metrics {
     pub fn report(&self, streams: u32, holdings: &Holdings) -> Response<Body> {
         self.streams.set(streams);
         self.redis_connected.set(holdings.connected.into());
+        if let Some(today) = holdings.newest_count() {
+            self.today
+                .set(since_1970(today.count.generated_at).as_secs_f64());
+        }
         for snapshot in Snapshot::ALL {
             if let Some(entry) = holdings.snapshot(snapshot) {
                 let ttl = Duration::from_secs(entry.ttl_seconds.into());
@@ -217,6 +249,10 @@ impl Metrics {
         written.expect("memory takes what is written to it");
         reply::metrics(report)
     }
+}
+
+fn since_1970(time: Timestamp) -> Duration {
+    Duration::from_millis(u64::try_from(time.millis()).unwrap_or(0))
 }
 
 impl Default for Metrics {

@@ -22,6 +22,8 @@ pub struct Today {
     pub update: Frame,
     /// The object of `/api/visitors/today` to who did not have to wait, ready to send.
     pub answer: Bytes,
+    /// When it came, or was asked for.
+    pub since: Instant,
     /// Until when it may be shown, by a clock that nobody sets.
     shown_until: Instant,
 }
@@ -119,6 +121,7 @@ impl Today {
         Ok(Self {
             update: Frame::new(&event("update", count.generated_at, &message)),
             answer: answer(&count, Origin::Cache),
+            since: from,
             shown_until: from + at_most.min(count.lifetime()),
             count,
             message,

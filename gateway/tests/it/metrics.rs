@@ -5,13 +5,12 @@ use shared::catalog::Snapshot;
 use std::time::Duration;
 use testkit::eventually::eventually;
 use testkit::http::{Events, ask, send};
+use testkit::scrape;
 
 /// The figure on the line that begins with `name`; 0 when it is not there yet.
 async fn figure(fixture: &Fixture, name: &str) -> u64 {
     let text = fixture.get("/metrics").await.text().to_owned();
-    let mut lines = text.lines();
-    let figure = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    figure.map_or(0, |figure| figure.parse().unwrap())
+    scrape::figure(&text, name).unwrap_or(0)
 }
 
 async fn reaches(fixture: &Fixture, name: &str, wanted: u64) {
@@ -111,6 +110,39 @@ async fn what_is_not_valid_is_counted() {
     fixture.worker.message("nonsense").await;
     fixture.worker.message("{}").await;
     reaches(&fixture, name, 2).await;
+}
+
+#[tokio::test]
+async fn counts_are_followed_from_their_receipt_to_the_last_stream() {
+    let fixture = Fixture::start().await;
+    let _streams = (
+        Events::open(fixture.address).await,
+        Events::open(fixture.address).await,
+    );
+    reaches(&fixture, "gateway_streams_opened_total", 2).await;
+    let made = async || {
+        let text = fixture.get("/metrics").await.text().to_owned();
+        scrape::figure::<f64>(&text, "gateway_today_timestamp_seconds")
+    };
+    assert_eq!(made().await, Some(0.0));
+    fixture.worker.count(&message(1, LONG), LONG).await;
+    fixture.worker.count(&message(2, LONG), LONG).await;
+    reaches(&fixture, "gateway_redis_counts_received_total", 2).await;
+    // Two counts, and each is sent by as many threads as have a stream.
+    eventually("both are sent", SOON, async || {
+        let sent = figure(&fixture, "gateway_fanout_duration_seconds_count").await;
+        (2..=4).contains(&sent).then_some(())
+    })
+    .await;
+    assert!(made().await > Some(1_700_000_000.0));
+}
+
+#[tokio::test]
+async fn rings_are_counted() {
+    let fixture = Fixture::start().await;
+    let answer = fixture.get("/api/visitors/today").await;
+    assert_eq!(answer.status, 202);
+    assert!(figure(&fixture, "gateway_doorbell_rings_total").await >= 1);
 }
 
 #[tokio::test]

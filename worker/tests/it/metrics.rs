@@ -39,16 +39,17 @@ async fn what_it_does_and_how_it_ends_is_counted() {
     };
     let text = eventually("visits are made, the collection is not", SOON, async || {
         let text = scrape(port).await;
-        let made = figure(&text, &of("made", Snapshot::YearlyTop)).is_some();
-        let failed = figure(&text, &of("failed", Snapshot::Collection)).is_some();
+        let made = figure::<u64>(&text, &of("made", Snapshot::YearlyTop)).is_some();
+        let failed = figure::<u64>(&text, &of("failed", Snapshot::Collection)).is_some();
         let counted = figure(&text, "worker_today_counts_total{result=\"published\"}");
         (made && failed && counted >= Some(2.0)).then_some(text)
     })
     .await;
-    let at = |series: &str| figure(&text, series).unwrap_or_else(|| panic!("{series}: {text}"));
+    let at =
+        |series: &str| figure::<f64>(&text, series).unwrap_or_else(|| panic!("{series}: {text}"));
 
     assert_eq!(at(&of("made", Snapshot::Weekly)), 1.0);
-    assert_eq!(figure(&text, &of("failed", Snapshot::Weekly)), None);
+    assert_eq!(figure::<u64>(&text, &of("failed", Snapshot::Weekly)), None);
     assert!(at("worker_mysql_errors_total{kind=\"no_table\"}") >= 1.0);
     assert!(at("worker_mysql_statements_total") > 10.0);
     // The series alone are more rows than this.
