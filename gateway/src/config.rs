@@ -26,7 +26,7 @@ pub const VARIABLES: [Variable; OWN.len() + SHARED.len()] = {
     all
 };
 
-const OWN: [Variable; 13] = [
+const OWN: [Variable; 14] = [
     Variable::optional("PORT", "3000", "where it listens; 0: any free port"),
     Variable::optional("HOST", "0.0.0.0", "the IP address that it listens on"),
     Variable::optional(
@@ -75,6 +75,11 @@ const OWN: [Variable; 13] = [
         "whose pages may read the answers: empty (the same origin), a list with commas, or *",
     ),
     Variable::optional(
+        "ACCESS_LOG",
+        "false",
+        "whether each answer is a line of the log, with its X-Request-Id and the trace of its traceparent",
+    ),
+    Variable::optional(
         "ENABLE_DASHBOARD",
         "true",
         "whether the dashboard is there, at /",
@@ -116,6 +121,8 @@ pub struct Config {
     pub drain_window: Duration,
     /// `CORS_ORIGINS`.
     pub origins: Origins,
+    /// `ACCESS_LOG`.
+    pub access_log: bool,
     /// `ENABLE_DASHBOARD`.
     pub dashboard_enabled: bool,
     /// `ENABLE_DOCS`.
@@ -167,6 +174,7 @@ impl Config {
                 environment.number("SHUTDOWN_DRAIN_SECONDS", 0..=LONGEST_DRAIN_SECONDS),
             ),
             origins: environment.parse("CORS_ORIGINS", Origins::parse),
+            access_log: environment.flag("ACCESS_LOG"),
             dashboard_enabled: environment.flag("ENABLE_DASHBOARD"),
             docs_enabled: environment.flag("ENABLE_DOCS"),
             redis: RedisUrl::read(&mut environment),
@@ -202,6 +210,7 @@ mod tests {
         assert_eq!(config.port, 3000);
         assert_eq!(config.admin_port, None);
         assert!(config.streams_enabled && config.serve_stale);
+        assert!(!config.access_log);
         assert!(config.dashboard_enabled && config.docs_enabled);
         assert_eq!(config.emit, Emit::Always);
         assert_eq!(config.max_streams, 10_000);
@@ -226,6 +235,7 @@ mod tests {
             ("SERVE_STALE", "often"),
             ("SHUTDOWN_DRAIN_SECONDS", "-1"),
             ("CORS_ORIGINS", "example.org"),
+            ("ACCESS_LOG", "/var/log"),
             ("ENABLE_DASHBOARD", "here"),
             ("ENABLE_DOCS", "2"),
             ("REDIS_URL", "http://:secret@x"),

@@ -8,13 +8,14 @@
 //! - [`addresses`], [`proxies`]: how much one client address may hold, and whose a request is
 //! - [`route`]: from a request to an answer, by [`reply`] and [`guard`], [`conditional`], [`health`]; [`offer`]: on which port
 //! - [`pages`]: the dashboard and the API's documents; [`policy`]: what a browser lets them do
-//! - [`metrics`]: what is counted
+//! - [`metrics`]: what is counted; [`access`]: a line for each answer, where it is wanted
 //! - [`doorbell`]: a request that waits for today's count
 //! - [`streams`], [`hub`], [`stream`]: all streams, those of one task, one; [`head`], [`frame`] and [`news`] are what is sent
 //!
 //! Invariants: it knows no MySQL, writes no key, and no request waits for Redis but one that waits for today's count.
 
 pub mod accept;
+pub mod access;
 pub mod addresses;
 pub mod awake;
 pub mod coding;

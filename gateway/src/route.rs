@@ -8,7 +8,7 @@ use crate::pages::{self, Page};
 use crate::reply::Body;
 use crate::streams::Place;
 use crate::today::Origin;
-use crate::{health, reply};
+use crate::{access, health, reply};
 use futures_util::future::BoxFuture;
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -162,6 +162,9 @@ fn finish(
     mut answer: Response<Body>,
 ) -> Response<Body> {
     gateway.metrics.answered(resource, answer.status());
+    if gateway.config.access_log {
+        access::log(request, resource, &mut answer);
+    }
     let headers = answer.headers_mut();
     gateway.config.origins.allow(request.headers(), headers);
     // A body is not read, so that what follows on this connection would be taken for a request; and who keeps its

@@ -5,6 +5,7 @@
     reason = "the helpers of a test fail as the test does"
 )]
 
+mod access;
 mod addresses;
 mod balancer;
 mod clocks;
