@@ -1,10 +1,12 @@
 //! The gateway process: configuration, logs, a listener, and [`gateway::run`].
 
 use anyhow::Context;
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{CommandFactory, Parser, Subcommand};
 use gateway::config::{Config, VARIABLES};
 use gateway::offer::Listeners;
 use shared::environment::{EXIT_BAD_CONFIGURATION, Environment};
+use shared::manual::Manual;
+use shared::probe;
 use shared::shutdown;
 use shared::time::Clock;
 use shared::variable;
@@ -20,19 +22,36 @@ use tracing::{error, warn};
 const BACKLOG: u32 = 16_384;
 
 /// Serves the library dashboard's figures over HTTP, out of a copy of what Redis holds.
+/// Without a command it runs until SIGTERM.
 #[derive(Parser)]
-#[command(version)]
-struct Arguments {}
+#[command(name = "gateway", version, after_help = variable::help(&VARIABLES))]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs until SIGTERM (the same as no command)
+    Run,
+    /// Asks the gateway that runs with the same variables whether it lives: status 0 when it does, for health checks
+    Probe,
+    #[command(flatten)]
+    Manual(Manual),
+}
 
 fn main() -> anyhow::Result<ExitCode> {
-    let command = Arguments::command().after_help(variable::help(&VARIABLES));
-    if let Err(shown) = command
-        .try_get_matches()
-        .and_then(|m| Arguments::from_arg_matches(&m))
-    {
-        // An error when a disk is full: what was asked for was not told.
-        shown.print()?;
-        return Ok(ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(1)));
+    let command = match Arguments::try_parse() {
+        Ok(arguments) => arguments.command,
+        Err(shown) => {
+            // An error when a disk is full: what was asked for was not told.
+            shown.print()?;
+            return Ok(ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(1)));
+        }
+    };
+    if let Some(Command::Manual(manual)) = command {
+        manual.write(Arguments::command())?;
+        return Ok(ExitCode::SUCCESS);
     }
     let config = match Config::read(Environment::of_process(&VARIABLES)) {
         Ok(config) => config,
@@ -41,6 +60,10 @@ fn main() -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_BAD_CONFIGURATION));
         }
     };
+    if let Some(Command::Probe) = command {
+        probe::livez(config.host, config.port)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     config.logging.init();
     if config.sequelize_is_set {
         warn!("USE_SEQUELIZE is set and ignored: it chose a library of the former backend");

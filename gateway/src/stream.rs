@@ -123,10 +123,9 @@ impl Stream {
         self.owed.add(changed);
     }
 
-    /// What the client is to be told now of what has changed. Nothing before its first count: that is what a stream begins
-    /// with.
+    /// What the client is to be told now of what has changed; also while it waits for its first count, which may never come.
     pub fn due(&self, round: usize) -> Changed {
-        match self.started && self.owed_from <= round {
+        match self.owed_from <= round {
             true => self.owed,
             false => Changed::default(),
         }

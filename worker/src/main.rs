@@ -1,11 +1,15 @@
 //! Wires the worker: arguments, configuration, logs, run, exit status.
 
-use clap::{Parser, Subcommand};
+use anyhow::Context;
+use clap::{CommandFactory, Parser, Subcommand};
 use shared::catalog::Snapshot;
 use shared::environment::EXIT_BAD_CONFIGURATION;
+use shared::manual::Manual;
+use shared::probe;
 use shared::shutdown;
 use shared::time::Clock;
 use std::io::{self, IsTerminal, Write};
+use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use tikv_jemallocator::Jemalloc;
 use tokio::runtime::Runtime;
@@ -21,7 +25,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 /// Reads a SLiMS database, makes the snapshots of the library dashboard, counts today's visitors, and writes both to
 /// Redis. Without a command it runs until SIGTERM.
 #[derive(Parser)]
-#[command(version, after_help = shared::variable::help(&VARIABLES))]
+#[command(name = "worker", version, after_help = shared::variable::help(&VARIABLES))]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -44,6 +48,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Asks the worker that runs with the same variables whether it lives: status 0 when it does, for health checks
+    Probe,
+    #[command(flatten)]
+    Manual(Manual),
 }
 
 fn snapshot(name: &str) -> Result<Snapshot, String> {
@@ -56,6 +64,12 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(shown) => return told(&shown),
     };
+    if let Some(Command::Manual(manual)) = &arguments.command {
+        return match manual.write(Arguments::command()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
     let config = match Config::from_process() {
         Ok(config) => config,
         Err(error) => {
@@ -65,7 +79,7 @@ fn main() -> ExitCode {
         }
     };
     match arguments.command {
-        Some(Command::Check { .. }) => config.logging.init_beside_an_answer(),
+        Some(Command::Check { .. } | Command::Probe) => config.logging.init_beside_an_answer(),
         _ => config.logging.init(),
     }
     shared::redis::install_tls_provider();
@@ -101,6 +115,13 @@ fn told(shown: &clap::Error) -> ExitCode {
 async fn obey(command: Option<Command>, config: Config) -> anyhow::Result<ExitCode> {
     let clock = Clock::system();
     match command {
+        Some(Command::Manual(_)) => {}
+        Some(Command::Probe) => {
+            let port = config
+                .port
+                .context("WORKER_PORT=0: there is nobody to ask")?;
+            probe::livez(Ipv4Addr::UNSPECIFIED.into(), port)?;
+        }
         None | Some(Command::Run) => worker::run(config, clock, shutdown::on_signal()?).await?,
         Some(Command::Refresh { names }) if names.is_empty() => {
             worker::refresh_once(config, clock, &Snapshot::ALL).await?;

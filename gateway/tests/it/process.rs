@@ -174,6 +174,49 @@ fn help_explains_every_variable_and_shows_no_value() {
 }
 
 #[test]
+fn its_manual_and_its_completions_tell_what_help_tells() {
+    let told = |arguments: &[&str]| {
+        let output = Command::new(BINARY).env_clear().args(arguments).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let manual = told(&["manual"]);
+    for variable in VARIABLES {
+        assert!(manual.contains(variable.name), "{}", variable.name);
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(told(&["completions", shell]).contains("probe"), "{shell}");
+    }
+}
+
+#[tokio::test]
+async fn a_probe_tells_by_its_status_whether_the_gateway_lives() {
+    let (process, address) = start(&[]).await;
+    let probe = |port: u16| {
+        let probe = Command::new(BINARY)
+            .env_clear()
+            .env("PORT", port.to_string())
+            .arg("probe")
+            .output();
+        let probe = probe.unwrap();
+        assert!(probe.stdout.is_empty());
+        (
+            probe.status.code(),
+            String::from_utf8(probe.stderr).unwrap(),
+        )
+    };
+    assert_eq!(probe(address.port()), (Some(0), String::new()));
+    // It listens, and answers nothing.
+    signal(&process, "STOP");
+    let (status, said) = probe(address.port());
+    assert_eq!(status, Some(1));
+    assert!(said.contains(&address.to_string()), "{said}");
+    drop(process);
+    assert_eq!(probe(address.port()).0, Some(1));
+}
+
+#[test]
 fn no_mysql_is_in_its_tree_not_even_in_that_of_its_tests() {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--prefix=none", "-p", "gateway"])

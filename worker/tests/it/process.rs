@@ -99,6 +99,34 @@ async fn refresh_tells_by_its_status() {
     );
 }
 
+#[test]
+fn its_manual_and_its_completions_tell_what_help_tells() {
+    let manual = worker(&["manual"], &[]);
+    assert!(manual.status.success());
+    for variable in VARIABLES {
+        assert!(text(&manual.stdout).contains(variable.name));
+    }
+    let completions = worker(&["completions", "bash"], &[]);
+    assert!(text(&completions.stdout).contains("refresh"));
+}
+
+#[tokio::test]
+async fn a_probe_tells_by_its_status_whether_the_worker_lives() {
+    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let probe = |site: &Site| worker(&["probe"], &site.environment()).status.code();
+    for port in [0, free_port().unwrap()] {
+        site.set("WORKER_PORT", &port.to_string());
+        assert_eq!(probe(&site), Some(1), "{port}");
+    }
+    let process = Process::spawn("worker", &site.environment()).unwrap();
+    eventually("it lives", SOON, async || {
+        (probe(&site) == Some(0)).then_some(())
+    })
+    .await;
+    drop(process);
+    assert_eq!(probe(&site), Some(1));
+}
+
 #[tokio::test]
 async fn sigterm_ends_it_cleanly_with_and_without_servers() {
     let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
