@@ -45,7 +45,9 @@ self.onconnect = ({ ports: [tab] }) => {
   tabs.add(tab);
   tab.onmessage = () => { // All that a tab ever says is goodbye.
     tabs.delete(tab);
-    if (tabs.size === 0) end = end?.() ?? null;
+    if (tabs.size > 0 || end === null) return;
+    end();
+    end = null;
   };
   if (end === null) {
     state = count = undefined;
