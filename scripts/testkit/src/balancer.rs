@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Where Debian puts it; scripts/install-servers may have unpacked it below the target folder instead.
+/// Where Debian puts it; scripts/install may have unpacked it below the target folder instead.
 const INSTALLED: &str = "/usr/sbin/nginx";
 const UNPACKED: &str = "bench/nginx/usr/sbin/nginx";
 /// It starts at once.
@@ -86,5 +86,5 @@ pub fn program() -> Result<PathBuf> {
     let unpacked = me.ancestors().map(|folder| folder.join(UNPACKED));
     let mut candidates = std::iter::once(PathBuf::from(INSTALLED)).chain(unpacked);
     let found = candidates.find(|path| path.is_file());
-    found.context("nginx is not installed; scripts/install-servers nginx unpacks it")
+    found.context("nginx is not installed; scripts/install nginx unpacks it")
 }

@@ -8,11 +8,11 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Polls `check` every 20 ms until it gives a value; after `limit` it panics, naming `what` and the caller's line.
 #[track_caller]
-pub fn eventually<T>(
+pub fn eventually<T, C: AsyncFnMut() -> Option<T>>(
     what: &str,
     limit: Duration,
-    mut check: impl AsyncFnMut() -> Option<T>,
-) -> impl Future<Output = T> {
+    mut check: C,
+) -> impl Future<Output = T> + use<T, C> {
     let caller = Location::caller();
     let what = what.to_owned();
     async move {

@@ -107,9 +107,10 @@ impl Connection {
         let mut headers = Vec::new();
         loop {
             let line = self.line().await?;
-            match line.split_once(": ") {
+            // The blank after the colon is optional.
+            match line.split_once(':') {
                 Some((name, value)) => {
-                    headers.push((name.to_ascii_lowercase(), value.to_owned()));
+                    headers.push((name.to_ascii_lowercase(), value.trim_start().to_owned()));
                 }
                 None => return Some((status, headers)),
             }

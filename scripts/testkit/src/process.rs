@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
@@ -28,11 +28,11 @@ const PORT_LOOKS: u32 = 1000;
 /// How often an ended process is looked for.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Kills by pid and removes the log's folder at the end of its input, unless told `done` first.
-const WATCH: &str = r#"read -r word; [ "$word" = done ] || { kill -KILL "$1"; rm -rf "$2"; }"#;
+/// Kills the group and removes the log's folder at the end of its input, unless told `done` first.
+const WATCH: &str = r#"read -r word; [ "$word" = done ] || { kill -KILL "-$1"; rm -rf "$2"; }"#;
 
-/// A running binary of this workspace. Dropping it kills it; so does the end of our own process. A name or a secret in
-/// its log fails the test that drops it.
+/// A running binary, such as one of this workspace. Dropping it kills it and what it has started in its group; so does
+/// the end of our own process. A name or a secret in its log fails the test that drops it.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -71,7 +71,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors)
-            // Ctrl-C in a terminal is ours to handle, not the child's.
+            // Ctrl-C in a terminal is ours to handle, not the child's; and what it starts ends with it.
             .process_group(0)
             .spawn()
             .with_context(|| format!("starting {}", path.display()))?;
@@ -103,6 +103,11 @@ impl Process {
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Its own folder, where its log is; gone when it is dropped.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// How many descriptors it has open.
@@ -192,7 +197,10 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if self.ended.is_none() {
-            self.child.kill().ok();
+            // Its group has its pid.
+            if let Ok(group) = i32::try_from(self.child.id()) {
+                killpg(Pid::from_raw(group), Signal::SIGKILL).ok();
+            }
             // Released before it is reaped: until then the pid is surely its own.
             self.release();
             self.child.wait().ok();

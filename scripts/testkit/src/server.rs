@@ -172,7 +172,10 @@ pub fn unique(prefix: &str) -> String {
 }
 
 /// The path of a program, looked for in PATH and where Debian keeps servers.
-pub(crate) fn program(name: &str, package: &str) -> Result<String> {
+///
+/// # Errors
+/// When it is not installed; names the package.
+pub fn program(name: &str, package: &str) -> Result<String> {
     let path = search_path()
         .map(|path| path.to_string_lossy().into_owned())
         .unwrap_or_default();

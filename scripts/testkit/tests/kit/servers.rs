@@ -31,14 +31,14 @@ async fn servers_go_when_their_holder_is_killed() {
     let output = BufReader::new(holder.stdout.take().expect("an output"));
     let held: Vec<String> = output
         .lines()
-        .take(3)
+        .take(4)
         .map(|line| line.expect("a line"))
         .collect();
     let held: Vec<(&str, &str)> = held
         .iter()
         .map(|line| line.split_once(' ').expect("a pid and a folder"))
         .collect();
-    assert_eq!(held.len(), 3);
+    assert_eq!(held.len(), 4);
     assert!(
         held.iter()
             .all(|(pid, folder)| lives(pid) && Path::new(folder).is_dir()),
