@@ -11,7 +11,8 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response};
 use tracing::info;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Under which an answer stands in the log.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// <https://www.w3.org/TR/trace-context/>
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 /// As long as anybody makes them; what is longer is not a name but a load.

@@ -2,42 +2,82 @@
 
 use crate::Gateway;
 use crate::entry::Entry;
+use crate::holdings::Holdings;
 use crate::reply;
 use crate::reply::Body;
 use crate::today::Today;
 use hyper::Response;
 use serde::Serialize;
-use serde_json::json;
 use shared::catalog::Snapshot;
 use shared::time::{Clock, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
-struct Report {
-    status: &'static str,
+/// How a gateway is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Health)]
+pub struct Report {
+    #[schema(inline)]
+    status: Status,
+    /// The gateway's version.
+    #[schema(examples("0.1.0"))]
     version: &'static str,
-    redis: &'static str,
+    #[schema(inline)]
+    redis: Connection,
+    /// Null while no count is known.
+    #[schema(required)]
     today: Option<TodayReport>,
+    /// By name: `visitors:monthly:top` is that of `/api/visitors/monthly/top`.
     snapshots: BTreeMap<String, SnapshotReport>,
 }
 
-#[derive(Serialize)]
-struct TodayReport {
+/// The count that is shown.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TodayHealth)]
+pub struct TodayReport {
+    /// Visits of the day so far.
     total: u64,
+    /// When it was counted.
     generated_at: Timestamp,
+    /// How long ago that was.
+    #[schema(minimum = 0)]
     age_seconds: f64,
 }
 
-#[derive(Serialize)]
-struct SnapshotReport {
+/// How a snapshot is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SnapshotHealth)]
+pub struct SnapshotReport {
+    #[schema(inline)]
     state: State,
+    /// When its figures were read; null when it is missing.
+    #[schema(required)]
     generated_at: Option<Timestamp>,
+    /// How long ago that was; null when it is missing.
+    #[schema(required, minimum = 0)]
     age_seconds: Option<f64>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+/// `degraded` when anything is not as it should be: Redis is away, a snapshot is stale or missing, the count is unknown.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Degraded,
+}
+
+/// Whether Redis answered when it was last asked, two seconds ago at most.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Connection {
+    Connected,
+    Disconnected,
+}
+
+/// `stale`: older than its `ttl_seconds`. `missing`: this gateway has none.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum State {
     Fresh,
@@ -45,9 +85,26 @@ enum State {
     Missing,
 }
 
+/// What a probe is told when all is well.
+#[derive(Serialize, ToSchema)]
+pub struct Probe {
+    #[schema(inline)]
+    status: Well,
+}
+
+/// Which probe it answers: `/livez`, `/readyz`.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Well {
+    Alive,
+    Ready,
+}
+
 /// The process turns.
 pub fn live() -> Response<Body> {
-    reply::current(&json!({ "status": "alive" }))
+    reply::current(&Probe {
+        status: Well::Alive,
+    })
 }
 
 /// It can serve: it has heard from Redis, whence all that it holds comes, and has not been told to stop.
@@ -55,16 +112,21 @@ pub fn ready(gateway: &Gateway) -> Response<Body> {
     if gateway.is_stopping() {
         reply::unavailable("this gateway is stopping")
     } else if gateway.mirror.holdings().heard {
-        reply::current(&json!({ "status": "ready" }))
+        well()
     } else {
         reply::unavailable("this gateway has not heard from Redis yet")
     }
 }
 
+/// The answer of a gateway that can serve.
+pub fn well() -> Response<Body> {
+    reply::current(&Probe {
+        status: Well::Ready,
+    })
+}
+
 /// Everything that one wants to know at a glance. `degraded` when anything is not as it should be.
-pub fn report(gateway: &Gateway) -> Response<Body> {
-    let holdings = gateway.mirror.holdings();
-    let clock = &gateway.clock;
+pub fn report(holdings: &Holdings, clock: &Clock) -> Response<Body> {
     let today = holdings.today(Instant::now());
     let today = today.map(|today| TodayReport::of(today, clock));
     let snapshots: BTreeMap<_, _> = Snapshot::ALL
@@ -79,15 +141,15 @@ pub fn report(gateway: &Gateway) -> Response<Body> {
         .all(|report| report.state == State::Fresh);
     reply::current(&Report {
         status: if holdings.connected && fresh && today.is_some() {
-            "ok"
+            Status::Ok
         } else {
-            "degraded"
+            Status::Degraded
         },
         version: env!("CARGO_PKG_VERSION"),
         redis: if holdings.connected {
-            "connected"
+            Connection::Connected
         } else {
-            "disconnected"
+            Connection::Disconnected
         },
         today,
         snapshots,

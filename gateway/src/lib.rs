@@ -8,6 +8,7 @@
 //! - [`addresses`], [`proxies`]: how much one client address may hold, and whose a request is
 //! - [`route`]: from a request to an answer, by [`reply`] and [`guard`], [`conditional`], [`health`]; [`offer`]: on which port
 //! - [`pages`]: the dashboard and the API's documents; [`policy`]: what a browser lets them do
+//! - [`openapi`]: what the API's documents say
 //! - [`metrics`]: what is counted; [`access`]: a line for each answer, where it is wanted
 //! - [`doorbell`]: a request that waits for today's count
 //! - [`streams`], [`hub`], [`stream`]: all streams, those of one task, one; [`head`], [`frame`] and [`news`] are what is sent
@@ -37,6 +38,7 @@ pub mod metrics;
 pub mod mirror;
 pub mod news;
 pub mod offer;
+pub mod openapi;
 pub mod pages;
 pub mod policy;
 pub mod proxies;

@@ -11,6 +11,7 @@ use shared::catalog::Snapshot;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 /// Who opens a stream so soon after a change is told of it: what its client read before may have been the older copy of
 /// another gateway, which has it 2 s later at most.
@@ -33,9 +34,15 @@ struct Known {
     event: Frame,
 }
 
-#[derive(Serialize)]
-struct Event<'a> {
+/// In a stream, the event `snapshot`: a figure has changed, and with it the summary that it is in.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SnapshotEvent)]
+pub struct Event<'a> {
+    /// Where to read it.
+    #[schema(examples("/api/visitors/weekly"))]
     path: &'static str,
+    /// The `ETag` of its answer without a content coding; those in `gzip` and `br` differ behind the last `-`.
+    #[schema(pattern = "^\"[0-9a-f]{32}-id\"$")]
     etag: &'a str,
 }
 

@@ -1,11 +1,11 @@
-//! What people look at: the dashboard of `gateway/dashboard`. Each text is part of the binary, and is encoded when it is
-//! first asked for.
+//! What people look at: the dashboard of `gateway/dashboard`, and the API's documents. Each text is encoded when it is first
+//! asked for.
 
 use crate::Gateway;
 use crate::coding::Encoded;
 use crate::config::Config;
 use crate::guard::guard;
-use crate::policy;
+use crate::{openapi, policy};
 use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue};
 use std::sync::{Arc, OnceLock};
@@ -13,6 +13,10 @@ use tokio::task::spawn_blocking;
 
 const DASHBOARD: &str = include_str!("../dashboard/index.html");
 const SHARED_STREAM: &str = include_str!("../dashboard/stream.js");
+const DOCS: &str = include_str!("../docs/index.html");
+/// Swagger UI, which `build.rs` puts there.
+const DOCS_SCRIPT: &str = include_str!(concat!(env!("OUT_DIR"), "/swagger-ui.js"));
+const DOCS_STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/swagger-ui.css"));
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +25,14 @@ pub enum Page {
     Dashboard,
     /// Its shared worker: one stream for all tabs of a browser.
     SharedStream,
+    /// The API's document, to read and to try.
+    Docs,
+    /// The same for machines.
+    Document,
+    /// What shows it.
+    DocsScript,
+    /// How it looks.
+    DocsStyle,
 }
 
 /// All of them, as they are sent.
@@ -29,7 +41,14 @@ pub struct Pages([OnceLock<Arc<[Encoded]>>; Page::ALL.len()]);
 
 impl Page {
     /// Every page.
-    pub const ALL: [Self; 2] = [Self::Dashboard, Self::SharedStream];
+    pub const ALL: [Self; 6] = [
+        Self::Dashboard,
+        Self::SharedStream,
+        Self::Docs,
+        Self::Document,
+        Self::DocsScript,
+        Self::DocsStyle,
+    ];
 
     /// Its place in [`Self::ALL`].
     pub const fn index(self) -> usize {
@@ -41,6 +60,20 @@ impl Page {
         match self {
             Self::Dashboard => "/",
             Self::SharedStream => "/stream.js",
+            Self::Docs => "/docs",
+            Self::Document => "/docs/json",
+            Self::DocsScript => "/docs/swagger-ui.js",
+            Self::DocsStyle => "/docs/swagger-ui.css",
+        }
+    }
+
+    /// What it is.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Dashboard | Self::Docs => "text/html; charset=utf-8",
+            Self::SharedStream | Self::DocsScript => "text/javascript; charset=utf-8",
+            Self::Document => "application/json",
+            Self::DocsStyle => "text/css; charset=utf-8",
         }
     }
 
@@ -48,32 +81,39 @@ impl Page {
     pub fn is_enabled(self, config: &Config) -> bool {
         match self {
             Self::Dashboard | Self::SharedStream => config.dashboard_enabled,
-        }
-    }
-
-    fn body(self) -> Bytes {
-        match self {
-            Self::Dashboard => Bytes::from_static(DASHBOARD.as_bytes()),
-            Self::SharedStream => Bytes::from_static(SHARED_STREAM.as_bytes()),
+            Self::Docs | Self::Document | Self::DocsScript | Self::DocsStyle => config.docs_enabled,
         }
     }
 
     /// What its coding does not change. A browser keeps it and asks each time whether it is the same.
-    fn headers(self) -> HeaderMap {
-        let content_type = match self {
-            Self::Dashboard => "text/html; charset=utf-8",
-            Self::SharedStream => "text/javascript; charset=utf-8",
-        };
+    pub fn headers(self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let content_type = HeaderValue::from_static(self.content_type());
+        headers.insert(CONTENT_TYPE, content_type);
         guard(&mut headers);
         let policy = match self {
-            Self::Dashboard => policy::of_page(DASHBOARD, "worker-src 'self'"),
-            Self::SharedStream => policy::OF_WORKER,
+            Self::Dashboard => Some(policy::of_page(DASHBOARD, "worker-src 'self'")),
+            Self::SharedStream => Some(policy::OF_WORKER),
+            Self::Docs => Some(policy::of_docs(DOCS)),
+            Self::Document | Self::DocsScript | Self::DocsStyle => None,
         };
-        headers.insert(CONTENT_SECURITY_POLICY, policy);
+        if let Some(policy) = policy {
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+        }
         headers
+    }
+
+    fn body(self, config: &Config) -> Bytes {
+        let text = match self {
+            Self::Dashboard => DASHBOARD,
+            Self::SharedStream => SHARED_STREAM,
+            Self::Docs => DOCS,
+            Self::Document => return openapi::document(config),
+            Self::DocsScript => DOCS_SCRIPT,
+            Self::DocsStyle => DOCS_STYLE,
+        };
+        Bytes::from_static(text.as_bytes())
     }
 }
 
@@ -83,8 +123,8 @@ impl Pages {
         self.0[page.index()].get().map(AsRef::as_ref)
     }
 
-    fn get(&self, page: Page) -> Arc<[Encoded]> {
-        let encode = || Encoded::all(&page.body(), &page.headers()).into();
+    fn get(&self, page: Page, config: &Config) -> Arc<[Encoded]> {
+        let encode = || Encoded::all(&page.body(config), &page.headers()).into();
         self.0[page.index()].get_or_init(encode).clone()
     }
 }
@@ -92,6 +132,6 @@ impl Pages {
 /// A page that nobody has asked for yet. To encode a large one takes a tenth of a second, in which its thread serves nobody
 /// else; so it has a thread of its own.
 pub async fn encode(gateway: Arc<Gateway>, page: Page) -> Arc<[Encoded]> {
-    let encoded = spawn_blocking(move || gateway.pages.get(page)).await;
+    let encoded = spawn_blocking(move || gateway.pages.get(page, &gateway.config)).await;
     encoded.expect("nothing in it fails, and the runtime lives as long as its requests")
 }

@@ -13,6 +13,16 @@ pub const OF_WORKER: HeaderValue =
 /// The policy of a page that is written as `html`, and `more` of it.
 pub fn of_page(html: &str, more: &str) -> HeaderValue {
     let (scripts, styles) = (hashes(html, "script"), hashes(html, "style"));
+    policy(&scripts, &styles, more)
+}
+
+/// The policy of a page that is written as `html`, with a script and a style of its own origin besides.
+pub fn of_docs(html: &str) -> HeaderValue {
+    let scripts = format!(" 'self'{}", hashes(html, "script"));
+    policy(&scripts, " 'self'", "")
+}
+
+fn policy(scripts: &str, styles: &str, more: &str) -> HeaderValue {
     let text = format!(
         "default-src 'none'; script-src{scripts}; style-src{styles}; connect-src 'self'; img-src data:; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'; {more}"

@@ -4,7 +4,7 @@ use crate::coding::Encoded;
 use crate::conditional::is_not_modified;
 use crate::entry::{Entry, JSON, Modified};
 use crate::guard::guard;
-use crate::today::{Origin, Today};
+use crate::today::{self, Origin, Today};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
@@ -15,12 +15,19 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::time::Clock;
+use utoipa::ToSchema;
 
 /// Known in full before it is sent; shared, not copied.
 pub type Body = Full<Bytes>;
 
 /// What is asked of a client while a snapshot is being prepared; the contract's number, in the header and the body.
 const WARMING_RETRY_SECONDS: u64 = 5;
+/// What a client is told of the count and of the summaries while they are being prepared.
+pub const TODAY_WARMING: &str = "today's visitors are being counted";
+/// See [`TODAY_WARMING`].
+pub const VISITORS_WARMING: &str = "the summary of visitors is being prepared";
+/// See [`TODAY_WARMING`].
+pub const BOOKS_WARMING: &str = "the summary of books is being prepared";
 /// From when to when clients come back that found no place: apart, so that they do not all come at once.
 pub const FULL_RETRY_SECONDS: std::ops::RangeInclusive<u64> = 2..=8;
 /// Two hours: browsers keep the answer to a preflight no longer.
@@ -29,22 +36,41 @@ const PREFLIGHT_SECONDS: u64 = 7_200;
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-#[derive(Serialize)]
-struct Warming<'a> {
-    status: &'static str,
+/// What is there while a figure is being made for the first time.
+#[derive(Serialize, ToSchema)]
+pub struct Warming<'a> {
+    #[schema(inline)]
+    status: Status,
+    /// What is being made, for people.
     message: &'a str,
+    /// After how many seconds to ask again; the header `Retry-After` says the same.
+    #[schema(minimum = 5, maximum = 5)]
     retry_after_seconds: u64,
+    /// Today's count, in `/api/visitors/summary` alone, and there when it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = today::Answer, required = false)]
     today: Option<&'a RawValue>,
 }
 
-/// RFC 9457.
-#[derive(Serialize)]
-struct Problem<'a> {
+/// Tells it from an answer with figures, which has no such field.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Warming,
+}
+
+/// Why there is no answer: RFC 9457, `application/problem+json`.
+#[derive(Serialize, ToSchema)]
+pub struct Problem<'a> {
+    /// Always `about:blank`: the status says what kind it is.
     #[serde(rename = "type")]
     kind: &'static str,
+    /// The status in words.
     title: &'a str,
+    /// The status.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
+    /// What is the matter, for people.
     detail: &'a str,
 }
 
@@ -90,7 +116,7 @@ pub fn warming(message: &str, today: Option<&Today>) -> Response<Body> {
     let today = today.map(|today| today.answer_from(Origin::Cache));
     let today = today.as_deref().map(serde_json::from_slice);
     let body = Warming {
-        status: "warming",
+        status: Status::Warming,
         message,
         retry_after_seconds: WARMING_RETRY_SECONDS,
         today: today.map(|text| text.expect("it was written as JSON")),

@@ -1,6 +1,7 @@
 //! From a request to its answer.
 
 use crate::Gateway;
+use crate::config::Config;
 use crate::doorbell::wait_for_count;
 use crate::entry::Entry;
 use crate::offer::Offer;
@@ -92,6 +93,15 @@ impl Resource {
         }
     }
 
+    /// Whether it is wanted.
+    pub fn is_enabled(self, config: &Config) -> bool {
+        match self {
+            Self::Stream => config.streams_enabled,
+            Self::Page(page) => page.is_enabled(config),
+            _ => true,
+        }
+    }
+
     /// Its place in [`Self::ALL`].
     pub fn index(self) -> usize {
         match self {
@@ -125,11 +135,8 @@ pub fn answer(
     peer: IpAddr,
     request: Request<Incoming>,
 ) -> Answer {
-    let enabled = |resource: &Resource| match resource {
-        Resource::Stream => offer.has(*resource) && gateway.config.streams_enabled,
-        Resource::Page(page) => offer.has(*resource) && page.is_enabled(&gateway.config),
-        _ => offer.has(*resource),
-    };
+    let enabled =
+        |resource: &Resource| offer.has(*resource) && resource.is_enabled(&gateway.config);
     let resource = Resource::find(request.uri().path()).filter(enabled);
     let answer = match (request.method(), resource) {
         (_, None) => reply::not_found(),
@@ -188,7 +195,7 @@ fn read(gateway: &Gateway, resource: Resource, request: &HeaderMap) -> Option<Re
         Resource::Stream => reply::events(),
         Resource::Live => health::live(),
         Resource::Ready => health::ready(gateway),
-        Resource::Health => health::report(gateway),
+        Resource::Health => health::report(&gateway.mirror.holdings(), &gateway.clock),
         Resource::Metrics => {
             let holdings = gateway.mirror.holdings();
             gateway.metrics.report(gateway.streams.live(), &holdings)
@@ -209,7 +216,7 @@ async fn awaited(
         }
         _ => match wait_for_count(&gateway).await {
             Some(today) => reply::today(&today, Origin::Db),
-            None => reply::warming("today's visitors are being counted", None),
+            None => reply::warming(reply::TODAY_WARMING, None),
         },
     };
     finish(&gateway, &request, Some(resource), answer)
@@ -242,9 +249,9 @@ fn summary_answer(gateway: &Gateway, group: Group, request: &HeaderMap) -> Respo
     match group {
         Group::Visitors => {
             let today = holdings.today(now).map(AsRef::as_ref);
-            reply::warming("the summary of visitors is being prepared", today)
+            reply::warming(reply::VISITORS_WARMING, today)
         }
-        Group::Books => reply::warming("the summary of books is being prepared", None),
+        Group::Books => reply::warming(reply::BOOKS_WARMING, None),
     }
 }
 

@@ -10,6 +10,7 @@ use shared::time::Timestamp;
 use shared::today::TodayCount;
 use std::time::Duration;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 /// A valid message, or the value under the key.
 #[derive(Debug)]
@@ -28,8 +29,8 @@ pub struct Today {
     shown_until: Instant,
 }
 
-/// Whether an answer had to wait for the count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// Whether the answer had to wait for the count: `cache`, it was known; `db`, it was counted while the answer waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// It was known.
@@ -38,19 +39,35 @@ pub enum Origin {
     Db,
 }
 
-#[derive(Serialize)]
-struct Answer {
+/// Today's count.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Today)]
+pub struct Answer {
+    /// Visits of the day so far, guests included. It may fall: at midnight, or when a row is deleted.
+    #[schema(examples(312))]
     total: u64,
+    #[schema(inline)]
     source: Origin,
+    /// The day that was counted, by the library's calendar.
+    #[schema(examples("2025-09-23"))]
     date: NaiveDate,
+    /// When it was counted.
     generated_at: Timestamp,
 }
 
-#[derive(Serialize)]
-struct Init {
+/// The first event of a stream, `init`: the count as it is now.
+#[derive(Serialize, ToSchema)]
+#[schema(as = InitEvent)]
+pub struct Init {
+    /// Visits of the day so far, guests included.
+    #[schema(examples(312))]
     total: u64,
+    #[schema(inline)]
     source: Origin,
+    /// When it was counted.
     at: Timestamp,
+    /// The day that was counted, by the library's calendar.
+    #[schema(examples("2025-09-23"))]
     date: NaiveDate,
 }
 

@@ -41,6 +41,7 @@ struct Entry {
     group: Group,
     period: Option<Period>,
     people: bool,
+    meaning: &'static str,
 }
 
 /// In the order of the two summaries.
@@ -49,17 +50,28 @@ const CATALOG: [Entry; 11] = {
     use Group::{Books, Visitors};
     use Period::{Month, Year};
     [
-        Entry { snapshot: Snapshot::Weekly, path: "/api/visitors/weekly", holds: "weekly visitors", group: Visitors, period: None, people: false },
-        Entry { snapshot: Snapshot::Monthly, path: "/api/visitors/monthly", holds: "monthly visitors", group: Visitors, period: None, people: false },
-        Entry { snapshot: Snapshot::Yearly, path: "/api/visitors/yearly", holds: "yearly visitors", group: Visitors, period: None, people: false },
-        Entry { snapshot: Snapshot::MonthlyTop, path: "/api/visitors/monthly/top", holds: "this month's top visitors", group: Visitors, period: Some(Month), people: true },
-        Entry { snapshot: Snapshot::YearlyTop, path: "/api/visitors/yearly/top", holds: "this year's top visitors", group: Visitors, period: Some(Year), people: true },
-        Entry { snapshot: Snapshot::Collection, path: "/api/books/collection", holds: "the size of the collection", group: Books, period: None, people: false },
-        Entry { snapshot: Snapshot::TopBorrowed, path: "/api/books/top-borrowed", holds: "the most borrowed books", group: Books, period: None, people: false },
-        Entry { snapshot: Snapshot::TopBorrowedMonth, path: "/api/books/top-borrowed/month", holds: "this month's most borrowed books", group: Books, period: Some(Month), people: false },
-        Entry { snapshot: Snapshot::TopBorrowedYear, path: "/api/books/top-borrowed/year", holds: "this year's most borrowed books", group: Books, period: Some(Year), people: false },
-        Entry { snapshot: Snapshot::TopBorrowersMonth, path: "/api/books/top-borrowers/month", holds: "this month's top borrowers", group: Books, period: Some(Month), people: true },
-        Entry { snapshot: Snapshot::TopBorrowersYear, path: "/api/books/top-borrowers/year", holds: "this year's top borrowers", group: Books, period: Some(Year), people: true },
+        Entry { snapshot: Snapshot::Weekly, path: "/api/visitors/weekly", holds: "weekly visitors", group: Visitors, period: None, people: false,
+            meaning: "Visits of each of seven days: today and the six before it, the oldest first. A day on which nobody came is there with 0." },
+        Entry { snapshot: Snapshot::Monthly, path: "/api/visitors/monthly", holds: "monthly visitors", group: Visitors, period: None, people: false,
+            meaning: "Visits of each of twelve months, the present one included, the oldest first. A month in which nobody came is there with 0." },
+        Entry { snapshot: Snapshot::Yearly, path: "/api/visitors/yearly", holds: "yearly visitors", group: Visitors, period: None, people: false,
+            meaning: "Visits of each of five years, the present one included, the oldest first. A year in which nobody came is there with 0." },
+        Entry { snapshot: Snapshot::MonthlyTop, path: "/api/visitors/monthly/top", holds: "this month's top visitors", group: Visitors, period: Some(Month), people: true,
+            meaning: "The members who came most often this month, at most ten. Counted by member id, never by name; guests are in no ranking." },
+        Entry { snapshot: Snapshot::YearlyTop, path: "/api/visitors/yearly/top", holds: "this year's top visitors", group: Visitors, period: Some(Year), people: true,
+            meaning: "The members who came most often this year, at most ten. Counted by member id, never by name; guests are in no ranking." },
+        Entry { snapshot: Snapshot::Collection, path: "/api/books/collection", holds: "the size of the collection", group: Books, period: None, people: false,
+            meaning: "How many titles and copies the library has now." },
+        Entry { snapshot: Snapshot::TopBorrowed, path: "/api/books/top-borrowed", holds: "the most borrowed books", group: Books, period: None, people: false,
+            meaning: "The titles that were lent most often since the library began to record, at most ten. The figures may fall: stock-takes delete rows." },
+        Entry { snapshot: Snapshot::TopBorrowedMonth, path: "/api/books/top-borrowed/month", holds: "this month's most borrowed books", group: Books, period: Some(Month), people: false,
+            meaning: "The titles that were lent most often this month, at most ten." },
+        Entry { snapshot: Snapshot::TopBorrowedYear, path: "/api/books/top-borrowed/year", holds: "this year's most borrowed books", group: Books, period: Some(Year), people: false,
+            meaning: "The titles that were lent most often this year, at most ten." },
+        Entry { snapshot: Snapshot::TopBorrowersMonth, path: "/api/books/top-borrowers/month", holds: "this month's top borrowers", group: Books, period: Some(Month), people: true,
+            meaning: "The members who borrowed most this month, at most ten. Counted by member id, never by name." },
+        Entry { snapshot: Snapshot::TopBorrowersYear, path: "/api/books/top-borrowers/year", holds: "this year's top borrowers", group: Books, period: Some(Year), people: true,
+            meaning: "The members who borrowed most this year, at most ten. Counted by member id, never by name." },
     ]
 };
 
@@ -98,6 +110,17 @@ impl Snapshot {
     /// Whether it lists people, so that no shared cache may keep it.
     pub const fn lists_people(self) -> bool {
         self.entry().people
+    }
+
+    /// What it counts, and what it does not; what is said of all of a group stands in [`Group::meaning`].
+    pub const fn meaning(self) -> &'static str {
+        self.entry().meaning
+    }
+
+    /// What it holds, as a title.
+    pub fn title(self) -> String {
+        let (first, rest) = self.entry().holds.split_at(1);
+        format!("{}{rest}", first.to_uppercase())
     }
 
     /// What a client is told while there is none yet.
@@ -142,6 +165,23 @@ impl std::fmt::Display for Snapshot {
 }
 
 impl Group {
+    /// What its figures count, and what they do not.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Visitors => {
+                "A visit is one row that the check-in desk wrote, a guest's included; who comes twice counts twice. \
+                 Rows that are dated after today, by a PC with a wrong clock, count nowhere. Members who share a name stay apart. \
+                 Rankings are in descending order of `total`, and by `member_id` where totals are equal."
+            }
+            Self::Books => {
+                "A loan is one copy lent once, dated by the day it was lent; a renewal is no further loan. \
+                 Loans that are dated after today count nowhere. A loan counts for the title that its copy belongs to now, \
+                 or, when the copy is gone, for the one it had. Titles that are hidden from the public catalogue are in no ranking. \
+                 Rankings are in descending order of `total`, and by `biblio_id` or `member_id` where totals are equal."
+            }
+        }
+    }
+
     /// The path of its summary.
     pub const fn summary_path(self) -> &'static str {
         match self {

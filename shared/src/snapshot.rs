@@ -5,17 +5,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::time::Duration;
 
-/// `{"generated_at", "ttl_seconds", "period"?, "data"}`.
+/// What every figure comes in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Envelope<D> {
-    /// When the worker began to read what is in `data`.
+    /// When the worker began to read what `data` is made of.
     pub generated_at: Timestamp,
-    /// How long the figures count as fresh, and the key's TTL, in seconds.
+    /// How long the figures count as fresh, in seconds from `generated_at`; they are served for longer where nothing newer has
+    /// come.
+    #[cfg_attr(feature = "openapi", schema(format = Int64, minimum = 1, examples(90_000)))]
     pub ttl_seconds: u32,
-    /// `"2025-09"` or `"2025"`, of those that are of one month or one year.
+    /// The month or the year that `data` is of, by the library's clock: `2025-09`, `2025`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub period: Option<String>,
-    /// One of the [`crate::rows`].
+    /// The figures.
     pub data: D,
 }
 

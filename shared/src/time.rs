@@ -48,6 +48,16 @@ impl Clock {
 
 /// An instant in UTC, whole milliseconds, written as RFC 3339: `2025-09-23T00:05:12.345Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(
+    feature = "openapi",
+    schema(
+        value_type = String,
+        format = DateTime,
+        pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$",
+        examples("2025-09-23T00:05:12.345Z"),
+    )
+)]
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {

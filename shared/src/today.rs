@@ -8,14 +8,17 @@ use std::time::Duration;
 /// No count lives longer: the longest day of any time zone is 25 hours.
 const LONGEST_LIFE: Duration = Duration::from_secs(25 * 3600);
 
-/// `{"total", "generated_at", "date", "expires_at"}`.
+/// Today's count as the worker made it; in a stream, the event `update`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = UpdateEvent))]
 pub struct TodayCount {
-    /// Visits of the day so far.
+    /// Visits of the day so far, guests included. It may fall: at midnight, or when a row is deleted.
+    #[cfg_attr(feature = "openapi", schema(examples(313)))]
     pub total: u64,
     /// When the worker had counted.
     pub generated_at: Timestamp,
-    /// The library's day that was counted.
+    /// The day that was counted, by the library's calendar.
+    #[cfg_attr(feature = "openapi", schema(examples("2025-09-23")))]
     pub date: NaiveDate,
     /// Until when it may be shown; never past the end of `date`.
     pub expires_at: Timestamp,

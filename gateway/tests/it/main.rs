@@ -12,6 +12,7 @@ mod clocks;
 mod conditional;
 mod connections;
 mod crowds;
+mod docs;
 mod doorbell;
 mod drain;
 mod dribble;

@@ -2,7 +2,7 @@
 //! Only tests and the demo use it.
 //!
 //! # Layout
-//! - [`server`], [`mariadb`], [`balancer`], [`certificates`], [`process`], [`discretion`], [`http`], [`eventually`],
+//! - [`server`], [`mariadb`], [`balancer`], [`certificates`], [`process`], [`discretion`], [`http`], [`document`] (with [`json_schema`]), [`eventually`],
 //!   [`descriptors`]: what runs beside a test.
 //! - [`road`]: what goes wrong between two of them.
 //! - [`library`], [`wall`], [`generate`]: the rows, and a generator for them, made of [`stock`], [`activity`], [`names`].
@@ -17,11 +17,13 @@ mod dirty;
 mod dirty_members;
 mod dirty_titles;
 pub mod discretion;
+pub mod document;
 pub mod eventually;
 #[cfg(feature = "mariadb")]
 mod flags;
 pub mod generate;
 pub mod http;
+pub mod json_schema;
 pub mod library;
 #[cfg(feature = "mariadb")]
 pub mod load;

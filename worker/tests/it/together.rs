@@ -7,6 +7,7 @@ use shared::catalog::{Group, Snapshot};
 use shared::time::Clock;
 use std::net::SocketAddr;
 use std::time::Duration;
+use testkit::document::Document;
 use testkit::eventually::eventually;
 use testkit::http::{Answer, Events, get};
 use testkit::oracle::PATHS;
@@ -104,6 +105,25 @@ async fn every_endpoint_is_right_through_both() {
     let told = &visitors.json()["data"]["today"];
     assert_eq!(told["total"], oracle.today_total());
     running.stop().await;
+}
+
+/// Of a library with all the dirt of the field, whatever is shown of its members.
+#[tokio::test]
+async fn what_the_worker_makes_is_as_the_document_says() {
+    for names in ["full", "masked", "hidden"] {
+        let mut site = innodb("Asia/Jakarta", NOW).await;
+        site.set("MEMBER_NAMES", names);
+        site.refresh().await.unwrap();
+        let gateway = Gateway::beside(&site).await;
+        let document = Document(gateway.get("/docs/json").await.json());
+        for path in paths().iter().filter(|path| !path.ends_with("/today")) {
+            let answer = eventually(&format!("{path} is 200"), SOON, async || {
+                let answer = gateway.get(path).await;
+                (answer.status == 200).then_some(answer)
+            });
+            document.check("GET", path, &answer.await);
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,33 @@
+//! Takes Swagger UI out of the archive that a crate holds: nothing is downloaded, and its files do not stand in this repository.
+
+use anyhow::Context as _;
+use std::fs::File;
+use std::io::{self, Cursor};
+use std::path::Path;
+use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
+use zip::ZipArchive;
+
+/// What is taken, and what `src/pages.rs` knows it as.
+const TAKEN: [(&str, &str); 2] = [
+    ("/dist/swagger-ui-bundle.js", "swagger-ui.js"),
+    ("/dist/swagger-ui.css", "swagger-ui.css"),
+];
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "so cargo speaks with what it builds by"
+)]
+fn main() -> anyhow::Result<()> {
+    println!("cargo::rerun-if-changed=build.rs");
+    let folder = std::env::var_os("OUT_DIR").context("cargo names a folder")?;
+    let archive = Cursor::new(SWAGGER_UI_VENDORED);
+    let mut archive = ZipArchive::new(archive).context("opening the archive")?;
+    for (path, name) in TAKEN {
+        let found = archive.file_names().find(|name| name.ends_with(path));
+        let found = found.with_context(|| format!("no {path}"))?.to_owned();
+        let mut source = archive.by_name(&found)?;
+        let mut target = File::create(Path::new(&folder).join(name))?;
+        io::copy(&mut source, &mut target).with_context(|| format!("taking {path}"))?;
+    }
+    Ok(())
+}

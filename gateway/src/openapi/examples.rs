@@ -1,0 +1,228 @@
+//! Figures to show in the document: rows of the real types, in the real envelope. All of it is invented.
+
+use crate::entry::Entry;
+use crate::holdings::Holdings;
+use crate::news::News;
+use crate::today::{Origin, Today};
+use bytes::Bytes;
+use chrono::{Datelike as _, Months, NaiveDate};
+use serde::Serialize;
+use shared::catalog::{Period, Snapshot};
+use shared::rows::{
+    Collection, DayTotal, MonthTotal, TopBorrower, TopTitle, TopVisitor, YearTotal,
+};
+use shared::snapshot::Envelope;
+use shared::time::{Clock, Timestamp};
+use shared::today::TodayCount;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long the figures of the example count as fresh: the worker's default.
+const TTL_SECONDS: u32 = 90_000;
+/// Twice the pace of the worker's fast loop.
+const COUNT_LIFE: Duration = Duration::from_secs(2);
+/// The document is made long before.
+const AN_HOUR: Duration = Duration::from_secs(3600);
+
+/// A gateway's copy in which nothing is missing.
+pub fn holdings() -> Holdings {
+    let mut holdings = Holdings::default();
+    (holdings.connected, holdings.heard) = (true, true);
+    for snapshot in Snapshot::ALL {
+        let entry = Entry::stored(snapshot, &stored(snapshot));
+        holdings.put(snapshot, entry.expect("the example is an envelope"));
+    }
+    holdings.put_today(Arc::new(today()));
+    holdings
+}
+
+/// A clock of the time of the example; a little slow, so that everything is of age 0 in each document alike.
+pub fn clock() -> Clock {
+    Clock::starting_at(read_at().before(AN_HOUR).utc())
+}
+
+/// Today's count.
+pub fn today() -> Today {
+    // It came later than now, so that it does not expire while the document is made.
+    let today = Today::received(&json(&count()), Instant::now() + AN_HOUR);
+    today.expect("the example is a message")
+}
+
+/// What a client of the stream would see first.
+pub fn events() -> Bytes {
+    let (today, mut news) = (today(), News::default());
+    news.learn(&holdings(), Instant::now());
+    let changed = news.event(Snapshot::Weekly).expect("the example has all");
+    let (init, update, changed) = (
+        today.init(Origin::Cache),
+        today.update.bytes(false),
+        changed.bytes(false),
+    );
+    [
+        b"retry: 2500\n",
+        &init[..],
+        &update[..],
+        &changed[..],
+        b": keepalive\n\n",
+    ]
+    .concat()
+    .into()
+}
+
+/// What the worker would store.
+pub fn stored(snapshot: Snapshot) -> Bytes {
+    match snapshot {
+        Snapshot::Weekly => around(snapshot, days()),
+        Snapshot::Monthly => around(snapshot, months()),
+        Snapshot::Yearly => around(snapshot, years()),
+        Snapshot::MonthlyTop | Snapshot::YearlyTop => around(snapshot, visitors()),
+        Snapshot::Collection => around(snapshot, collection()),
+        Snapshot::TopBorrowed | Snapshot::TopBorrowedMonth | Snapshot::TopBorrowedYear => {
+            around(snapshot, titles())
+        }
+        Snapshot::TopBorrowersMonth | Snapshot::TopBorrowersYear => around(snapshot, borrowers()),
+    }
+}
+
+fn around(snapshot: Snapshot, data: impl Serialize) -> Bytes {
+    let period = snapshot.period().map(|period| match period {
+        Period::Month => month(day()),
+        Period::Year => day().year().to_string(),
+    });
+    json(&Envelope {
+        generated_at: read_at(),
+        ttl_seconds: TTL_SECONDS,
+        period,
+        data,
+    })
+}
+
+fn count() -> TodayCount {
+    let generated_at = read_at();
+    TodayCount {
+        total: 312,
+        generated_at,
+        date: day(),
+        expires_at: generated_at.after(COUNT_LIFE),
+    }
+}
+
+fn day() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2025, 9, 23).expect("a day of the calendar")
+}
+
+/// 16:10 in Jakarta.
+fn read_at() -> Timestamp {
+    let time = day().and_hms_milli_opt(9, 10, 22, 111);
+    time.expect("a time of the day").and_utc().into()
+}
+
+fn month(day: NaiveDate) -> String {
+    day.format("%Y-%m").to_string()
+}
+
+fn days() -> Vec<DayTotal> {
+    let first = day() - chrono::Days::new(6);
+    let totals = [388, 402, 351, 127, 0, 415, 312];
+    let days = first.iter_days().zip(totals);
+    days.map(|(date, total)| DayTotal {
+        date,
+        total,
+        partial: date == day(),
+    })
+    .collect()
+}
+
+fn months() -> Vec<MonthTotal> {
+    let totals = [
+        9_310, 8_802, 5_120, 7_904, 8_411, 6_017, 7_730, 9_022, 4_305, 3_998, 8_874, 6_688,
+    ];
+    let months = (0..12)
+        .rev()
+        .filter_map(|back| day().checked_sub_months(Months::new(back)));
+    months
+        .zip(totals)
+        .map(|(first, total)| MonthTotal {
+            month: month(first),
+            total,
+            partial: first == day(),
+        })
+        .collect()
+}
+
+fn years() -> Vec<YearTotal> {
+    let totals = [21_408, 63_977, 88_120, 97_645, 70_339];
+    (2021..)
+        .zip(totals)
+        .map(|(year, total)| YearTotal {
+            year,
+            total,
+            partial: year == day().year(),
+        })
+        .collect()
+}
+
+/// A member as all is shown, one of no institution, one whom nobody knows any more, and one with the same total.
+fn visitors() -> Vec<TopVisitor> {
+    let row = |rank, id: &str, name: Option<&str>, institution: Option<&str>, total| TopVisitor {
+        rank,
+        member_id: Some(id.to_owned()),
+        member_name: Some(name.map(str::to_owned)),
+        institution: Some(institution.map(str::to_owned)),
+        total,
+    };
+    vec![
+        row(
+            1,
+            "0012345",
+            Some("Siti Nurhaliza Rahma"),
+            Some("Faculty of Law"),
+            41,
+        ),
+        row(2, "0007781", Some("Budi Hartono"), None, 37),
+        row(2, "0009120", None, None, 37),
+        row(4, "G-204", Some("Dewi Anggraini"), Some("Staff"), 30),
+    ]
+}
+
+fn borrowers() -> Vec<TopBorrower> {
+    let row = |rank, id: &str, name: Option<&str>, total| TopBorrower {
+        rank,
+        member_id: Some(id.to_owned()),
+        member_name: Some(name.map(str::to_owned)),
+        total,
+    };
+    vec![
+        row(1, "0007781", Some("Budi Hartono"), 17),
+        row(2, "0012345", Some("Siti Nurhaliza Rahma"), 12),
+        row(3, "0009120", None, 9),
+    ]
+}
+
+fn titles() -> Vec<TopTitle> {
+    let row = |rank, biblio_id, title: &str, total| TopTitle {
+        rank,
+        biblio_id,
+        title: Some(title.to_owned()),
+        total,
+    };
+    vec![
+        row(1, 1_207, "Laskar Pelangi", 96),
+        row(2, 88, "Bumi Manusia", 71),
+        row(2, 3_410, "Pengantar Ilmu Hukum", 71),
+        row(4, 15, "Cantik Itu Luka", 64),
+    ]
+}
+
+fn collection() -> Collection {
+    Collection {
+        total_titles: 18_204,
+        total_items: 31_977,
+    }
+}
+
+fn json(value: &impl Serialize) -> Bytes {
+    let text = serde_json::to_vec(value);
+    Bytes::from(text.expect("the example is made of texts and numbers"))
+}

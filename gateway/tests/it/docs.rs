@@ -1,0 +1,253 @@
+//! The API's document against a gateway that serves it.
+
+use crate::fixture::{Fixture, LONG, SOON, message};
+use crate::process::start;
+use gateway::openapi::examples;
+use gateway::pages::Page;
+use gateway::route::Resource;
+use serde_json::Value;
+use shared::catalog::Snapshot;
+use std::net::SocketAddr;
+use testkit::document::Document;
+use testkit::eventually::eventually;
+use testkit::http::{Answer, Connection, Events, PATIENCE, ask, get};
+use testkit::process::free_port;
+use tokio::time::timeout;
+use utoipa::openapi::OpenApi;
+
+const BOTH: [&str; 2] = ["Accept-Encoding: br", "If-None-Match: *"];
+
+async fn document(address: SocketAddr) -> Document {
+    let answer = get(address, Page::Document.path()).await;
+    assert_eq!(answer.status, 200);
+    Document(answer.json())
+}
+
+/// Asks for everything in every way that is told of, and holds each answer against it.
+async fn check_all(document: &Document, address: SocketAddr) {
+    for path in document.paths() {
+        for method in ["GET", "HEAD", "OPTIONS"] {
+            if (method, path) == ("GET", Resource::Stream.path()) {
+                continue;
+            }
+            for lines in [
+                &[][..],
+                &BOTH[..1],
+                &BOTH[1..],
+                &["Origin: https://a.example"],
+            ] {
+                let mut answer = ask(address, method, path, lines).await;
+                if answer.header("content-encoding").is_some() && !answer.body.is_empty() {
+                    // What it is of is seen without.
+                    answer.body = get(address, path).await.body;
+                }
+                document.check(method, path, &answer);
+            }
+        }
+        let answer = ask(address, "POST", path, &[]).await;
+        document.check_response("MethodNotAllowed", &answer);
+    }
+    let answer = get(address, "/docs/").await;
+    document.check_response("NotFound", &answer);
+}
+
+async fn warm(fixture: &Fixture) {
+    for snapshot in Snapshot::ALL {
+        let value = String::from_utf8(examples::stored(snapshot).to_vec()).unwrap();
+        fixture.worker.store(snapshot, &value).await;
+        fixture.shows(snapshot.path(), &value).await;
+    }
+    fixture.worker.count(&message(7, LONG), LONG).await;
+    eventually("the count is served", SOON, async || {
+        (fixture.get(Resource::Today.path()).await.status == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_document_is_openapi_3_1_and_tells_of_every_resource_and_nothing_else() {
+    let fixture = Fixture::start().await;
+    let document = document(fixture.address).await;
+    assert_eq!(document.0["openapi"], "3.1.0");
+    assert!(serde_json::from_value::<OpenApi>(document.0.clone()).is_ok());
+    document.check_itself();
+    let mut told = document.paths();
+    let mut served = Resource::ALL.map(Resource::path);
+    told.sort_unstable();
+    served.sort_unstable();
+    assert_eq!(told, served);
+    assert_eq!(document.operations().count(), 3 * served.len());
+}
+
+/// In both directions; the parts of a page are for that page alone.
+#[tokio::test]
+async fn the_readmes_table_of_endpoints_tells_of_the_same() {
+    let readme = include_str!("../../../README.md");
+    let (_, table) = readme.split_once("## Endpoints").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| `/"));
+    let paths = rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2));
+    let fixture = Fixture::start().await;
+    let document = document(fixture.address).await;
+    let mut told = document.paths();
+    told.retain(|path| !path.ends_with(".js") && !path.ends_with(".css"));
+    told.sort_unstable();
+    let mut listed: Vec<&str> = paths.collect();
+    listed.sort_unstable();
+    assert_eq!(listed, told);
+}
+
+#[tokio::test]
+async fn every_answer_is_as_the_document_says() {
+    let lists = [
+        ("", "false"),
+        ("*", "true"),
+        ("https://b.example,https://a.example", "false"),
+    ];
+    for (origins, access_log) in lists {
+        let variables = [("CORS_ORIGINS", origins), ("ACCESS_LOG", access_log)];
+        let fixture = Fixture::with(&variables, |_| ()).await;
+        let document = document(fixture.address).await;
+        document.check_itself();
+        check_all(&document, fixture.address).await;
+        warm(&fixture).await;
+        check_all(&document, fixture.address).await;
+    }
+}
+
+#[tokio::test]
+async fn the_events_of_a_stream_are_as_the_document_says() {
+    let fixture = Fixture::start().await;
+    let document = document(fixture.address).await;
+    warm(&fixture).await;
+    let mut stream = Events::open(fixture.address).await;
+    let head = Answer {
+        status: stream.status,
+        headers: stream.headers.clone(),
+        body: Vec::new(),
+        took: SOON,
+    };
+    document.check("HEAD", Resource::Stream.path(), &head);
+    let said = &document.0["paths"][Resource::Stream.path()]["get"]["description"];
+    let mut events = Vec::from(["init", "update", "snapshot"]);
+    let all = async {
+        while !events.is_empty() {
+            fixture.worker.message(&message(8, LONG)).await;
+            let event = stream.any_within(SOON).await.unwrap();
+            if let Some(at) = events.iter().position(|name| *name == event.event) {
+                let name = format!("{}Event", capital(events.swap_remove(at)));
+                let data: Value = serde_json::from_str(&event.data).unwrap();
+                document.check_schema(&name, &data);
+                assert!(said.as_str().unwrap().contains(&name), "{name}");
+            }
+        }
+    };
+    timeout(PATIENCE, all).await.expect("one of each kind");
+}
+
+fn capital(name: &str) -> String {
+    let (first, rest) = name.split_at(1);
+    format!("{}{rest}", first.to_uppercase())
+}
+
+#[tokio::test]
+async fn who_finds_no_place_and_who_sends_too_much_are_answered_as_the_document_says() {
+    let one = |config: &mut gateway::config::Config| config.max_streams = 1;
+    let fixture = Fixture::with(&[], one).await;
+    let document = document(fixture.address).await;
+    let path = Resource::Stream.path();
+    let _stream = Events::open(fixture.address).await;
+    let full = eventually("the one place is taken", SOON, async || {
+        let answer = fixture.get(path).await;
+        (answer.status == 503).then_some(answer)
+    });
+    document.check("GET", path, &full.await);
+
+    let crowded = Fixture::with(&[], |config| config.limits.connections = 1).await;
+    let refused = eventually("no place for a second connection", SOON, async || {
+        let first = Connection::open(crowded.address).await;
+        let answer = crowded.get("/health").await;
+        drop(first);
+        (answer.status == 503).then_some(answer)
+    });
+    document.check("GET", "/health", &refused.await);
+
+    let large = format!("X: {}", "x".repeat(17 << 10));
+    for (raw, status) in [
+        (
+            format!("GET /livez HTTP/1.1\r\nHost: x\r\n{large}\r\n\r\n"),
+            431,
+        ),
+        (
+            format!("GET /livez?{large} HTTP/1.1\r\nHost: x\r\n\r\n").replace("X: ", ""),
+            431,
+        ),
+        ("GET /livez HTTP/9\r\n\r\n".to_owned(), 400),
+        (
+            "GET /livez HTTP/1.1\r\nHost: x\r\nX y: z\r\n\r\n".to_owned(),
+            400,
+        ),
+    ] {
+        let mut connection = Connection::open(fixture.address).await;
+        connection.send(raw).await;
+        let answer = connection.answer(false).await;
+        assert_eq!(answer.status, status);
+        document.check("GET", "/livez", &answer);
+    }
+}
+
+#[tokio::test]
+async fn what_is_switched_off_is_not_there_and_not_told_of() {
+    let pages = Page::ALL.map(Page::path);
+    let docs = pages.iter().filter(|path| path.starts_with("/docs"));
+    let fixture = Fixture::with(&[("ENABLE_DOCS", "false")], |_| ()).await;
+    assert_eq!(docs.clone().count(), 4);
+    for path in docs {
+        assert_eq!(fixture.get(path).await.status, 404, "{path}");
+    }
+    assert_eq!(fixture.get("/").await.status, 200);
+
+    let variables = [("ENABLE_SSE_TODAY", "false"), ("ENABLE_DASHBOARD", "no")];
+    let fixture = Fixture::with(&variables, |_| ()).await;
+    let document = document(fixture.address).await;
+    let left = |resource: &Resource| {
+        let dashboard = [Page::Dashboard, Page::SharedStream].map(Resource::Page);
+        *resource != Resource::Stream && !dashboard.contains(resource)
+    };
+    let left = Resource::ALL.into_iter().filter(left);
+    assert_eq!(document.paths().len(), left.count());
+    check_all(&document, fixture.address).await;
+}
+
+#[tokio::test]
+async fn what_operators_have_a_port_for_is_not_told_to_everybody() {
+    let admin = free_port().unwrap().to_string();
+    let (_process, address) = start(&[("ADMIN_PORT", &admin)]).await;
+    let document = document(address).await;
+    for (path, told) in [
+        ("/livez", true),
+        ("/readyz", true),
+        ("/health", false),
+        ("/metrics", false),
+    ] {
+        assert_eq!(document.paths().contains(&path), told, "{path}");
+    }
+    check_all(&document, address).await;
+}
+
+/// Below a path of a balancer its own links lead astray if they begin with a slash.
+#[tokio::test]
+async fn the_page_finds_its_parts_below_any_path() {
+    let fixture = Fixture::start().await;
+    let page = fixture.get(Page::Docs.path()).await;
+    let html = page.text();
+    for page in [Page::Document, Page::DocsScript, Page::DocsStyle] {
+        let quoted = format!("\"{}\"", page.path().trim_start_matches('/'));
+        assert!(html.contains(&quoted), "{quoted}");
+    }
+    for outside in ["\"/", "://", "//"] {
+        assert!(!html.contains(outside), "{outside}");
+    }
+    let document = document(fixture.address).await;
+    assert_eq!(document.0["servers"][0]["url"], "..");
+}
