@@ -1,8 +1,7 @@
 //! What tests need beside this workspace, and whether it is here.
 
 use crate::packages;
-use anyhow::{Context as _, Result, ensure};
-use std::process::{Command, Stdio};
+use anyhow::Result;
 use testkit::server::program;
 
 /// One of them, as `scripts/install` knows it.
@@ -12,7 +11,7 @@ pub enum Tool {
     Chromium,
     /// Node.js, and the packages of `package.json`.
     Node,
-    /// Python with `venv`.
+    /// Python, and the packages of `requirements.txt`.
     Python,
 }
 
@@ -43,14 +42,7 @@ impl Tool {
                 program("node", "nodejs")?;
                 packages::folder()?;
             }
-            Self::Python => {
-                let mut venv = Command::new(program("python3", "python3")?);
-                venv.args(["-c", "import venv, ensurepip"]);
-                venv.stdin(Stdio::null()).stdout(Stdio::null());
-                let status = venv.stderr(Stdio::null()).status();
-                let found = status.context("starting python3")?.success();
-                ensure!(found, "python3 is without venv");
-            }
+            Self::Python => drop(packages::python_program("python")?),
         }
         Ok(())
     }

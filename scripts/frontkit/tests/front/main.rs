@@ -2,9 +2,20 @@
 
 use std::process::ExitCode;
 
+mod client;
+mod docs;
 mod page;
+mod schemathesis;
 mod today;
 
 fn main() -> ExitCode {
-    frontkit::harness::run(&[today::tests()].concat())
+    frontkit::harness::run(
+        &[
+            client::tests(),
+            docs::tests(),
+            schemathesis::tests(),
+            today::tests(),
+        ]
+        .concat(),
+    )
 }
