@@ -5,6 +5,7 @@
 use crate::holdings::Holdings;
 use crate::reply::{self, Body};
 use crate::route::Resource;
+use crate::streams::Streams;
 use hyper::{Response, StatusCode};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -32,6 +33,7 @@ pub struct Metrics {
     /// The same counters, each found without a lock once it has been needed.
     known_answers: [[OnceLock<Counter>; STATUSES.len()]; ROUTES],
     streams: Gauge<u32, AtomicU32>,
+    streams_limit: Gauge<u32, AtomicU32>,
     /// Streams that a hub has taken over.
     pub streams_opened: Counter,
     streams_closed: Family<ReasonLabels, Counter>,
@@ -129,6 +131,9 @@ impl Metrics {
         let streams = Gauge::default();
         let text = "Streams that are open now";
         registry.register("streams", text, streams.clone());
+        let streams_limit = Gauge::default();
+        let text = "Streams that may be open at once";
+        registry.register("streams_limit", text, streams_limit.clone());
         let streams_opened = Counter::default();
         let text = "Streams that were opened";
         registry.register("streams_opened", text, streams_opened.clone());
@@ -173,6 +178,7 @@ impl Metrics {
             answers,
             known_answers: Default::default(),
             streams,
+            streams_limit,
             streams_opened,
             streams_closed,
             frames_skipped,
@@ -230,9 +236,10 @@ impl Metrics {
         counter.inc();
     }
 
-    /// All of it as text, with so many streams open now and what is held.
-    pub fn report(&self, streams: u32, holdings: &Holdings) -> Response<Body> {
-        self.streams.set(streams);
+    /// All of it as text, with the streams that are open now and what is held.
+    pub fn report(&self, streams: &Streams, holdings: &Holdings) -> Response<Body> {
+        self.streams.set(streams.live());
+        self.streams_limit.set(streams.most());
         self.redis_connected.set(holdings.connected.into());
         if let Some(today) = holdings.newest_count() {
             self.today

@@ -198,7 +198,7 @@ fn read(gateway: &Gateway, resource: Resource, request: &HeaderMap) -> Option<Re
         Resource::Health => health::report(&gateway.mirror.holdings(), &gateway.clock),
         Resource::Metrics => {
             let holdings = gateway.mirror.holdings();
-            gateway.metrics.report(gateway.streams.live(), &holdings)
+            gateway.metrics.report(&gateway.streams, &holdings)
         }
         Resource::Page(page) => reply::page(gateway.pages.ready(page)?, request),
     })

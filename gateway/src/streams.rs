@@ -73,6 +73,11 @@ impl Streams {
         self.most.saturating_sub(free)
     }
 
+    /// How many places there are.
+    pub fn most(&self) -> u32 {
+        self.most
+    }
+
     /// Tells a stream when the time to leave has come.
     pub fn leaving(&self) -> watch::Receiver<Option<Leaving>> {
         self.leaving.subscribe()

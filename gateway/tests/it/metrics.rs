@@ -70,7 +70,7 @@ async fn what_is_not_http_is_counted_too() {
 
 #[tokio::test]
 async fn streams_are_counted_as_they_come_and_go() {
-    let fixture = Fixture::with(&[], |config| {
+    let fixture = Fixture::with(&[("SSE_MAX_CLIENTS", "7")], |config| {
         config.limits.stalled = Duration::from_millis(500);
     })
     .await;
@@ -79,6 +79,7 @@ async fn streams_are_counted_as_they_come_and_go() {
     let idle = Events::open(fixture.address).await;
     let mut healthy = Events::open(fixture.address).await;
     reaches(&fixture, "gateway_streams", 3).await;
+    assert_eq!(figure(&fixture, "gateway_streams_limit").await, 7);
     reaches(&fixture, "gateway_streams_opened_total", 3).await;
     drop(leaving);
     let closed = "gateway_streams_closed_total";
