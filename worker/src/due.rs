@@ -21,17 +21,21 @@ pub struct Due {
 }
 
 impl Due {
-    /// Whether a snapshot is to be made anew: it was made before its cron last came, by a clock that was wrong, or under other
-    /// settings.
-    pub fn is_due(&self, snapshot: Snapshot, held: &Held) -> bool {
-        let now = self.clock.now();
-        let cron = match snapshot.group() {
+    /// When the figures of `group` were last due, whoever was there to make them; `None` when that was years ago.
+    pub fn last(&self, group: Group) -> Option<Timestamp> {
+        let cron = match group {
             Group::Visitors => &self.visitors,
             Group::Books => &self.books,
         };
-        let last = cron.before(now).map(Timestamp::from);
+        cron.before(self.clock.now()).map(Timestamp::from)
+    }
+
+    /// Whether a snapshot is to be made anew: it was made before its cron last came, by a clock that was wrong, or under other
+    /// settings.
+    pub fn is_due(&self, snapshot: Snapshot, held: &Held) -> bool {
+        let last = self.last(snapshot.group());
         !held.by_our_settings
             || last.is_some_and(|last| held.generated_at < last)
-            || held.generated_at > now.after(AHEAD)
+            || held.generated_at > self.clock.now().after(AHEAD)
     }
 }

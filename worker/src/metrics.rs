@@ -240,7 +240,8 @@ impl Told {
         }
         for (group, cron) in [(Group::Visitors, now.visitors), (Group::Books, now.books)] {
             let labels = GroupLabels::of(group);
-            if let Some(last) = cron.last {
+            // Rather than when this process noticed it: what is made is made after the time itself.
+            if let Some(last) = store.due().last(group) {
                 self.cron_last.get_or_create(&labels).set(seconds(last));
             }
             if let Some(next) = cron.next {

@@ -82,6 +82,12 @@ async fn what_it_does_and_how_it_ends_is_counted() {
     assert!(at("worker_today_count_duration_seconds_count") >= 2.0);
     let next = at("worker_cron_next_run_timestamp_seconds{group=\"visitors\"}");
     assert!(next > made);
+    // It was due before this worker was there, and not since.
+    let last = at("worker_cron_last_run_timestamp_seconds{group=\"visitors\"}");
+    assert!(
+        last < made && next - last == 86_400.0,
+        "{last} {made} {next}"
+    );
     assert!(text.contains("worker_build_info{version=\""), "{text}");
     drop(process);
 }
