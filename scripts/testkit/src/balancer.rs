@@ -1,6 +1,6 @@
 //! A private nginx that balances over several servers, as in front of two gateways.
 
-use crate::process::{Process, free_port};
+use crate::process::{Process, free_port, installed_or_unpacked};
 use anyhow::{Context as _, Result, bail};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -8,9 +8,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Where Debian puts it; scripts/install may have unpacked it below the target folder instead.
-const INSTALLED: &str = "/usr/sbin/nginx";
-const UNPACKED: &str = "bench/nginx/usr/sbin/nginx";
 /// It starts at once.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
@@ -82,9 +79,5 @@ fn configuration(folder: &Path, address: SocketAddr, servers: &[SocketAddr]) -> 
 
 /// The program, installed or unpacked.
 pub fn program() -> Result<PathBuf> {
-    let me = std::env::current_exe().context("finding the running program")?;
-    let unpacked = me.ancestors().map(|folder| folder.join(UNPACKED));
-    let mut candidates = std::iter::once(PathBuf::from(INSTALLED)).chain(unpacked);
-    let found = candidates.find(|path| path.is_file());
-    found.context("nginx is not installed; scripts/install nginx unpacks it")
+    installed_or_unpacked("/usr/sbin/nginx", "nginx")
 }

@@ -2,8 +2,8 @@
 //! Only tests and the demo use it.
 //!
 //! # Layout
-//! - [`server`], [`mariadb`], [`balancer`], [`certificates`], [`process`], [`discretion`], [`http`], [`document`] (with [`json_schema`]), [`eventually`],
-//!   [`descriptors`]: what runs beside a test.
+//! - [`server`], [`mariadb`], [`balancer`], [`prometheus`], [`certificates`], [`process`], [`discretion`], [`eventually`],
+//!   [`descriptors`]: what runs beside a test; [`http`], [`scrape`], [`document`] (with [`json_schema`]): what it reads.
 //! - [`road`]: what goes wrong between two of them.
 //! - [`library`], [`wall`], [`generate`]: the rows, and a generator for them, made of [`stock`], [`activity`], [`names`].
 //! - [`oracle`]: what the snapshots must say.
@@ -32,6 +32,7 @@ pub mod mariadb;
 pub mod names;
 pub mod oracle;
 pub mod process;
+pub mod prometheus;
 pub mod road;
 pub mod schema;
 pub mod scrape;

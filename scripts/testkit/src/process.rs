@@ -237,6 +237,19 @@ pub fn binary_path(binary: &str) -> Result<PathBuf> {
     )
 }
 
+/// A program of Debian's `package`, which stands at `installed`; scripts/install may have unpacked the package below
+/// the target folder instead.
+pub fn installed_or_unpacked(installed: &str, package: &str) -> Result<PathBuf> {
+    let me = std::env::current_exe().context("finding the running program")?;
+    let unpacked = format!("bench/{package}{installed}");
+    let unpacked = me.ancestors().map(|folder| folder.join(&unpacked));
+    let mut candidates = std::iter::once(PathBuf::from(installed)).chain(unpacked);
+    let found = candidates.find(|path| path.is_file());
+    found.with_context(|| {
+        format!("{installed} is not there; scripts/install {package} unpacks it")
+    })
+}
+
 /// PATH, the one variable that children inherit.
 #[allow(
     clippy::disallowed_methods,
