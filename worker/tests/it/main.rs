@@ -20,6 +20,7 @@ mod midnight;
 mod modes;
 mod mysql_faults;
 mod numbers;
+mod observing;
 mod pace;
 mod parts;
 mod paths;

@@ -1,0 +1,97 @@
+//! The Grafana dashboard is in order, and each of its queries has an answer.
+
+use super::read;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use testkit::eventually::eventually;
+use testkit::http::{Events, ask, get};
+use testkit::prometheus::Prometheus;
+
+/// These have no series before the first of what they count.
+const RARE: [&str; 3] = [
+    "worker_mysql_errors_total",
+    "gateway_connections_refused_total",
+    "gateway_streams_closed_total",
+];
+
+fn dashboard() -> Value {
+    serde_json::from_str(&read("grafana/dashboard.json")).unwrap()
+}
+
+/// What it asks Prometheus for.
+pub(super) fn queries() -> Vec<String> {
+    let dashboard = dashboard();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels
+        .filter_map(|panel| panel["targets"].as_array())
+        .flatten();
+    let queries = targets.map(|target| target["expr"].as_str().unwrap().to_owned());
+    queries.collect()
+}
+
+/// Asks as Grafana does while a viewer looks, and has an answer to each query.
+pub(super) async fn every_query_answers(prometheus: &Prometheus, gateway: SocketAddr) {
+    let weekly = "/api/visitors/weekly";
+    let etag = get(gateway, weekly)
+        .await
+        .header("etag")
+        .unwrap()
+        .to_owned();
+    let mut stream = Events::open(gateway).await;
+    for query in queries() {
+        let asked = query
+            .replace("$library", ".*")
+            .replace("$__rate_interval", "30s");
+        let rare = RARE.iter().any(|name| query.contains(name)) || query.contains("code=\"202\"");
+        eventually(
+            &format!("an answer to {asked}"),
+            super::scene::SOON,
+            async || {
+                stream.next().await?;
+                ask(gateway, "GET", weekly, &[&format!("If-None-Match: {etag}")]).await;
+                let series = prometheus.query(&asked).await.unwrap();
+                (rare || !series.is_empty()).then_some(())
+            },
+        )
+        .await;
+    }
+}
+
+#[test]
+fn it_is_in_order() {
+    let dashboard = dashboard();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let (mut titles, mut ids) = (BTreeSet::new(), BTreeSet::new());
+    let mut taken = BTreeSet::new();
+    for panel in panels {
+        let title = panel["title"].as_str().unwrap();
+        assert!(titles.insert(title), "{title} is there twice");
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{title}: its id");
+        let side = |side: &str| panel["gridPos"][side].as_u64().unwrap();
+        assert!(side("x") + side("w") <= 24, "{title} is too wide");
+        for x in side("x")..side("x") + side("w") {
+            for y in side("y")..side("y") + side("h") {
+                assert!(taken.insert((x, y)), "{title} lies over another one");
+            }
+        }
+        if panel["type"] == "row" {
+            continue;
+        }
+        assert!(
+            panel["description"]
+                .as_str()
+                .is_some_and(|text| text.ends_with('.')),
+            "{title}"
+        );
+        assert!(panel["fieldConfig"]["defaults"].is_object(), "{title}");
+        assert_eq!(panel["datasource"]["uid"], "${datasource}", "{title}");
+    }
+    assert!(titles.len() > 30, "{}", titles.len());
+    for query in queries() {
+        assert!(
+            query.contains("{library=~\"$library\"") || query.contains(", library=~\"$library\""),
+            "{query}"
+        );
+    }
+}

@@ -1,0 +1,64 @@
+//! What `deploy/prometheus` and `deploy/grafana` say: checked by their own tools, compared with what the processes tell, and seen
+//! to be told by a real Prometheus.
+
+mod dashboard;
+mod faults;
+mod names;
+mod scene;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use testkit::prometheus::promtool;
+
+fn deploy() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(deploy().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The names of all alerts.
+fn alerts() -> BTreeSet<String> {
+    let rules = read("prometheus/alerts.yml");
+    let names = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "));
+    names.map(str::to_owned).collect()
+}
+
+/// Those that are named in a text, as words of their own.
+fn alerts_in(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let names = words.filter(|word| word.starts_with("Library") && word.len() > "Library".len());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn promtool_finds_no_fault() {
+    let folder = deploy().join("prometheus");
+    for arguments in [
+        &["check", "config", "prometheus.yml"][..],
+        &["check", "rules", "alerts.yml"],
+        &["test", "rules", "alerts.test.yml"],
+    ] {
+        let said = promtool(&folder, arguments).unwrap_or_else(|error| panic!("{error}"));
+        assert!(said.contains("SUCCESS"), "{said}");
+    }
+}
+
+#[test]
+fn each_alert_is_tested_explained_and_seen_to_fire() {
+    let alerts = alerts();
+    assert!(alerts.len() > 10, "{alerts:?}");
+    let guide = read("prometheus/README.md");
+    assert!(guide.lines().count() <= 40, "it is read in a minute");
+    for (what, text) in [
+        ("alerts.test.yml", read("prometheus/alerts.test.yml")),
+        ("README.md", guide),
+        ("faults.rs", include_str!("faults.rs").to_owned()),
+    ] {
+        assert_eq!(alerts_in(&text), alerts, "{what}");
+    }
+}

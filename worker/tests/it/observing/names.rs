@@ -1,0 +1,104 @@
+//! Every metric that is named under `deploy/` exists, and every one that exists is shown.
+
+use super::scene::{gateway, local, site, well, worker};
+use super::{dashboard, read};
+use crate::fixture::{SOON, own_servers};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use testkit::eventually::eventually;
+use testkit::http::{Connection, Events, get};
+use testkit::process::free_port;
+
+/// What the dashboard does not show, and why.
+const NOT_SHOWN: [(&str, &str); 3] = [
+    ("worker_today_timestamp_seconds", AS_VIEWERS),
+    ("worker_snapshot_timestamp_seconds", AS_VIEWERS),
+    ("worker_snapshot_expires_timestamp_seconds", AS_VIEWERS),
+];
+const AS_VIEWERS: &str = "the gateway's is what viewers see, and outlives the worker";
+
+/// The series of a text of `/metrics`, each with the metric that it is of.
+fn series(text: &str) -> BTreeMap<String, String> {
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let mut series = BTreeMap::new();
+    for line in types {
+        let (name, kind) = line.split_once(' ').unwrap();
+        let endings: &[&str] = match kind {
+            "counter" => &["_total"],
+            "histogram" => &["_bucket", "_sum", "_count"],
+            "info" => &["_info"],
+            _ => &[""],
+        };
+        for ending in endings {
+            series.insert(format!("{name}{ending}"), name.to_owned());
+        }
+    }
+    series
+}
+
+/// The words of a text that begin as the names of metrics do.
+fn named(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let names = words.filter(|word| word.starts_with("worker_") || word.starts_with("gateway_"));
+    names.map(str::to_owned).collect()
+}
+
+/// What a worker and a gateway tell to whom everything has happened that is only told then.
+async fn everything() -> BTreeMap<String, String> {
+    let (mariadb, redis) = own_servers().await;
+    let mut site = site(mariadb, redis).await;
+    let (_worker, worker_port) = worker(&mut site);
+    let gateway_port = free_port().unwrap();
+    let _gateway = gateway(&site, gateway_port, &[("MAX_PER_ADDRESS", "4")]);
+    well(worker_port).await;
+    well(gateway_port).await;
+    let address = local(gateway_port);
+    drop(Events::open(address).await);
+    let from = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+    let mut crowd = Vec::new();
+    for _ in 0..6 {
+        crowd.push(Connection::open_from(from, address).await);
+    }
+    mariadb.kill().await.unwrap();
+    eventually("all of it is told", SOON, async || {
+        let mut told = series(get(local(worker_port), "/metrics").await.text());
+        told.extend(series(get(address, "/metrics").await.text()));
+        let rare = [
+            "worker_mysql_errors_total",
+            "gateway_streams_closed_total",
+            "gateway_connections_refused_total",
+        ];
+        rare.iter()
+            .all(|rare| told.contains_key(*rare))
+            .then_some(told)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_is_named_exists_and_what_exists_is_shown() {
+    let told = everything().await;
+    let shown: BTreeSet<String> = dashboard::queries()
+        .iter()
+        .flat_map(|query| named(query))
+        .collect();
+    assert!(shown.len() > 30, "{shown:?}");
+    for file in [
+        "alerts.yml",
+        "alerts.test.yml",
+        "prometheus.yml",
+        "README.md",
+    ] {
+        for name in named(&read(&format!("prometheus/{file}"))) {
+            assert!(told.contains_key(&name), "{file}: there is no {name}");
+        }
+    }
+    for name in &shown {
+        assert!(told.contains_key(name), "the dashboard: there is no {name}");
+    }
+    let shown: BTreeSet<&String> = shown.iter().map(|name| &told[name]).collect();
+    for metric in told.values() {
+        let excused = NOT_SHOWN.iter().any(|(name, _)| name == metric);
+        assert_ne!(shown.contains(metric), excused, "{metric}");
+    }
+}
