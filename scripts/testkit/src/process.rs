@@ -245,9 +245,7 @@ pub fn installed_or_unpacked(installed: &str, package: &str) -> Result<PathBuf> 
     let unpacked = me.ancestors().map(|folder| folder.join(&unpacked));
     let mut candidates = std::iter::once(PathBuf::from(installed)).chain(unpacked);
     let found = candidates.find(|path| path.is_file());
-    found.with_context(|| {
-        format!("{installed} is not there; scripts/install {package} unpacks it")
-    })
+    found.with_context(|| format!("{installed} is not there; scripts/install {package} unpacks it"))
 }
 
 /// PATH, the one variable that children inherit.
