@@ -15,10 +15,10 @@ use testkit::server::program;
 use tokio::net::TcpStream;
 
 /// Far above what anything takes here, for a machine that is busy.
-pub const SOON: Duration = Duration::from_secs(30);
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// Alone with the page: no sandbox, which root has not; nothing that asks the world.
-const FLAGS: [&str; 11] = [
+const FLAGS: [&str; 12] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -29,6 +29,8 @@ const FLAGS: [&str; 11] = [
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
+    // Whoever asks another host is told that there is none, and says so on the console.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     // In place of a port: the browser ends when its driver does.
     "--remote-debugging-pipe",
 ];
@@ -50,6 +52,26 @@ pub struct Message {
     /// Where and what.
     #[serde(rename = "message")]
     pub text: String,
+}
+
+/// A key without a character of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Key {
+    Tab,
+    Enter,
+    Right,
+}
+
+impl Key {
+    /// As WebDriver has it.
+    const fn code(self) -> char {
+        match self {
+            Self::Tab => '\u{e004}',
+            Self::Enter => '\u{e007}',
+            Self::Right => '\u{e014}',
+        }
+    }
 }
 
 impl Browser {
@@ -117,18 +139,15 @@ impl Browser {
         self.go_to_tab(&tab["handle"]).await
     }
 
-    /// Closes the current tab and goes to the first of those that are left.
+    /// Closes the current tab and goes to one of those that are left, in the order in which they were opened, from 0.
     ///
     /// # Errors
-    /// When none is left.
-    pub async fn close_tab(&self) -> Result<()> {
-        let left = self
-            .session
-            .delete("window")
-            .await
-            .context("closing a tab")?;
-        let first = left.get(0).context("no tab is left")?;
-        self.go_to_tab(first).await
+    /// When there is none.
+    pub async fn close_tab(&self, next: usize) -> Result<()> {
+        let left = self.session.delete("window").await;
+        let left = left.context("closing a tab")?;
+        let next = left.get(next).context("there is no such tab")?;
+        self.go_to_tab(next).await
     }
 
     async fn go_to_tab(&self, handle: &Value) -> Result<()> {
@@ -159,6 +178,23 @@ impl Browser {
         let script = json!({ "script": body, "args": arguments });
         let given = self.session.post(path, script).await;
         given.with_context(|| format!("running {}", beginning(body)))
+    }
+
+    /// Presses and releases a key, as a person does.
+    ///
+    /// # Errors
+    /// When the browser refuses.
+    pub async fn press(&self, key: Key) -> Result<()> {
+        let [down, up] =
+            ["keyDown", "keyUp"].map(|way| json!({ "type": way, "value": key.code() }));
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": [down, up] });
+        let pressed = self
+            .session
+            .post("actions", json!({ "actions": [keyboard] }))
+            .await;
+        pressed
+            .map(drop)
+            .with_context(|| format!("pressing {key:?}"))
     }
 
     /// What a method of the Chrome DevTools Protocol answers, such as `Emulation.setEmulatedMedia`.

@@ -55,16 +55,21 @@ impl Gateway {
         get(self.address, path).await
     }
 
-    /// How many streams it holds now, by its own account.
+    /// A number among its metrics, such as `gateway_streams`.
     ///
     /// # Errors
     /// When it does not tell.
-    pub async fn streams(&self) -> Result<u64> {
+    pub async fn metric(&self, name: &str) -> Result<u64> {
         let metrics = self.get("/metrics").await;
-        let mut lines = metrics.text().lines();
-        let streams = lines.find_map(|line| line.strip_prefix("gateway_streams "));
-        let streams = streams.context("the gateway does not tell its streams")?;
-        streams.parse().context("a number of streams")
+        let mut lines = metrics
+            .text()
+            .lines()
+            .filter_map(|line| line.split_once(' '));
+        let found = lines.find(|(found, _)| *found == name);
+        let (_, number) = found.with_context(|| format!("there is no {name}"))?;
+        number
+            .parse()
+            .with_context(|| format!("{name} is no number"))
     }
 
     /// Kills it.

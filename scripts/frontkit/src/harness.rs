@@ -3,7 +3,7 @@
 
 use crate::tools::Tool;
 use anyhow::Result;
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Conclusion, Failed, Trial};
 use std::io::Write as _;
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 /// Far above what any of them takes beside others on a busy machine.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_secs(300);
 /// Most of a test is waiting, though a browser that starts keeps a core busy for a second.
 const THREADS: usize = 4;
 
@@ -46,22 +46,24 @@ macro_rules! tests {
 pub fn run(tests: &[Test]) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
-    let missing: Vec<(Tool, String)> = Tool::ALL
-        .into_iter()
-        .filter_map(|tool| Some((tool, format!("{:#}", tool.find().err()?))))
-        .collect();
+    let look = |tool: Tool| Some((tool, format!("{:#}", tool.find().err()?)));
+    let missing: Vec<(Tool, String)> = Tool::ALL.into_iter().filter_map(look).collect();
     for (tool, what) in &missing {
         let skipped = tests.iter().filter(|test| test.needs.contains(tool));
         let (name, skipped) = (tool.name(), skipped.count());
         if skipped > 0 {
             let line = format!(
-                "{skipped} TESTS ARE SKIPPED: {what}. `scripts/install {name}` installs it."
+                "{skipped} TESTS ARE SKIPPED: {what}; `scripts/install {name}` installs it"
             );
             writeln!(std::io::stderr(), "{line}").ok();
         }
     }
-    let trials = tests.iter().map(|test| trial(*test, &missing)).collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    conclude(&arguments, tests, &missing).exit_code()
+}
+
+fn conclude(arguments: &Arguments, tests: &[Test], missing: &[(Tool, String)]) -> Conclusion {
+    let trials = tests.iter().map(|test| trial(*test, missing));
+    libtest_mimic::run(arguments, trials.collect())
 }
 
 fn trial(test: Test, missing: &[(Tool, String)]) -> Trial {
@@ -79,4 +81,39 @@ fn complete(test: Test) -> Result<(), Failed> {
     let ended = runtime.block_on(async { timeout(LIMIT, (test.run)()).await });
     let outcome = ended.map_err(|_| Failed::from(format!("no end within {LIMIT:?}")))?;
     outcome.map_err(|error| Failed::from(format!("{error:#}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::bail;
+
+    async fn passes() -> Result<()> {
+        Ok(())
+    }
+
+    async fn fails() -> Result<()> {
+        bail!("as it should")
+    }
+
+    async fn panics() -> Result<()> {
+        panic!("as it should")
+    }
+
+    #[test]
+    fn what_cannot_run_is_ignored_and_never_passes() {
+        let mut tests = crate::tests![&[]; passes, fails, panics];
+        tests.extend(crate::tests![&[Tool::Chromium, Tool::Node]; passes, fails]);
+        let counts = |missing: &[(Tool, String)]| {
+            // Who counts the results of all tests is not to count these.
+            let silent = Arguments {
+                logfile: Some("/dev/null".to_owned()),
+                ..Arguments::default()
+            };
+            let ended = conclude(&silent, &tests, missing);
+            (ended.num_passed, ended.num_failed, ended.num_ignored)
+        };
+        assert_eq!(counts(&[]), (2, 3, 0));
+        assert_eq!(counts(&[(Tool::Node, "away".to_owned())]), (1, 2, 2));
+    }
 }

@@ -3,12 +3,14 @@
 //!
 //! # Layout
 //! - [`browser`], [`webdriver`], [`view`]: a headless Chromium, how it is told what to do, and how its screen is
-//! - [`axe`]: what axe-core finds on a page
-//! - [`gateway`], [`worker`], [`figures`]: the real gateway, and the worker's part, played
+//! - [`dashboard`], [`axe`]: what can be told of the page, and what axe-core finds on it
+//! - [`gateway`], [`worker`], [`desk`], [`figures`]: the real gateway, and the worker's part, played
 //! - [`harness`], [`tools`], [`packages`]: tests that say themselves when something that they need is not installed
 
 pub mod axe;
 pub mod browser;
+pub mod dashboard;
+pub mod desk;
 pub mod figures;
 pub mod gateway;
 pub mod harness;

@@ -80,4 +80,24 @@ impl Browser {
         let set = self.ask("Emulation.setEmulatedMedia", parameters);
         set.await.map(drop)
     }
+
+    /// Moves the current tab to another time zone, such as `Asia/Jakarta`.
+    ///
+    /// # Errors
+    /// When the browser refuses.
+    pub async fn set_zone(&self, zone: &str) -> Result<()> {
+        let parameters = json!({ "timezoneId": zone });
+        let set = self.ask("Emulation.setTimezoneOverride", parameters);
+        set.await.map(drop)
+    }
+
+    /// Runs a script in the current tab before the scripts of each page that it opens from now on.
+    ///
+    /// # Errors
+    /// When the browser refuses.
+    pub async fn before_each_page(&self, script: &str) -> Result<()> {
+        let parameters = json!({ "source": script });
+        let set = self.ask("Page.addScriptToEvaluateOnNewDocument", parameters);
+        set.await.map(drop)
+    }
 }

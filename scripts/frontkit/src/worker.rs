@@ -15,7 +15,7 @@ use shared::time::{Clock, Timestamp};
 use shared::today::TodayCount;
 use std::time::Duration;
 
-/// The life of a count in tests that do not wait for its end.
+/// Longer than any test.
 pub const LONG: Duration = Duration::from_secs(3600);
 
 /// Who writes what the gateway reads.

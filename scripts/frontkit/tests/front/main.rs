@@ -1,21 +1,43 @@
-//! The dashboard as its readers see it: in a real browser, from a real gateway. The worker's part is played.
+//! What stands on the other side of the wire, on a real gateway: the dashboard as its readers see it, in a real browser; the
+//! API's document as it is read, tried, and made clients of. The worker's part is played.
 
 use std::process::ExitCode;
 
+mod access;
+mod breaks;
 mod client;
 mod docs;
+mod figures;
+mod house;
+mod keyboard;
+mod kit;
 mod page;
+mod privacy;
 mod schemathesis;
+mod screens;
+mod streams;
 mod today;
+mod trust;
+mod warming;
+mod words;
 
 fn main() -> ExitCode {
-    frontkit::harness::run(
-        &[
-            client::tests(),
-            docs::tests(),
-            schemathesis::tests(),
-            today::tests(),
-        ]
-        .concat(),
-    )
+    let tests = [
+        access::tests(),
+        breaks::tests(),
+        client::tests(),
+        docs::tests(),
+        figures::tests(),
+        keyboard::tests(),
+        kit::tests(),
+        privacy::tests(),
+        schemathesis::tests(),
+        screens::tests(),
+        streams::tests(),
+        today::tests(),
+        trust::tests(),
+        warming::tests(),
+        words::tests(),
+    ];
+    frontkit::harness::run(&tests.concat())
 }

@@ -1,65 +1,37 @@
-//! A gateway with a worker that is played, and a browser that looks at the dashboard.
+//! The dashboard in a browser.
 
 use anyhow::{Result, ensure};
-use frontkit::browser::{Browser, SOON};
-use frontkit::figures::TODAY;
-use frontkit::gateway::Gateway;
+use frontkit::browser::{Browser, Message};
+use frontkit::dashboard;
 use frontkit::view::{Scheme, Screen};
-use frontkit::worker::{LONG, Worker};
 use serde_json::Value;
-use testkit::eventually::eventually;
-use testkit::server::{shared_redis, unique};
+use shared::catalog::Snapshot;
 
-/// What most readers prefer.
+/// What readers prefer; the first counts.
 pub(crate) const INDONESIAN: &str = "id-ID,id";
+pub(crate) const ENGLISH: &str = "en-GB,en";
 
-/// What runs behind the page.
-pub(crate) struct House {
-    pub(crate) gateway: Gateway,
-    pub(crate) worker: Worker,
-}
-
-impl House {
-    /// On the shared Redis, without a figure.
-    pub(crate) async fn empty(variables: &[(&'static str, &str)]) -> Result<Self> {
-        Self::on(&shared_redis().await.url(), &unique("front"), variables).await
-    }
-
-    /// With every figure, and 1234 visits today.
-    pub(crate) async fn warm() -> Result<Self> {
-        let house = Self::empty(&[]).await?;
-        house.worker.store_all().await?;
-        house.worker.count(1234, TODAY, LONG).await?;
-        Ok(house)
-    }
-
-    /// On the Redis at `url`, under a prefix.
-    pub(crate) async fn on(
-        url: &str,
-        prefix: &str,
-        variables: &[(&'static str, &str)],
-    ) -> Result<Self> {
-        Ok(Self {
-            worker: Worker::on(url, prefix).await?,
-            gateway: Gateway::start(url, prefix, variables).await?,
-        })
-    }
-
-    /// A browser on the dashboard, at a desk; `query` is empty or begins with `?`.
-    pub(crate) async fn page(&self, languages: &str, query: &str) -> Result<Page> {
-        let browser = Browser::start(languages).await?;
-        browser.set_screen(Screen::DESK).await?;
-        browser.prefer(Scheme::Light, false).await?;
-        browser
-            .open(&self.gateway.url(&format!("/{query}")))
-            .await?;
-        Ok(Page { browser })
-    }
-}
-
-/// A dashboard that somebody looks at.
+/// A page that somebody looks at.
 pub(crate) struct Page {
     pub(crate) browser: Browser,
+}
+
+/// Looks at `url` on a desk, in the light. Whatever is said on the console, and not [`heard`](Page::heard), is a failure.
+pub(crate) async fn look(
+    url: &str,
+    languages: &str,
+    seeing: impl AsyncFnOnce(&Page) -> Result<()>,
+) -> Result<()> {
+    let page = Page {
+        browser: Browser::start(languages).await?,
+    };
+    page.browser.set_screen(Screen::DESK).await?;
+    page.browser.prefer(Scheme::Light, false).await?;
+    page.browser.open(url).await?;
+    seeing(&page).await?;
+    let console = page.heard().await?;
+    ensure!(console.is_empty(), "on the console: {console:#?}");
+    page.browser.end().await
 }
 
 impl Page {
@@ -71,18 +43,50 @@ impl Page {
     /// Waits until a JavaScript expression is true.
     #[track_caller]
     pub(crate) fn until(&self, expression: impl Into<String>) -> impl Future<Output = ()> {
-        let expression = expression.into();
-        let what = expression.clone();
-        eventually(&what, SOON, async move || {
-            let value = self.value(&expression).await.ok()?;
-            (value == Value::Bool(true)).then_some(())
-        })
+        self.browser.until(expression)
     }
 
-    /// Ends it; nothing may have been said on the console.
-    pub(crate) async fn end(self) -> Result<()> {
+    /// Waits until today's number is `total`, written `text`.
+    #[track_caller]
+    pub(crate) fn shows(&self, total: u64, text: &str) -> impl Future<Output = ()> {
+        self.until(format!(
+            "document.querySelector('#today').dataset.total === '{total}' \
+             && document.querySelector('#today').textContent === '{text}'"
+        ))
+    }
+
+    /// Waits until no number is shown as today's, and words say what is the matter.
+    #[track_caller]
+    pub(crate) fn shows_no_number(&self) -> impl Future<Output = ()> {
+        self.until(dashboard::UNCOUNTED)
+    }
+
+    /// Waits until `<html data-connection>` is `state`.
+    #[track_caller]
+    pub(crate) fn is_connected(&self, state: &str) -> impl Future<Output = ()> {
+        self.until(dashboard::is_connected(state))
+    }
+
+    /// Waits until the expression, of which `figure` is a snapshot's section, is true.
+    #[track_caller]
+    pub(crate) fn figure(&self, snapshot: Snapshot, expression: &str) -> impl Future<Output = ()> {
+        self.until(format!(
+            "((figure) => {expression})(document.querySelector('[data-figure=\"{snapshot}\"]'))"
+        ))
+    }
+
+    /// The text of an element as it stands in the document.
+    pub(crate) async fn text(&self, selector: &str) -> Result<String> {
+        let text = format!("document.querySelector('{selector}').textContent");
+        let text = self.value(&text).await?;
+        Ok(text.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// What was said on the console since this was last asked, a line each.
+    pub(crate) async fn heard(&self) -> Result<Vec<String>> {
         let console = self.browser.console().await?;
-        ensure!(console.is_empty(), "on the console: {console:?}");
-        self.browser.end().await
+        let line =
+            |message: &Message| format!("{} {}: {}", message.level, message.source, message.text);
+        Ok(console.iter().map(line).collect())
     }
 }
