@@ -9,6 +9,7 @@ mod screen;
 mod stage;
 
 use anyhow::{Context as _, Result};
+use chrono_tz::Tz;
 use clap::{Parser, ValueEnum};
 use testkit::generate::Size;
 use testkit::schema::Engine;
@@ -30,6 +31,9 @@ struct Arguments {
     /// Where to open the dashboard; another port is taken when this one is in use.
     #[arg(long, default_value_t = 3000)]
     port: u16,
+    /// The library's time zone, in which its days begin and people come in.
+    #[arg(long, default_value = "Asia/Jakarta")]
+    zone: Tz,
     /// The storage engine of the library's tables.
     #[arg(long, value_enum, default_value = "myisam")]
     engine: EngineName,
@@ -66,6 +70,7 @@ async fn main() -> Result<()> {
         },
         years: arguments.years,
         port: arguments.port,
+        zone: arguments.zone,
         engine: match arguments.engine {
             EngineName::Myisam => Engine::MyIsam,
             EngineName::Innodb => Engine::InnoDb,

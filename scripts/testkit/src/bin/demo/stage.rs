@@ -21,8 +21,6 @@ use crate::checkins::Desk;
 use crate::probe;
 use crate::screen::Line;
 
-const ZONE: Tz = chrono_tz::Asia::Jakarta;
-
 const DATABASE: &str = "slims";
 
 /// A large library on a small machine takes a few minutes to count for the first time.
@@ -40,6 +38,7 @@ pub(crate) struct Wishes {
     pub(crate) size: Size,
     pub(crate) years: u32,
     pub(crate) port: u16,
+    pub(crate) zone: Tz,
     pub(crate) engine: Engine,
 }
 
@@ -81,7 +80,7 @@ impl Stage {
             ("MYSQL_USER", "dashboard".to_owned()),
             ("MYSQL_PASSWORD", "read-only".to_owned()),
             ("MYSQL_DATABASE", DATABASE.to_owned()),
-            ("LIBRARY_TIMEZONE", ZONE.name().to_owned()),
+            ("LIBRARY_TIMEZONE", wishes.zone.name().to_owned()),
             // The tables have no index on a date, and the number is to move each second.
             ("TODAY_COUNT_MODE", "delta".to_owned()),
             ("WORKER_PORT", free_port()?.to_string()),
@@ -101,7 +100,7 @@ impl Stage {
         self.gateway = Some(Process::spawn_at(&gateway, &[], &env)?);
         self.ready(port).await?;
         self.greet(port);
-        self.let_in(port, &library).await
+        self.let_in(port, wishes.zone, &library).await
     }
 
     /// Waits until today's count and all snapshots are there.
@@ -160,7 +159,7 @@ impl Stage {
     }
 
     /// Lets people in for ever.
-    async fn let_in(&mut self, port: u16, library: &Library) -> Result<()> {
+    async fn let_in(&mut self, port: u16, zone: Tz, library: &Library) -> Result<()> {
         let opts = self
             .maria
             .as_ref()
@@ -177,7 +176,7 @@ impl Stage {
             self.still_running()?;
             if Instant::now() >= next {
                 next += desk.gap();
-                who = desk.check_in(&mut conn, wall_now()).await?;
+                who = desk.check_in(&mut conn, wall_now(zone)).await?;
             }
             let today = probe::today(port)
                 .await
@@ -242,7 +241,7 @@ fn port(wanted: u16) -> Result<u16> {
 /// Makes up the library, off the runtime's threads.
 async fn invent(wishes: &Wishes) -> Result<Arc<Library>> {
     let line = Line::new();
-    let now = wall_now();
+    let now = wall_now(wishes.zone);
     let plan = Plan {
         size: wishes.size,
         years: wishes.years,
@@ -287,6 +286,6 @@ async fn fill(maria: &MariaDb, library: &Arc<Library>, engine: Engine) -> Result
 
 /// The present moment on the library's wall clock.
 #[allow(clippy::disallowed_methods, reason = "the demo lives in the present")]
-fn wall_now() -> NaiveDateTime {
-    Utc::now().with_timezone(&ZONE).naive_local()
+fn wall_now(zone: Tz) -> NaiveDateTime {
+    Utc::now().with_timezone(&zone).naive_local()
 }
