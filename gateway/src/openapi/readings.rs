@@ -11,6 +11,7 @@ use crate::openapi::operations::{ACCEPT, IF_MODIFIED, IF_NONE};
 use crate::pages::Page;
 use crate::reply::{self, Problem, Warming};
 use crate::route::Resource;
+use crate::streams::Streams;
 use crate::today::{self, Origin};
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
@@ -250,7 +251,7 @@ fn of_metrics() -> Reading {
             .to_owned(),
         parameters: &[],
         answers: vec![Answer {
-            real: Metrics::new().report(0, &Holdings::default()),
+            real: Metrics::new().report(&Streams::new(1, 0).0, &Holdings::default()),
             says: "OpenMetrics text.",
             schema: Some(text("application/openmetrics-text")),
         }],
