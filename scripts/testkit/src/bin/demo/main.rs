@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "the demo talks to whoever started it")]
 
 mod checkins;
+mod desktop;
 mod probe;
 mod screen;
 mod stage;

@@ -18,6 +18,7 @@ use testkit::schema::{Engine, Shape};
 use testkit::server::Redis;
 
 use crate::checkins::Desk;
+use crate::desktop;
 use crate::probe;
 use crate::screen::Line;
 
@@ -100,6 +101,7 @@ impl Stage {
         self.gateway = Some(Process::spawn_at(&gateway, &[], &env)?);
         self.ready(port).await?;
         self.greet(port);
+        desktop::open(&format!("http://127.0.0.1:{port}/"));
         self.let_in(port, wishes.zone, &library).await
     }
 
@@ -143,13 +145,13 @@ impl Stage {
 
     /// Says what there is to see.
     fn greet(&self, port: u16) {
-        println!("\nOpen   http://127.0.0.1:{port}/api/visitors/summary\n");
-        println!("Watch  curl -N http://127.0.0.1:{port}/api/visitors/today/stream");
-        let more = ["visitors/today", "visitors/summary", "books/summary"];
-        for path in more.into_iter().chain(PATHS) {
-            println!("Fetch  curl http://127.0.0.1:{port}/api/{path}");
-        }
-        println!("Health curl http://127.0.0.1:{port}/health");
+        let at = format!("http://127.0.0.1:{port}");
+        println!("\nOpen   {at}/  the dashboard\n");
+        println!("       {at}/?view=lobby  the lobby's screen");
+        println!("       {at}/docs  the API, to read and to try");
+        println!("Watch  curl -N {at}/api/visitors/today/stream");
+        println!("Fetch  curl {at}/api/visitors/summary");
+        println!("Health curl {at}/health");
         for (name, process) in [("worker", &self.worker), ("gateway", &self.gateway)] {
             if let Some(process) = process {
                 println!("Log    {name}: {}", process.log_path().display());
