@@ -7,6 +7,7 @@ use frontkit::dashboard::WARM;
 use frontkit::figures::TODAY;
 use frontkit::harness::Test;
 use frontkit::tools::Tool;
+use frontkit::worker::LONG;
 use shared::catalog::Snapshot;
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -16,6 +17,7 @@ pub(crate) fn tests() -> Vec<Test> {
         at_midnight_it_falls_to_zero_on_the_next_day,
         a_count_whose_life_is_over_is_not_shown_as_todays,
         a_tab_that_comes_later_is_not_told_an_old_count,
+        a_count_that_lives_long_stays,
     ]
 }
 
@@ -131,6 +133,20 @@ async fn a_tab_that_comes_later_is_not_told_an_old_count() -> Result<()> {
             !page.text("#now").await?.contains("1.234"),
             "it has been told"
         );
+        Ok(())
+    })
+    .await
+}
+
+/// As with a slow database: the next count may be a minute away, and what a stream begins with says nothing of its life.
+async fn a_count_that_lives_long_stays() -> Result<()> {
+    let house = House::empty().await?;
+    house.worker.count(1_234, TODAY, LONG).await?;
+    look(&house.at(""), INDONESIAN, async |page| {
+        page.shows(1_234, "1.234").await;
+        page.until("performance.now() > 6000").await;
+        page.shows(1_234, "1.234").await;
+        page.is_connected("live").await;
         Ok(())
     })
     .await
