@@ -121,6 +121,13 @@ async fn an_outage_of_redis() -> Result<()> {
         page.shows_no_number().await;
         page.is_connected("lost").await;
         page.until(WARM).await;
+        // Who comes meanwhile sees what there is.
+        look(&house.at(""), INDONESIAN, async |late| {
+            late.until(WARM).await;
+            late.shows_no_number().await;
+            Ok(())
+        })
+        .await?;
         redis.start_again().await?;
         house.desk.count(1_250, TODAY);
         house.worker.store_all().await?;
