@@ -13,6 +13,14 @@ const SPREAD: Duration = Duration::from_secs(6);
 /// Far longer than any stream waits to be told.
 const TOLD: Duration = Duration::from_secs(10);
 
+/// A gateway whose streams are silent when there is nothing to tell.
+async fn without_comments() -> Fixture {
+    Fixture::with(&[], |config| {
+        config.limits.keepalive = Duration::from_secs(3_600)
+    })
+    .await
+}
+
 /// A stream that has begun.
 async fn begun(fixture: &Fixture) -> Events {
     let mut stream = Events::open(fixture.address).await;
@@ -37,7 +45,7 @@ async fn tag(fixture: &Fixture, snapshot: Snapshot) -> String {
 
 #[tokio::test]
 async fn a_change_is_told_to_every_stream_at_a_moment_of_its_own() {
-    let fixture = Fixture::start().await;
+    let fixture = without_comments().await;
     fixture.worker.count(&message(1, LONG), LONG).await;
     let mut streams = join_all((0..40).map(|_| begun(&fixture))).await;
     let start = Instant::now();
@@ -65,7 +73,7 @@ async fn a_change_is_told_to_every_stream_at_a_moment_of_its_own() {
 
 #[tokio::test]
 async fn what_has_not_changed_is_no_news() {
-    let fixture = Fixture::start().await;
+    let fixture = without_comments().await;
     fixture.warm().await;
     fixture.worker.count(&message(1, LONG), LONG).await;
     let mut stream = begun(&fixture).await;
@@ -85,7 +93,7 @@ async fn what_has_not_changed_is_no_news() {
 /// A worker that may not read the visits makes the other figures all the same.
 #[tokio::test]
 async fn who_waits_for_a_count_is_told_of_figures_all_the_same() {
-    let fixture = Fixture::start().await;
+    let fixture = without_comments().await;
     let mut stream = Events::open(fixture.address).await;
     fixture.warm().await;
     let mut told = BTreeSet::new();
@@ -99,7 +107,7 @@ async fn who_waits_for_a_count_is_told_of_figures_all_the_same() {
 
 #[tokio::test]
 async fn who_comes_soon_after_a_change_is_told_of_it() {
-    let fixture = Fixture::start().await;
+    let fixture = without_comments().await;
     fixture.worker.count(&message(1, LONG), LONG).await;
     let stored = envelope(Snapshot::Yearly, 1);
     fixture.worker.store(Snapshot::Yearly, &stored).await;
@@ -110,7 +118,7 @@ async fn who_comes_soon_after_a_change_is_told_of_it() {
 
 #[tokio::test]
 async fn a_client_that_was_slow_loses_no_change() {
-    let fixture = Fixture::start().await;
+    let fixture = without_comments().await;
     fixture.worker.count(&message(1, LONG), LONG).await;
     let mut stream = begun(&fixture).await;
     let long = format!("{{\"pad\":\"{}\",", "x".repeat(100_000));
