@@ -16,7 +16,7 @@ const TOLD: Duration = Duration::from_secs(10);
 /// A gateway whose streams are silent when there is nothing to tell.
 async fn without_comments() -> Fixture {
     Fixture::with(&[], |config| {
-        config.limits.keepalive = Duration::from_secs(3_600)
+        config.limits.keepalive = Duration::from_secs(3_600);
     })
     .await
 }
