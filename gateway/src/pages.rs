@@ -135,3 +135,19 @@ pub async fn encode(gateway: Arc<Gateway>, page: Page) -> Arc<[Encoded]> {
     let encoded = spawn_blocking(move || gateway.pages.get(page, &gateway.config)).await;
     encoded.expect("nothing in it fails, and the runtime lives as long as its requests")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It stands in both, since the page must work without the other file; whoever mends one must mend the other.
+    #[test]
+    fn the_page_and_its_worker_follow_the_stream_in_the_same_lines() {
+        let follow = |text: &'static str| {
+            let (_, rest) = text.split_once("\nfunction follow(").unwrap();
+            rest.split_once("\n}\n").unwrap().0
+        };
+        assert!(follow(DASHBOARD).contains("new EventSource(url)"));
+        assert_eq!(follow(DASHBOARD), follow(SHARED_STREAM));
+    }
+}
