@@ -85,12 +85,13 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
             }
             read = &mut reading => match read {
                 Ok(read) => {
-                    mirror.set_connected(true);
                     follower.trouble.clear();
                     // After a gap a message that crossed it may be an old one, which is not shown: only the next reading
                     // tells the present count.
                     wanted.round |= follower.awake.caught_up(read.asked) && follower.crossed;
                     follower.take_reading(read);
+                    // Who is told that this gateway is ready finds everything here.
+                    mirror.set_connected(true);
                 }
                 Err(e) => {
                     follower.say_once(&e);

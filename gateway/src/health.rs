@@ -111,7 +111,7 @@ pub fn live() -> Response<Body> {
 pub fn ready(gateway: &Gateway) -> Response<Body> {
     if gateway.is_stopping() {
         reply::unavailable("this gateway is stopping")
-    } else if gateway.mirror.holdings().heard {
+    } else if gateway.mirror.has_heard() {
         well()
     } else {
         reply::unavailable("this gateway has not heard from Redis yet")

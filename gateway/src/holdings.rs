@@ -12,8 +12,6 @@ use tokio::time::Instant;
 pub struct Holdings {
     /// Whether Redis answered when it was last asked.
     pub connected: bool,
-    /// Whether Redis has ever answered.
-    pub heard: bool,
     entries: [Option<Arc<Entry>>; Snapshot::ALL.len()],
     today: Option<Arc<Today>>,
     books: Option<Arc<Entry>>,

@@ -76,6 +76,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+/// How long who comes first waits for the copy, in the kernel's queue: an answer of Redis takes milliseconds, and without
+/// Redis 202 is all that there is.
+const FIRST_READING: Duration = Duration::from_millis(500);
 /// How long after the window a stream that cannot take its end may hold up the exit; half of the contract's 2 s.
 const LAST_STREAM: Duration = Duration::from_secs(1);
 /// How long answers that are being written may take after that; the other half, less what the exit itself takes.
@@ -166,7 +169,11 @@ pub async fn run(
     });
     for offered in listeners.offers() {
         let (gateway, hosts) = (gateway.clone(), hosts.clone());
-        tasks.spawn(async move { match accept::accept(offered, gateway, hosts).await {} });
+        tasks.spawn(async move {
+            // A balancer that sends here at once must not be told that a figure is missing, which others have.
+            drop(timeout(FIRST_READING, gateway.mirror.heard()).await);
+            match accept::accept(offered, gateway, hosts).await {}
+        });
     }
     info!(%address, version = env!("CARGO_PKG_VERSION"), "the gateway listens on {address}");
 

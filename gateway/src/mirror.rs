@@ -5,6 +5,7 @@ use crate::holdings::Holdings;
 use crate::today::Today;
 use arc_swap::{ArcSwap, Guard};
 use shared::catalog::Snapshot;
+use std::mem;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ pub struct Mirror {
     holdings: ArcSwap<Holdings>,
     newest: watch::Sender<Option<Arc<Today>>>,
     changes: watch::Sender<()>,
+    heard: watch::Sender<bool>,
 }
 
 impl Mirror {
@@ -34,7 +36,7 @@ impl Mirror {
         self.changes.subscribe()
     }
 
-    /// Notes that Redis has answered, or has not.
+    /// Notes that Redis has answered, once the answer has been taken in, or has not.
     pub fn set_connected(&self, connected: bool) {
         if self.holdings().connected != connected {
             info!(
@@ -42,11 +44,23 @@ impl Mirror {
                 "Redis {}",
                 if connected { "answers" } else { "is away" }
             );
-            self.change(|holdings| {
-                holdings.connected = connected;
-                holdings.heard |= connected;
-            });
+            self.change(|holdings| holdings.connected = connected);
         }
+        if connected {
+            self.heard
+                .send_if_modified(|heard| !mem::replace(heard, true));
+        }
+    }
+
+    /// Whether Redis has ever answered, so that what is missing is missing there.
+    pub fn has_heard(&self) -> bool {
+        *self.heard.borrow()
+    }
+
+    /// Waits for the first answer of Redis.
+    pub async fn heard(&self) {
+        // An error would mean that the mirror is gone, which is borrowed here.
+        drop(self.heard.subscribe().wait_for(|heard| *heard).await);
     }
 
     /// Takes a snapshot's new value in, then wakes who tells of it.

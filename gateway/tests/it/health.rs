@@ -7,7 +7,25 @@ use std::sync::Arc;
 use testkit::eventually::eventually;
 use testkit::http::get;
 use testkit::process::free_port;
-use testkit::server::shared_redis;
+use testkit::server::{shared_redis, unique};
+
+/// A balancer that does not ask whether it is ready sends readers as soon as it listens; others have what they want.
+#[tokio::test]
+async fn who_comes_first_finds_what_there_is() {
+    let url = shared_redis().await.url();
+    let worker = Arc::new(Worker::on(&url, &unique("gw")).await);
+    let weekly = envelope(Snapshot::Weekly, 1);
+    worker.store(Snapshot::Weekly, &weekly).await;
+    worker.count(&message(7, LONG), LONG).await;
+    let fixture = Fixture::unconnected(worker, &url, &[], |_| ()).await;
+    let (read, today) = tokio::join!(
+        fixture.get(Snapshot::Weekly.path()),
+        fixture.get("/api/visitors/today"),
+    );
+    assert_eq!((read.status, today.status), (200, 200));
+    assert_eq!(read.text(), weekly);
+    assert_eq!(today.json()["total"], 7);
+}
 
 #[tokio::test]
 async fn a_gateway_that_never_heard_from_redis_is_alive_and_not_ready() {

@@ -14,18 +14,22 @@ use testkit::server::{Redis, shared_redis, unique};
 const BINARY: &str = env!("CARGO_BIN_EXE_gateway");
 
 pub(crate) async fn start(variables: &[(&str, &str)]) -> (Process, SocketAddr) {
-    let port = free_port().unwrap();
+    let variables: Vec<_> = variables
+        .iter()
+        .map(|(name, value)| (*name, (*value).to_owned()))
+        .collect();
+    start_at(free_port().unwrap(), &variables).await
+}
+
+/// The same on a port of the test's.
+pub(crate) async fn start_at(port: u16, variables: &[(&str, String)]) -> (Process, SocketAddr) {
     let mut environment = vec![
         ("PORT", port.to_string()),
         ("HOST", "127.0.0.1".to_owned()),
         ("REDIS_URL", shared_redis().await.url()),
         ("REDIS_KEY_PREFIX", unique("gw")),
     ];
-    environment.extend(
-        variables
-            .iter()
-            .map(|(name, value)| (*name, (*value).to_owned())),
-    );
+    environment.extend_from_slice(variables);
     let process = Process::spawn_at(Path::new(BINARY), &[], &environment).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     eventually("the gateway is ready", SOON, async || {

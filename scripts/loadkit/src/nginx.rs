@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use testkit::balancer;
+use testkit::balancer::Kind;
 use testkit::process::{Process, free_port};
 
 /// It starts at once.
@@ -46,7 +46,7 @@ impl Nginx {
         );
         let errors = folder.path().join("error.log").display().to_string();
         let args = ["-p", &prefix, "-c", &file, "-e", &errors];
-        let mut process = cores::serve_at(&[cores.server], &balancer::program()?, &args, &[])?;
+        let mut process = cores::serve_at(&[cores.server], &Kind::Nginx.program()?, &args, &[])?;
         let began = Instant::now();
         while TcpStream::connect(address).is_err() {
             if process.try_exit()?.is_some() || began.elapsed() > START_LIMIT {

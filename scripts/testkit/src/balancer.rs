@@ -1,83 +1,129 @@
-//! A private nginx that balances over several servers, as in front of two gateways.
+//! A private nginx, HAProxy or Caddy before two gateways, under the very file of deploy/balancers.
 
+mod here;
+
+use crate::certificates::Authority;
 use crate::process::{Process, free_port, installed_or_unpacked};
 use anyhow::{Context as _, Result, bail};
+use here::Here;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// It starts at once.
+/// Its name in the certificate, and in the file for Caddy.
+pub const HOST: &str = "library.example";
+/// They start at once.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// A running nginx. Dropping it ends it and removes its folder.
+/// Each with a file in deploy/balancers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `nginx.conf`
+    Nginx,
+    /// `haproxy.cfg`
+    Haproxy,
+    /// `Caddyfile`
+    Caddy,
+}
+
+/// A running balancer. Dropping it ends it and removes its folder.
 #[derive(Debug)]
 pub struct Balancer {
-    /// Where it listens.
-    pub address: SocketAddr,
+    /// Where it listens with TLS, as [`HOST`].
+    pub tls: SocketAddr,
+    /// Where the same is had without TLS, which its file does not have: for crowds.
+    pub plain: SocketAddr,
+    /// Whom to believe that it is [`HOST`].
+    pub authority: Authority,
     process: Process,
     _folder: TempDir,
 }
 
 impl Balancer {
-    /// Starts one before `servers`, and waits until it listens.
-    pub async fn before(servers: &[SocketAddr]) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("testkit-nginx-").tempdir();
-        let folder = folder.context("making a folder for nginx")?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-        let path = |name: &str| folder.path().join(name).display().to_string();
-        let (file, errors) = (path("nginx.conf"), path("error.log"));
-        fs::write(&file, configuration(folder.path(), address, servers))
-            .context("configuring nginx")?;
-        let arguments = ["-p", &path(""), "-c", &file, "-e", &errors];
-        let process = Process::spawn_at(&program()?, &arguments, &[])?;
+    /// Starts one before `gateways`, and waits until it listens.
+    pub async fn before(kind: Kind, gateways: [SocketAddr; 2]) -> Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("testkit-balancer-")
+            .tempdir();
+        let folder = folder.context("making a folder for a balancer")?;
+        let authority = Authority::new()?;
+        let here = Here {
+            folder: folder.path(),
+            tls: SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)),
+            plain: SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)),
+            gateways,
+            certificate: authority.issue(&format!("DNS:{HOST}"))?,
+        };
+        let file = folder.path().join(kind.file());
+        fs::write(&file, here.configuration(kind)?).context("configuring a balancer")?;
+        let process = kind.spawn(folder.path(), &file)?;
         let mut balancer = Self {
-            address,
+            tls: here.tls,
+            plain: here.plain,
+            authority,
             process,
             _folder: folder,
         };
+        balancer.wait().await?;
+        Ok(balancer)
+    }
+
+    /// Its process, which can be asked what it logs.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    async fn wait(&mut self) -> Result<()> {
         let began = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            if balancer.process.try_exit()?.is_some() || began.elapsed() > START_LIMIT {
-                bail!("nginx does not start: {}", balancer.process.log_tail());
+        while TcpStream::connect(self.tls).is_err() || TcpStream::connect(self.plain).is_err() {
+            if self.process.try_exit()?.is_some() || began.elapsed() > START_LIMIT {
+                bail!("it does not start: {}", self.process.log_tail());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Ok(balancer)
+        Ok(())
     }
 }
 
-/// One process, without a master, so that nothing can be left behind. What concerns the servers is what an operator
-/// would write: a server that is away, or says 503, is passed over.
-fn configuration(folder: &Path, address: SocketAddr, servers: &[SocketAddr]) -> String {
-    let folder = folder.display();
-    let servers: String = servers
-        .iter()
-        .map(|server| format!("server {server}; "))
-        .collect();
-    format!(
-        "daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log warn;
-        events {{ worker_connections 1024; }}
-        http {{
-          access_log off;
-          client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-          fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-          upstream gateways {{ {servers} keepalive 16; }}
-          server {{
-            listen {address};
-            location / {{
-              proxy_pass http://gateways;
-              proxy_http_version 1.1;
-              proxy_set_header Connection \"\";
-              proxy_next_upstream error timeout http_503;
-            }}
-          }}
-        }}\n"
-    )
-}
+impl Kind {
+    const fn file(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx.conf",
+            Self::Haproxy => "haproxy.cfg",
+            Self::Caddy => "Caddyfile",
+        }
+    }
 
-/// The program, installed or unpacked.
-pub fn program() -> Result<PathBuf> {
-    installed_or_unpacked("/usr/sbin/nginx", "nginx")
+    /// The program, installed or unpacked.
+    pub fn program(self) -> Result<PathBuf> {
+        let (path, package) = match self {
+            Self::Nginx => ("/usr/sbin/nginx", "nginx"),
+            Self::Haproxy => ("/usr/sbin/haproxy", "haproxy"),
+            Self::Caddy => ("/usr/bin/caddy", "caddy"),
+        };
+        installed_or_unpacked(path, package)
+    }
+
+    fn spawn(self, folder: &Path, file: &Path) -> Result<Process> {
+        let (folder, file) = (folder.display().to_string(), file.display().to_string());
+        let args: &[&str] = match self {
+            Self::Nginx => &["-p", &folder, "-e", "stderr", "-c", &file],
+            // In the foreground.
+            Self::Haproxy => &["-db", "-f", &file],
+            Self::Caddy => &["run", "--adapter", "caddyfile", "--config", &file],
+        };
+        let program = self.program()?;
+        // Beside the program, when it was unpacked: its own in `usr/lib`.
+        let root = program.ancestors().nth(3).unwrap_or(Path::new("/"));
+        let libraries = root.join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH));
+        // Caddy keeps what it remembers in the other two.
+        let environment = [
+            ("LD_LIBRARY_PATH", libraries.display().to_string()),
+            ("XDG_CONFIG_HOME", folder.clone()),
+            ("XDG_DATA_HOME", folder.clone()),
+        ];
+        Process::spawn_at(&program, args, &environment)
+    }
 }

@@ -1,0 +1,135 @@
+//! Both gateways are started anew, one after the other, under a crowd, and nobody sees it.
+//!
+//! The crowd speaks HTTP/1.1 without TLS to a listener that the test adds; TLS and HTTP/2 are in `edge`.
+
+use super::{Pair, figure};
+use crate::fixture::{LONG, SOON, Worker, message};
+use shared::catalog::Snapshot;
+use std::net::SocketAddr;
+use std::time::Duration;
+use testkit::balancer::{Balancer, Kind};
+use testkit::descriptors;
+use testkit::eventually::eventually;
+use testkit::http::{Events, get};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+const STREAMS: usize = 2_000;
+const READERS: usize = 8;
+/// Above any that is published before it.
+const LAST: u64 = 100_000;
+/// How long the streams of a gateway take to leave; the default is 10.
+const DRAIN_SECONDS: &str = "4";
+const READ: &str = r#"gateway_http_responses_total{route="/api/visitors/weekly",code="200"}"#;
+
+/// What a reader of the stream has seen when it has seen the last count.
+#[derive(Default)]
+struct Seen {
+    counts: usize,
+    returns: usize,
+}
+
+/// A browser: it takes what comes, comes back as it was told, and is content when it has heard of [`LAST`].
+async fn view(mut stream: Events, address: SocketAddr) -> Seen {
+    let (mut seen, mut highest) = (Seen::default(), 0);
+    loop {
+        assert_eq!(stream.status, 200, "a stream was refused");
+        let mut retry = None;
+        while let Some(block) = stream.next().await {
+            retry = block.retry.or(retry);
+            let Ok(data) = serde_json::from_str::<serde_json::Value>(&block.data) else {
+                continue;
+            };
+            let total = data["total"].as_u64().expect("a total");
+            assert!(total >= highest, "{total} after {highest}");
+            (highest, seen.counts) = (total, seen.counts + 1);
+            if total == LAST {
+                return seen;
+            }
+        }
+        assert!(stream.clean_end, "a stream was cut");
+        sleep(Duration::from_millis(retry.expect("a line retry:"))).await;
+        seen.returns += 1;
+        stream = Events::open(address).await;
+    }
+}
+
+/// Reads until told to stop; returns how often.
+async fn read(address: SocketAddr, stop: watch::Receiver<bool>) -> usize {
+    let mut answers = 0;
+    while !*stop.borrow() {
+        let answer = get(address, Snapshot::Weekly.path()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answers += 1;
+        sleep(Duration::from_millis(10)).await;
+    }
+    answers
+}
+
+/// Publishes a count five times a second until told to stop; returns how many.
+async fn publish(worker: &Worker, stop: watch::Receiver<bool>) -> u64 {
+    let mut total = 1;
+    while !*stop.borrow() {
+        total += 1;
+        worker.count(&message(total, LONG), LONG).await;
+        sleep(Duration::from_millis(200)).await;
+    }
+    total
+}
+
+async fn both_are_started_anew(kind: Kind) {
+    descriptors::raise().unwrap();
+    let mut pair = Pair::start(&[("SHUTDOWN_DRAIN_SECONDS", DRAIN_SECONDS)]).await;
+    let balancer = Balancer::before(kind, pair.addresses).await.unwrap();
+    let mut viewing = JoinSet::new();
+    for _ in 0..STREAMS {
+        let stream = Events::open(balancer.plain).await;
+        viewing.spawn(view(stream, balancer.plain));
+    }
+    let [one, two] = pair.streams().await;
+    assert!(one.abs_diff(two) < STREAMS / 10, "{one} and {two}");
+    let (stop, stopped) = watch::channel(false);
+    let mut reading = JoinSet::new();
+    for _ in 0..READERS {
+        reading.spawn(read(balancer.plain, stopped.clone()));
+    }
+    let redis = testkit::server::shared_redis().await.url();
+    let worker = Worker::on(&redis, &pair.worker.prefix).await;
+    let publishing = tokio::spawn(async move { publish(&worker, stopped).await });
+
+    for index in 0..2 {
+        pair.restart(index).await;
+        // Who stops the next one before the balancer knows of this one would have none.
+        let address = pair.addresses[index];
+        let before = figure(address, READ).await;
+        eventually("the balancer sends to it again", SOON, async || {
+            (figure(address, READ).await > before + READERS).then_some(())
+        })
+        .await;
+    }
+    stop.send_replace(true);
+    let published = publishing.await.unwrap();
+    assert!(published < LAST, "{published}");
+    pair.worker.count(&message(LAST, LONG), LONG).await;
+    let seen = viewing.join_all().await;
+    let answers: usize = reading.join_all().await.into_iter().sum();
+    let returns: usize = seen.iter().map(|seen| seen.returns).sum();
+    let counts: usize = seen.iter().map(|seen| seen.counts).sum();
+    println!(
+        "{kind:?}: {answers} reads, {published} counts published, {counts} seen on {STREAMS} streams that came back \
+         {returns} times; no error"
+    );
+    // Each gateway had about half of them when it stopped.
+    assert!(returns >= STREAMS && answers > 0, "{returns}, {answers}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_nginx_nobody_sees_both_gateways_started_anew() {
+    both_are_started_anew(Kind::Nginx).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_haproxy_nobody_sees_both_gateways_started_anew() {
+    both_are_started_anew(Kind::Haproxy).await;
+}
