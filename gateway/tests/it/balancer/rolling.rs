@@ -55,12 +55,15 @@ async fn view(mut stream: Events, address: SocketAddr) -> Seen {
     }
 }
 
-/// Reads until told to stop; returns how often.
+/// Reads a figure, and comes to the stream for a moment, until told to stop; returns how often.
 async fn read(address: SocketAddr, stop: watch::Receiver<bool>) -> usize {
     let mut answers = 0;
     while !*stop.borrow() {
         let answer = get(address, Snapshot::Weekly.path()).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
+        let mut stream = Events::open(address).await;
+        assert_eq!(stream.status, 200, "a new stream was refused");
+        assert_eq!(stream.next().await.unwrap().event, "init");
         answers += 1;
         sleep(Duration::from_millis(10)).await;
     }
@@ -117,7 +120,7 @@ async fn both_are_started_anew(kind: Kind) {
     let returns: usize = seen.iter().map(|seen| seen.returns).sum();
     let counts: usize = seen.iter().map(|seen| seen.counts).sum();
     println!(
-        "{kind:?}: {answers} reads, {published} counts published, {counts} seen on {STREAMS} streams that came back \
+        "{kind:?}: {answers} reads and as many new streams, {published} counts published, {counts} seen on {STREAMS} streams that came back \
          {returns} times; no error"
     );
     // Each gateway had about half of them when it stopped.
