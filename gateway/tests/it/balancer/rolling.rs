@@ -81,6 +81,7 @@ async fn publish(worker: &Worker, stop: watch::Receiver<bool>) -> u64 {
     total
 }
 
+#[expect(clippy::print_stdout, reason = "the figures of RELIABILITY.md")]
 async fn both_are_started_anew(kind: Kind) {
     descriptors::raise().unwrap();
     let mut pair = Pair::start(&[("SHUTDOWN_DRAIN_SECONDS", DRAIN_SECONDS)]).await;

@@ -7,6 +7,7 @@ mod compose;
 mod container;
 mod files;
 mod kubernetes;
+mod package;
 mod systemd;
 mod table;
 mod variables;
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
         compose::tests(),
         container::tests(),
         kubernetes::tests(),
+        package::tests(),
         systemd::tests(),
         table::tests(),
         variables::tests(),
