@@ -13,7 +13,8 @@
 //! - [`doorbell`]: a request that waits for today's count
 //! - [`streams`], [`hub`], [`stream`]: all streams, those of one task, one; [`head`], [`frame`] and [`news`] are what is sent
 //!
-//! Invariants: it knows no MySQL, writes no key, and no request waits for Redis but one that waits for today's count.
+//! Invariants: it knows no MySQL, writes no key, and no request waits for Redis but one that waits for today's count, and
+//! those that come as it starts.
 
 pub mod accept;
 pub mod access;
