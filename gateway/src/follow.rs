@@ -13,11 +13,12 @@ use crate::today::Today;
 use anyhow::bail;
 use fred::error::{Error, ErrorKind};
 use fred::interfaces::EventInterface;
+use fred::types::config::Server;
 use futures_util::FutureExt;
 use futures_util::future::{Fuse, FusedFuture};
 use prometheus_client::metrics::counter::Counter;
 use shared::catalog::Snapshot;
-use shared::redis;
+use shared::redis::Connection;
 use std::collections::HashMap;
 use std::mem;
 use std::pin::pin;
@@ -29,6 +30,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Between two lines about messages that are not valid, however many come.
 const QUIET: Duration = Duration::from_secs(60);
+/// How long a snapshot that is older than what is shown is passed over. The worker looks every 2 s, and after a fail-over a
+/// standby is active within 6 s; what still stands after that is meant.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Follows for ever.
 ///
@@ -39,7 +43,7 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
     let mut messages = source.client.message_rx();
     let mut reconnects = source.client.reconnect_rx();
     let mut losses = source.client.error_rx();
-    let mut connection = redis::start(&source.client, &source.address);
+    let connection = Connection::start(&source.client);
     let mut reread = interval(gateway.config.limits.reread);
     reread.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut beat = interval(BEAT);
@@ -61,7 +65,7 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
                 wanted.round |= follower.awake.turn(Instant::now());
                 match message {
                     Ok(message) => match source.message(&message) {
-                        Message::Today(bytes) => follower.take_message(&bytes),
+                        Message::Today(bytes) => follower.take_message(&bytes, &message.server),
                         Message::Stored(snapshot) => drop(wanted.snapshots.insert(snapshot)),
                         Message::Unknown => drop(follower.refused.inc()),
                     },
@@ -97,13 +101,12 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
                     follower.say_once(&e);
                     mirror.set_connected(false);
                     if *e.kind() == ErrorKind::Timeout {
-                        follower.break_connection(source);
+                        follower.break_connection(&connection);
                     }
                 }
             },
             _ = beat.tick() => wanted.round |= follower.awake.turn(Instant::now()),
             _ = reread.tick() => wanted.round = true,
-            ended = &mut connection => bail!("the Redis client has ended: {ended:?}"),
         }
     }
 }
@@ -115,6 +118,8 @@ struct Follower<'a> {
     refused: &'a Counter,
     /// Whether it stood still, so that a message may be older than it seems.
     awake: Awake,
+    /// Which server the last valid count came from.
+    speaker: Option<Server>,
     /// A valid count came by message since the reading began, and is at least as new as what will be read.
     crossed: bool,
     /// The client has been told to make a new connection, and has not made it yet.
@@ -123,6 +128,8 @@ struct Follower<'a> {
     trouble: String,
     /// When a bad message was last spoken of.
     warned: Option<Instant>,
+    /// Since when what stands in Redis is older than what is shown.
+    older: HashMap<Snapshot, Instant>,
     /// The last value of each key that was complained about, so that each is complained about once.
     bad: HashMap<Option<Snapshot>, u64>,
 }
@@ -134,10 +141,12 @@ impl<'a> Follower<'a> {
             received: &metrics.counts_received,
             refused: &metrics.messages_refused,
             awake: Awake::new(Instant::now()),
+            speaker: None,
             crossed: false,
             breaking: false,
             trouble: String::new(),
             warned: None,
+            older: HashMap::new(),
             bad: HashMap::new(),
         }
     }
@@ -151,10 +160,15 @@ impl<'a> Follower<'a> {
         }
     }
 
-    fn take_message(&mut self, bytes: &[u8]) {
+    fn take_message(&mut self, bytes: &[u8], server: &Server) {
         match Today::received(bytes, self.awake.received()) {
             Ok(today) => {
                 self.received.inc();
+                // When a cluster has moved the slot, we listen at two servers, and one of them may be late.
+                if self.speaker.as_ref() != Some(server) && self.mirror.shows_newer(&today) {
+                    return;
+                }
+                self.speaker = Some(server.clone());
                 self.crossed = true;
                 self.take_today(today);
             }
@@ -175,7 +189,9 @@ impl<'a> Follower<'a> {
             match value {
                 Value::None => {}
                 Value::Unusable(why) => self.complain(Some(snapshot), why.as_bytes(), &why),
-                Value::Bytes(bytes) => self.take_snapshot(snapshot, &bytes),
+                Value::Bytes(bytes) => {
+                    self.take_snapshot(snapshot, &bytes, reading.named.contains(&snapshot));
+                }
             }
         }
         match reading.today {
@@ -192,19 +208,32 @@ impl<'a> Follower<'a> {
         }
     }
 
-    fn take_snapshot(&mut self, snapshot: Snapshot, bytes: &[u8]) {
+    fn take_snapshot(&mut self, snapshot: Snapshot, bytes: &[u8], is_named: bool) {
         let holdings = self.mirror.holdings();
         let present = holdings.snapshot(snapshot);
         if present.is_some_and(|entry| entry.body == bytes) {
+            self.older.remove(&snapshot);
             return;
         }
         match Entry::stored(snapshot, bytes) {
             Ok(entry) => {
+                let is_older = present.is_some_and(|shown| shown.generated_at > entry.generated_at);
+                if is_older && !is_named && self.passes_over(snapshot) {
+                    return;
+                }
+                self.older.remove(&snapshot);
                 debug!(%snapshot, generated_at = %entry.generated_at, "a new {snapshot}");
                 self.mirror.put(snapshot, entry);
             }
             Err(e) => self.complain(Some(snapshot), bytes, &e),
         }
+    }
+
+    /// Whether an older one than the one that is shown is of a replica, promoted a moment ago, that has missed the newest: the
+    /// worker stores that again. Otherwise its clock was set back.
+    fn passes_over(&mut self, snapshot: Snapshot) -> bool {
+        let since = *self.older.entry(snapshot).or_insert_with(Instant::now);
+        since.elapsed() < PATIENCE
     }
 
     /// The same bytes again are the same count: neither relayed again nor shown for longer. What is over is none: the same
@@ -226,9 +255,9 @@ impl<'a> Follower<'a> {
     }
 
     /// Leaves a connection that does not answer, once.
-    fn break_connection(&mut self, source: &Source) {
+    fn break_connection(&mut self, connection: &Connection) {
         if !mem::replace(&mut self.breaking, true) {
-            redis::leave_connection(&source.client);
+            connection.leave();
         }
     }
 }

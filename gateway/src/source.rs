@@ -21,8 +21,6 @@ const ANSWER_LIMIT: Duration = Duration::from_millis(1_500);
 pub struct Source {
     /// For its events.
     pub client: Client,
-    /// Host and port, for logs.
-    pub address: String,
     keys: Keys,
     commands: WithOptions<Client>,
 }
@@ -32,7 +30,7 @@ pub struct Source {
 pub struct Wanted {
     /// Everything, after subscribing again.
     pub round: bool,
-    /// These alone.
+    /// These, of which a message says that they were stored.
     pub snapshots: BTreeSet<Snapshot>,
 }
 
@@ -43,6 +41,8 @@ pub struct Reading {
     pub asked: Instant,
     /// The value of each key that was asked for.
     pub snapshots: Vec<(Snapshot, Value)>,
+    /// Those of which a message had said that they were stored.
+    pub named: BTreeSet<Snapshot>,
     /// Today's count with its remaining time, if it was asked for.
     pub today: Option<(Value, Duration)>,
 }
@@ -97,7 +97,6 @@ impl Source {
             ..Options::default()
         });
         Ok(Self {
-            address: config.redis.address(),
             keys: config.keys.clone(),
             commands,
             client,
@@ -117,9 +116,10 @@ impl Source {
             self.commands.subscribe(channels).await?;
         }
         let asked = Instant::now();
+        let named = wanted.snapshots;
         let snapshots: Vec<_> = match wanted.round {
             true => Snapshot::ALL.to_vec(),
-            false => wanted.snapshots.into_iter().collect(),
+            false => named.iter().copied().collect(),
         };
         let snapshots = try_join_all(snapshots.into_iter().map(|snapshot| async move {
             let value = value(self.commands.get(self.keys.snapshot(snapshot)).await)?;
@@ -135,6 +135,7 @@ impl Source {
         Ok(Reading {
             asked,
             snapshots,
+            named,
             today,
         })
     }

@@ -7,13 +7,16 @@ use crate::environment::Environment;
 use crate::tls::{Authorities, Fault};
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface};
+use fred::types::Builder;
 use fred::types::RespVersion;
 use fred::types::config::TlsConnector;
 use fred::types::config::{Config, ReconnectPolicy, UnresponsiveConfig};
-use fred::types::{Builder, ConnectHandle};
-use std::sync::{Mutex, PoisonError};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 /// The first wait before a new attempt to connect, and the longest; doubling between. Short, since within a second after
@@ -27,7 +30,7 @@ const QUIET: Duration = Duration::from_secs(60);
 /// begun in an outage and never answered keeps a better one waiting.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// A connection that is silent for this long while something waits for it is taken for dead by the client itself. It
-/// starts anew with each command, so that whoever sends many needs [`leave_connection`].
+/// starts anew with each command, so that whoever sends many needs [`Connection::leave`].
 const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(3);
 /// Commands that may wait at once; beyond, a command fails instead of waiting. Both processes send a few a second.
 const COMMAND_QUEUE: usize = 1_024;
@@ -92,10 +95,9 @@ impl RedisUrl {
         Ok(Self(config))
     }
 
-    /// Host and port for logs.
+    /// Host and port for logs; of several, the first.
     pub fn address(&self) -> String {
-        let hosts = self.0.server.hosts();
-        hosts.first().map_or_else(String::new, ToString::to_string)
+        first_host(&self.0)
     }
 
     /// Whether keys are spread over several servers.
@@ -108,7 +110,7 @@ impl RedisUrl {
         self.0.tls.is_some()
     }
 
-    /// A client that connects, and reconnects for ever, once [`start`] is called.
+    /// A client that connects, and reconnects for ever, once a [`Connection`] is started.
     ///
     /// `command_limit` bounds the wait for each answer.
     ///
@@ -117,6 +119,9 @@ impl RedisUrl {
     pub fn client(&self, command_limit: Duration) -> Result<Client, fred::error::Error> {
         let reconnect =
             ReconnectPolicy::new_exponential(0, RECONNECT_FIRST_MS, RECONNECT_LONGEST_MS, 2);
+        // A command that was sent and not answered is not sent again: a count is stale by then. A cluster's redirection is
+        // an attempt too, and the way to ask for it (ASKING) is another.
+        let attempts = if self.is_clustered() { 3 } else { 1 };
         Builder::from_config(self.0.clone())
             .set_policy(reconnect)
             .with_performance_config(|performance| {
@@ -127,8 +132,7 @@ impl RedisUrl {
                 connection.connection_timeout = CONNECT_LIMIT;
                 connection.internal_command_timeout = CONNECT_LIMIT;
                 connection.max_command_buffer_len = COMMAND_QUEUE;
-                // A command that was sent and not answered is not sent again: a count is stale by then.
-                connection.max_command_attempts = 1;
+                connection.max_command_attempts = attempts;
                 // An operator may mend a password while we wait.
                 connection.reconnect_on_auth_error = true;
                 connection.unresponsive = UnresponsiveConfig {
@@ -138,6 +142,11 @@ impl RedisUrl {
             })
             .build()
     }
+}
+
+fn first_host(config: &Config) -> String {
+    let hosts = config.server.hosts();
+    hosts.first().map_or_else(String::new, ToString::to_string)
 }
 
 /// The authorities of this system; `SSL_CERT_FILE` and `SSL_CERT_DIR` name others.
@@ -168,41 +177,80 @@ pub fn tls_advice(error: &str) -> Option<&'static str> {
     })
 }
 
-/// Begins to connect and logs why that fails, once a minute for each reason; returns at once.
-pub fn start(client: &Client, address: &str) -> ConnectHandle {
-    let on_error = address.to_owned();
-    let is_encrypted = client.client_config().tls.is_some();
+/// A client that connects, and connects again whatever happens. Dropping it ends that.
+pub struct Connection {
+    client: Client,
+    leaving: Arc<Notify>,
+    _task: AbortOnDropHandle<Infallible>,
+}
+
+impl Connection {
+    /// Begins to connect and logs why that fails, once a minute for each reason; returns at once.
+    pub fn start(client: &Client) -> Self {
+        log_what_happens(client);
+        let leaving = Arc::new(Notify::new());
+        let task = keep(client.clone(), leaving.clone());
+        Self {
+            client: client.clone(),
+            leaving,
+            _task: AbortOnDropHandle::new(tokio::spawn(task)),
+        }
+    }
+
+    /// What is connected.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Leaves a connection that does not answer, for a new one. To be called once until the client reconnects.
+    ///
+    /// The client's own check fires only when the *last* command went unanswered for its limit, and ours are sent more often
+    /// than that; and in a cluster it keeps a connection that is open, though nobody answers.
+    pub fn leave(&self) {
+        self.leaving.notify_one();
+    }
+}
+
+/// Connects for ever.
+async fn keep(client: Client, leaving: Arc<Notify>) -> Infallible {
+    loop {
+        // Dropped, it takes all its connections and what waits in them along.
+        let connecting = AbortOnDropHandle::new(client.connect());
+        // The client still counts what was lost so as waiting, and would hold back what comes after it.
+        client.inner().counters.take_cmd_buffer_len();
+        tokio::select! {
+            () = leaving.notified() => {}
+            // As when a cluster's redirection leads to a server that has just died.
+            ended = connecting => {
+                warn!(?ended, "the Redis client has ended: it is started again");
+                sleep(Duration::from_millis(RECONNECT_LONGEST_MS.into())).await;
+            }
+        }
+    }
+}
+
+fn log_what_happens(client: &Client) {
+    let config = client.client_config();
+    let is_encrypted = config.tls.is_some();
     let said: Mutex<Option<(String, Instant)>> = Mutex::default();
-    client.on_error(move |(error, _)| {
+    client.on_error(move |(error, server)| {
         let text = error.to_string();
+        let redis = server.map_or_else(|| first_host(&config), |server| server.to_string());
         let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
         let again = |(before, at): &(String, Instant)| *before == text && at.elapsed() < QUIET;
         if !said.as_ref().is_some_and(again) {
             match tls_advice(error.details()).filter(|_| is_encrypted) {
-                Some(advice) => warn!(redis = on_error, error = text, "Redis is away: {advice}"),
-                None => warn!(redis = on_error, error = text, "Redis is away"),
+                Some(advice) => warn!(redis, error = text, "Redis is away: {advice}"),
+                None => warn!(redis, error = text, "Redis is away"),
             }
             *said = Some((text, Instant::now()));
         }
         std::future::ready(Ok(()))
     });
-    let on_connect = address.to_owned();
-    client.on_reconnect(move |_| {
-        info!(redis = on_connect, "connected to Redis");
+    client.on_reconnect(move |server| {
+        info!(redis = %server, "connected to Redis");
         std::future::ready(Ok(()))
     });
-    client.connect()
-}
-
-/// Leaves a connection that does not answer, for a new one. To be called once until the client reconnects: each call
-/// queues another new connection.
-///
-/// The client's own check fires only when the *last* command went unanswered for its limit, and ours are sent more often
-/// than that.
-pub fn leave_connection(client: &Client) {
-    let client = client.clone();
-    // Apart, since it ends only when a new connection stands.
-    tokio::spawn(async move { client.force_reconnection().await });
 }
 
 /// Chooses the one TLS implementation of the process, for Redis and MySQL alike; to be called first in `main`.

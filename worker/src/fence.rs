@@ -194,11 +194,12 @@ impl Fence {
 
     async fn run(&self, script: Script, keys: Vec<String>, args: Vec<Value>) -> Result<Answer> {
         let Script(text, limit) = script;
+        // In a cluster the keys, which share a slot, say where. For a command of our own the client heeds nothing else.
+        let slot = ClusterHash::from(self.keys.lease().as_str());
         let mut all: Vec<Value> = vec![text.into(), keys.len().to_string().into()];
         all.extend(keys.into_iter().map(Value::from));
         all.extend(args);
-        // In a cluster the first key, behind the script and the number of keys, says where.
-        let command = CustomCommand::new_static("EVAL", ClusterHash::Offset(2), false);
+        let command = CustomCommand::new_static("EVAL", slot, false);
         let answer: Vec<Value> = commands(&self.redis, limit).custom(command, all).await?;
         let mut answer = answer.into_iter();
         let verdict = answer.next().and_then(|verdict| verdict.as_string());

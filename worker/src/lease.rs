@@ -4,8 +4,8 @@
 use crate::fence::{Fence, Refused, Taken};
 use crate::store::Store;
 use anyhow::Result;
-use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface};
+use shared::redis::Connection;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -110,7 +110,8 @@ impl Lease {
     }
 
     /// Asks for it and keeps it, for ever. Before this worker is active, `store` takes over what is in Redis.
-    pub async fn keep(&self, redis: &Client, store: &Store) {
+    pub async fn keep(&self, connection: &Connection, store: &Store) {
+        let redis = connection.client();
         let mut connected = redis.reconnect_rx();
         let mut ask = interval(ASK);
         ask.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -140,7 +141,7 @@ impl Lease {
                 trouble = text;
             }
             if must_leave(&error) && !std::mem::replace(&mut leaving, true) {
-                shared::redis::leave_connection(redis);
+                connection.leave();
             }
         }
     }

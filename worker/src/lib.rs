@@ -46,6 +46,7 @@ use crate::today::doorbell;
 use crate::today::pace::Pace;
 use anyhow::{Context, Result, bail};
 use shared::catalog::{Group, Snapshot};
+use shared::redis::Connection;
 use shared::time::Clock;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -68,7 +69,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
     };
     let parts = Parts::new(&config, &clock)?;
     info!(mysql = parts.refresher.database.address(), redis = config.redis.address(), mode = ?config.mode, "starting");
-    let redis = shared::redis::start(parts.store.redis(), &config.redis.address());
+    let redis = Arc::new(Connection::start(parts.store.redis()));
     let (ring, bell) = watch::channel(());
     let pace = Pace {
         interval: config.interval,
@@ -114,8 +115,8 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
     loops.spawn(doorbell::hear(parts.store.clone(), ring));
     let store = parts.store.clone();
     loops.spawn(async move { store.keep().await });
-    let store = parts.store.clone();
-    loops.spawn(async move { store.lease().keep(store.redis(), &store).await });
+    let (store, connection) = (parts.store.clone(), redis.clone());
+    loops.spawn(async move { store.lease().keep(&connection, &store).await });
     if let Some(listener) = listener {
         let health = Health {
             status: parts.status.clone(),
@@ -127,7 +128,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
     let ended = loops.run().await;
     parts.store.lease().release().await;
     parts.refresher.database.close().await;
-    redis.abort();
+    drop(redis);
     info!("stopped");
     ended
 }
@@ -139,7 +140,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
 pub async fn refresh_once(config: Config, clock: Clock, wanted: &[Snapshot]) -> Result<()> {
     let parts = Parts::new(&config, &clock)?;
     let address = config.redis.address();
-    let redis = shared::redis::start(parts.store.redis(), &address);
+    let redis = Connection::start(parts.store.redis());
     let connected = tokio::time::timeout(REFRESH_CONNECT_LIMIT, async {
         while !parts.store.is_connected() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -162,7 +163,7 @@ pub async fn refresh_once(config: Config, clock: Clock, wanted: &[Snapshot]) -> 
         failed.extend(parts.store.unstored());
     }
     parts.refresher.database.close().await;
-    redis.abort();
+    drop(redis);
     if !failed.is_empty() {
         bail!(
             "{} of {} snapshots were not refreshed: {}",

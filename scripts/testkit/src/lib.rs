@@ -2,7 +2,7 @@
 //! Only tests and the demo use it.
 //!
 //! # Layout
-//! - [`server`], [`mariadb`], [`balancer`], [`prometheus`], [`certificates`], [`process`], [`discretion`], [`eventually`],
+//! - [`server`], [`sentinel`], [`cluster`], [`mariadb`], [`balancer`], [`prometheus`], [`certificates`], [`process`], [`discretion`], [`eventually`],
 //!   [`descriptors`]: what runs beside a test; [`http`], [`scrape`], [`document`] (with [`json_schema`]): what it reads.
 //! - [`road`]: what goes wrong between two of them.
 //! - [`library`], [`wall`], [`generate`]: the rows, and a generator for them, made of [`stock`], [`activity`], [`names`].
@@ -12,6 +12,7 @@
 pub mod activity;
 pub mod balancer;
 pub mod certificates;
+pub mod cluster;
 pub mod descriptors;
 mod dirty;
 mod dirty_members;
@@ -36,6 +37,7 @@ pub mod prometheus;
 pub mod road;
 pub mod schema;
 pub mod scrape;
+pub mod sentinel;
 pub mod server;
 #[cfg(feature = "mariadb")]
 mod sql;

@@ -1,7 +1,7 @@
 //! Private servers: a free port and a folder each, ended by pid when their holder ends, even by SIGKILL. Redis is here,
 //! MariaDB in a file of its own.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use tokio::sync::OnceCell;
 
+use crate::eventually::eventually;
 use crate::process::{free_port, search_path};
 use crate::supervisor::Supervisor;
 
@@ -38,8 +39,16 @@ impl Redis {
 
     /// The same with more flags, such as `--maxmemory`, `1mb`.
     pub async fn start_with(extra: &[&str]) -> Result<Self> {
+        Self::launch("", extra).await
+    }
+
+    /// The same with a file of `settings`, which the server may write anew.
+    pub(crate) async fn launch(settings: &str, extra: &[&str]) -> Result<Self> {
         let redis = program("redis-server", "redis-server")?;
         let supervisor = Supervisor::new("redis")?;
+        let file = supervisor.dir().join("redis.conf");
+        std::fs::write(&file, settings).context("configuring a private Redis")?;
+        let file = file.display().to_string();
         let mut last = None;
         for _ in 0..PORT_TRIES {
             let server = Self {
@@ -49,6 +58,7 @@ impl Redis {
             let dir = supervisor.dir().display().to_string();
             let port = server.port.to_string();
             let flags = [
+                &file,
                 "--port",
                 &port,
                 "--bind",
@@ -92,6 +102,16 @@ impl Redis {
     /// `redis://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Waits until it is a replica that has all that its primary has.
+    pub async fn follows(&self) {
+        eventually("it follows its primary", START_LIMIT, async || {
+            let info = redis_cli(self.port, &["INFO", "replication"]).await;
+            let info = info.ok()?;
+            info.contains("master_link_status:up").then_some(())
+        })
+        .await;
     }
 
     /// Ends the server in good order (SIGTERM) and waits for it.
@@ -146,10 +166,31 @@ fn redis_info(port: u16) -> Result<String> {
     let mut stream =
         TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), PROBE_LIMIT)?;
     stream.set_read_timeout(Some(PROBE_LIMIT))?;
-    stream.write_all(b"INFO server\r\nQUIT\r\n")?;
+    // A Sentinel knows no QUIT: an answer ends with an empty line at the latest.
+    stream.write_all(b"INFO server\r\n")?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
+    for line in BufReader::new(stream).lines() {
+        match line?.as_str() {
+            "" => break,
+            line => answer.extend([line, "\r\n"]),
+        }
+    }
     Ok(answer)
+}
+
+/// What redis-cli prints, asked of the server at `port`.
+///
+/// # Errors
+/// It cannot be run, or says that it failed, and then what it printed.
+pub(crate) async fn redis_cli(port: u16, args: &[&str]) -> Result<String> {
+    let mut cli = tokio::process::Command::new(program("redis-cli", "redis-tools")?);
+    cli.args(["-p", &port.to_string()]).args(args);
+    let output = cli.output().await.context("running redis-cli")?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() || printed.starts_with("ERR") || printed.contains("[ERR]") {
+        bail!("redis-cli {args:?}: {printed}");
+    }
+    Ok(printed)
 }
 
 /// One Redis for all tests of a binary; each uses its own key prefix, made by [`unique`].

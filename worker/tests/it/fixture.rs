@@ -105,19 +105,20 @@ impl Site {
         shape: Shape,
     ) -> Self {
         let (mariadb, redis) = (shared_mariadb().await, shared_redis().await);
-        Self::on(mariadb, redis, library, zone, now, shape).await
+        Self::on(mariadb, &redis.url(), library, zone, now, shape).await
     }
 
-    /// On servers of its own, which the test may break.
+    /// On servers of its own, which the test may break; `redis` is what the worker is told of its Redis.
     pub(crate) async fn on(
         mariadb: &'static MariaDb,
-        redis: &'static Redis,
+        redis: &str,
         library: Library,
         zone: Tz,
         now: DateTime<Utc>,
         shape: Shape,
     ) -> Self {
-        let (database, prefix) = (unique("slims"), unique("lib") + ":");
+        // In braces: a cluster keeps all of it in one slot.
+        let (database, prefix) = (unique("slims"), format!("{{{}}}:", unique("lib")));
         let library = Arc::new(library);
         load(
             mariadb.opts(None),
@@ -139,13 +140,13 @@ impl Site {
             ("MYSQL_USER", user),
             ("MYSQL_PASSWORD", PASSWORD.to_owned()),
             ("MYSQL_DATABASE", database.clone()),
-            ("REDIS_URL", redis.url()),
+            ("REDIS_URL", redis.to_owned()),
             ("REDIS_KEY_PREFIX", prefix.clone()),
             ("LIBRARY_TIMEZONE", zone.name().to_owned()),
             ("VISITOR_SYNC_MIN_INTERVAL_MS", "100".to_owned()),
             ("VISITOR_SYNC_BUFFER_MS", "0".to_owned()),
         ];
-        let mut client = RedisConfig::from_url(&redis.url()).unwrap();
+        let mut client = RedisConfig::from_url(redis).unwrap();
         client.version = fred::types::RespVersion::RESP3;
         let client = Builder::from_config(client)
             .set_policy(fred::types::config::ReconnectPolicy::new_constant(0, 50))
@@ -292,6 +293,16 @@ impl Site {
         conn.disconnect().await.unwrap();
     }
 
+    /// A guest comes in, now.
+    pub(crate) async fn check_in(&self) {
+        let now = self.clock.now().utc().with_timezone(&self.zone);
+        let now = now.format("%Y-%m-%d %H:%M:%S");
+        let sql = format!(
+            "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '{now}')"
+        );
+        self.sql(&sql).await;
+    }
+
     pub(crate) async fn conn(&self) -> Conn {
         let mut conn = Conn::new(self.mariadb.opts(Some(&self.database)))
             .await
@@ -323,6 +334,11 @@ pub(crate) async fn own_servers() -> (&'static MariaDb, &'static Redis) {
 
 /// A small library on them, ten in the morning of 23 September 2025 in Jakarta.
 pub(crate) async fn site_on(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
+    site_at(mariadb, &redis.url()).await
+}
+
+/// The same on whatever Redis is under `url`.
+pub(crate) async fn site_at(mariadb: &'static MariaDb, url: &str) -> Site {
     let plan = Plan {
         size: Size::Tiny,
         years: 1,
@@ -332,7 +348,7 @@ pub(crate) async fn site_on(mariadb: &'static MariaDb, redis: &'static Redis) ->
     };
     let (library, zone) = (generate(&plan), Tz::Asia__Jakarta);
     let now = zone.from_local_datetime(&plan.now).unwrap().to_utc();
-    Site::on(mariadb, redis, library, zone, now, Shape::default()).await
+    Site::on(mariadb, url, library, zone, now, Shape::default()).await
 }
 
 impl Site {

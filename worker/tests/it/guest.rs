@@ -26,7 +26,7 @@ async fn school(shape: Shape) -> (Site, &'static MariaDb) {
     };
     let zone = chrono_tz::Tz::Asia__Jakarta;
     let now = zone.from_local_datetime(&plan.now).unwrap().to_utc();
-    let mut site = Site::on(mariadb, redis, generate(&plan), zone, now, shape).await;
+    let mut site = Site::on(mariadb, &redis.url(), generate(&plan), zone, now, shape).await;
     let ids = Sizes {
         first: 500,
         least: 500,

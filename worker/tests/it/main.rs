@@ -8,6 +8,7 @@
 mod check;
 mod clocks;
 mod documents;
+mod fail_overs;
 mod fixture;
 mod given_up;
 mod guest;
@@ -33,3 +34,4 @@ mod servers;
 mod standbys;
 mod tls;
 mod together;
+mod viewers;

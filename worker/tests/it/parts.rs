@@ -1,6 +1,8 @@
 //! The inside of a worker, for tests that move it themselves.
 
 use crate::fixture::{SOON, Site};
+use fred::clients::Client;
+use shared::redis::Connection;
 use std::sync::Arc;
 use worker::source::database::{Database, Session};
 use worker::status::Status;
@@ -32,17 +34,23 @@ impl Site {
 
     /// The store of the active worker.
     pub(crate) async fn active(&self, name: &str) -> Arc<Store> {
-        let store = Arc::new(self.store(name));
+        let client = self.config().redis.client(SOON).unwrap();
+        let connection = Connection::start(&client);
+        let store = Arc::new(self.store_on(client, name));
         let kept = store.clone();
-        tokio::spawn(async move { kept.lease().keep(kept.redis(), &kept).await });
+        tokio::spawn(async move { kept.lease().keep(&connection, &kept).await });
         store.lease().wait_held().await;
         store
     }
 
     /// The store of a worker of that name, which a test moves itself.
     pub(crate) fn store(&self, name: &str) -> Store {
+        self.store_on(self.redis.clone(), name)
+    }
+
+    fn store_on(&self, redis: Client, name: &str) -> Store {
         let config = self.config();
-        let (redis, due) = (self.redis.clone(), config.due(&self.clock));
+        let due = config.due(&self.clock);
         Store::new(
             redis,
             config.keys.clone(),

@@ -65,7 +65,7 @@ impl Place {
             loan_history: true,
             ..Shape::default()
         };
-        let mut site = Site::on(mariadb, redis, generate(&plan), zone, now, shape).await;
+        let mut site = Site::on(mariadb, &redis.url(), generate(&plan), zone, now, shape).await;
         site.clock = Clock::system();
 
         // As an operator does it: the prefix in front of every pattern, the name of the database in place of slims.

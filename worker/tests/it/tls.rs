@@ -61,7 +61,15 @@ async fn site(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
     };
     let now = "2025-09-23T03:00:00Z".parse().unwrap();
     let (library, shape) = (generate(&plan), Shape::default());
-    Site::on(mariadb, redis, library, Tz::Asia__Jakarta, now, shape).await
+    Site::on(
+        mariadb,
+        &redis.url(),
+        library,
+        Tz::Asia__Jakarta,
+        now,
+        shape,
+    )
+    .await
 }
 
 /// Whether the worker's session is, as the server says.

@@ -12,6 +12,7 @@ use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface, KeysInterface};
 use serde_json::json;
 use shared::catalog::Snapshot;
+use shared::redis::Connection;
 use shared::time::Clock;
 use shared::today::TodayCount;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,27 +24,25 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Looks at Redis. `total` is today's count in the database, if it is known.
 pub(super) async fn look(config: &Config, clock: &Clock, total: Option<u64>) -> Vec<Finding> {
-    let client = match connect(config).await {
-        Ok(client) => client,
+    let connection = match connect(config).await {
+        Ok(connection) => connection,
         Err(why) => return vec![unreachable(config, &why)],
     };
-    let started = Instant::now();
-    let info = Info::of(&client).await;
+    let (client, started) = (connection.client(), Instant::now());
+    let info = Info::of(client).await;
     let round_trip = words::duration(started.elapsed());
     let mut findings = vec![info::server(&info, &config.redis.address(), &round_trip)];
     findings.extend(info::memory(&info));
-    findings.push(rights::look(config, &client).await);
-    findings.extend(held(config, clock, &client).await);
+    findings.push(rights::look(config, client).await);
+    findings.extend(held(config, clock, client).await);
     if config.mode == Mode::Incremental {
-        findings.extend(increments(config, clock, &client, total).await);
+        findings.extend(increments(config, clock, client, total).await);
     }
-    // It says goodbye; the process ends anyway.
-    drop(client.quit().await);
     findings
 }
 
 /// Connects, or says why that does not succeed.
-async fn connect(config: &Config) -> Result<Client, String> {
+async fn connect(config: &Config) -> Result<Connection, String> {
     let client = config
         .redis
         .client(COMMAND_LIMIT)
@@ -54,7 +53,7 @@ async fn connect(config: &Config) -> Result<Client, String> {
         *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(plain(error.details()));
         std::future::ready(Ok(()))
     });
-    let task = shared::redis::start(&client, &config.redis.address());
+    let connection = Connection::start(&client);
     let connected = timeout(CONNECT_LIMIT, async {
         // A wrong password does not become right by waiting.
         while !client.is_connected() && why.lock().unwrap_or_else(PoisonError::into_inner).is_none()
@@ -64,9 +63,8 @@ async fn connect(config: &Config) -> Result<Client, String> {
     });
     let answered = connected.await.is_ok();
     if answered && client.is_connected() {
-        return Ok(client);
+        return Ok(connection);
     }
-    task.abort();
     let why = why.lock().unwrap_or_else(PoisonError::into_inner).take();
     Err(why.unwrap_or_else(|| format!("no answer within {} s", CONNECT_LIMIT.as_secs())))
 }

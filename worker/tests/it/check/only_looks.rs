@@ -25,7 +25,7 @@ async fn it_only_looks() {
         date_index: true,
         ..Shape::default()
     };
-    let site = Site::on(mariadb, redis, generate(&plan), zone, now, shape).await;
+    let site = Site::on(mariadb, &redis.url(), generate(&plan), zone, now, shape).await;
     mariadb.general_log(true).await.unwrap();
     let before = rows_read(mariadb).await;
     site.check().await;

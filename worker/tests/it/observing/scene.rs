@@ -38,7 +38,7 @@ pub(super) async fn site(mariadb: &'static MariaDb, redis: &'static Redis) -> Si
         date_index: true,
         ..Shape::default()
     };
-    let mut site = Site::on(mariadb, redis, generate(&plan), zone, now, shape).await;
+    let mut site = Site::on(mariadb, &redis.url(), generate(&plan), zone, now, shape).await;
     site.clock = Clock::system();
     site
 }

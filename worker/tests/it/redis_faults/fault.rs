@@ -98,15 +98,6 @@ impl Place {
         }
     }
 
-    pub(super) async fn check_in(&self) {
-        let minute = self.site.clock.now().utc().with_timezone(&self.site.zone);
-        let minute = minute.format("%Y-%m-%d %H:%M:%S");
-        let sql = format!(
-            "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '{minute}')"
-        );
-        self.site.sql(&sql).await;
-    }
-
     /// Every snapshot as the gateway serves it.
     pub(super) async fn served(&self) -> Vec<String> {
         let mut served = Vec::new();

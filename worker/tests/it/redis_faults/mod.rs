@@ -1,12 +1,11 @@
 //! Whatever happens to Redis: gateways serve their copy, and the right number comes as soon as it can.
 
 mod fault;
-mod viewers;
 
 use crate::fixture::SOON;
 use crate::redis_faults::fault::{Fault, Place};
-use crate::redis_faults::viewers::Viewers;
 use crate::together::queries;
+use crate::viewers::Viewers;
 use fred::interfaces::KeysInterface;
 use shared::catalog::Snapshot;
 use std::io::Write as _;
@@ -29,7 +28,7 @@ async fn survive(faults: &[Fault]) {
         viewers.see("before", before).await;
         let mut since = Instant::now();
         fault.begin(&place).await;
-        place.check_in().await;
+        place.site.check_in().await;
         if fault.blocks() {
             sleep(OUTAGE).await;
             fault.end(&place).await;
@@ -108,7 +107,7 @@ async fn what_is_made_all_the_time_never_gets_older() {
         let before = place.site.true_total().await;
         viewers.see("before", before).await;
         Fault::Frozen.begin(&place).await;
-        place.check_in().await;
+        place.site.check_in().await;
         sleep(Duration::from_millis(outage)).await;
         Fault::Frozen.end(&place).await;
         viewers.see("after", before + 1).await;

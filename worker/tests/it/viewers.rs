@@ -16,7 +16,7 @@ const QUICK: Duration = Duration::from_secs(5);
 const BACK: Duration = Duration::from_secs(10);
 
 /// Who looks at a gateway all the time, and at one stream.
-pub(super) struct Viewers {
+pub(crate) struct Viewers {
     stop: CancellationToken,
     tasks: [JoinHandle<()>; 2],
     shown: Arc<Mutex<Shown>>,
@@ -24,13 +24,13 @@ pub(super) struct Viewers {
 
 /// What the stream has shown last.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Shown {
+pub(crate) struct Shown {
     total: u64,
     at: String,
 }
 
 impl Viewers {
-    pub(super) async fn of(gateway: &Gateway) -> Self {
+    pub(crate) async fn of(gateway: &Gateway) -> Self {
         let (stop, shown, address) = (CancellationToken::new(), Arc::default(), gateway.address);
         let mut stream = Events::open(address).await;
         let (noted, stopped) = (Arc::clone(&shown), stop.clone());
@@ -67,7 +67,7 @@ impl Viewers {
     }
 
     /// Waits until the stream shows `total`.
-    pub(super) async fn see(&self, what: &str, total: u64) {
+    pub(crate) async fn see(&self, what: &str, total: u64) {
         eventually(
             &format!("{what}: {total} in the stream"),
             BACK,
@@ -80,7 +80,7 @@ impl Viewers {
         .await;
     }
 
-    pub(super) async fn leave(self) {
+    pub(crate) async fn leave(self) {
         self.stop.cancel();
         for task in self.tasks {
             task.await.unwrap();
@@ -89,7 +89,7 @@ impl Viewers {
 }
 
 /// The numbers that a stream shows never get older.
-pub(super) fn note(shown: &Mutex<Shown>, data: &str) {
+pub(crate) fn note(shown: &Mutex<Shown>, data: &str) {
     let Ok(told) = serde_json::from_str::<serde_json::Value>(data) else {
         return;
     };

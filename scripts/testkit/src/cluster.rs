@@ -1,0 +1,226 @@
+//! A Redis Cluster: three servers that share the slots, and a replica of each.
+
+use crate::eventually::eventually;
+use crate::process::free_port;
+use crate::server::{Redis, redis_cli};
+use anyhow::{Context as _, Result};
+use std::time::Duration;
+
+/// Three times a primary and a replica.
+const NODES: usize = 6;
+/// A node that has not answered for so long is away. The server's own default is 15 s.
+const AWAY_MS: &str = "1000";
+/// All agree within a few seconds.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The servers of a cluster.
+#[derive(Debug)]
+pub struct Cluster {
+    /// In no order that means anything.
+    pub nodes: Vec<Redis>,
+}
+
+/// A line of `CLUSTER NODES`, as one node sees another that is well.
+struct Seen {
+    id: String,
+    port: u16,
+    /// Of a replica: its primary's id.
+    of: Option<String>,
+    slots: Vec<(u16, u16)>,
+}
+
+impl Cluster {
+    /// Starts them, lets redis-cli make the cluster, and waits until all agree.
+    ///
+    /// # Errors
+    /// What does not start, and why.
+    pub async fn start() -> Result<Self> {
+        let mut nodes = Vec::new();
+        for _ in 0..NODES {
+            let bus = free_port()?.to_string();
+            let flags = [
+                ["--cluster-enabled", "yes"],
+                ["--cluster-port", &bus],
+                ["--cluster-node-timeout", AWAY_MS],
+                ["--cluster-replica-validity-factor", "0"],
+                ["--repl-diskless-sync-delay", "0"],
+            ];
+            nodes.push(Redis::start_with(&flags.concat()).await?);
+        }
+        let cluster = Self { nodes };
+        let address = |node: &Redis| format!("127.0.0.1:{}", node.port());
+        let addresses: Vec<_> = cluster.nodes.iter().map(address).collect();
+        let mut create = vec!["--cluster", "create"];
+        create.extend(addresses.iter().map(String::as_str));
+        create.extend(["--cluster-replicas", "1", "--cluster-yes"]);
+        redis_cli(cluster.nodes[0].port(), &create).await?;
+        cluster.agreed().await;
+        Ok(cluster)
+    }
+
+    /// `redis-cluster://`, with all of them.
+    pub fn url(&self) -> String {
+        let nodes = self
+            .nodes
+            .iter()
+            .map(|one| format!("node=127.0.0.1:{}", one.port()));
+        let nodes: Vec<_> = nodes.collect();
+        format!(
+            "redis-cluster://127.0.0.1:{}?{}",
+            self.nodes[0].port(),
+            nodes.join("&")
+        )
+    }
+
+    /// Which node serves `key`, as the others that are well see it.
+    ///
+    /// # Errors
+    /// None does, or nobody answers.
+    pub async fn owner(&self, key: &str) -> Result<usize> {
+        let (seen, slot) = (self.seen().await?, self.slot(key).await?);
+        let serves = |seen: &&Seen| {
+            seen.slots
+                .iter()
+                .any(|(first, last)| (*first..=*last).contains(&slot))
+        };
+        let owner = seen.iter().find(serves).context("nobody serves it")?;
+        self.index(owner.port)
+    }
+
+    /// Waits until another than `before` serves `key`, and says itself that all is well; gives it.
+    pub async fn another_owner(&self, key: &str, before: usize) -> usize {
+        eventually("another node serves it", LIMIT, async || {
+            let now = self.owner(key).await.ok().filter(|now| *now != before)?;
+            self.is_well(now).await.then_some(now)
+        })
+        .await
+    }
+
+    /// A replica of a primary, and another primary, or where there is none the same.
+    ///
+    /// # Errors
+    /// It has no replica.
+    pub async fn beside(&self, primary: usize) -> Result<(usize, usize)> {
+        let (seen, port) = (self.seen().await?, self.nodes[primary].port());
+        let this = seen
+            .iter()
+            .find(|seen| seen.port == port)
+            .context("it is away")?;
+        let replica = seen.iter().find(|seen| seen.of.as_ref() == Some(&this.id));
+        let replica = replica.context("it has no replica")?;
+        let other = seen
+            .iter()
+            .find(|seen| seen.of.is_none() && seen.port != port);
+        Ok((
+            self.index(replica.port)?,
+            self.index(other.unwrap_or(this).port)?,
+        ))
+    }
+
+    /// Lets redis-cli move every slot of one primary to another.
+    ///
+    /// # Errors
+    /// What it says.
+    pub async fn reshard(&self, from: usize, to: usize) -> Result<()> {
+        let seen = self.seen().await?;
+        let node = |index: usize| {
+            let port = self.nodes[index].port();
+            seen.iter()
+                .find(|seen| seen.port == port)
+                .context("it is away")
+        };
+        let (from, to) = (node(from)?, node(to)?);
+        let slots: u16 = from
+            .slots
+            .iter()
+            .map(|(first, last)| last - first + 1)
+            .sum();
+        let address = format!("127.0.0.1:{}", from.port);
+        let (from_id, to_id, slots) = (&from.id, &to.id, slots.to_string());
+        let args = [
+            ["--cluster", "reshard", &address, "--cluster-yes"],
+            ["--cluster-from", from_id, "--cluster-to", to_id],
+        ];
+        let args = [&args.concat()[..], &["--cluster-slots", &slots]].concat();
+        redis_cli(from.port, &args).await.map(drop)
+    }
+
+    /// Lets a replica take its primary's part, as an operator does.
+    ///
+    /// # Errors
+    /// What it says.
+    pub async fn fail_over_to(&self, replica: usize) -> Result<()> {
+        redis_cli(self.nodes[replica].port(), &["CLUSTER", "FAILOVER"])
+            .await
+            .map(drop)
+    }
+
+    async fn agreed(&self) {
+        for index in 0..self.nodes.len() {
+            eventually("a node says that all is well", LIMIT, async || {
+                let all = self.nodes_as_seen_by(index).await.ok()?.len() == NODES;
+                (all && self.is_well(index).await).then_some(())
+            })
+            .await;
+        }
+    }
+
+    async fn is_well(&self, index: usize) -> bool {
+        let info = redis_cli(self.nodes[index].port(), &["CLUSTER", "INFO"]).await;
+        info.is_ok_and(|info| info.contains("cluster_state:ok"))
+    }
+
+    async fn slot(&self, key: &str) -> Result<u16> {
+        for node in &self.nodes {
+            if let Ok(slot) = redis_cli(node.port(), &["CLUSTER", "KEYSLOT", key]).await {
+                return slot.trim().parse().context("a slot");
+            }
+        }
+        anyhow::bail!("nobody answers")
+    }
+
+    async fn seen(&self) -> Result<Vec<Seen>> {
+        for index in 0..self.nodes.len() {
+            if let Ok(seen) = self.nodes_as_seen_by(index).await {
+                return Ok(seen);
+            }
+        }
+        anyhow::bail!("nobody answers")
+    }
+
+    async fn nodes_as_seen_by(&self, index: usize) -> Result<Vec<Seen>> {
+        let lines = redis_cli(self.nodes[index].port(), &["CLUSTER", "NODES"]).await?;
+        Ok(lines.lines().filter_map(Seen::read).collect())
+    }
+
+    fn index(&self, port: u16) -> Result<usize> {
+        let index = self.nodes.iter().position(|node| node.port() == port);
+        index.context("a node that is not ours")
+    }
+}
+
+impl Seen {
+    /// `<id> <ip:port@bus> <flags> <primary> <ping> <pong> <epoch> <link> <slot or first-last> ...`
+    fn read(line: &str) -> Option<Self> {
+        let words: Vec<_> = line.split(' ').collect();
+        let [id, address, flags, of, _, _, _, _, slots @ ..] = &words[..] else {
+            return None;
+        };
+        if flags.contains("fail") || flags.contains("handshake") {
+            return None;
+        }
+        let port = address.split(['@', ',']).next()?.rsplit(':').next()?;
+        // In brackets stand those that are under way.
+        let slots = slots.iter().filter(|range| !range.starts_with('['));
+        let slots = slots.map(|range| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            Some((first.parse().ok()?, last.parse().ok()?))
+        });
+        Some(Self {
+            id: (*id).to_owned(),
+            port: port.parse().ok()?,
+            of: Some(*of).filter(|of| *of != "-").map(str::to_owned),
+            slots: slots.collect::<Option<_>>()?,
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! A Redis with replicas, and Sentinels that make one of these the primary when it is away.
+
+use crate::eventually::eventually;
+use crate::server::{Redis, redis_cli};
+use anyhow::{Context as _, Result};
+use std::time::Duration;
+
+/// What the Sentinels call it.
+const NAME: &str = "main";
+/// Two of three decide.
+const SENTINELS: usize = 3;
+/// A primary that has not answered for so long is away. Sentinel's own default is 30 s.
+const AWAY_MS: &str = "1000";
+/// Replicas stand, or a fail-over is done, within a few seconds.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A primary, two replicas and three Sentinels.
+#[derive(Debug)]
+pub struct Guarded {
+    /// The first was the primary at the start.
+    pub servers: Vec<Redis>,
+    sentinels: Vec<Redis>,
+}
+
+impl Guarded {
+    /// Starts all, and waits until each Sentinel knows the others.
+    ///
+    /// # Errors
+    /// What does not start, and why.
+    pub async fn start() -> Result<Self> {
+        let flags = ["--repl-diskless-sync-delay", "0"];
+        let mut servers = vec![Redis::start_with(&flags).await?];
+        let port = servers[0].port();
+        for _ in 0..2 {
+            let of = port.to_string();
+            let flags = [&flags[..], &["--replicaof", "127.0.0.1", &of]].concat();
+            servers.push(Redis::start_with(&flags).await?);
+        }
+        let settings = format!(
+            "sentinel monitor {NAME} 127.0.0.1 {port} 2\n\
+             sentinel down-after-milliseconds {NAME} {AWAY_MS}\n\
+             sentinel failover-timeout {NAME} 5000\n"
+        );
+        let mut sentinels = Vec::new();
+        for _ in 0..SENTINELS {
+            sentinels.push(Redis::launch(&settings, &["--sentinel"]).await?);
+        }
+        let guarded = Self { servers, sentinels };
+        for sentinel in &guarded.sentinels {
+            let ready = format!("slaves=2,sentinels={SENTINELS}");
+            eventually("a Sentinel knows all", LIMIT, async || {
+                let info = redis_cli(sentinel.port(), &["INFO", "sentinel"]).await;
+                info.is_ok_and(|info| info.contains(&ready)).then_some(())
+            })
+            .await;
+        }
+        Ok(guarded)
+    }
+
+    /// `redis-sentinel://`, with all three.
+    pub fn url(&self) -> String {
+        let [first, others @ ..] = &self.sentinels[..] else {
+            return String::new();
+        };
+        let nodes = others
+            .iter()
+            .map(|one| format!("&node=127.0.0.1:{}", one.port()));
+        let (port, nodes) = (first.port(), nodes.collect::<String>());
+        format!("redis-sentinel://127.0.0.1:{port}/0?sentinelServiceName={NAME}{nodes}")
+    }
+
+    /// Which server is the primary, as the Sentinels say.
+    ///
+    /// # Errors
+    /// They say nothing.
+    pub async fn primary(&self) -> Result<usize> {
+        let sentinel = self.sentinels[0].port();
+        let told = redis_cli(sentinel, &["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME]).await?;
+        let port = told
+            .lines()
+            .nth(1)
+            .and_then(|port| port.trim().parse().ok());
+        let port: u16 = port.with_context(|| format!("no primary: {told}"))?;
+        let index = self.servers.iter().position(|server| server.port() == port);
+        index.context("a server that is not ours")
+    }
+
+    /// Asks for another primary, as an operator does.
+    ///
+    /// # Errors
+    /// They refuse.
+    pub async fn fail_over(&self) -> Result<()> {
+        let sentinel = self.sentinels[0].port();
+        redis_cli(sentinel, &["SENTINEL", "FAILOVER", NAME])
+            .await
+            .map(drop)
+    }
+
+    /// Waits until another than `before` is the primary, for them and for itself; gives it.
+    pub async fn another_than(&self, before: usize) -> usize {
+        eventually("another primary", LIMIT, async || {
+            let now = self.primary().await.ok().filter(|now| *now != before)?;
+            let role = redis_cli(self.servers[now].port(), &["ROLE"]).await.ok()?;
+            role.starts_with("master").then_some(now)
+        })
+        .await
+    }
+}

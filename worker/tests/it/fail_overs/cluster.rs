@@ -1,0 +1,78 @@
+//! A cluster moves the slot of a library, and loses the server that holds it.
+
+use super::Place;
+use testkit::cluster::Cluster;
+
+#[tokio::test]
+async fn resharding_is_not_seen() {
+    let redis = Cluster::start().await.unwrap();
+    let place = Place::on(&redis.url()).await;
+    let key = place.site.key("visitors:today:count");
+    // Who has given all its slots away follows who has them.
+    let first = redis.owner(&key).await.unwrap();
+    let (_, second) = redis.beside(first).await.unwrap();
+    place
+        .survives("Cluster, all slots move to another", async {
+            redis.reshard(first, second).await.unwrap();
+            redis.another_owner(&key, first).await;
+        })
+        .await;
+    let (_, third) = redis.beside(second).await.unwrap();
+    place
+        .survives("Cluster, all slots move to the third", async {
+            redis.reshard(second, third).await.unwrap();
+            redis.another_owner(&key, second).await;
+        })
+        .await;
+    let (replica, _) = redis.beside(third).await.unwrap();
+    place
+        .survives("Cluster, an operator's order", async {
+            redis.fail_over_to(replica).await.unwrap();
+            redis.another_owner(&key, third).await;
+        })
+        .await;
+    place.leave().await;
+}
+
+/// Killed, frozen for as long as that takes and longer.
+#[tokio::test]
+async fn a_cluster_fail_over_is_not_seen() {
+    let redis = Cluster::start().await.unwrap();
+    let mut place = Place::on(&redis.url()).await;
+    let key = place.site.key("visitors:today:count");
+    let first = redis.owner(&key).await.unwrap();
+    place
+        .survives("Cluster, the primary is killed", async {
+            redis.nodes[first].kill().await.unwrap();
+            redis.another_owner(&key, first).await;
+        })
+        .await;
+    place
+        .survives("Cluster, what was killed comes back empty", async {
+            redis.nodes[first].start_again().await.unwrap();
+            redis.nodes[first].follows().await;
+        })
+        .await;
+    let owner = redis.owner(&key).await.unwrap();
+    place
+        .survives("Cluster, the primary is frozen", async {
+            redis.nodes[owner].freeze().unwrap();
+            redis.another_owner(&key, owner).await;
+        })
+        .await;
+    place
+        .survives("Cluster, what was frozen goes on", async {
+            redis.nodes[owner].thaw().unwrap();
+            redis.nodes[owner].follows().await;
+        })
+        .await;
+    let owner = redis.owner(&key).await.unwrap();
+    place.kill_a_worker().await;
+    place
+        .survives("Cluster, primary and active worker are killed", async {
+            redis.nodes[owner].kill().await.unwrap();
+            redis.another_owner(&key, owner).await;
+        })
+        .await;
+    place.leave().await;
+}

@@ -1,0 +1,118 @@
+//! Redis of more than one server: a Sentinel's, a Cluster's, and one with a replica beside each gateway. Whatever becomes of
+//! its servers, under load: nobody at a gateway sees it, no figure gets older, and the right number comes.
+
+mod cluster;
+mod replicas;
+mod sentinel;
+
+use crate::fixture::{Running, SOON, Site, site_at};
+use crate::together::Gateway;
+use crate::viewers::Viewers;
+use shared::catalog::Snapshot;
+use std::io::Write as _;
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::mariadb::shared_mariadb;
+use tokio::time::{Instant, sleep};
+
+/// Between two check-ins.
+const OFTEN: Duration = Duration::from_millis(300);
+
+/// Two workers, one of them active, two gateways, and who looks at these.
+struct Place {
+    site: Site,
+    workers: Vec<Running>,
+    gateways: Vec<Gateway>,
+    viewers: Vec<Viewers>,
+}
+
+impl Place {
+    /// All on the Redis under `url`. Every figure is made anew each second, so that writes are always under way.
+    async fn on(url: &str) -> Self {
+        let mut site = site_at(shared_mariadb().await, url).await;
+        for cron in ["VISITOR_SLOW_CRON", "BOOKS_SLOW_CRON"] {
+            site.set(cron, "* * * * * *");
+        }
+        // As operators have it: how soon the right number comes depends on it.
+        site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "1000");
+        site.set("VISITOR_SYNC_BUFFER_MS", "200");
+        let workers = vec![site.start(), site.start()];
+        let mut place = Self {
+            site,
+            workers,
+            gateways: Vec::new(),
+            viewers: Vec::new(),
+        };
+        for _ in 0..2 {
+            place.look_at_another().await;
+        }
+        place
+    }
+
+    /// One gateway more, and who looks at it.
+    async fn look_at_another(&mut self) {
+        let gateway = Gateway::beside(&self.site).await;
+        gateway.await_all().await;
+        self.viewers.push(Viewers::of(&gateway).await);
+        self.gateways.push(gateway);
+    }
+
+    /// Lets `event` happen while guests come in, and all see how many they were in the end, and all figures made anew.
+    async fn survives(&self, what: &str, event: impl Future<Output = ()>) {
+        let guests = async {
+            loop {
+                self.site.check_in().await;
+                sleep(OFTEN).await;
+            }
+        };
+        tokio::select! {
+            () = guests => {}
+            () = event => {}
+        }
+        let since = Instant::now();
+        // One who came in just then may not have been noted.
+        self.site.check_in().await;
+        let total = self.site.true_total().await;
+        for viewers in &self.viewers {
+            viewers.see(what, total).await;
+        }
+        tell(&format!("{what}: the right number after"), since);
+        let began = self.site.clock.now().utc().to_rfc3339();
+        for (gateway, snapshot) in self
+            .gateways
+            .iter()
+            .zip([Snapshot::Weekly, Snapshot::Collection])
+        {
+            eventually(
+                &format!("{what}: {snapshot} is made anew"),
+                SOON,
+                async || {
+                    let json = gateway.get(snapshot.path()).await.json();
+                    (json["generated_at"].as_str()? > began.as_str()).then_some(())
+                },
+            )
+            .await;
+        }
+        tell(&format!("{what}: new figures after"), since);
+    }
+
+    /// Ends the active worker as `kill -9` does; the other takes over.
+    async fn kill_a_worker(&mut self) {
+        self.workers.remove(0).kill();
+    }
+
+    async fn leave(self) {
+        for viewers in self.viewers {
+            viewers.leave().await;
+        }
+        for worker in self.workers {
+            worker.stop().await;
+        }
+    }
+}
+
+/// For who measures: `cargo test … -- --nocapture`.
+fn tell(what: &str, since: Instant) {
+    let took = since.elapsed().as_millis();
+    drop(writeln!(std::io::stderr(), "{what} {took} ms"));
+}

@@ -1,0 +1,53 @@
+//! Sentinels make a replica the primary.
+
+use super::Place;
+use testkit::sentinel::Guarded;
+
+/// Killed, frozen for as long as that takes and longer, and by an operator's order.
+#[tokio::test]
+async fn a_sentinel_fail_over_is_not_seen() {
+    let redis = Guarded::start().await.unwrap();
+    let mut place = Place::on(&redis.url()).await;
+    let first = redis.primary().await.unwrap();
+    place
+        .survives("Sentinel, the primary is killed", async {
+            redis.servers[first].kill().await.unwrap();
+            redis.another_than(first).await;
+        })
+        .await;
+    let second = redis.primary().await.unwrap();
+    place
+        .survives("Sentinel, what was killed comes back empty", async {
+            redis.servers[first].start_again().await.unwrap();
+            redis.servers[first].follows().await;
+        })
+        .await;
+    place
+        .survives("Sentinel, the primary is frozen", async {
+            redis.servers[second].freeze().unwrap();
+            redis.another_than(second).await;
+        })
+        .await;
+    let third = redis.primary().await.unwrap();
+    place
+        .survives("Sentinel, what was frozen goes on", async {
+            redis.servers[second].thaw().unwrap();
+            redis.servers[second].follows().await;
+        })
+        .await;
+    place
+        .survives("Sentinel, an operator's order", async {
+            redis.fail_over().await.unwrap();
+            redis.another_than(third).await;
+        })
+        .await;
+    let fourth = redis.primary().await.unwrap();
+    place.kill_a_worker().await;
+    place
+        .survives("Sentinel, primary and active worker are killed", async {
+            redis.servers[fourth].kill().await.unwrap();
+            redis.another_than(fourth).await;
+        })
+        .await;
+    place.leave().await;
+}
