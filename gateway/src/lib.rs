@@ -3,7 +3,7 @@
 //! # Layout
 //! - [`config`], [`cors`], [`limits`]: what it is told, and the numbers that nobody tells
 //! - [`mirror`]: the copy that requests are answered from, made of [`holdings`], [`entry`] (in its [`coding`]s), [`summary`], [`today`]
-//! - [`follow`]: the one task that keeps the copy like Redis, by way of [`source`]; [`awake`]: whether it stood still
+//! - [`follow`]: the one task that keeps the copy like Redis, by way of [`source`], and [`follower`], which takes in what was heard; [`awake`]: whether it stood still
 //! - [`accept`], [`connection`], [`wire`], [`refusal`]: connections and their limits; [`reactors`]: the threads that serve them
 //! - [`addresses`], [`proxies`]: how much one client address may hold, and whose a request is
 //! - [`route`]: from a request to an answer, by [`reply`] and [`guard`], [`conditional`], [`health`]; [`offer`]: on which port
@@ -28,6 +28,7 @@ pub mod cors;
 pub mod doorbell;
 pub mod entry;
 pub mod follow;
+pub mod follower;
 pub mod frame;
 pub mod guard;
 pub mod head;

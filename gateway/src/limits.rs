@@ -19,6 +19,8 @@ pub struct Limits {
     pub doorbell_gap: Duration,
     /// Between two readings of every key.
     pub reread: Duration,
+    /// A snapshot in Redis that is older than the one that is shown is passed over for so long.
+    pub patience: Duration,
     /// Connections at once, streams not counted.
     pub connections: usize,
 }
@@ -40,6 +42,8 @@ impl Default for Limits {
             doorbell_gap: Duration::from_millis(250),
             // What a lost message costs; and the heartbeat that notices a dead connection well within 5 s.
             reread: Duration::from_secs(2),
+            // The worker looks every 2 s, and a standby is active within 6 s; what still stands after that is meant.
+            patience: Duration::from_secs(10),
             // At some 20 KiB each 160 MiB; balancers and browsers keep far fewer open.
             connections: 8_192,
         }

@@ -8,6 +8,7 @@ use testkit::eventually::eventually;
 use testkit::http::{Events, get};
 use testkit::road::{Mode, Road};
 use testkit::server::Redis;
+use tokio::time::Instant;
 
 /// An answer out of memory; even a busy machine is far below.
 const QUICK: Duration = Duration::from_secs(1);
@@ -123,6 +124,27 @@ async fn what_changed_while_it_was_away_is_read_on_reconnect() {
     let value = envelope(Snapshot::Weekly, 9);
     fixture.worker.store(Snapshot::Weekly, &value).await;
     fixture.shows(Snapshot::Weekly.path(), &value).await;
+}
+
+/// What a replica holds that was promoted a moment ago and has missed the newest. The worker stores that again; what nobody
+/// corrects is meant.
+#[tokio::test]
+async fn an_older_snapshot_is_not_shown_before_it_has_stood_for_a_while() {
+    let patience = Duration::from_secs(3);
+    let fixture = Fixture::with(&[], |config| {
+        config.limits.reread = Duration::from_millis(100);
+        config.limits.patience = patience;
+    })
+    .await;
+    let newer = envelope(Snapshot::Weekly, 1);
+    let older = newer.replace("2025-09-23T", "2025-09-22T");
+    fixture.worker.store(Snapshot::Weekly, &newer).await;
+    fixture.shows(Snapshot::Weekly.path(), &newer).await;
+    let key = fixture.worker.keys.snapshot(Snapshot::Weekly);
+    let began = Instant::now();
+    fixture.worker.set(&key, &older).await;
+    fixture.shows(Snapshot::Weekly.path(), &older).await;
+    assert!(began.elapsed() >= patience, "{:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -27,8 +27,14 @@ struct Place {
 }
 
 impl Place {
-    /// All on the Redis under `url`. Every figure is made anew each second, so that writes are always under way.
+    /// All on the Redis under `url`.
     async fn on(url: &str) -> Self {
+        Self::beside(url, &[url.to_owned(), url.to_owned()]).await
+    }
+
+    /// The workers on the Redis under `url`, a gateway on each of `others`. Every figure is made anew each second, so that
+    /// writes are always under way.
+    async fn beside(url: &str, others: &[String]) -> Self {
         let mut site = site_at(shared_mariadb().await, url).await;
         for cron in ["VISITOR_SLOW_CRON", "BOOKS_SLOW_CRON"] {
             site.set(cron, "* * * * * *");
@@ -43,7 +49,8 @@ impl Place {
             gateways: Vec::new(),
             viewers: Vec::new(),
         };
-        for _ in 0..2 {
+        for url in others {
+            place.site.set("REDIS_URL", url);
             place.look_at_another().await;
         }
         place
