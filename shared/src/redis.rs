@@ -119,9 +119,6 @@ impl RedisUrl {
     pub fn client(&self, command_limit: Duration) -> Result<Client, fred::error::Error> {
         let reconnect =
             ReconnectPolicy::new_exponential(0, RECONNECT_FIRST_MS, RECONNECT_LONGEST_MS, 2);
-        // A command that was sent and not answered is not sent again: a count is stale by then. A cluster's redirection is
-        // an attempt too, and the way to ask for it (ASKING) is another.
-        let attempts = if self.is_clustered() { 3 } else { 1 };
         Builder::from_config(self.0.clone())
             .set_policy(reconnect)
             .with_performance_config(|performance| {
@@ -132,7 +129,9 @@ impl RedisUrl {
                 connection.connection_timeout = CONNECT_LIMIT;
                 connection.internal_command_timeout = CONNECT_LIMIT;
                 connection.max_command_buffer_len = COMMAND_QUEUE;
-                connection.max_command_attempts = attempts;
+                // A command that was sent and not answered is not sent again: a count is stale by then. To follow a
+                // cluster's redirection is to send it again too: the next one goes to the right server.
+                connection.max_command_attempts = 1;
                 // An operator may mend a password while we wait.
                 connection.reconnect_on_auth_error = true;
                 connection.unresponsive = UnresponsiveConfig {
@@ -220,7 +219,7 @@ async fn keep(client: Client, leaving: Arc<Notify>) -> Infallible {
         client.inner().counters.take_cmd_buffer_len();
         tokio::select! {
             () = leaving.notified() => {}
-            // As when a cluster's redirection leads to a server that has just died.
+            // As it does in a cluster that is just moving a slot (ASK).
             ended = connecting => {
                 warn!(?ended, "the Redis client has ended: it is started again");
                 sleep(Duration::from_millis(RECONNECT_LONGEST_MS.into())).await;
