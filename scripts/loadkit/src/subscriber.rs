@@ -1,9 +1,11 @@
 //! One stream of events at the client's end: it asks, and finds the marks in what it gets.
 
-use mio::net::TcpStream;
+use crate::wire::Wire;
 use std::io::{ErrorKind, Read as _, Write as _};
 
-const REQUEST: &[u8] = b"GET /api/visitors/today/stream HTTP/1.1\r\nHost: bench\r\n\r\n";
+/// The host is the one that balancers are asked for; a gateway does not look at it.
+pub const REQUEST: &[u8] =
+    b"GET /api/visitors/today/stream HTTP/1.1\r\nHost: library.example\r\n\r\n";
 const ACCEPTED: &[u8] = b"HTTP/1.1 200";
 const MARK: &[u8] = b"\"total\":";
 
@@ -26,7 +28,7 @@ pub enum State {
 #[derive(Debug)]
 pub struct Subscriber {
     /// Its connection.
-    pub socket: TcpStream,
+    pub wire: Wire,
     /// How far it has come.
     pub state: State,
     /// An event that is not whole yet; mostly empty.
@@ -35,9 +37,9 @@ pub struct Subscriber {
 
 impl Subscriber {
     /// A connection that is being made.
-    pub fn new(socket: TcpStream) -> Self {
+    pub fn new(wire: Wire) -> Self {
         Self {
-            socket,
+            wire,
             state: State::Connecting,
             pending: Vec::new(),
         }
@@ -45,7 +47,7 @@ impl Subscriber {
 
     /// Sends the request on a connection that may have been made by now.
     pub fn ask(&mut self) {
-        self.state = match self.socket.write(REQUEST) {
+        self.state = match self.wire.write(REQUEST) {
             Ok(_) => State::Asked,
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
                 State::Connecting
@@ -57,15 +59,15 @@ impl Subscriber {
     /// Reads what is there, once where that is all; `heard` is called with the mark of each whole event.
     pub fn read(&mut self, buffer: &mut [u8], mut heard: impl FnMut(u64)) {
         loop {
-            let length = match self.socket.read(buffer) {
+            let length = match self.wire.read(buffer) {
                 Ok(0) => return self.state = State::Gone,
                 Ok(length) => length,
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(_) => return self.state = State::Gone,
             };
             self.take(&buffer[..length], &mut heard);
-            // Less than there was room for was all (epoll(7)); that saves half of the calls.
-            if length < buffer.len() {
+            // That saves half of the calls.
+            if length < buffer.len() && self.wire.short_read_is_all() {
                 return;
             }
         }
