@@ -111,10 +111,7 @@ impl Connection {
 
     /// How many commands the server has executed so far, this question and handshakes apart.
     pub fn commands_executed(&mut self) -> Result<u64> {
-        let Reply::Bytes(Some(text)) = self.command(&[b"INFO", b"commandstats"])? else {
-            bail!("INFO gave no text");
-        };
-        let text = String::from_utf8_lossy(&text);
+        let text = self.info("commandstats")?;
         let calls = text.lines().filter_map(|line| {
             let (name, figures) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
             let asked = !matches!(name, "info" | "hello" | "client|setname");
@@ -122,6 +119,29 @@ impl Connection {
             asked.then_some(calls)
         });
         Ok(calls.sum())
+    }
+
+    /// How many bytes the server has sent so far, to clients and replicas.
+    pub fn bytes_sent(&mut self) -> Result<u64> {
+        let text = self.info("stats")?;
+        let mut lines = text.lines();
+        let sent = lines.find_map(|line| line.strip_prefix("total_net_output_bytes:"));
+        let sent = sent.context("Redis does not tell what it has sent")?;
+        sent.parse().context("a number of Redis")
+    }
+
+    /// Whether the server is a replica that has all that its primary has.
+    pub fn follows(&mut self) -> Result<bool> {
+        let text = self.info("replication")?;
+        Ok(text.lines().any(|line| line == "master_link_status:up"))
+    }
+
+    /// A section of what the server tells of itself.
+    fn info(&mut self, section: &str) -> Result<String> {
+        let Reply::Bytes(Some(text)) = self.command(&[b"INFO", section.as_bytes()])? else {
+            bail!("INFO gave no text");
+        };
+        Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
     fn bytes(&mut self, length: i64) -> Result<Option<Vec<u8>>> {

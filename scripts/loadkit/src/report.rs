@@ -81,6 +81,12 @@ impl Report {
         self.rows.push(row);
     }
 
+    /// Tells why a part has no figures: those of the others are worth having all the same.
+    pub fn add_failure(&mut self, part: &str, error: &anyhow::Error) {
+        let row = Row::new("not measured", part, "", &Rounds::default());
+        self.add(row.note(format!("{error:#}")));
+    }
+
     /// Median, and from the lowest to the highest round.
     pub fn table(&self) -> String {
         let mut text = String::new();

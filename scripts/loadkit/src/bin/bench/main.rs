@@ -10,16 +10,17 @@ mod idle;
 mod memory;
 mod opening;
 mod reads;
+mod scale;
 mod slow;
 mod stage;
 mod visibility;
 mod worker;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use loadkit::measure::Rounds;
-use loadkit::report::{Report, Row};
+use loadkit::report::Report;
 use stage::Stage;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Measures this system against the limits of the machine. Private servers alone; of the gateway's nothing is left behind, of
@@ -41,6 +42,12 @@ enum Of {
     /// A database is built once and kept. Its history ends with yesterday; one that is found with an older end is given the
     /// days that it lacks, as a real one gets them.
     Worker(worker::Wishes),
+    /// What grows with the number of screens: what one more gateway and one more replica cost Redis, and one more stream
+    /// nginx, HAProxy and Caddy under the files of deploy/balancers, with TLS and without. About 20 minutes.
+    ///
+    /// Redis, and then the balancer, has a core of its own; everything else shares the other. What one core carries follows
+    /// from these figures by division, which is said where it is done: it was not tried.
+    Scale(scale::Wishes),
 }
 
 /// What is wanted of a run.
@@ -96,6 +103,7 @@ fn main() -> Result<()> {
     match Arguments::parse().of {
         Of::Gateway(wishes) => measure_gateway(&wishes),
         Of::Worker(wishes) => worker::measure(&wishes),
+        Of::Scale(wishes) => scale::measure(&wishes),
     }
 }
 
@@ -122,17 +130,27 @@ fn measure_gateway(wishes: &Wishes) -> Result<()> {
             Part::Lost => visibility::measure_lost(&mut stage, &mut report),
             Part::Slow => slow::measure(&mut stage, &mut report),
         };
-        // The others are worth having all the same.
         if let Err(e) = measured {
-            let row = Row::new("not measured", name, "", &Rounds::default());
-            report.add(row.note(format!("{e:#}")));
+            report.add_failure(&name, &e);
         }
     }
+    tell(&report, "gateway")
+}
+
+/// The table to whoever started it, and the same as `bench/NAME.json` in the folder of the build.
+pub(crate) fn tell(report: &Report, name: &str) -> Result<()> {
     println!("\n{}", report.table());
-    let path = stage.output()?;
+    let path = target()?.join(format!("bench/{name}.json"));
     report.write(&path)?;
     println!("The same as JSON: {}", path.display());
     Ok(())
+}
+
+/// The folder of the build, in which the running program is.
+pub(crate) fn target() -> Result<PathBuf> {
+    let me = std::env::current_exe().context("finding the running program")?;
+    let target = me.ancestors().nth(2).context("no target folder")?;
+    Ok(target.to_owned())
 }
 
 /// `seconds`, for constants that read like the table.

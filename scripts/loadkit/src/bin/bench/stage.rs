@@ -7,7 +7,6 @@ use loadkit::cores::{self, Cores};
 use loadkit::figures::Figures;
 use loadkit::gateway::Gateway;
 use loadkit::report::Report;
-use std::path::PathBuf;
 use std::time::Duration;
 use testkit::descriptors;
 use testkit::server::Redis;
@@ -61,28 +60,7 @@ impl Stage {
         figures.store_all()?;
         let pace = Pace::of(wishes);
         let streams = wishes.streams.min(most_streams);
-        let share = match cores.is_shared() {
-            true => "server and load share the only core: ratios mean little".to_owned(),
-            false => format!(
-                "server on core {}, load on core {}",
-                cores.server, cores.load
-            ),
-        };
-        let facts = [
-            ("cores", share),
-            (
-                "rounds",
-                format!("{}; median (lowest - highest)", pace.rounds),
-            ),
-            ("kernel", read_line("/proc/sys/kernel/osrelease")),
-            (
-                "load of the machine at the start",
-                read_line("/proc/loadavg"),
-            ),
-        ];
-        for (name, value) in facts {
-            report.circumstances.push((name.to_owned(), value));
-        }
+        circumstances(cores, pace.rounds, report);
         Ok(Self {
             cores,
             figures,
@@ -112,13 +90,6 @@ impl Stage {
     pub(crate) fn redis_port(&self) -> u16 {
         self.redis.port()
     }
-
-    /// Where the JSON goes: beside the folder of the running program.
-    pub(crate) fn output(&self) -> Result<PathBuf> {
-        let me = std::env::current_exe().context("finding the running program")?;
-        let target = me.ancestors().nth(2).context("no target folder")?;
-        Ok(target.join("bench/gateway.json"))
-    }
 }
 
 impl Pace {
@@ -146,6 +117,29 @@ impl Pace {
         pace.rounds = wishes.rounds.unwrap_or(pace.rounds);
         pace.slow = wishes.slow_seconds.map_or(pace.slow, seconds);
         pace
+    }
+}
+
+/// What one must know to compare a run with another one.
+pub(crate) fn circumstances(cores: Cores, rounds: usize, report: &mut Report) {
+    let share = match cores.is_shared() {
+        true => "server and load share the only core: ratios mean little".to_owned(),
+        false => format!(
+            "server on core {}, load on core {}",
+            cores.server, cores.load
+        ),
+    };
+    let facts = [
+        ("cores", share),
+        ("rounds", format!("{rounds}; median (lowest - highest)")),
+        ("kernel", read_line("/proc/sys/kernel/osrelease")),
+        (
+            "load of the machine at the start",
+            read_line("/proc/loadavg"),
+        ),
+    ];
+    for (name, value) in facts {
+        report.circumstances.push((name.to_owned(), value));
     }
 }
 

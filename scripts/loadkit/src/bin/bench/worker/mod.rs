@@ -11,7 +11,8 @@ mod ticks;
 mod waits;
 mod wishes;
 
-use anyhow::{Context as _, Result, bail};
+use crate::{target, tell};
+use anyhow::{Context as _, Result};
 use loadkit::desk::wall_now;
 use loadkit::library::kept::Kept;
 use loadkit::library::size::{Count, Size};
@@ -40,11 +41,7 @@ pub(crate) fn measure(wishes: &Wishes) -> Result<()> {
         figures: Vec::new(),
     };
     runtime.context("making a runtime")?.block_on(run.play())?;
-    println!("\n{}", run.report.table());
-    let path = target()?.join("bench/worker.json");
-    run.report.write(&path)?;
-    println!("The same as JSON: {}", path.display());
-    Ok(())
+    tell(&run.report, "worker")
 }
 
 /// What a run holds.
@@ -174,14 +171,5 @@ fn tell_failure(measured: Result<()>, scene: &str, part: Part, report: &mut Repo
         println!("  not measured: {error:#}");
         let row = Row::new(scene, part.to_string(), "", &Rounds::default());
         report.add(row.note(format!("not measured: {error:#}")));
-    }
-}
-
-/// The folder of the build, in which the running program is.
-fn target() -> Result<PathBuf> {
-    let me = std::env::current_exe().context("finding the running program")?;
-    match me.ancestors().nth(2) {
-        Some(target) => Ok(target.to_owned()),
-        None => bail!("no target folder"),
     }
 }
