@@ -76,7 +76,8 @@ fn tell(name: &str, ours: &Climb, (control, theirs): (&'static str, &Climb), rep
         let row = Row::new(&part, what, "", &fill.into());
         let rate = fill * bytes * 8.0 / 1e6;
         report.add(row.note(format!(
-            "by division, not tried: 1 s / {cpu:.1} us; they would be sent {rate:.0} Mbit/s"
+            "by division, not tried: 1 s / {cpu:.1} us; they would be sent {rate:.0} Mbit/s; what one costs when it \
+             comes is not in it"
         )));
     }
 }

@@ -4,6 +4,7 @@
 mod balancers;
 mod bytes;
 mod climb;
+mod folders;
 mod followers;
 mod primary;
 mod scene;
@@ -54,6 +55,7 @@ enum Part {
 
 /// Runs it all and tells it.
 pub(crate) fn measure(wishes: &Wishes) -> Result<()> {
+    let _folder = folders::keep_in_one()?;
     let mut report = Report::default();
     let scene = Scene::set(wishes, &mut report)?;
     for part in Part::value_variants() {
