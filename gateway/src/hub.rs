@@ -8,7 +8,7 @@ use crate::config::Emit;
 use crate::frame::Frame;
 use crate::limits::Limits;
 use crate::metrics::Closed;
-use crate::news::News;
+use crate::news::{Changed, News};
 use crate::stream::{Opening, Stream};
 use crate::streams::Leaving;
 use crate::today::{Origin, Today};
@@ -187,6 +187,7 @@ impl Hub {
         let turn = round % LISTEN_EVERY;
         self.rounds += 1;
         let news = mem::take(&mut self.news);
+        let mut told = (Changed::default(), Frame::new(b""));
         self.pass(|stream| {
             index += 1;
             if index % LISTEN_EVERY == turn {
@@ -212,10 +213,13 @@ impl Hub {
                         false => stream.start(&init(today, Origin::Db))?,
                     };
                 }
-                for snapshot in stream.due(round).snapshots() {
-                    if let Some(event) = news.event(snapshot) {
-                        stream.tell(snapshot, event)?;
+                let due = stream.due(round);
+                if !due.is_empty() {
+                    // Nearly always the same for all.
+                    if due != told.0 {
+                        told = (due, news.block(due));
                     }
+                    stream.tell(due, &told.1)?;
                 }
             }
             if let Some(comment) = &comment {

@@ -31,7 +31,7 @@ pub struct News([Option<Known>; Snapshot::ALL.len()]);
 struct Known {
     entry: Arc<Entry>,
     since: Instant,
-    event: Frame,
+    event: String,
 }
 
 /// In a stream, the event `snapshot`: a figure has changed, and with it the summary that it is in.
@@ -63,9 +63,9 @@ impl Changed {
         self.0 |= other.0;
     }
 
-    /// Takes one out.
-    pub fn remove(&mut self, snapshot: Snapshot) {
-        self.0 &= !bit(snapshot);
+    /// Takes all of `other` out.
+    pub fn remove(&mut self, other: Self) {
+        self.0 &= !other.0;
     }
 }
 
@@ -106,21 +106,24 @@ impl News {
             .collect()
     }
 
-    /// The event that tells of a snapshot.
-    pub fn event(&self, snapshot: Snapshot) -> Option<&Frame> {
-        self.0[snapshot.index()].as_ref().map(|known| &known.event)
+    /// The events that tell of all that is in `changed`, as one block: eleven cost one write.
+    pub fn block(&self, changed: Changed) -> Frame {
+        let known = changed.snapshots();
+        let known = known.filter_map(|snapshot| self.0[snapshot.index()].as_ref());
+        let events: String = known.map(|known| known.event.as_str()).collect();
+        Frame::new(events.as_bytes())
     }
 }
 
 /// With the tag of the bytes as they are, which comes last of all codings.
-fn event(snapshot: Snapshot, entry: &Entry) -> Frame {
+fn event(snapshot: Snapshot, entry: &Entry) -> String {
     let plain = entry.encoded.last().expect("every value is there as it is");
     let event = Event {
         path: snapshot.path(),
         etag: plain.etag.to_str().unwrap_or_default(),
     };
     let data = serde_json::to_string(&event).expect("texts can be written");
-    Frame::new(format!("event: snapshot\ndata: {data}\n\n").as_bytes())
+    format!("event: snapshot\ndata: {data}\n\n")
 }
 
 #[cfg(test)]
@@ -171,15 +174,21 @@ mod tests {
     fn an_event_tells_where_to_read_and_the_tag_of_what_is_there() {
         let (mut news, held) = (News::default(), holding(&[(Snapshot::Weekly, 9)]));
         news.learn(&held, Instant::now());
-        let block = news.event(Snapshot::Weekly).unwrap().bytes(false);
-        let block = std::str::from_utf8(block).unwrap();
+        let both = Changed::from_iter([Snapshot::Weekly, Snapshot::Monthly]);
+        let block = news.block(both);
+        let block = std::str::from_utf8(block.bytes(false)).unwrap();
         let data = block.strip_prefix("event: snapshot\ndata: ").unwrap();
         let data: serde_json::Value = serde_json::from_str(data).unwrap();
         assert_eq!(data["path"], "/api/visitors/weekly");
         let entry = held.snapshot(Snapshot::Weekly).unwrap();
         assert_eq!(data["etag"].as_str().unwrap(), entry.encoded[0].etag);
         assert!(block.ends_with("}\n\n"));
-        assert!(news.event(Snapshot::Monthly).is_none());
+        news.learn(&holding(&[(Snapshot::Monthly, 9)]), Instant::now());
+        let block = news.block(both);
+        let block = std::str::from_utf8(block.bytes(false)).unwrap();
+        let events: Vec<_> = block.split_terminator("\n\n").collect();
+        assert!(events[0].contains("/weekly") && events[1].contains("/monthly"));
+        assert_eq!(events.len(), 2);
     }
 
     #[test]
@@ -189,7 +198,7 @@ mod tests {
         let mut rest = all;
         for snapshot in Snapshot::ALL {
             assert!(!rest.is_empty());
-            rest.remove(snapshot);
+            rest.remove([snapshot].into_iter().collect());
         }
         assert!(rest.is_empty());
     }

@@ -4,7 +4,6 @@ use crate::frame::{Frame, LAST_CHUNK};
 use crate::news::Changed;
 use crate::streams::Place;
 use bytes::{Buf, Bytes};
-use shared::catalog::Snapshot;
 use std::io::{self, ErrorKind};
 use std::task::{Context, Waker};
 use tokio::net::TcpStream;
@@ -131,13 +130,13 @@ impl Stream {
         }
     }
 
-    /// Tells of a snapshot that has changed, if the client has taken everything before; else it stays owed.
+    /// Tells of what has changed, if the client has taken everything before; else it stays owed.
     ///
     /// # Errors
     /// The connection has ended.
-    pub fn tell(&mut self, snapshot: Snapshot, event: &Frame) -> io::Result<()> {
-        if self.add(event)? {
-            self.owed.remove(snapshot);
+    pub fn tell(&mut self, changed: Changed, block: &Frame) -> io::Result<()> {
+        if self.add(block)? {
+            self.owed.remove(changed);
         }
         Ok(())
     }

@@ -53,7 +53,7 @@ pub fn today() -> Today {
 pub fn events() -> Bytes {
     let (today, mut news) = (today(), News::default());
     news.learn(&holdings(), Instant::now());
-    let changed = news.event(Snapshot::Weekly).expect("the example has all");
+    let changed = news.block([Snapshot::Weekly].into_iter().collect());
     let (init, update, changed) = (
         today.init(Origin::Cache),
         today.update.bytes(false),

@@ -65,6 +65,12 @@ impl Meter {
     }
 }
 
+/// What the kernel holds in bytes for everybody, of which sockets are what changes here.
+pub fn kernel_memory() -> Result<u64> {
+    let text = fs::read_to_string("/proc/meminfo").context("asking for the kernel's memory")?;
+    bytes(&text, "Slab:")
+}
+
 /// A look at a process and its core.
 #[derive(Clone, Copy, Debug)]
 pub struct Watch {

@@ -2,7 +2,7 @@
 
 use crate::eventually::eventually;
 use crate::process::free_port;
-use crate::server::{Redis, redis_cli};
+use crate::server::Redis;
 use anyhow::{Context as _, Result};
 use std::time::Duration;
 
@@ -30,11 +30,11 @@ struct Seen {
 }
 
 impl Cluster {
-    /// Starts them, lets redis-cli make the cluster, and waits until all agree.
+    /// Starts them with `more` flags, lets redis-cli make the cluster, and waits until all agree.
     ///
     /// # Errors
     /// What does not start, and why.
-    pub async fn start() -> Result<Self> {
+    pub async fn start(more: &[&str]) -> Result<Self> {
         let mut nodes = Vec::new();
         for _ in 0..NODES {
             let bus = free_port()?.to_string();
@@ -45,7 +45,7 @@ impl Cluster {
                 ["--cluster-replica-validity-factor", "0"],
                 ["--repl-diskless-sync-delay", "0"],
             ];
-            nodes.push(Redis::start_with(&flags.concat()).await?);
+            nodes.push(Redis::start_with(&[&flags.concat(), more].concat()).await?);
         }
         let cluster = Self { nodes };
         let address = |node: &Redis| format!("127.0.0.1:{}", node.port());
@@ -53,20 +53,20 @@ impl Cluster {
         let mut create = vec!["--cluster", "create"];
         create.extend(addresses.iter().map(String::as_str));
         create.extend(["--cluster-replicas", "1", "--cluster-yes"]);
-        redis_cli(cluster.nodes[0].port(), &create).await?;
+        cluster.nodes[0].ask(&create).await?;
         cluster.agreed().await;
         Ok(cluster)
     }
 
-    /// `redis-cluster://`, with all of them.
-    pub fn url(&self) -> String {
+    /// `redis-cluster://`, with all of them; `account` is empty, or ends with `@`.
+    pub fn url(&self, account: &str) -> String {
         let nodes = self
             .nodes
             .iter()
             .map(|one| format!("node=127.0.0.1:{}", one.port()));
         let nodes: Vec<_> = nodes.collect();
         format!(
-            "redis-cluster://127.0.0.1:{}?{}",
+            "redis-cluster://{account}127.0.0.1:{}?{}",
             self.nodes[0].port(),
             nodes.join("&")
         )
@@ -142,7 +142,7 @@ impl Cluster {
             ["--cluster-from", from_id, "--cluster-to", to_id],
         ];
         let args = [&args.concat()[..], &["--cluster-slots", &slots]].concat();
-        redis_cli(from.port, &args).await.map(drop)
+        self.nodes[0].ask(&args).await.map(drop)
     }
 
     /// Lets a replica take its primary's part, as an operator does.
@@ -150,7 +150,8 @@ impl Cluster {
     /// # Errors
     /// What it says.
     pub async fn fail_over_to(&self, replica: usize) -> Result<()> {
-        redis_cli(self.nodes[replica].port(), &["CLUSTER", "FAILOVER"])
+        self.nodes[replica]
+            .ask(&["CLUSTER", "FAILOVER"])
             .await
             .map(drop)
     }
@@ -166,13 +167,13 @@ impl Cluster {
     }
 
     async fn is_well(&self, index: usize) -> bool {
-        let info = redis_cli(self.nodes[index].port(), &["CLUSTER", "INFO"]).await;
+        let info = self.nodes[index].ask(&["CLUSTER", "INFO"]).await;
         info.is_ok_and(|info| info.contains("cluster_state:ok"))
     }
 
     async fn slot(&self, key: &str) -> Result<u16> {
         for node in &self.nodes {
-            if let Ok(slot) = redis_cli(node.port(), &["CLUSTER", "KEYSLOT", key]).await {
+            if let Ok(slot) = node.ask(&["CLUSTER", "KEYSLOT", key]).await {
                 return slot.trim().parse().context("a slot");
             }
         }
@@ -189,7 +190,7 @@ impl Cluster {
     }
 
     async fn nodes_as_seen_by(&self, index: usize) -> Result<Vec<Seen>> {
-        let lines = redis_cli(self.nodes[index].port(), &["CLUSTER", "NODES"]).await?;
+        let lines = self.nodes[index].ask(&["CLUSTER", "NODES"]).await?;
         Ok(lines.lines().filter_map(Seen::read).collect())
     }
 

@@ -1,7 +1,7 @@
 //! A Redis with replicas, and Sentinels that make one of these the primary when it is away.
 
 use crate::eventually::eventually;
-use crate::server::{Redis, redis_cli};
+use crate::server::Redis;
 use anyhow::{Context as _, Result};
 use std::time::Duration;
 
@@ -23,12 +23,12 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// Starts all, and waits until each Sentinel knows the others.
+    /// Starts all, the servers with `more` flags, and waits until each Sentinel knows the others.
     ///
     /// # Errors
     /// What does not start, and why.
-    pub async fn start() -> Result<Self> {
-        let flags = ["--repl-diskless-sync-delay", "0"];
+    pub async fn start(more: &[&str]) -> Result<Self> {
+        let flags = [&["--repl-diskless-sync-delay", "0"], more].concat();
         let mut servers = vec![Redis::start_with(&flags).await?];
         let port = servers[0].port();
         for _ in 0..2 {
@@ -49,7 +49,7 @@ impl Guarded {
         for sentinel in &guarded.sentinels {
             let ready = format!("slaves=2,sentinels={SENTINELS}");
             eventually("a Sentinel knows all", LIMIT, async || {
-                let info = redis_cli(sentinel.port(), &["INFO", "sentinel"]).await;
+                let info = sentinel.ask(&["INFO", "sentinel"]).await;
                 info.is_ok_and(|info| info.contains(&ready)).then_some(())
             })
             .await;
@@ -57,8 +57,8 @@ impl Guarded {
         Ok(guarded)
     }
 
-    /// `redis-sentinel://`, with all three.
-    pub fn url(&self) -> String {
+    /// `redis-sentinel://`, with all three; `account` is empty, or ends with `@`.
+    pub fn url(&self, account: &str) -> String {
         let [first, others @ ..] = &self.sentinels[..] else {
             return String::new();
         };
@@ -66,7 +66,7 @@ impl Guarded {
             .iter()
             .map(|one| format!("&node=127.0.0.1:{}", one.port()));
         let (port, nodes) = (first.port(), nodes.collect::<String>());
-        format!("redis-sentinel://127.0.0.1:{port}/0?sentinelServiceName={NAME}{nodes}")
+        format!("redis-sentinel://{account}127.0.0.1:{port}/0?sentinelServiceName={NAME}{nodes}")
     }
 
     /// Which server is the primary, as the Sentinels say.
@@ -74,8 +74,8 @@ impl Guarded {
     /// # Errors
     /// They say nothing.
     pub async fn primary(&self) -> Result<usize> {
-        let sentinel = self.sentinels[0].port();
-        let told = redis_cli(sentinel, &["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME]).await?;
+        let ask = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME];
+        let told = self.sentinels[0].ask(&ask).await?;
         let port = told
             .lines()
             .nth(1)
@@ -90,17 +90,15 @@ impl Guarded {
     /// # Errors
     /// They refuse.
     pub async fn fail_over(&self) -> Result<()> {
-        let sentinel = self.sentinels[0].port();
-        redis_cli(sentinel, &["SENTINEL", "FAILOVER", NAME])
-            .await
-            .map(drop)
+        let order = ["SENTINEL", "FAILOVER", NAME];
+        self.sentinels[0].ask(&order).await.map(drop)
     }
 
     /// Waits until another than `before` is the primary, for them and for itself; gives it.
     pub async fn another_than(&self, before: usize) -> usize {
         eventually("another primary", LIMIT, async || {
             let now = self.primary().await.ok().filter(|now| *now != before)?;
-            let role = redis_cli(self.servers[now].port(), &["ROLE"]).await.ok()?;
+            let role = self.servers[now].ask(&["ROLE"]).await.ok()?;
             role.starts_with("master").then_some(now)
         })
         .await

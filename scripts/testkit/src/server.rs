@@ -104,10 +104,25 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// What redis-cli prints when it is asked of this server.
+    ///
+    /// # Errors
+    /// It cannot be run, or says that it failed, and then what it printed.
+    pub async fn ask(&self, args: &[&str]) -> Result<String> {
+        let mut cli = tokio::process::Command::new(program("redis-cli", "redis-tools")?);
+        cli.args(["-p", &self.port.to_string()]).args(args);
+        let output = cli.output().await.context("running redis-cli")?;
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() || printed.starts_with("ERR") || printed.contains("[ERR]") {
+            bail!("redis-cli {args:?}: {printed}");
+        }
+        Ok(printed)
+    }
+
     /// Waits until it is a replica that has all that its primary has.
     pub async fn follows(&self) {
         eventually("it follows its primary", START_LIMIT, async || {
-            let info = redis_cli(self.port, &["INFO", "replication"]).await;
+            let info = self.ask(&["INFO", "replication"]).await;
             let info = info.ok()?;
             info.contains("master_link_status:up").then_some(())
         })
@@ -176,21 +191,6 @@ fn redis_info(port: u16) -> Result<String> {
         }
     }
     Ok(answer)
-}
-
-/// What redis-cli prints, asked of the server at `port`.
-///
-/// # Errors
-/// It cannot be run, or says that it failed, and then what it printed.
-pub(crate) async fn redis_cli(port: u16, args: &[&str]) -> Result<String> {
-    let mut cli = tokio::process::Command::new(program("redis-cli", "redis-tools")?);
-    cli.args(["-p", &port.to_string()]).args(args);
-    let output = cli.output().await.context("running redis-cli")?;
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    if !output.status.success() || printed.starts_with("ERR") || printed.contains("[ERR]") {
-        bail!("redis-cli {args:?}: {printed}");
-    }
-    Ok(printed)
 }
 
 /// One Redis for all tests of a binary; each uses its own key prefix, made by [`unique`].

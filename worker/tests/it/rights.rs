@@ -23,14 +23,20 @@ use testkit::schema::Shape;
 use testkit::server::{Redis, unique};
 use worker::check::findings::Verdict;
 
-const WORKER: &str = "change-the-password-of-worker";
-const GATEWAY: &str = "change-the-password-of-gateway";
+pub(crate) const WORKER: &str = "change-the-password-of-worker";
+pub(crate) const GATEWAY: &str = "change-the-password-of-gateway";
 const ADMIN: &str = "change-the-password-of-admin";
 const DASHBOARD: &str = "change-the-password-of-dashboard";
 
 fn given(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/rights");
     std::fs::read_to_string(path.join(name)).unwrap()
+}
+
+/// As an operator does it: the prefix in front of every pattern.
+pub(crate) fn redis_rules(prefix: &str) -> String {
+    let rules = given("redis.acl").replace(" ~", &format!(" ~{prefix}"));
+    rules.replace(" &", &format!(" &{prefix}"))
 }
 
 /// A library on servers that know these accounts and no others, but the owner's.
@@ -68,15 +74,10 @@ impl Place {
         let mut site = Site::on(mariadb, &redis.url(), generate(&plan), zone, now, shape).await;
         site.clock = Clock::system();
 
-        // As an operator does it: the prefix in front of every pattern, the name of the database in place of slims.
-        let prefix = site.key("");
-        let rules = given("redis.acl")
-            .replace(" ~", &format!(" ~{prefix}"))
-            .replace(" &", &format!(" &{prefix}"));
-        std::fs::write(&file, rules).unwrap();
+        std::fs::write(&file, redis_rules(&site.key(""))).unwrap();
         site.redis_does("ACL", &["LOAD"]).await;
         site.redis_does("AUTH", &["admin", ADMIN]).await;
-        // And an account of its own, since tests share a server.
+        // The name of the database in place of slims, and an account of its own, since tests share a server.
         let user = unique("dashboard");
         let sql = given("mysql.sql")
             .replace("slims.", &format!("{}.", site.database))

@@ -1,12 +1,14 @@
 //! A cluster moves the slot of a library, and loses the server that holds it.
 
 use super::Place;
+use super::rights::Rights;
 use testkit::cluster::Cluster;
 
 #[tokio::test]
 async fn resharding_is_not_seen() {
-    let redis = Cluster::start().await.unwrap();
-    let place = Place::on(&redis.url()).await;
+    let rights = Rights::with("+cluster|slots +cluster|info");
+    let redis = Cluster::start(&rights.flags()).await.unwrap();
+    let place = Place::on(|account| redis.url(account), &rights, &redis.nodes).await;
     let key = place.site.key("visitors:today:count");
     // Who has given all its slots away follows who has them.
     let first = redis.owner(&key).await.unwrap();
@@ -37,8 +39,9 @@ async fn resharding_is_not_seen() {
 /// Killed, frozen for as long as that takes and longer.
 #[tokio::test]
 async fn a_cluster_fail_over_is_not_seen() {
-    let redis = Cluster::start().await.unwrap();
-    let mut place = Place::on(&redis.url()).await;
+    let rights = Rights::with("+cluster|slots +cluster|info");
+    let redis = Cluster::start(&rights.flags()).await.unwrap();
+    let mut place = Place::on(|account| redis.url(account), &rights, &redis.nodes).await;
     let key = place.site.key("visitors:today:count");
     let first = redis.owner(&key).await.unwrap();
     place

@@ -3,8 +3,10 @@
 
 mod cluster;
 mod replicas;
+mod rights;
 mod sentinel;
 
+use self::rights::{Rights, accounts};
 use crate::fixture::{Running, SOON, Site, site_at};
 use crate::together::Gateway;
 use crate::viewers::Viewers;
@@ -13,6 +15,7 @@ use std::io::Write as _;
 use std::time::Duration;
 use testkit::eventually::eventually;
 use testkit::mariadb::shared_mariadb;
+use testkit::server::Redis;
 use tokio::time::{Instant, sleep};
 
 /// Between two check-ins.
@@ -27,15 +30,18 @@ struct Place {
 }
 
 impl Place {
-    /// All on the Redis under `url`.
-    async fn on(url: &str) -> Self {
-        Self::beside(url, &[url.to_owned(), url.to_owned()]).await
+    /// All on the Redis under `url`, which is told an account, under these rights.
+    async fn on(url: impl Fn(&str) -> String, rights: &Rights, servers: &[Redis]) -> Self {
+        let mut site = site_at(shared_mariadb().await, &url("")).await;
+        rights.give(&site, servers).await;
+        let [worker, gateway] = accounts().map(|account| url(&account));
+        site.set("REDIS_URL", &worker);
+        Self::begin(site, &[gateway.clone(), gateway]).await
     }
 
-    /// The workers on the Redis under `url`, a gateway on each of `others`. Every figure is made anew each second, so that
-    /// writes are always under way.
-    async fn beside(url: &str, others: &[String]) -> Self {
-        let mut site = site_at(shared_mariadb().await, url).await;
+    /// Workers as the site says, a gateway on each of `others`. Every figure is made anew each second, so that writes are
+    /// always under way.
+    async fn begin(mut site: Site, others: &[String]) -> Self {
         for cron in ["VISITOR_SLOW_CRON", "BOOKS_SLOW_CRON"] {
             site.set(cron, "* * * * * *");
         }

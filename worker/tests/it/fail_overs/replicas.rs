@@ -1,7 +1,9 @@
 //! A replica beside each gateway, which reads and hears it alone, while the worker writes to the primary.
 
 use super::Place;
+use crate::fixture::site_at;
 use std::time::Duration;
+use testkit::mariadb::shared_mariadb;
 use testkit::server::Redis;
 use tokio::time::sleep;
 
@@ -24,7 +26,8 @@ async fn what_becomes_of_replicas_beside_gateways_is_not_seen() {
     for redis in redises {
         redis.follows().await;
     }
-    let place = Place::beside(&primary.url(), &redises.map(Redis::url)).await;
+    let site = site_at(shared_mariadb().await, &primary.url()).await;
+    let place = Place::begin(site, &redises.map(Redis::url)).await;
     place
         .survives(
             "Replicas, the last one is killed and comes back empty",

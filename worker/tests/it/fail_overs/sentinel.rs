@@ -1,13 +1,15 @@
 //! Sentinels make a replica the primary.
 
 use super::Place;
+use super::rights::Rights;
 use testkit::sentinel::Guarded;
 
 /// Killed, frozen for as long as that takes and longer, and by an operator's order.
 #[tokio::test]
 async fn a_sentinel_fail_over_is_not_seen() {
-    let redis = Guarded::start().await.unwrap();
-    let mut place = Place::on(&redis.url()).await;
+    let rights = Rights::with("+role");
+    let redis = Guarded::start(&rights.flags()).await.unwrap();
+    let mut place = Place::on(|account| redis.url(account), &rights, &redis.servers).await;
     let first = redis.primary().await.unwrap();
     place
         .survives("Sentinel, the primary is killed", async {

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 /// On their way at once; a smooth opening is not what is measured here.
 const AT_ONCE: usize = 256;
-/// For what an opening leaves to be done.
-const REST: Duration = Duration::from_millis(300);
+/// For what an opening leaves to be done: a gateway that has just started tells who comes of all its figures, within 5 s.
+const REST: Duration = Duration::from_millis(5_500);
 
 #[derive(Default)]
 struct Figures {

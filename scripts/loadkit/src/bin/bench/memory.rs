@@ -4,7 +4,7 @@ use crate::stage::Stage;
 use anyhow::Result;
 use loadkit::crowd::{Crowd, Plan};
 use loadkit::measure::Rounds;
-use loadkit::meter::Meter;
+use loadkit::meter::{Meter, kernel_memory};
 use loadkit::report::{Report, Row};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,6 +19,8 @@ const REST: Duration = Duration::from_secs(2);
 /// Memory at each step, and after messages at the last.
 struct Climb {
     steps: Vec<(usize, u64)>,
+    /// The kernel's at the first and at the last.
+    kernel: Vec<u64>,
     after_messages: u64,
 }
 
@@ -35,6 +37,15 @@ pub(crate) fn measure(stage: &mut Stage, report: &mut Report) -> Result<()> {
             .against("floor", &ours_slope, &floor_slope)
             .note(ours.in_words()),
     );
+    report.add(
+        Row::new(
+            PART,
+            "of the kernel",
+            "KiB",
+            &Rounds::from(ours.of_kernel()),
+        )
+        .note("for both ends of a connection, since the client is here too"),
+    );
     let after = Rounds::from(ours.slope_after_messages());
     report.add(Row::new(
         PART,
@@ -47,11 +58,12 @@ pub(crate) fn measure(stage: &mut Stage, report: &mut Report) -> Result<()> {
 
 fn climb(stage: &mut Stage, address: SocketAddr, meter: Meter) -> Result<Climb> {
     let mut crowd = Crowd::of(address)?;
-    let mut steps = Vec::new();
+    let (mut steps, mut kernel) = (Vec::new(), Vec::new());
     for step in STEPS.into_iter().filter(|step| *step <= stage.most_streams) {
         crowd.grow_to(step, AT_ONCE)?;
         crowd.listen(REST)?;
         steps.push((crowd.streaming(), meter.memory()?));
+        kernel.push(kernel_memory()?);
     }
     let plan = Plan {
         messages: 3,
@@ -63,6 +75,7 @@ fn climb(stage: &mut Stage, address: SocketAddr, meter: Meter) -> Result<Climb> 
     let after_messages = meter.memory()?;
     Ok(Climb {
         steps,
+        kernel,
         after_messages,
     })
 }
@@ -78,10 +91,21 @@ impl Climb {
     }
 
     fn slope_to(&self, bytes: u64) -> f64 {
-        let (Some((few, least)), Some((many, _))) = (self.steps.first(), self.steps.last()) else {
+        let least = self.steps.first().map_or(0, |(_, bytes)| *bytes);
+        self.for_each(least, bytes)
+    }
+
+    fn of_kernel(&self) -> f64 {
+        let ends = self.kernel.first().zip(self.kernel.last());
+        ends.map_or(f64::NAN, |(least, most)| self.for_each(*least, *most))
+    }
+
+    /// KiB for each stream that came between the first step and the last.
+    fn for_each(&self, least: u64, most: u64) -> f64 {
+        let (Some((few, _)), Some((many, _))) = (self.steps.first(), self.steps.last()) else {
             return f64::NAN;
         };
-        (bytes as f64 - *least as f64) / 1024.0 / (many - few) as f64
+        (most as f64 - least as f64) / 1024.0 / (many - few) as f64
     }
 
     fn in_words(&self) -> String {
