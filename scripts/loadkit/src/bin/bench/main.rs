@@ -6,6 +6,7 @@ mod allocations;
 mod commands;
 mod cores;
 mod fanout;
+mod folders;
 mod idle;
 mod memory;
 mod opening;
@@ -108,6 +109,7 @@ fn main() -> Result<()> {
 }
 
 fn measure_gateway(wishes: &Wishes) -> Result<()> {
+    let _folder = folders::keep_in_one()?;
     let mut report = Report::default();
     let mut stage = Stage::set(wishes, &mut report)?;
     for part in Part::value_variants() {

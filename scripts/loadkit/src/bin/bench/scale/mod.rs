@@ -4,7 +4,6 @@
 mod balancers;
 mod bytes;
 mod climb;
-mod folders;
 mod followers;
 mod primary;
 mod scene;
@@ -18,7 +17,7 @@ use scene::Scene;
 /// What is wanted of a run.
 #[derive(Args)]
 pub(crate) struct Wishes {
-    /// Short rounds and few of them: to see that it works, not what it is worth. About 6 minutes.
+    /// Short rounds and few of them: to see that it works, not what it is worth. About 8 minutes.
     #[arg(long)]
     quick: bool,
     /// This part alone; may be given several times.
@@ -55,7 +54,7 @@ enum Part {
 
 /// Runs it all and tells it.
 pub(crate) fn measure(wishes: &Wishes) -> Result<()> {
-    let _folder = folders::keep_in_one()?;
+    let _folder = crate::folders::keep_in_one()?;
     let mut report = Report::default();
     let scene = Scene::set(wishes, &mut report)?;
     for part in Part::value_variants() {

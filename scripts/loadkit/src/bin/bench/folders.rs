@@ -9,8 +9,8 @@ use tempfile::TempDir;
 const INTERRUPTED: i32 = 130;
 
 /// Makes it, before anything else makes a folder; gone when it is dropped, and after Ctrl-C.
-pub(super) fn keep_in_one() -> Result<TempDir> {
-    let folder = tempfile::Builder::new().prefix("bench-scale-").tempdir();
+pub(crate) fn keep_in_one() -> Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("bench-").tempdir();
     let folder = folder.context("making a folder for folders")?;
     let path = folder.path().to_owned();
     let taken = tempfile::env::override_temp_dir(&path);
