@@ -16,7 +16,7 @@ use shared::redis::Connection;
 use std::mem;
 use std::pin::pin;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 /// Follows for ever.
 ///
@@ -28,7 +28,9 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
     let mut reconnects = source.client.reconnect_rx();
     let mut losses = source.client.error_rx();
     let connection = Connection::start(&source.client);
-    let mut reread = interval(gateway.config.limits.reread);
+    // The first reading comes with the connection.
+    let period = gateway.config.limits.reread;
+    let mut reread = interval_at(Instant::now() + period, period);
     reread.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut beat = interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -27,8 +27,8 @@ pub struct Follower<'a> {
     refused: &'a Counter,
     /// Whether it stood still, so that a message may be older than it seems.
     pub awake: Awake,
-    /// Which server the last valid count came from.
-    speaker: Option<Server>,
+    /// Which server the last valid count came from, and when.
+    speaker: Option<(Server, Instant)>,
     /// A valid count came by message since the reading began, and is at least as new as what will be read.
     pub crossed: bool,
     /// Why the last reading failed, once it has been said.
@@ -59,8 +59,9 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Says why Redis cannot be read, when it is another reason than before.
+    /// Says why Redis cannot be read, when it is another reason than before. What stood there before means nothing after it.
     pub fn say_once(&mut self, error: &Error) {
+        self.older.clear();
         let text = error.to_string();
         if self.trouble != text {
             warn!(error = text, "Redis cannot be read: {text}");
@@ -79,10 +80,10 @@ impl<'a> Follower<'a> {
             Ok(today) => {
                 self.received.inc();
                 // When a cluster has moved the slot, we listen at two servers, and one of them may be late.
-                if self.speaker.as_ref() != Some(server) && self.mirror.shows_newer(&today) {
+                if self.is_another_voice(server) && self.mirror.shows_newer(&today) {
                     return;
                 }
-                self.speaker = Some(server.clone());
+                self.speaker = Some((server.clone(), Instant::now()));
                 self.crossed = true;
                 self.take_today(today);
             }
@@ -98,11 +99,17 @@ impl<'a> Follower<'a> {
         }
     }
 
+    /// Whether another server than this one has spoken a moment ago.
+    fn is_another_voice(&self, server: &Server) -> bool {
+        let speaker = self.speaker.as_ref();
+        speaker.is_some_and(|(speaker, at)| speaker != server && at.elapsed() < self.patience)
+    }
+
     /// Takes in what was read.
     pub fn take_reading(&mut self, reading: Reading) {
         for (snapshot, value) in reading.snapshots {
             match value {
-                Value::None => {}
+                Value::None => drop(self.older.remove(&snapshot)),
                 Value::Unusable(why) => self.complain(Some(snapshot), why.as_bytes(), &why),
                 Value::Bytes(bytes) => {
                     self.take_snapshot(snapshot, &bytes, reading.named.contains(&snapshot));
@@ -197,7 +204,7 @@ mod tests {
     #[test]
     fn of_two_servers_the_one_that_is_late_is_not_heard() {
         let (mirror, metrics) = (Mirror::default(), Metrics::new());
-        let mut follower = Follower::new(&mirror, &metrics, Duration::ZERO);
+        let mut follower = Follower::new(&mirror, &metrics, Duration::from_secs(3600));
         let servers = ["old", "new"].map(|host| Server::new(host, 6379));
         let mut shown = |second, server: &Server| {
             follower.take_message(count(second).as_bytes(), server);
@@ -212,6 +219,16 @@ mod tests {
         // The clock of the library was set back.
         assert_eq!(shown(25, &servers[1]), Some(25));
         assert_eq!(shown(26, &servers[0]), Some(26));
+        let mut impatient = Follower::new(&mirror, &metrics, Duration::ZERO);
+        impatient.take_message(count(30).as_bytes(), &servers[0]);
+        impatient.take_message(count(28).as_bytes(), &servers[1]);
+        let holdings = mirror.holdings();
+        let today = holdings.today(Instant::now());
+        assert_eq!(
+            today.map(|today| today.count.total),
+            Some(28),
+            "the old server is gone"
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub struct Limits {
     pub doorbell_gap: Duration,
     /// Between two readings of every key.
     pub reread: Duration,
-    /// A snapshot in Redis that is older than the one that is shown is passed over for so long.
+    /// What is older than what is shown is passed over for so long: a snapshot in Redis, a count of another server.
     pub patience: Duration,
     /// Connections at once, streams not counted.
     pub connections: usize,

@@ -7,14 +7,14 @@ use crate::environment::Environment;
 use crate::tls::{Authorities, Fault};
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface};
-use fred::types::Builder;
 use fred::types::RespVersion;
 use fred::types::config::TlsConnector;
 use fred::types::config::{Config, ReconnectPolicy, UnresponsiveConfig};
+use fred::types::{Builder, ClientState};
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
@@ -23,6 +23,9 @@ use tracing::{info, warn};
 /// Redis is back all streams are to carry the right number; an attempt costs two packets.
 const RECONNECT_FIRST_MS: u32 = 50;
 const RECONNECT_LONGEST_MS: u32 = 250;
+/// The first wait before a client that has ended is started again, and the longest; doubling between.
+const AGAIN_FIRST: Duration = Duration::from_millis(100);
+const AGAIN_LONGEST: Duration = Duration::from_secs(5);
 /// Between two lines about the same trouble.
 const QUIET: Duration = Duration::from_secs(60);
 /// A Redis in reach accepts within milliseconds; 2 s leave room for a packet that is sent again, and for the three answers
@@ -179,7 +182,7 @@ pub fn tls_advice(error: &str) -> Option<&'static str> {
 /// A client that connects, and connects again whatever happens. Dropping it ends that.
 pub struct Connection {
     client: Client,
-    leaving: Arc<Notify>,
+    leaving: watch::Sender<()>,
     _task: AbortOnDropHandle<Infallible>,
 }
 
@@ -187,8 +190,8 @@ impl Connection {
     /// Begins to connect and logs why that fails, once a minute for each reason; returns at once.
     pub fn start(client: &Client) -> Self {
         log_what_happens(client);
-        let leaving = Arc::new(Notify::new());
-        let task = keep(client.clone(), leaving.clone());
+        let leaving = watch::Sender::new(());
+        let task = keep(client.clone(), leaving.subscribe());
         Self {
             client: client.clone(),
             leaving,
@@ -206,26 +209,47 @@ impl Connection {
     /// The client's own check fires only when the *last* command went unanswered for its limit, and ours are sent more often
     /// than that; and in a cluster it keeps a connection that is open, though nobody answers.
     pub fn leave(&self) {
-        self.leaving.notify_one();
+        self.leaving.send_replace(());
     }
 }
 
 /// Connects for ever.
-async fn keep(client: Client, leaving: Arc<Notify>) -> Infallible {
+async fn keep(client: Client, mut leaving: watch::Receiver<()>) -> Infallible {
+    let mut wait = AGAIN_FIRST;
     loop {
-        // Dropped, it takes all its connections and what waits in them along.
-        let connecting = AbortOnDropHandle::new(client.connect());
-        // The client still counts what was lost so as waiting, and would hold back what comes after it.
-        client.inner().counters.take_cmd_buffer_len();
+        // That the one before was to be left means nothing to the next one.
+        leaving.mark_unchanged();
+        let began = Instant::now();
+        let mut connecting = AbortOnDropHandle::new(client.connect());
         tokio::select! {
-            () = leaving.notified() => {}
+            // An error would say that nobody can ask for it, and then this task is being dropped.
+            Ok(()) = leaving.changed() => {
+                connecting.abort();
+                // Its end is waited for: it must not give anything back to the client once the next one has begun.
+                drop(connecting.await);
+                forget_what_waits(&client);
+            }
             // As it does in a cluster that is just moving a slot (ASK).
-            ended = connecting => {
-                warn!(?ended, "the Redis client has ended: it is started again");
-                sleep(Duration::from_millis(RECONNECT_LONGEST_MS.into())).await;
+            ended = &mut connecting => {
+                forget_what_waits(&client);
+                wait = match began.elapsed() > QUIET {
+                    true => AGAIN_FIRST,
+                    false => (wait * 2).min(AGAIN_LONGEST),
+                };
+                warn!(?ended, ?wait, "the Redis client has ended: it is started again");
+                sleep(wait).await;
             }
         }
     }
+}
+
+/// What waits to be sent is lost, and its senders are told so. The client would count it for ever, and hold back what comes
+/// after it.
+fn forget_what_waits(client: &Client) {
+    let inner = client.inner();
+    drop(inner.take_command_rx());
+    inner.set_client_state(ClientState::Disconnected);
+    inner.counters.take_cmd_buffer_len();
 }
 
 fn log_what_happens(client: &Client) {

@@ -96,6 +96,15 @@ impl Cluster {
         .await
     }
 
+    /// Waits until `index` is a primary, and says itself that all is well.
+    pub async fn leads(&self, index: usize) {
+        eventually("it is a primary", LIMIT, async || {
+            let role = self.nodes[index].ask(&["ROLE"]).await.ok()?;
+            (role.starts_with("master") && self.is_well(index).await).then_some(())
+        })
+        .await;
+    }
+
     /// A replica of a primary, and another primary, or where there is none the same.
     ///
     /// # Errors

@@ -85,13 +85,13 @@ impl Guarded {
         index.context("a server that is not ours")
     }
 
-    /// Asks for another primary, as an operator does.
-    ///
-    /// # Errors
-    /// They refuse.
-    pub async fn fail_over(&self) -> Result<()> {
-        let order = ["SENTINEL", "FAILOVER", NAME];
-        self.sentinels[0].ask(&order).await.map(drop)
+    /// Asks for another primary, as an operator does, until they agree: soon after a fail-over they refuse the next.
+    pub async fn fail_over(&self) {
+        eventually("the Sentinels obey", LIMIT, async || {
+            let order = ["SENTINEL", "FAILOVER", NAME];
+            self.sentinels[0].ask(&order).await.ok()
+        })
+        .await;
     }
 
     /// Waits until another than `before` is the primary, for them and for itself; gives it.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
 use crate::eventually::eventually;
 use crate::process::{free_port, search_path};
@@ -110,11 +111,15 @@ impl Redis {
     /// It cannot be run, or says that it failed, and then what it printed.
     pub async fn ask(&self, args: &[&str]) -> Result<String> {
         let mut cli = tokio::process::Command::new(program("redis-cli", "redis-tools")?);
-        cli.args(["-p", &self.port.to_string()]).args(args);
-        let output = cli.output().await.context("running redis-cli")?;
+        // With -e its status tells of an error that the server answers.
+        cli.args(["-p", &self.port.to_string(), "-e"]).args(args);
+        let output = timeout(START_LIMIT, cli.kill_on_drop(true).output()).await;
+        let output = output.context("redis-cli does not end")?;
+        let output = output.context("running redis-cli")?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        if !output.status.success() || printed.starts_with("ERR") || printed.contains("[ERR]") {
-            bail!("redis-cli {args:?}: {printed}");
+        if !output.status.success() {
+            let error = String::from_utf8_lossy(&output.stderr);
+            bail!("redis-cli {args:?}: {error}{printed}");
         }
         Ok(printed)
     }

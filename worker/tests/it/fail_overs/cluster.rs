@@ -57,6 +57,20 @@ async fn a_cluster_fail_over_is_not_seen() {
         })
         .await;
     let owner = redis.owner(&key).await.unwrap();
+    let (_, other) = redis.beside(owner).await.unwrap();
+    let (replica, _) = redis.beside(other).await.unwrap();
+    place
+        .survives("Cluster, the primary of other slots is killed", async {
+            redis.nodes[other].kill().await.unwrap();
+            redis.leads(replica).await;
+        })
+        .await;
+    place
+        .survives("Cluster, what was killed there comes back empty", async {
+            redis.nodes[other].start_again().await.unwrap();
+            redis.nodes[other].follows().await;
+        })
+        .await;
     place
         .survives("Cluster, the primary is frozen", async {
             redis.nodes[owner].freeze().unwrap();
@@ -70,12 +84,13 @@ async fn a_cluster_fail_over_is_not_seen() {
         })
         .await;
     let owner = redis.owner(&key).await.unwrap();
-    place.kill_a_worker().await;
+    let lease = place.kill_the_active_worker().await;
     place
         .survives("Cluster, primary and active worker are killed", async {
             redis.nodes[owner].kill().await.unwrap();
             redis.another_owner(&key, owner).await;
         })
         .await;
+    assert_ne!(place.lease().await, lease, "another worker is active");
     place.leave().await;
 }

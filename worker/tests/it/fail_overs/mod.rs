@@ -11,6 +11,7 @@ use crate::fixture::{Running, SOON, Site, site_at};
 use crate::together::Gateway;
 use crate::viewers::Viewers;
 use shared::catalog::Snapshot;
+use std::cell::Cell;
 use std::io::Write as _;
 use std::time::Duration;
 use testkit::eventually::eventually;
@@ -25,6 +26,8 @@ const OFTEN: Duration = Duration::from_millis(300);
 struct Place {
     site: Site,
     workers: Vec<Running>,
+    /// The lease that the first of them had at the start, alone.
+    first: String,
     gateways: Vec<Gateway>,
     viewers: Vec<Viewers>,
 }
@@ -48,13 +51,15 @@ impl Place {
         // As operators have it: how soon the right number comes depends on it.
         site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "1000");
         site.set("VISITOR_SYNC_BUFFER_MS", "200");
-        let workers = vec![site.start(), site.start()];
         let mut place = Self {
+            workers: vec![site.start()],
+            first: String::new(),
             site,
-            workers,
             gateways: Vec::new(),
             viewers: Vec::new(),
         };
+        place.first = place.lease().await;
+        place.workers.push(place.site.start());
         for url in others {
             place.site.set("REDIS_URL", url);
             place.look_at_another().await;
@@ -72,29 +77,29 @@ impl Place {
 
     /// Lets `event` happen while guests come in, and all see how many they were in the end, and all figures made anew.
     async fn survives(&self, what: &str, event: impl Future<Output = ()>) {
+        let over = Cell::new(false);
         let guests = async {
-            loop {
+            while !over.get() {
                 self.site.check_in().await;
                 sleep(OFTEN).await;
             }
         };
-        tokio::select! {
-            () = guests => {}
-            () = event => {}
-        }
-        let since = Instant::now();
-        // One who came in just then may not have been noted.
-        self.site.check_in().await;
+        let event = async {
+            event.await;
+            over.set(true);
+            Instant::now()
+        };
+        let ((), since) = tokio::join!(guests, event);
         let total = self.site.true_total().await;
         for viewers in &self.viewers {
             viewers.see(what, total).await;
         }
         tell(&format!("{what}: the right number after"), since);
         let began = self.site.clock.now().utc().to_rfc3339();
-        for (gateway, snapshot) in self
-            .gateways
-            .iter()
-            .zip([Snapshot::Weekly, Snapshot::Collection])
+        let snapshots = [Snapshot::Weekly, Snapshot::Collection];
+        let gateways = self.gateways.iter();
+        for (gateway, snapshot) in
+            gateways.flat_map(|one| snapshots.map(|snapshot| (one, snapshot)))
         {
             eventually(
                 &format!("{what}: {snapshot} is made anew"),
@@ -109,9 +114,19 @@ impl Place {
         tell(&format!("{what}: new figures after"), since);
     }
 
-    /// Ends the active worker as `kill -9` does; the other takes over.
-    async fn kill_a_worker(&mut self) {
-        self.workers.remove(0).kill();
+    /// Ends the active worker as `kill -9` does; gives the lease that it had.
+    async fn kill_the_active_worker(&mut self) -> String {
+        let lease = self.lease().await;
+        let name = |lease: &str| lease.split(' ').nth(1).map(str::to_owned);
+        let active = usize::from(name(&lease) != name(&self.first));
+        self.workers.remove(active).kill();
+        lease
+    }
+
+    /// An epoch, a space, and the name of the active worker.
+    async fn lease(&self) -> String {
+        let held = async || self.site.stored("worker:lease").await;
+        eventually("a worker is active", SOON, held).await
     }
 
     async fn leave(self) {

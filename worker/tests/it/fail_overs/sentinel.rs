@@ -39,17 +39,18 @@ async fn a_sentinel_fail_over_is_not_seen() {
         .await;
     place
         .survives("Sentinel, an operator's order", async {
-            redis.fail_over().await.unwrap();
+            redis.fail_over().await;
             redis.another_than(third).await;
         })
         .await;
     let fourth = redis.primary().await.unwrap();
-    place.kill_a_worker().await;
+    let lease = place.kill_the_active_worker().await;
     place
         .survives("Sentinel, primary and active worker are killed", async {
             redis.servers[fourth].kill().await.unwrap();
             redis.another_than(fourth).await;
         })
         .await;
+    assert_ne!(place.lease().await, lease, "another worker is active");
     place.leave().await;
 }
