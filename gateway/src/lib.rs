@@ -5,7 +5,7 @@
 //! - [`mirror`]: the copy that requests are answered from, made of [`holdings`], [`entry`] (in its [`coding`]s), [`summary`], [`today`]
 //! - [`follow`]: the one task that keeps the copy like Redis, by way of [`source`], and [`follower`], which takes in what was heard; [`awake`]: whether it stood still
 //! - [`accept`], [`connection`], [`wire`], [`refusal`]: connections and their limits; [`reactors`]: the threads that serve them
-//! - [`addresses`], [`proxies`]: how much one client address may hold, and whose a request is
+//! - [`files`]: how many of all these there may be; [`addresses`], [`proxies`]: how much one client address may hold, and whose a request is
 //! - [`route`]: from a request to an answer, by [`reply`] and [`guard`], [`conditional`], [`health`]; [`offer`]: on which port
 //! - [`pages`]: the dashboard and the API's documents; [`policy`]: what a browser lets them do
 //! - [`openapi`]: what the API's documents say
@@ -27,6 +27,7 @@ pub mod connection;
 pub mod cors;
 pub mod doorbell;
 pub mod entry;
+pub mod files;
 pub mod follow;
 pub mod follower;
 pub mod frame;

@@ -3,6 +3,7 @@
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use gateway::config::{Config, VARIABLES};
+use gateway::files;
 use gateway::offer::Listeners;
 use shared::environment::{EXIT_BAD_CONFIGURATION, Environment};
 use shared::manual::Manual;
@@ -68,6 +69,7 @@ fn main() -> anyhow::Result<ExitCode> {
     if config.sequelize_is_set {
         warn!("USE_SEQUELIZE is set and ignored: it chose a library of the former backend");
     }
+    files::raise_limit(&config);
     Ok(match serve(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {

@@ -2,10 +2,13 @@
 
 use crate::fixture::{Fixture, SOON};
 use gateway::config::Config;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::http::{Connection, send};
+use testkit::http::{Connection, Events, send};
 use testkit::process::{Process, free_port};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 const LIVE: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -192,29 +195,49 @@ async fn who_finds_no_place_is_told_to_come_again() {
     drop(streams);
 }
 
-#[tokio::test]
-async fn without_descriptors_clients_are_told_and_it_recovers() {
+/// A gateway whose shell has said `ulimit` first.
+async fn under(ulimit: &str) -> (Process, SocketAddr) {
     let port = free_port().unwrap();
-    let script = format!("ulimit -n 40; exec '{}'", env!("CARGO_BIN_EXE_gateway"));
+    let script = format!("ulimit {ulimit}; exec '{}'", env!("CARGO_BIN_EXE_gateway"));
     let environment = [
         ("PORT", port.to_string()),
         ("HOST", "127.0.0.1".to_owned()),
         ("REDIS_URL", testkit::server::shared_redis().await.url()),
     ];
-    let process = Process::spawn_at(
-        std::path::Path::new("/bin/sh"),
-        &["-c", &script],
-        &environment,
-    )
-    .unwrap();
-    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let shell = Path::new("/bin/sh");
+    let process = Process::spawn_at(shell, &["-c", &script], &environment).unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
     eventually("it listens", SOON, async || {
-        tokio::net::TcpStream::connect(address).await.ok()
+        TcpStream::connect(address).await.ok()
     })
     .await;
+    (process, address)
+}
+
+/// As a container or a shell often has it: few, but it may have more.
+#[tokio::test]
+async fn a_soft_limit_of_files_is_raised() {
+    let (process, address) = under("-Sn 40").await;
+    let mut streams = Vec::new();
+    for _ in 0..60 {
+        let stream = Events::open(address).await;
+        assert_eq!(stream.status, 200);
+        streams.push(stream);
+    }
+    assert!(!process.log().contains("LimitNOFILE"), "{}", process.log());
+}
+
+#[tokio::test]
+async fn without_descriptors_clients_are_told_and_it_recovers() {
+    let (process, address) = under("-n 40").await;
+    let told = process.log();
+    assert!(
+        told.contains("SSE_MAX_CLIENTS is 10000, but only 40"),
+        "{told}"
+    );
     let mut idle = Vec::new();
     for _ in 0..60 {
-        idle.push(tokio::net::TcpStream::connect(address).await.unwrap());
+        idle.push(TcpStream::connect(address).await.unwrap());
     }
     eventually("somebody is refused with a word", SOON, async || {
         let mut connection = Connection::open(address).await;
@@ -229,5 +252,9 @@ async fn without_descriptors_clients_are_told_and_it_recovers() {
         (connection.answer(false).await.status == 200).then_some(())
     })
     .await;
-    assert!(process.log().contains("LimitNOFILE"), "{}", process.log());
+    let told = process.log();
+    assert!(
+        told.contains("there are no file descriptors left"),
+        "{told}"
+    );
 }
