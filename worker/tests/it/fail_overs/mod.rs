@@ -94,6 +94,9 @@ impl Place {
         for viewers in &self.viewers {
             viewers.see(what, total).await;
         }
+        for gateway in &self.gateways {
+            gateway.await_all().await;
+        }
         tell(&format!("{what}: the right number after"), since);
         let began = self.site.clock.now().utc().to_rfc3339();
         let snapshots = [Snapshot::Weekly, Snapshot::Collection];
