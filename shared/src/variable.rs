@@ -62,7 +62,7 @@ pub const SHARED: [Variable; 5] = [
     Variable::optional(
         "REDIS_URL",
         "redis://127.0.0.1:6379",
-        "Redis 6.2 or later; also rediss://, redis-sentinel://, redis-cluster://",
+        "Redis 6.2 or later; also rediss://, redis-cluster://HOST:6379, redis-sentinel://HOST:26379/0?sentinelServiceName=NAME (of several, the others as ?node=HOST:PORT)",
     )
     .secret()
     .or_file("REDIS_URL_FILE"),
