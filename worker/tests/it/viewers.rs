@@ -12,9 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 /// An answer out of memory; whoever waited for Redis would wait for longer.
 const QUICK: Duration = Duration::from_secs(5);
-/// Nothing waits for it but a failure. A count that took half a second, on a machine that is busy beyond measure, is followed by
-/// ten seconds of rest: the fast loop takes a twentieth of its connection.
-const BACK: Duration = Duration::from_secs(30);
+/// Twice the longest that the right number may take to come.
+const BACK: Duration = Duration::from_secs(10);
 
 /// Who looks at a gateway all the time, and at one stream.
 pub(crate) struct Viewers {
