@@ -1,4 +1,4 @@
-//! A private Prometheus, and `promtool`, which checks what is written for it.
+//! A private Prometheus.
 
 use crate::process::{Process, free_port, installed_or_unpacked};
 use anyhow::{Context as _, Result, bail, ensure};
@@ -6,8 +6,6 @@ use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -81,27 +79,6 @@ impl Prometheus {
         alerts.retain(|alert| alert["state"] == "firing");
         Ok(alerts)
     }
-}
-
-/// Runs `promtool` within `folder`; gives what it says.
-///
-/// # Errors
-/// What it says, where it finds fault.
-pub fn promtool(folder: &Path, arguments: &[&str]) -> Result<String> {
-    let program = installed_or_unpacked("/usr/bin/promtool", "prometheus")?;
-    let run = Command::new(program)
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .context("starting promtool")?;
-    let said = [run.stdout, run.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    ensure!(
-        run.status.success(),
-        "promtool {}: {said}",
-        arguments.join(" ")
-    );
-    Ok(said)
 }
 
 /// What is answered with 200, as JSON, or null where it is none. In HTTP/1.0, whose answers are not in chunks.

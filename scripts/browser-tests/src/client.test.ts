@@ -1,0 +1,45 @@
+// A TypeScript client whose types are generated from the gateway's own document: it compiles, wrong uses do not, and it works.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { withLibrary } from "./library.js";
+import { target } from "./processes.js";
+import { SERIES, SNAPSHOTS, TODAY } from "./snapshots.js";
+
+const packages = join(target, "browser-tests");
+const run = promisify(execFile);
+
+test("a client generated from the document compiles under strict and reads figures", () => withLibrary(async (library) => {
+  // Below the folder with the packages, so that it finds them.
+  const folder = mkdtempSync(join(packages, "client-"));
+  const node = async (program: string, ...args: string[]) => {
+    const failed = ({ stdout, stderr }: { stdout: string; stderr: string }) => assert.fail(`${program}: ${stdout}${stderr}`);
+    return (await run("node", [program, ...args], { cwd: folder }).catch(failed)).stdout;
+  };
+  try {
+    cpSync(join(packages, "client"), folder, { recursive: true });
+    await node(join(packages, "node_modules/openapi-typescript/bin/cli.js"), library.url("/docs/json"), "--output", "schema.d.ts");
+    await node(join(packages, "node_modules/typescript/bin/tsc"), "--project", ".");
+
+    assert.deepEqual(JSON.parse(await node("out/client.js", library.url(""))), {
+      today: 5, weekly: 5, summary: 5, collection: 5, notModified: 202, ready: "ready", health: "missing",
+    });
+    await library.fill();
+    assert.deepEqual(JSON.parse(await node("out/client.js", library.url(""), "stream")), {
+      today: 1_234,
+      weekly: SERIES["visitors:weekly"].find(({ total }) => total === 1_311),
+      summary: 1_234,
+      collection: SNAPSHOTS["books:collection"],
+      notModified: 304,
+      ready: "ready",
+      health: "fresh",
+      stream: { init: 1_234, update: TODAY },
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}));

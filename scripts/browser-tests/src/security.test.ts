@@ -1,0 +1,49 @@
+// What the page may do, and what stored text may do to it. That nothing comes from another host, every test of the page checks.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isWarm } from "./dashboard.js";
+import { dashboardTest } from "./harness.js";
+import { withLibrary } from "./library.js";
+
+/** Bytes of the page and its script, uncompressed. */
+const LARGEST = 60_000;
+
+const isViolation = (message: string) => message.includes("Content Security Policy");
+
+dashboardTest("the policy stops scripts that are not the page's own", { expects: isViolation }, async ({ page, console }) => {
+  await isWarm(page);
+  await page.evaluate(() => {
+    const script = document.createElement("script");
+    script.textContent = "window.broken = true";
+    document.body.append(script);
+    const image = document.createElement("img");
+    document.body.append(image);
+    image.setAttribute("onerror", "window.broken = true");
+    image.dispatchEvent(new Event("error"));
+  });
+  assert.equal(await page.evaluate(() => "broken" in window), false);
+  assert.equal(console.filter(isViolation).length, 2, console.join("\n"));
+});
+
+dashboardTest("markup in names and titles is shown as text", {}, async ({ library, page }) => {
+  const markup = `<b>tebal</b> "><script>window.broken = true</script><img src=x onerror="window.broken = true">`;
+  await library.worker.store("books:top-borrowed:month", [{ rank: 1, biblio_id: 1, title: markup, total: 5 }]);
+  await library.worker.store("visitors:monthly:top", [{ rank: 1, member_id: "1", member_name: markup, institution: markup, total: 5 }]);
+  for (const [key, parts] of [["books:top-borrowed:month", 1], ["visitors:monthly:top", 2]] as const) {
+    const figure = page.locator(`[data-figure="${key}"]`);
+    await figure.locator(".row").nth(1).waitFor({ state: "detached" });
+    const shown = await figure.locator(".who > *").evaluateAll((nodes) => (nodes as HTMLElement[]).map((node) => node.innerText));
+    assert.deepEqual(shown, Array(parts).fill(markup));
+    assert.equal(await figure.locator("b, script, img").count(), 0);
+  }
+  assert.equal(await page.evaluate(() => "broken" in window), false);
+});
+
+test("the page is small, and may not be shown in another site's frame", () => withLibrary(async (library) => {
+  const page = await fetch(library.url("/"));
+  const script = await fetch(library.url("/stream.js"));
+  const size = (await page.text()).length + (await script.text()).length;
+  assert(size > 1_000 && size < LARGEST, `${size}`);
+  assert.match(page.headers.get("content-security-policy") ?? "", /frame-ancestors 'none'/);
+}));
