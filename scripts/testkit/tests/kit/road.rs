@@ -1,10 +1,8 @@
 //! What each mode of a road does to present connections and to new ones.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::time::{Duration, Instant};
 
-use testkit::eventually::eventually;
-use testkit::road::faults::Faults;
 use testkit::road::{Direction, Mode, Road};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -59,11 +57,6 @@ async fn ends(stream: &mut TcpStream) -> io::Result<usize> {
     read.expect("it ends in time")
 }
 
-async fn is_reset(stream: &mut TcpStream) {
-    let ended = ends(stream).await.expect_err("it is reset");
-    assert_eq!(ended.kind(), ErrorKind::ConnectionReset);
-}
-
 /// A road, and a connection on it: the client's end and the server's.
 struct Way {
     road: Road,
@@ -93,73 +86,6 @@ async fn pair(road: &Road, servers: &mut mpsc::Receiver<TcpStream>) -> (TcpStrea
     says(&mut client, "count").await;
     hears(&mut server, "count").await;
     (client, server)
-}
-
-#[tokio::test]
-async fn an_open_road_carries_all_and_passes_on_how_it_ends() {
-    let Way {
-        road,
-        mut servers,
-        mut client,
-        mut server,
-    } = way().await;
-    let much = "x".repeat(3 << 20);
-    let (sent, ()) = tokio::join!(server.write_all(much.as_bytes()), hears(&mut client, &much));
-    sent.expect("it is sent");
-    client.shutdown().await.expect("half of it is closed");
-    assert_eq!(ends(&mut server).await.expect("a good end"), 0);
-    says(&mut server, "last words").await;
-    hears(&mut client, "last words").await;
-    let (mut client, server) = pair(&road, &mut servers).await;
-    server.set_zero_linger().expect("an option");
-    drop(server);
-    is_reset(&mut client).await;
-    let (another, mut others) = self::server().await;
-    road.lead_to(another);
-    pair(&road, &mut others).await;
-}
-
-#[tokio::test]
-async fn nobody_listens() {
-    let Way {
-        road,
-        mut servers,
-        mut client,
-        mut server,
-    } = way().await;
-    for _ in 0..2 {
-        road.set(Mode::Refuse).await;
-        is_reset(&mut client).await;
-        is_reset(&mut server).await;
-        let refused = TcpStream::connect(("127.0.0.1", road.port())).await;
-        let refused = refused.expect_err("nobody listens");
-        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-        road.set(Mode::Open).await;
-        (client, server) = pair(&road, &mut servers).await;
-    }
-}
-
-#[tokio::test]
-async fn connections_are_reset() {
-    let Way {
-        road,
-        mut servers,
-        mut client,
-        mut server,
-    } = way().await;
-    road.set(Mode::Reset).await;
-    is_reset(&mut client).await;
-    is_reset(&mut server).await;
-    // It may be reset before the connect has returned.
-    if let Ok(mut client) = TcpStream::connect(("127.0.0.1", road.port())).await {
-        is_reset(&mut client).await;
-    }
-    road.set(Mode::Open).await;
-    let (mut client, _server) = pair(&road, &mut servers).await;
-    // For a moment is enough for those who are there.
-    road.strike(Mode::Reset).await;
-    is_reset(&mut client).await;
-    pair(&road, &mut servers).await;
 }
 
 #[tokio::test]
@@ -223,18 +149,6 @@ async fn a_frozen_road_delivers_late() {
     servers.recv().await.expect("the late one's server");
 }
 
-/// A sender on a frozen road has to wait: the road holds a bounded number of bytes.
-#[tokio::test]
-async fn memory_is_bounded() {
-    let Way {
-        road, mut client, ..
-    } = way().await;
-    road.set(Mode::Freeze).await;
-    let much = vec![0; 64 << 20];
-    let sent = timeout(Duration::from_secs(2), client.write_all(&much)).await;
-    assert!(sent.is_err(), "64 MiB went somewhere");
-}
-
 #[tokio::test]
 async fn a_far_server_answers_late_and_in_order() {
     let Way {
@@ -288,91 +202,5 @@ async fn one_direction_is_lost() {
             hears(&mut server, "up").await;
         }
         pair(&road, &mut servers).await;
-    }
-}
-
-#[tokio::test]
-async fn one_direction_ends_in_good_order() {
-    for direction in [Direction::Up, Direction::Down] {
-        let Way {
-            road,
-            mut servers,
-            mut client,
-            mut server,
-        } = way().await;
-        road.strike(Mode::HalfClose(direction)).await;
-        let (ended, well) = match direction {
-            Direction::Up => (&mut client, &mut server),
-            Direction::Down => (&mut server, &mut client),
-        };
-        assert_eq!(ends(well).await.expect("a good end"), 0);
-        says(ended, "to nobody").await;
-        says(well, "still").await;
-        hears(ended, "still").await;
-        pair(&road, &mut servers).await;
-        road.set(Mode::HalfClose(Direction::Down)).await;
-        let mut late = connect(&road).await;
-        assert_eq!(ends(&mut late).await.expect("a good end"), 0);
-    }
-}
-
-#[tokio::test]
-async fn each_is_cut_after_so_many_bytes() {
-    let Way {
-        road,
-        mut servers,
-        mut client,
-        mut server,
-    } = way().await;
-    road.set(Mode::CutAfter(3)).await;
-    says(&mut server, "answer").await;
-    hears(&mut client, "ans").await;
-    is_reset(&mut client).await;
-    is_reset(&mut server).await;
-    let mut late = connect(&road).await;
-    hears(&mut late, "hel").await;
-    is_reset(&mut late).await;
-    servers.recv().await.expect("the late one's server");
-    road.set(Mode::Open).await;
-    pair(&road, &mut servers).await;
-}
-
-#[tokio::test]
-async fn a_road_that_is_gone_takes_its_connections_with_it() {
-    let Way {
-        road, mut client, ..
-    } = way().await;
-    let port = road.port();
-    drop(road);
-    let gone = ends(&mut client).await;
-    assert!(matches!(gone, Ok(0) | Err(_)), "{gone:?}");
-    eventually("nobody listens any more", LIMIT, async || {
-        TcpStream::connect(("127.0.0.1", port)).await.err()
-    })
-    .await;
-}
-
-#[test]
-fn a_seed_repeats_its_faults() {
-    let faults = |seed| Faults::new(seed).take(200).collect::<Vec<_>>();
-    let first = faults(7);
-    assert_eq!(first, faults(7));
-    assert_ne!(first, faults(8));
-    for kind in [
-        "Refuse",
-        "Reset",
-        "BlackHole",
-        "HostGone",
-        "Freeze",
-        "Delay",
-        "Drop(Up)",
-        "Drop(Down)",
-        "HalfClose(Up)",
-        "HalfClose(Down)",
-        "CutAfter",
-    ] {
-        let comes =
-            |fault: &testkit::road::faults::Fault| format!("{:?}", fault.mode).starts_with(kind);
-        assert!(first.iter().any(comes), "{kind} never comes");
     }
 }
