@@ -5,7 +5,6 @@ pub mod opening;
 use crate::figures::Figures;
 use crate::heard::Heard;
 use crate::subscriber::{State, Subscriber};
-use crate::wire::Trust;
 use anyhow::{Context as _, Result};
 use mio::{Events, Interest, Poll};
 use std::io::ErrorKind;
@@ -19,14 +18,13 @@ const ROOM: usize = 16 << 10;
 /// A message that has not come after this long was skipped.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Clients of a server, or of several in turn.
+/// Clients of a server.
 #[derive(Debug)]
 pub struct Crowd {
     poll: Poll,
     events: Events,
     buffer: Vec<u8>,
-    servers: Vec<SocketAddr>,
-    trust: Option<Trust>,
+    server: SocketAddr,
     members: Vec<(Subscriber, Instant)>,
     next_mark: u64,
 }
@@ -43,29 +41,17 @@ pub struct Plan {
 }
 
 impl Crowd {
-    /// Nobody yet.
+    /// Without a stream yet.
     pub fn of(server: SocketAddr) -> Result<Self> {
-        Self::of_all(vec![server])
-    }
-
-    /// Nobody yet, of servers that will have equally many.
-    pub fn of_all(servers: Vec<SocketAddr>) -> Result<Self> {
         Ok(Self {
             poll: Poll::new().context("making a poll")?,
             events: Events::with_capacity(BATCH),
             buffer: vec![0; ROOM],
-            servers,
-            trust: None,
+            server,
             members: Vec::new(),
             // Above any count that was stored before.
             next_mark: 1_000,
         })
-    }
-
-    /// Whoever comes from now on speaks TLS.
-    pub fn with_tls(self, trust: Trust) -> Self {
-        let trust = Some(trust);
-        Self { trust, ..self }
     }
 
     /// Listens for `time`; nobody publishes.
@@ -140,7 +126,7 @@ impl Crowd {
                     if member.state == State::Asked {
                         let registry = self.poll.registry();
                         let watched = registry.reregister(
-                            member.wire.socket(),
+                            &mut member.socket,
                             event.token(),
                             Interest::READABLE,
                         );

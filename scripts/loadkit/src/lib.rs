@@ -1,8 +1,7 @@
 //! Load for the gateway, large libraries for the worker, and the controls that they are compared with. Only `scripts/bench` uses it.
 //!
 //! # Layout
-//! - [`crowd`], [`subscriber`], [`wire`], [`heard`]: many streams of events in one thread, with TLS or without, and what
-//!   they heard
+//! - [`crowd`], [`subscriber`], [`heard`]: many streams of events in one thread, and what they heard
 //! - [`redis`], [`figures`], [`snapshots`]: the worker's part, played: snapshots, counts, messages
 //! - [`http`], [`wrk`]: one request at a time, and as many as a server takes
 //! - [`gateway`], [`nginx`], [`control`], [`bare`]: the servers under load, each held to its cores by [`cores`]
@@ -30,6 +29,5 @@ pub mod report;
 pub mod snapshots;
 pub mod statements;
 pub mod subscriber;
-pub mod wire;
 pub mod worker;
 pub mod wrk;

@@ -121,21 +121,6 @@ impl Connection {
         Ok(calls.sum())
     }
 
-    /// How many bytes the server has sent so far, to clients and replicas.
-    pub fn bytes_sent(&mut self) -> Result<u64> {
-        let text = self.info("stats")?;
-        let mut lines = text.lines();
-        let sent = lines.find_map(|line| line.strip_prefix("total_net_output_bytes:"));
-        let sent = sent.context("Redis does not tell what it has sent")?;
-        sent.parse().context("a number of Redis")
-    }
-
-    /// Whether the server is a replica that has all that its primary has.
-    pub fn follows(&mut self) -> Result<bool> {
-        let text = self.info("replication")?;
-        Ok(text.lines().any(|line| line == "master_link_status:up"))
-    }
-
     /// A section of what the server tells of itself.
     fn info(&mut self, section: &str) -> Result<String> {
         let Reply::Bytes(Some(text)) = self.command(&[b"INFO", section.as_bytes()])? else {

@@ -1,11 +1,9 @@
 //! One stream of events at the client's end: it asks, and finds the marks in what it gets.
 
-use crate::wire::Wire;
+use mio::net::TcpStream;
 use std::io::{ErrorKind, Read as _, Write as _};
 
-/// The host is the one that balancers are asked for; a gateway does not look at it.
-pub const REQUEST: &[u8] =
-    b"GET /api/visitors/today/stream HTTP/1.1\r\nHost: library.example\r\n\r\n";
+const REQUEST: &[u8] = b"GET /api/visitors/today/stream HTTP/1.1\r\nHost: library.example\r\n\r\n";
 const ACCEPTED: &[u8] = b"HTTP/1.1 200";
 const MARK: &[u8] = b"\"total\":";
 
@@ -28,7 +26,7 @@ pub enum State {
 #[derive(Debug)]
 pub struct Subscriber {
     /// Its connection.
-    pub wire: Wire,
+    pub socket: TcpStream,
     /// How far it has come.
     pub state: State,
     /// An event that is not whole yet; mostly empty.
@@ -37,9 +35,9 @@ pub struct Subscriber {
 
 impl Subscriber {
     /// A connection that is being made.
-    pub fn new(wire: Wire) -> Self {
+    pub fn new(socket: TcpStream) -> Self {
         Self {
-            wire,
+            socket,
             state: State::Connecting,
             pending: Vec::new(),
         }
@@ -47,7 +45,7 @@ impl Subscriber {
 
     /// Sends the request on a connection that may have been made by now.
     pub fn ask(&mut self) {
-        self.state = match self.wire.write(REQUEST) {
+        self.state = match self.socket.write(REQUEST) {
             Ok(_) => State::Asked,
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
                 State::Connecting
@@ -59,15 +57,15 @@ impl Subscriber {
     /// Reads what is there, once where that is all; `heard` is called with the mark of each whole event.
     pub fn read(&mut self, buffer: &mut [u8], mut heard: impl FnMut(u64)) {
         loop {
-            let length = match self.wire.read(buffer) {
+            let length = match self.socket.read(buffer) {
                 Ok(0) => return self.state = State::Gone,
                 Ok(length) => length,
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(_) => return self.state = State::Gone,
             };
             self.take(&buffer[..length], &mut heard);
-            // That saves half of the calls.
-            if length < buffer.len() && self.wire.short_read_is_all() {
+            // A read of less than there was room for was all that had come (epoll(7)): half of the calls are saved.
+            if length < buffer.len() {
                 return;
             }
         }

@@ -3,11 +3,10 @@
 use super::Crowd;
 use crate::heard::{histogram, micros, quantile_ms};
 use crate::subscriber::{State, Subscriber};
-use crate::wire::Wire;
 use anyhow::{Context as _, Result};
 use hdrhistogram::Histogram;
-use mio::Token;
 use mio::net::TcpStream;
+use mio::{Interest, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -77,20 +76,18 @@ impl Crowd {
         let source = u8::try_from(self.members.len() % SOURCES).context("a small number")? + 2;
         let source = SocketAddr::from((Ipv4Addr::new(127, 0, 0, source), 0));
         socket.bind(&source.into()).context("binding a socket")?;
-        let server = self.servers[self.members.len() % self.servers.len()];
-        match socket.connect(&server.into()) {
+        match socket.connect(&self.server.into()) {
             Err(e) if e.raw_os_error() != Some(nix::errno::Errno::EINPROGRESS as i32) => {
                 return Err(e).context("connecting a stream");
             }
             _ => {}
         }
-        let socket = TcpStream::from_std(socket.into());
-        let mut wire = Wire::over(socket, self.trust.as_ref())?;
-        let (token, interest) = (Token(self.members.len()), wire.interest());
+        let mut socket = TcpStream::from_std(socket.into());
+        let token = Token(self.members.len());
         let registry = self.poll.registry();
-        let registered = registry.register(wire.socket(), token, interest);
+        let registered = registry.register(&mut socket, token, Interest::WRITABLE);
         registered.context("watching a socket")?;
-        self.members.push((Subscriber::new(wire), Instant::now()));
+        self.members.push((Subscriber::new(socket), Instant::now()));
         Ok(())
     }
 }

@@ -11,7 +11,6 @@ mod idle;
 mod memory;
 mod opening;
 mod reads;
-mod scale;
 mod slow;
 mod stage;
 mod visibility;
@@ -43,12 +42,6 @@ enum Of {
     /// A database is built once and kept. Its history ends with yesterday; one that is found with an older end is given the
     /// days that it lacks, as a real one gets them.
     Worker(worker::Wishes),
-    /// What grows with the number of screens: what one more gateway and one more replica cost Redis, and one more stream
-    /// nginx, HAProxy and Caddy under the files of deploy/balancers, with TLS and without. About 20 minutes.
-    ///
-    /// Redis, and then the balancer, has a core of its own; everything else shares the other. What one core carries follows
-    /// from these figures by division, which is said where it is done: it was not tried.
-    Scale(scale::Wishes),
 }
 
 /// What is wanted of a run.
@@ -104,7 +97,6 @@ fn main() -> Result<()> {
     match Arguments::parse().of {
         Of::Gateway(wishes) => measure_gateway(&wishes),
         Of::Worker(wishes) => worker::measure(&wishes),
-        Of::Scale(wishes) => scale::measure(&wishes),
     }
 }
 
