@@ -178,6 +178,16 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_asks_the_port_of_the_operators() {
+        let asked = |pairs| read(pairs).ok().unwrap().probe_address().to_string();
+        assert_eq!(asked(&[("PORT", "3000")]), "0.0.0.0:3000");
+        assert_eq!(
+            asked(&[("HOST", "::1"), ("ADMIN_PORT", "3002")]),
+            "[::1]:3002"
+        );
+    }
+
+    #[test]
     fn every_bad_variable_is_named_at_once() {
         let bad = [
             ("PORT", "70000"),

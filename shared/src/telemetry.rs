@@ -129,7 +129,6 @@ mod tests {
             "off",
             "3",
             "warn,gateway=debug",
-            "info, worker=debug",
             "info,hyper=debug",
             "worker",
             "worker::lease=debug",

@@ -188,24 +188,6 @@ async fn a_hangup_lets_streams_leave_and_is_exit_0() {
     assert_eq!(status.code(), Some(0), "{}", process.log());
 }
 
-#[tokio::test]
-async fn idle_connections_do_not_lock_out_a_probe() {
-    let admin = free_port().unwrap().to_string();
-    let (_process, address) = start(&[("ADMIN_PORT", &admin)]).await;
-    let admin_address = SocketAddr::new(address.ip(), admin.parse().unwrap());
-    let mut idle = Vec::new();
-    for _ in 0..200 {
-        idle.push(tokio::net::TcpStream::connect(admin_address).await.unwrap());
-    }
-    assert_eq!(get(admin_address, "/livez").await.status, 200);
-    let probe = Command::new(BINARY)
-        .env_clear()
-        .envs([("PORT", address.port().to_string()), ("ADMIN_PORT", admin)])
-        .arg("probe")
-        .status();
-    assert_eq!(probe.unwrap().code(), Some(0));
-}
-
 #[test]
 fn a_port_that_is_taken_is_an_error_that_names_it() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -12,8 +12,10 @@ const COUNTS: usize = 20;
 
 /// One library: its worker, its gateway, and how many visits it has today.
 struct Library {
-    _processes: [Process; 2],
-    gateway: SocketAddr,
+    worker: Process,
+    _gateway: Process,
+    address: SocketAddr,
+    database: u8,
     visits: u64,
 }
 
@@ -40,19 +42,18 @@ impl Library {
             (answer.status == 200).then_some(())
         })
         .await;
-        let log = worker.log();
-        let told = log.contains(&format!("such as db{database}:visitors:today"));
-        assert_eq!(told, database != 0, "{log}");
         Self {
-            _processes: [worker, gateway],
-            gateway: address,
+            worker,
+            _gateway: gateway,
+            address,
+            database,
             visits,
         }
     }
 
-    /// Looks at a stream, and at what a change of a figure names.
+    /// Looks at a stream, and then at what the worker said at its start.
     async fn shows_only_its_own(&self) {
-        let mut stream = Events::open(self.gateway).await;
+        let mut stream = Events::open(self.address).await;
         let mut counts = 0;
         while counts < COUNTS {
             let block = stream.next().await.expect("a stream that goes on");
@@ -70,6 +71,8 @@ impl Library {
                 self.visits
             );
         }
+        let channel = format!("such as db{}:visitors:today", self.database);
+        assert_eq!(self.worker.log().contains(&channel), self.database != 0);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::fixture::{SOON, Site};
 use fred::clients::Client;
-use fred::interfaces::{ClientLike, KeysInterface};
+use fred::interfaces::{ClientLike, EventInterface, KeysInterface};
 use fred::types::{ClusterHash, CustomCommand, Value};
 use shared::redis::RedisUrl;
 use shared::time::Clock;
@@ -14,6 +14,7 @@ use testkit::mariadb::shared_mariadb;
 use testkit::process::Process;
 use testkit::schema::Shape;
 use testkit::server::{Redis, unique};
+use tokio_util::task::AbortOnDropHandle;
 
 /// What an inline command of Redis would split, end or unquote, and what a URL gives a meaning to.
 const ODD: [&str; 12] = [
@@ -48,13 +49,17 @@ fn url(redis: &Redis, user: &str, password: &str) -> String {
     format!("redis://{user}:{password}@127.0.0.1:{}", redis.port())
 }
 
-/// PING by this account; the reason when it cannot log in.
+/// Connects by `url`; the first error when it cannot log in.
 async fn log_in(url: &str) -> Result<(), String> {
     let client = RedisUrl::parse(url)?.client(SOON).unwrap();
-    client.init().await.map_err(|error| error.to_string())?;
-    let pong: Result<String, _> = client.ping(None).await;
-    drop(client.quit().await);
-    pong.map(drop).map_err(|error| error.to_string())
+    let mut errors = client.error_rx();
+    let connecting = AbortOnDropHandle::new(client.connect());
+    let logged_in = tokio::select! {
+        connected = client.wait_for_connect() => connected.map_err(|error| error.to_string()),
+        Ok((error, _)) = errors.recv() => Err(error.to_string()),
+    };
+    drop(connecting);
+    logged_in
 }
 
 #[tokio::test]
@@ -92,10 +97,10 @@ async fn execute(client: &Client, words: &[&str]) {
 #[tokio::test]
 async fn a_worker_logs_in_by_files_with_odd_passwords() {
     const ODD_SECRET: &str = "a \"käse\" it's \\ 図書館 #%&;$HOME";
-    let redis = Redis::start_with(&["--requirepass", ODD_SECRET]).await;
-    let redis: &'static Redis = Box::leak(Box::new(redis.unwrap()));
-    let owner = url(redis, "default", ODD_SECRET);
-    let mut site = Site::on_redis(&owner).await;
+    let redis = Redis::start().await.unwrap();
+    let mut site = Site::on_redis(&redis.url()).await;
+    execute(&site.redis, &["CONFIG", "SET", "requirepass", ODD_SECRET]).await;
+    let redis_url = url(&redis, "default", ODD_SECRET);
     let user = unique("odd");
     let granted = shared_mariadb().await;
     granted
@@ -111,7 +116,7 @@ async fn a_worker_logs_in_by_files_with_odd_passwords() {
     site.set("MYSQL_USER", &user);
     for (name, value) in [
         ("REDIS_URL", String::new()),
-        ("REDIS_URL_FILE", file("url", &owner)),
+        ("REDIS_URL_FILE", file("url", &redis_url)),
         ("MYSQL_PASSWORD", String::new()),
         ("MYSQL_PASSWORD_FILE", file("password", ODD_SECRET)),
     ] {
@@ -122,7 +127,7 @@ async fn a_worker_logs_in_by_files_with_odd_passwords() {
     eventually("today is counted", SOON, async || site.today().await).await;
     drop(process);
     // The same passwords in the environment.
-    site.set("REDIS_URL", &owner);
+    site.set("REDIS_URL", &redis_url);
     site.set("REDIS_URL_FILE", "");
     site.set("MYSQL_PASSWORD", ODD_SECRET);
     site.set("MYSQL_PASSWORD_FILE", "");
