@@ -5,94 +5,15 @@ use crate::limits::Limits;
 use crate::proxies::Proxies;
 use shared::environment::{BadConfiguration, Environment};
 use shared::keys::Keys;
+use shared::listener;
 use shared::redis::RedisUrl;
 use shared::telemetry::Logging;
-use shared::variable::{SHARED, Variable};
-use std::net::IpAddr;
+use shared::variable::Variable;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Every variable that the gateway reads.
-pub const VARIABLES: [Variable; OWN.len() + SHARED.len()] = {
-    let mut all = [OWN[0]; OWN.len() + SHARED.len()];
-    let mut index = 0;
-    while index < all.len() {
-        all[index] = if index < OWN.len() {
-            OWN[index]
-        } else {
-            SHARED[index - OWN.len()]
-        };
-        index += 1;
-    }
-    all
-};
-
-const OWN: [Variable; 14] = [
-    Variable::optional("PORT", "3000", "where it listens; 0: any free port"),
-    Variable::optional("HOST", "0.0.0.0", "the IP address that it listens on"),
-    Variable::optional(
-        "ADMIN_PORT",
-        "0",
-        "where /health and /metrics are served in place of PORT, with /livez and /readyz; 0: off",
-    ),
-    Variable::optional(
-        "ENABLE_SSE_TODAY",
-        "true",
-        "whether /api/visitors/today/stream is there",
-    ),
-    Variable::optional(
-        "SSE_EMIT",
-        "always",
-        "which counts a stream sends: always (each), or change (each that differs)",
-    ),
-    Variable::optional(
-        "SSE_MAX_CLIENTS",
-        "10000",
-        "streams at once, 1 to 1000000; who comes later is answered 503",
-    ),
-    Variable::optional(
-        "MAX_PER_ADDRESS",
-        "0",
-        "connections at once, and streams besides, that one client address may hold, to 1000000; 0: no limit",
-    ),
-    Variable::optional(
-        "TRUSTED_PROXIES",
-        "",
-        "whose X-Forwarded-For tells the client's address: a list with commas, such as 10.0.0.0/8, ::1",
-    ),
-    Variable::optional(
-        "SERVE_STALE",
-        "true",
-        "whether a figure that is older than its ttl_seconds is served; false: it is answered 202, as one that is missing",
-    ),
-    Variable::optional(
-        "SHUTDOWN_DRAIN_SECONDS",
-        "10",
-        "over how many seconds streams are ended at a stop, 0 to 3600",
-    ),
-    Variable::optional(
-        "CORS_ORIGINS",
-        "",
-        "whose pages may read the answers: empty (the same origin), a list with commas, or *",
-    ),
-    Variable::optional(
-        "ACCESS_LOG",
-        "false",
-        "whether each answer is a line of the log, with its X-Request-Id and the trace of its traceparent",
-    ),
-    Variable::optional(
-        "ENABLE_DASHBOARD",
-        "true",
-        "whether the dashboard is there, at /",
-    ),
-    Variable::optional(
-        "ENABLE_DOCS",
-        "true",
-        "whether the API's documents are there, /docs to read and /docs/json for machines",
-    ),
-];
-
 /// Above any number of sockets that one process can hold; it catches a slip of the keyboard.
-const MOST_STREAMS: u64 = 1_000_000;
+const MOST_STREAMS: u32 = 1_000_000;
 /// An hour; no orchestrator waits longer for a process to stop.
 const LONGEST_DRAIN_SECONDS: u64 = 3_600;
 
@@ -149,46 +70,64 @@ pub enum Emit {
 }
 
 impl Config {
-    /// Reads [`VARIABLES`].
+    /// Reads `environment`.
     ///
     /// # Errors
     /// Every variable that cannot be used.
     pub fn read(mut environment: Environment<'_>) -> Result<Self, BadConfiguration> {
-        let config = Self {
-            host: environment.parse("HOST", |text| {
-                let wanted = "is not an IP address such as 0.0.0.0 or ::";
-                text.parse().map_err(|_| wanted.to_owned())
-            }),
-            port: environment.port("PORT"),
-            admin_port: Some(environment.port("ADMIN_PORT")).filter(|port| *port != 0),
-            streams_enabled: environment.flag("ENABLE_SSE_TODAY"),
-            emit: environment.choice(
-                "SSE_EMIT",
-                &[("always", Emit::Always), ("change", Emit::Change)],
-            ),
-            max_streams: small(environment.number("SSE_MAX_CLIENTS", 1..=MOST_STREAMS)),
-            max_per_address: small(environment.number("MAX_PER_ADDRESS", 0..=MOST_STREAMS)),
-            trusted_proxies: environment.parse("TRUSTED_PROXIES", Proxies::parse),
-            serve_stale: environment.flag("SERVE_STALE"),
-            drain_window: Duration::from_secs(
-                environment.number("SHUTDOWN_DRAIN_SECONDS", 0..=LONGEST_DRAIN_SECONDS),
-            ),
-            origins: environment.parse("CORS_ORIGINS", Origins::parse),
-            access_log: environment.flag("ACCESS_LOG"),
-            dashboard_enabled: environment.flag("ENABLE_DASHBOARD"),
-            docs_enabled: environment.flag("ENABLE_DOCS"),
-            redis: RedisUrl::read(&mut environment),
-            keys: Keys::new(environment.text("REDIS_KEY_PREFIX")),
-            logging: Logging::read(&mut environment),
-            sequelize_is_set: environment.is_set("USE_SEQUELIZE"),
-            limits: Limits::default(),
-        };
+        let config = Self::of(&mut environment);
         environment.finish(config)
     }
-}
 
-fn small(number: u64) -> u32 {
-    u32::try_from(number).expect("its range ends far below 4 billion")
+    /// Every variable that the gateway reads.
+    pub fn variables() -> Vec<Variable> {
+        Environment::declared_by(Self::of)
+    }
+
+    /// The address that answers probes, also when clients hold all connections of `PORT`.
+    pub fn probe_address(&self) -> SocketAddr {
+        SocketAddr::new(self.host, self.admin_port.unwrap_or(self.port))
+    }
+
+    #[rustfmt::skip]
+    fn of(env: &mut Environment<'_>) -> Self {
+        use Variable as V;
+        let port = env.port(V::optional("PORT", "3000", "the port to listen on; 0: any free one"));
+        let host = listener::read_host(env);
+        let admin_port = V::optional("ADMIN_PORT", "0", "where /health and /metrics are served in place of PORT, with /livez and /readyz; 0: off");
+        let admin_port = Some(env.port(admin_port)).filter(|port| *port != 0);
+        if admin_port == Some(port) {
+            env.complain(format!("ADMIN_PORT={port} is the same as PORT: set it to another port, or to 0"));
+        }
+        let emit = V::optional("SSE_EMIT", "always", "which counts a stream sends: always (each), or change (each that differs)");
+        let max_streams = V::optional("SSE_MAX_CLIENTS", "10000", "streams at once, 1 to 1000000; further ones are answered 503");
+        let max_per_address = V::optional("MAX_PER_ADDRESS", "0", "connections at once, and as many streams, that one client address may hold, to 1000000; 0: no limit");
+        let proxies = V::optional("TRUSTED_PROXIES", "", "whose X-Forwarded-For names the client's address: a list with commas, such as 10.0.0.0/8,::1");
+        let drain = V::optional("SHUTDOWN_DRAIN_SECONDS", "10", "over how many seconds streams are ended at a stop, 0 to 3600");
+        let origins = V::optional("CORS_ORIGINS", "", "whose pages may read the answers: empty (the same origin), a list with commas, or *");
+        let redis = RedisUrl::read(env);
+        Self {
+            host,
+            port,
+            admin_port,
+            streams_enabled: env.flag(V::optional("ENABLE_SSE_TODAY", "true", "whether /api/visitors/today/stream is served")),
+            emit: env.choice(emit, &[("always", Emit::Always), ("change", Emit::Change)]),
+            max_streams: env.number(max_streams, 1..=MOST_STREAMS),
+            max_per_address: env.number(max_per_address, 0..=MOST_STREAMS),
+            trusted_proxies: env.parse(proxies, Proxies::parse),
+            serve_stale: env.flag(V::optional("SERVE_STALE", "true", "whether a figure that is older than its ttl_seconds is served; false: it is answered 202, like a missing one")),
+            drain_window: Duration::from_secs(env.number(drain, 0..=LONGEST_DRAIN_SECONDS)),
+            origins: env.parse(origins, Origins::parse),
+            access_log: env.flag(V::optional("ACCESS_LOG", "false", "whether each answer is a line of the log, with its X-Request-Id and the trace of its traceparent")),
+            dashboard_enabled: env.flag(V::optional("ENABLE_DASHBOARD", "true", "whether the dashboard is served, at /")),
+            docs_enabled: env.flag(V::optional("ENABLE_DOCS", "true", "whether the API's documents are served, /docs to read and /docs/json for machines")),
+            keys: Keys::read(env, &redis),
+            redis,
+            logging: Logging::read(env, "gateway"),
+            sequelize_is_set: env.is_set("USE_SEQUELIZE"),
+            limits: Limits::default(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -200,7 +139,7 @@ mod tests {
             let found = pairs.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        Config::read(Environment::of(&VARIABLES, lookup)).map_err(|e| e.to_string())
+        Config::read(Environment::of(lookup)).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -219,6 +158,33 @@ mod tests {
         assert_eq!(config.drain_window, Duration::from_secs(10));
         assert_eq!(config.origins, Origins::Same);
         assert_eq!(config.redis.address(), "127.0.0.1:6379");
+    }
+
+    #[test]
+    fn the_two_ports_must_differ() {
+        let ports = |port, admin| read(&[("PORT", port), ("ADMIN_PORT", admin)]).err();
+        let error = ports("3002", "3002").unwrap();
+        assert!(
+            error.contains("ADMIN_PORT=3002 is the same as PORT"),
+            "{error}"
+        );
+        assert!(
+            read(&[("ADMIN_PORT", "3000")]).is_err(),
+            "the default of PORT"
+        );
+        for (port, admin) in [("0", "0"), ("3000", "0"), ("3000", "3002"), ("0", "3002")] {
+            assert_eq!(ports(port, admin), None);
+        }
+    }
+
+    #[test]
+    fn a_probe_asks_the_port_of_the_operators() {
+        let asked = |pairs| read(pairs).ok().unwrap().probe_address().to_string();
+        assert_eq!(asked(&[("PORT", "3000")]), "0.0.0.0:3000");
+        assert_eq!(
+            asked(&[("HOST", "::1"), ("ADMIN_PORT", "3002")]),
+            "[::1]:3002"
+        );
     }
 
     #[test]
@@ -242,7 +208,8 @@ mod tests {
         ];
         let complaints = read(&bad).err().unwrap();
         for (name, _) in bad {
-            assert!(complaints.contains(name), "{complaints}");
+            let start = format!("\n  {name}");
+            assert!(complaints.contains(&start), "{name}: {complaints}");
         }
         assert!(!complaints.contains("secret"));
     }

@@ -2,10 +2,11 @@
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
-use gateway::config::{Config, VARIABLES};
+use gateway::config::Config;
 use gateway::files;
 use gateway::offer::Listeners;
 use shared::environment::{EXIT_BAD_CONFIGURATION, Environment};
+use shared::listener;
 use shared::manual::Manual;
 use shared::probe;
 use shared::shutdown;
@@ -14,18 +15,13 @@ use shared::variable;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
 use tracing::{error, warn};
-
-/// Connections that the kernel keeps for us: all screens of a large library come back at once after a restart, and who
-/// finds no room tries again after a second. The kernel's own limit, 4096 by default, stands above it.
-const BACKLOG: u32 = 16_384;
 
 /// Serves the library dashboard's figures over HTTP, out of a copy of what Redis holds.
 /// Without a command it runs until SIGTERM.
 #[derive(Parser)]
-#[command(name = "gateway", version, after_help = variable::help(&VARIABLES))]
+#[command(name = "gateway", version, after_help = variable::help(&Config::variables()))]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -54,21 +50,22 @@ fn main() -> anyhow::Result<ExitCode> {
         manual.write(Arguments::command())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let config = match Config::read(Environment::of_process(&VARIABLES)) {
+    let config = match Config::read(Environment::of_process()) {
         Ok(config) => config,
         Err(complaints) => {
-            drop(writeln!(std::io::stderr(), "{complaints}"));
+            drop(writeln!(std::io::stderr(), "gateway: {complaints}"));
             return Ok(ExitCode::from(EXIT_BAD_CONFIGURATION));
         }
     };
     if let Some(Command::Probe) = command {
-        probe::livez(config.host, config.port)?;
+        probe::livez(config.probe_address())?;
         return Ok(ExitCode::SUCCESS);
     }
     config.logging.init();
     if config.sequelize_is_set {
         warn!("USE_SEQUELIZE is set and ignored: it chose a library of the former backend");
     }
+    config.keys.log_channels();
     files::raise_limit(&config);
     Ok(match serve(config) {
         Ok(()) => ExitCode::SUCCESS,
@@ -92,28 +89,15 @@ fn serve(config: Config) -> anyhow::Result<()> {
 async fn listen(config: Config) -> anyhow::Result<()> {
     shared::redis::install_tls_provider();
     let stop = shutdown::on_signal().context("listening to signals")?;
-    let bind = |port, name| {
-        let address = SocketAddr::from((config.host, port));
-        bind(address)
-            .with_context(|| format!("listening on {address}: is {name} or HOST wrong, or taken?"))
+    let bind = async |port, variable| {
+        listener::bind(SocketAddr::new(config.host, port), variable, &stop).await
     };
     let listeners = Listeners {
-        public: bind(config.port, "PORT")?,
-        admin: config
-            .admin_port
-            .map(|port| bind(port, "ADMIN_PORT"))
-            .transpose()?,
+        public: bind(config.port, "PORT").await?,
+        admin: match config.admin_port {
+            Some(port) => Some(bind(port, "ADMIN_PORT").await?),
+            None => None,
+        },
     };
     gateway::run(listeners, config, Clock::system(), stop).await
-}
-
-fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    // A gateway that is started again must not wait for the connections of the last one.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }

@@ -1,149 +1,182 @@
-//! Configuration comes from the environment alone, by the list of [`Variable`]s that a process reads.
+//! Configuration comes from the environment alone. A variable is declared where it is read, as a [`Variable`].
 
 use crate::file;
 use crate::variable::Variable;
-use std::fmt;
+use std::ffi::OsString;
+use std::fmt::{self, Display};
+use std::iter;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 /// Exit status for a configuration that cannot be used (`EX_USAGE` of sysexits).
 pub const EXIT_BAD_CONFIGURATION: u8 = 64;
 
-type Lookup<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
+type Lookup<'a> = Box<dyn Fn(&str) -> Option<OsString> + 'a>;
 
-/// Reads variables and gathers every complaint, so that an operator sees all of them at once.
+/// Reads variables and collects every error, so that an operator sees all of them at once.
 pub struct Environment<'a> {
-    variables: &'a [Variable],
     lookup: Lookup<'a>,
+    declared: Vec<Variable>,
     complaints: Vec<String>,
 }
 
 impl<'a> Environment<'a> {
     /// Reads the environment of this process.
-    pub fn of_process(variables: &'a [Variable]) -> Self {
+    pub fn of_process() -> Self {
         #[expect(
             clippy::disallowed_methods,
             reason = "the one place that reads the environment"
         )]
-        let read = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
-        Self::of(variables, read)
+        Self::with_lookup(|name| std::env::var_os(name))
     }
 
     /// Reads from `lookup` instead.
-    pub fn of(variables: &'a [Variable], lookup: impl Fn(&str) -> Option<String> + 'a) -> Self {
+    pub fn of(lookup: impl Fn(&str) -> Option<String> + 'a) -> Self {
+        Self::with_lookup(move |name| lookup(name).map(OsString::from))
+    }
+
+    fn with_lookup(lookup: impl Fn(&str) -> Option<OsString> + 'a) -> Self {
         Self {
-            variables,
             lookup: Box::new(lookup),
+            declared: Vec::new(),
             complaints: Vec::new(),
         }
     }
 
-    /// The text of a variable or its default; a complaint when it is required and not there, or its file is no good.
-    pub fn text(&mut self, name: &str) -> String {
-        let variable = self.variable(name);
-        let set = match variable.file {
-            Some(file) if self.is_set(file) => self.in_file(variable, file),
-            _ => self.set(name),
+    /// The variables that `read` reads, in that order.
+    pub fn declared_by<T>(read: impl FnOnce(&mut Environment<'_>) -> T) -> Vec<Variable> {
+        let mut environment = Environment::with_lookup(|_| None);
+        read(&mut environment);
+        environment.declared
+    }
+
+    /// The text of a variable or its default. It is an error when it is required and missing, or malformed.
+    pub fn text(&mut self, variable: Variable) -> String {
+        self.declared.push(variable);
+        let Variable { name, help, .. } = variable;
+        let text = match self.find(variable) {
+            Ok(None) if variable.default.is_none() => Err(format!("{name} is not set: {help}")),
+            found => found,
         };
-        match (set, variable.default) {
-            (Some(text), _) => text,
-            (None, Some(default)) => default.to_owned(),
-            (None, None) => {
-                let help = variable.help;
-                self.complain(format!("{name} is not set: {help}"));
-                String::new()
+        let text = text.unwrap_or_else(|complaint| {
+            self.complain(complaint);
+            None
+        });
+        text.unwrap_or_else(|| variable.default.unwrap_or_default().to_owned())
+    }
+
+    /// The value of a variable or what its file holds; `None` when neither is set.
+    fn find(&self, variable: Variable) -> Result<Option<String>, String> {
+        let Variable { name, default, .. } = variable;
+        let value = self.set(name, variable.secret)?;
+        let Some(file) = variable.file else {
+            return Ok(value);
+        };
+        let Some(path) = self.set(file, false)? else {
+            return Ok(value);
+        };
+        if value.is_some() {
+            return Err(format!("{name} and {file} are both set: unset one"));
+        }
+        let text = file::read_secret(&path).and_then(|text| match malformed(&text) {
+            Some(wrong) => Err(wrong),
+            None if text.is_empty() && default != Some("") => {
+                Err(format!("is empty: write {name} into it"))
             }
+            None => Ok(text),
+        });
+        text.map(Some)
+            .map_err(|wrong| format!("{file}={path} {wrong}"))
+    }
+
+    /// The value of the variable `name`; `None` when it is unset or empty.
+    fn set(&self, name: &str, secret: bool) -> Result<Option<String>, String> {
+        let Some(value) = (self.lookup)(name).filter(|value| !value.is_empty()) else {
+            return Ok(None);
+        };
+        let text = value
+            .into_string()
+            .map_err(|_| format!("{name} is not UTF-8: write it in that encoding"))?;
+        match malformed(&text) {
+            Some(wrong) => Err(format!("{name}{} {wrong}", shown(&text, secret))),
+            None => Ok(Some(text)),
         }
     }
 
-    /// What is in the file that the variable `file` names; after a complaint `None`.
-    fn in_file(&mut self, variable: Variable, file: &str) -> Option<String> {
-        let (name, path) = (variable.name, self.set(file)?);
-        let found = match file::read_secret(&path) {
-            _ if self.is_set(name) => Err(format!("{name} and {file} are both set: unset one")),
-            Err(wrong) => Err(format!("{file}={path} {wrong}")),
-            // Who may be without a value may say so by a file.
-            Ok(text) if text.is_empty() && variable.default != Some("") => {
-                Err(format!("{file}={path} is empty: write {name} into it"))
-            }
-            Ok(text) => Ok(text),
-        };
-        found.map_err(|complaint| self.complain(complaint)).ok()
-    }
-
-    /// The variable through `parse`, whose error says what would be right. Falls back to the default after a complaint.
-    pub fn parse<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> T {
-        let text = self.text(name);
+    /// The variable through `parse`, whose error says what would be right. Falls back to the default after an error.
+    pub fn parse<T>(&mut self, variable: Variable, parse: impl Fn(&str) -> Result<T, String>) -> T {
+        let text = self.text(variable);
+        let Variable { name, secret, .. } = variable;
         parse(&text).unwrap_or_else(|wanted| {
-            let variable = self.variable(name);
-            let shown = if variable.secret {
-                String::new()
-            } else {
-                format!("={text}")
-            };
-            self.complain(format!("{name}{shown} {wanted}"));
-            let default = variable
-                .default
-                .expect("only variables with a default are parsed");
+            self.complain(format!("{name}{} {wanted}", shown(&text, secret)));
+            let default = variable.default.unwrap_or_default();
             parse(default)
                 .unwrap_or_else(|wanted| panic!("the default of {name} must parse: it {wanted}"))
         })
     }
 
     /// A whole number within `range`.
-    pub fn number(&mut self, name: &str, range: RangeInclusive<u64>) -> u64 {
-        self.parse(name, |text| {
+    pub fn number<T>(&mut self, variable: Variable, range: RangeInclusive<T>) -> T
+    where
+        T: FromStr + PartialOrd + Display,
+    {
+        let (low, high) = (range.start(), range.end());
+        self.parse(variable, |text| {
             let number = text.parse().ok().filter(|number| range.contains(number));
-            let (low, high) = (range.start(), range.end());
             number.ok_or_else(|| format!("is not a whole number from {low} to {high}"))
         })
     }
 
     /// A TCP port.
-    pub fn port(&mut self, name: &str) -> u16 {
-        self.parse(name, |text| {
+    pub fn port(&mut self, variable: Variable) -> u16 {
+        self.parse(variable, |text| {
             text.parse()
                 .map_err(|_| "is not a port, 0 to 65535".to_owned())
         })
     }
 
     /// true/false, 1/0, yes/no, on/off.
-    pub fn flag(&mut self, name: &str) -> bool {
-        self.parse(name, |text| match text.to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" | "on" => Ok(true),
-            "false" | "0" | "no" | "off" => Ok(false),
-            _ => Err("is not one of true, false, 1, 0, yes, no, on, off".to_owned()),
-        })
+    pub fn flag(&mut self, variable: Variable) -> bool {
+        const CHOICES: [(&str, bool); 8] = [
+            ("true", true),
+            ("false", false),
+            ("1", true),
+            ("0", false),
+            ("yes", true),
+            ("no", false),
+            ("on", true),
+            ("off", false),
+        ];
+        self.choice(variable, &CHOICES)
     }
 
-    /// One of `choices`, each a name and what it stands for.
-    pub fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> T {
-        self.parse(name, |text| {
-            let found = choices.iter().find(|(choice, _)| *choice == text);
+    /// One of `choices`, each a name, in lower or upper case, and its value.
+    pub fn choice<T: Copy>(&mut self, variable: Variable, choices: &[(&str, T)]) -> T {
+        self.parse(variable, |text| {
+            let mut named = choices.iter();
+            let found = named.find(|(name, _)| name.eq_ignore_ascii_case(text));
             found.map(|(_, value)| *value).ok_or_else(|| {
-                let names: Vec<_> = choices
-                    .iter()
-                    .map(|(choice, _)| *choice)
-                    .filter(|choice| !choice.is_empty())
-                    .collect();
+                let names = choices.iter().map(|(name, _)| *name);
+                let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
                 format!("is not one of {}", names.join(", "))
             })
         })
     }
 
-    /// Adds a complaint, such as of two variables that do not go together.
+    /// Adds an error, such as of two variables that do not go together.
     pub fn complain(&mut self, complaint: String) {
         self.complaints.push(complaint);
     }
 
-    /// Whether a variable is set, even one that no longer means anything.
+    /// Whether a variable is set and not empty.
     pub fn is_set(&self, name: &str) -> bool {
-        self.set(name).is_some()
+        (self.lookup)(name).is_some_and(|value| !value.is_empty())
     }
 
-    /// `value` when there was no complaint.
+    /// `value` when there was no error.
     ///
     /// # Errors
-    /// Every complaint, a line each.
+    /// Every error, a line each.
     pub fn finish<T>(self, value: T) -> Result<T, BadConfiguration> {
         if self.complaints.is_empty() {
             Ok(value)
@@ -151,14 +184,40 @@ impl<'a> Environment<'a> {
             Err(BadConfiguration(self.complaints))
         }
     }
+}
 
-    fn set(&self, name: &str) -> Option<String> {
-        (self.lookup)(name).filter(|text| !text.is_empty())
+/// `=VALUE` for a message, control characters escaped; nothing of a secret.
+fn shown(text: &str, secret: bool) -> String {
+    let escaped = text.chars().flat_map(|char| match char {
+        '"' | '\'' | '\\' => vec![char],
+        char => char.escape_debug().collect(),
+    });
+    match secret {
+        true => String::new(),
+        false => iter::once('=').chain(escaped).collect(),
     }
+}
 
-    fn variable(&self, name: &str) -> Variable {
-        let found = self.variables.iter().find(|variable| variable.name == name);
-        *found.unwrap_or_else(|| panic!("{name} is not in the list of variables"))
+/// What an editor or a loader of `.env` files has left in a value, and what to do about it.
+fn malformed(text: &str) -> Option<String> {
+    let quoted = |quote| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
+    if text.contains('\u{feff}') {
+        Some("holds a byte order mark: save it as UTF-8 without one".to_owned())
+    } else if text.ends_with('\r') {
+        Some("ends with a carriage return (\\r): save it with Unix line ends".to_owned())
+    } else if let Some(control) = text.chars().find(|char| char.is_control()) {
+        let control = control.escape_debug();
+        Some(format!("holds a control character ({control}): remove it"))
+    } else if text.trim() != text {
+        Some("begins or ends with white space: remove it".to_owned())
+    } else if quoted('"') || quoted('\'') {
+        Some(
+            "is in quotes: remove them (a shell, systemd and Compose take them away, \
+             docker run --env-file keeps them)"
+                .to_owned(),
+        )
+    } else {
+        None
     }
 }
 
@@ -166,7 +225,7 @@ impl<'a> Environment<'a> {
 #[derive(Debug)]
 pub struct BadConfiguration(Vec<String>);
 
-impl fmt::Display for BadConfiguration {
+impl Display for BadConfiguration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the configuration cannot be used:")?;
         for complaint in &self.0 {
@@ -182,35 +241,46 @@ impl std::error::Error for BadConfiguration {}
 mod tests {
     use super::*;
 
-    const VARIABLES: [Variable; 5] = [
-        Variable::required("USER_NAME", "the account").or_file("USER_NAME_FILE"),
-        Variable::optional("TOKEN", "", "a secret")
-            .secret()
-            .or_file("TOKEN_FILE"),
-        Variable::optional("LIMIT", "10", "how many"),
-        Variable::optional("ENABLE", "true", "whether"),
-        Variable::optional("MODE", "slow", "how"),
-    ];
+    type Values = (String, u64, bool, char);
 
-    fn read(pairs: &[(&str, &str)]) -> Result<(String, u64, bool, char), BadConfiguration> {
-        let lookup = |name: &str| {
-            pairs
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        };
-        let mut environment = Environment::of(&VARIABLES, lookup);
-        let values = (
-            environment.text("USER_NAME"),
-            environment.number("LIMIT", 1..=100),
-            environment.flag("ENABLE"),
-            environment.choice("MODE", &[("slow", 's'), ("fast", 'f')]),
-        );
-        environment.parse("TOKEN", |text| match text {
+    fn values(environment: &mut Environment<'_>) -> Values {
+        let token = Variable::optional("TOKEN", "", "a secret").secret();
+        environment.parse(token.or_file("TOKEN_FILE"), |text| match text {
             "hunter2" => Err("is not good".to_owned()),
             _ => Ok(()),
         });
+        let name = Variable::required("USER_NAME", "the account").or_file("USER_NAME_FILE");
+        let limit = Variable::optional("LIMIT", "10", "how many");
+        let mode = Variable::optional("MODE", "slow", "how");
+        (
+            environment.text(name),
+            environment.number(limit, 1..=100),
+            environment.flag(Variable::optional("ENABLE", "true", "whether")),
+            environment.choice(mode, &[("slow", 's'), ("fast", 'f')]),
+        )
+    }
+
+    fn read_os(pairs: &[(&str, OsString)]) -> Result<Values, BadConfiguration> {
+        let mut environment = Environment::with_lookup(|name| {
+            let found = pairs.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| value.clone())
+        });
+        let values = values(&mut environment);
         environment.finish(values)
+    }
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Values, BadConfiguration> {
+        let pairs = pairs.iter().map(|(name, value)| (*name, value.into()));
+        read_os(&pairs.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn reading_declares_the_variables() {
+        let names: Vec<_> = Environment::declared_by(values)
+            .iter()
+            .map(|variable| variable.name)
+            .collect();
+        assert_eq!(names, ["TOKEN", "USER_NAME", "LIMIT", "ENABLE", "MODE"]);
     }
 
     #[test]
@@ -223,6 +293,98 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(values, ("u".to_owned(), 10, true, 's'));
+    }
+
+    #[test]
+    fn choices_take_any_case() {
+        for (text, value) in [("fast", 'f'), ("FAST", 'f'), ("Slow", 's')] {
+            let values = read(&[("USER_NAME", "u"), ("MODE", text)]).unwrap();
+            assert_eq!(values.3, value, "{text}");
+        }
+    }
+
+    /// What is left in a value by an editor or a loader of `.env` files, and the words that must name it.
+    const MALFORMED: [(&str, &str); 12] = [
+        ("hunter2\r", "ends with a carriage return"),
+        ("\r", "ends with a carriage return"),
+        ("hunter2 ", "begins or ends with white space"),
+        (" hunter2", "begins or ends with white space"),
+        ("\u{a0}hunter2", "begins or ends with white space"),
+        (" ", "begins or ends with white space"),
+        ("hunt\ter2", "control character (\\t)"),
+        ("hunter2\nand more", "control character (\\n)"),
+        ("\u{1b}[31mhunter2", "control character (\\u{1b})"),
+        ("\u{feff}hunter2", "byte order mark"),
+        ("\"hunter2\"", "in quotes"),
+        ("'hunter2'", "in quotes"),
+    ];
+
+    #[test]
+    fn malformed_values_are_refused_by_name() {
+        for (value, told) in MALFORMED {
+            for name in ["USER_NAME", "TOKEN", "LIMIT", "MODE", "TOKEN_FILE"] {
+                let mut pairs = vec![("USER_NAME", "u"), (name, value)];
+                pairs.rotate_right(1);
+                let text = read(&pairs).unwrap_err().to_string();
+                let line = text.lines().find(|line| line.contains(name));
+                let line = line.unwrap_or_else(|| panic!("{name}: {text}"));
+                assert!(line.contains(told), "{name}: {line}");
+                let raw = |char: char| char.is_control() || char == '\u{feff}';
+                assert!(!line.contains(raw), "{line:?}");
+                assert_eq!(text.lines().count(), 3, "one line each: {text}");
+                assert!(name != "TOKEN" || !text.contains("hunter"), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn malformed_files_are_refused_without_their_content() {
+        for (value, told) in MALFORMED {
+            // What ends the line in a file is no part of the value.
+            if value.ends_with('\r') {
+                continue;
+            }
+            let (_file, path) = file(value);
+            for name in ["USER_NAME_FILE", "TOKEN_FILE"] {
+                let mut pairs = vec![("USER_NAME", "u"), (name, path.as_str())];
+                pairs.retain(|(known, _)| *known != "USER_NAME" || name != "USER_NAME_FILE");
+                let text = read(&pairs).unwrap_err().to_string();
+                assert!(text.contains(&format!("{name}={path} ")), "{text}");
+                assert!(text.contains(told) && !text.contains("hunter"), "{text}");
+                assert_eq!(text.lines().count(), 3, "one line each: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn odd_characters_inside_a_value_are_kept() {
+        for value in [
+            "a b",
+            "it's",
+            "\"a",
+            "a\"b\"c",
+            "käse 図書館",
+            "100%",
+            "\\r",
+            "#",
+        ] {
+            let (_file, path) = file(value);
+            let direct = read(&[("USER_NAME", value)]).unwrap();
+            let by_file = read(&[("USER_NAME_FILE", &path)]).unwrap();
+            assert_eq!((direct.0.as_str(), by_file.0.as_str()), (value, value));
+        }
+    }
+
+    #[test]
+    fn values_that_are_not_utf_8_are_refused_by_name() {
+        use std::os::unix::ffi::OsStringExt as _;
+        for name in ["USER_NAME", "TOKEN", "TOKEN_FILE", "LIMIT"] {
+            let bad = OsString::from_vec(b"hunter2\xe9".to_vec());
+            let text = read_os(&[(name, bad), ("USER_NAME", "u".into())]);
+            let text = text.unwrap_err().to_string();
+            assert!(text.contains(&format!("{name} is not UTF-8")), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
+        }
     }
 
     #[test]

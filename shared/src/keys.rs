@@ -1,19 +1,56 @@
 //! Every Redis key and channel of the system. No other file holds the text of one.
 
 use crate::catalog::Snapshot;
+use crate::environment::Environment;
+use crate::redis::RedisUrl;
+use crate::variable::Variable;
 use chrono::NaiveDate;
+use tracing::info;
 
 /// Names the keys and channels of one library: the prefix stands in front of each.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
     prefix: String,
+    /// The number of the Redis database.
+    database: u8,
 }
 
 impl Keys {
-    /// `prefix` is `REDIS_KEY_PREFIX`, as it is: a separator is part of it.
+    /// Names in database 0. `prefix` is `REDIS_KEY_PREFIX`, as it is: a separator is part of it.
     pub fn new(prefix: impl Into<String>) -> Self {
         Self {
             prefix: prefix.into(),
+            database: 0,
+        }
+    }
+
+    /// The same names in the database with this number.
+    ///
+    /// All databases of a Redis share their channels, so that two libraries on `/0` and `/1` would hear each other. In
+    /// every database but 0 the channels carry its number, behind the prefix: `db1:visitors:today`.
+    #[must_use]
+    pub fn in_database(self, database: u8) -> Self {
+        Self { database, ..self }
+    }
+
+    /// Reads `REDIS_KEY_PREFIX`; the number of the database is that of `redis`.
+    pub fn read(environment: &mut Environment<'_>, redis: &RedisUrl) -> Self {
+        let prefix = environment.text(Variable::optional(
+            "REDIS_KEY_PREFIX",
+            "",
+            "stands in front of every key and channel, so that libraries can share a Redis",
+        ));
+        Self::new(prefix).in_database(redis.database())
+    }
+
+    /// Logs how channels are named, where it is not the usual way.
+    pub fn log_channels(&self) {
+        if self.database != 0 {
+            let (database, today) = (self.database, self.today_channel());
+            info!(
+                database,
+                "Redis channels carry the number of database {database}, such as {today}"
+            );
         }
     }
 
@@ -33,7 +70,7 @@ impl Keys {
 
     /// Channel on which the worker names each snapshot key that it has just stored.
     pub fn snapshots_channel(&self) -> String {
-        self.with_prefix("snapshots")
+        self.channel("snapshots")
     }
 
     /// Key of today's count; its value is a [`crate::today::TodayCount`].
@@ -43,12 +80,12 @@ impl Keys {
 
     /// Channel that carries the bytes of [`Self::today_count`].
     pub fn today_channel(&self) -> String {
-        self.with_prefix("visitors:today")
+        self.channel("visitors:today")
     }
 
     /// Channel on which a gateway asks for a fresh count; what is in the message does not matter.
     pub fn doorbell(&self) -> String {
-        self.with_prefix("visitors:today:refresh")
+        self.channel("visitors:today:refresh")
     }
 
     /// Counter that the writer of visits raises in `incremental` mode; never deleted here.
@@ -71,6 +108,13 @@ impl Keys {
         self.with_prefix("worker:made")
     }
 
+    fn channel(&self, name: &str) -> String {
+        match self.database {
+            0 => self.with_prefix(name),
+            database => self.with_prefix(&format!("db{database}:{name}")),
+        }
+    }
+
     fn with_prefix(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
@@ -79,6 +123,25 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn channels_carry_the_number_of_the_database_and_keys_do_not() {
+        for (prefix, database, channel) in [
+            ("", 0, "visitors:today"),
+            ("", 1, "db1:visitors:today"),
+            ("{lib1}:", 0, "{lib1}:visitors:today"),
+            ("{lib1}:", 12, "{lib1}:db12:visitors:today"),
+        ] {
+            let keys = Keys::new(prefix).in_database(database);
+            let same = Keys::new(prefix);
+            assert_eq!(keys.today_channel(), channel);
+            assert_eq!(keys.doorbell(), format!("{channel}:refresh"));
+            let snapshots = channel.replace("visitors:today", "snapshots");
+            assert_eq!(keys.snapshots_channel(), snapshots);
+            assert_eq!(keys.today_count(), same.today_count());
+            assert_eq!(keys.made(), same.made());
+        }
+    }
 
     #[test]
     fn every_name_carries_the_prefix() {

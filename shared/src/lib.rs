@@ -5,7 +5,7 @@
 //! - [`keys`]: every Redis key and channel
 //! - [`snapshot`], [`rows`], [`today`]: what is stored under them
 //! - [`time`]: the clock and the timestamps
-//! - [`environment`] (by [`variable`], with [`mod@file`]), [`redis`] (with [`tls`]), [`telemetry`], [`shutdown`], [`manual`], [`probe`]: plumbing
+//! - [`environment`] (by [`variable`], with [`mod@file`]), [`redis`] (with [`tls`]), [`telemetry`], [`shutdown`], [`listener`], [`manual`], [`probe`]: plumbing
 //!
 //! What only one of the two uses does not belong here.
 
@@ -13,6 +13,7 @@ pub mod catalog;
 pub mod environment;
 pub mod file;
 pub mod keys;
+pub mod listener;
 pub mod manual;
 pub mod probe;
 pub mod redis;

@@ -8,12 +8,12 @@ use std::time::Duration;
 /// A process that turns answers within milliseconds; orchestrators mostly wait for a second.
 const LIMIT: Duration = Duration::from_millis(900);
 
-/// Asks `/livez` of who listens on `host` and `port`.
+/// Asks `/livez` of the process that listens on `address`.
 ///
 /// # Errors
 /// Nobody answers in time, or not with 200.
-pub fn livez(host: IpAddr, port: u16) -> Result<()> {
-    let address = SocketAddr::from((reached(host), port));
+pub fn livez(address: SocketAddr) -> Result<()> {
+    let address = SocketAddr::new(reached(address.ip()), address.port());
     let asked = || format!("asking http://{address}/livez");
     let mut stream = TcpStream::connect_timeout(&address, LIMIT).with_context(asked)?;
     stream.set_read_timeout(Some(LIMIT)).with_context(asked)?;
@@ -54,7 +54,7 @@ mod tests {
             stream.write_all(answer.as_bytes())?;
             std::io::Result::Ok(line)
         });
-        let asked = livez(Ipv4Addr::UNSPECIFIED.into(), port);
+        let asked = livez((Ipv4Addr::UNSPECIFIED, port).into());
         assert_eq!(answering.join().unwrap()?, "GET /livez HTTP/1.1\r\n");
         asked
     }
@@ -72,7 +72,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
-        let error = livez(Ipv4Addr::LOCALHOST.into(), port).unwrap_err();
+        let error = livez((Ipv4Addr::LOCALHOST, port).into()).unwrap_err();
         assert!(error.to_string().contains(&port.to_string()), "{error:#}");
     }
 }

@@ -9,10 +9,16 @@ pub use connection::Connection;
 
 use crate::environment::Environment;
 use crate::tls::{Authorities, Fault};
+use crate::variable::Variable;
 use fred::clients::Client;
-use fred::types::config::{Config, ReconnectPolicy, TlsConnector, UnresponsiveConfig};
+use fred::types::config::{
+    Config, ReconnectPolicy, ServerConfig, TlsConnector, UnresponsiveConfig,
+};
 use fred::types::{Builder, RespVersion};
+use std::fmt::Write as _;
+use std::slice;
 use std::time::Duration;
+use url::Url;
 
 /// The first wait before a new attempt to connect, and the longest; doubling between. Short, since within a second after
 /// Redis is back all streams are to carry the right number; an attempt costs two packets.
@@ -30,15 +36,9 @@ const COMMAND_QUEUE: usize = 1_024;
 /// Messages between two polls of a reader; a lagging reader reads the keys again.
 const MESSAGE_QUEUE: usize = 256;
 
-/// What a Redis URL may begin with; the second `s` is TLS.
-const SCHEMES: [&str; 6] = [
-    "redis",
-    "rediss",
-    "redis-sentinel",
-    "rediss-sentinel",
-    "redis-cluster",
-    "rediss-cluster",
-];
+/// What to write for the characters that end a part of a URL.
+const ENCODE: &str =
+    "in a user or password write %3A for :, %40 for @, %2F for /, %3F for ?, %23 for #, %25 for %";
 
 /// Where Redis is, checked.
 #[derive(Clone)]
@@ -47,8 +47,19 @@ pub struct RedisUrl(Config);
 impl RedisUrl {
     /// Reads `REDIS_URL` and `REDIS_TLS_CA`.
     pub fn read(environment: &mut Environment<'_>) -> Self {
-        let authorities = environment.parse("REDIS_TLS_CA", Authorities::read);
-        let url = environment.parse("REDIS_URL", |text| Self::of(text, authorities.as_ref()));
+        let url = Variable::optional(
+            "REDIS_URL",
+            "redis://127.0.0.1:6379",
+            "Redis 6.2 or later; also rediss:// (TLS), redis-cluster://HOST:6379, redis-sentinel://HOST:26379/0?sentinelServiceName=NAME (further servers as ?node=HOST:PORT)",
+        );
+        let url = url.secret().or_file("REDIS_URL_FILE");
+        let authorities = Variable::optional(
+            "REDIS_TLS_CA",
+            "",
+            "a PEM file with the authorities to trust for rediss://; empty: those of the system",
+        );
+        let authorities = environment.parse(authorities, Authorities::read);
+        let url = environment.parse(url, |text| Self::of(text, authorities.as_ref()));
         if authorities.is_some() && url.0.tls.is_none() {
             let wanted =
                 "REDIS_TLS_CA is set, but REDIS_URL is without TLS: it is to begin with rediss://";
@@ -65,19 +76,42 @@ impl RedisUrl {
         Self::of(text, None)
     }
 
-    /// The same; with TLS, `authorities` are believed, or those that the system knows.
+    /// The same; with TLS, `authorities` are trusted, or those of the system.
     fn of(text: &str, authorities: Option<&Authorities>) -> Result<Self, String> {
-        let scheme = text.split("://").next().unwrap_or_default();
+        let wrong = || format!("is not a Redis URL such as redis://127.0.0.1:6379; {ENCODE}");
+        let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
+        let scheme = scheme.to_ascii_lowercase();
+        let tls = scheme.strip_prefix("rediss");
+        let kind = tls.or_else(|| scheme.strip_prefix("redis"));
+        let kind = kind.filter(|kind| matches!(*kind, "" | "-sentinel" | "-cluster"));
+        let kind = kind.ok_or_else(wrong)?;
         // Without TLS first, since the client would look for the system's authorities before it looks at the rest.
-        let plain = text.replacen("rediss", "redis", 1);
-        let config = Some(plain)
-            .filter(|_| SCHEMES.contains(&scheme))
-            .map(|plain| Config::from_url(&plain));
-        let Some(Ok(mut config)) = config else {
-            return Err("is not a Redis URL such as redis://127.0.0.1:6379".to_owned());
-        };
+        let plain = format!("redis{kind}://{rest}");
+        let url = Url::parse(&plain).map_err(|_| wrong())?;
+        let mut config = Config::from_url(&plain).map_err(|_| wrong())?;
+        // A `/`, `?` or `#` of a password that is not encoded ends the host; what follows would be ignored.
+        let mut query = url.query_pairs();
+        let cut = query.any(|(key, value)| {
+            key.contains('@') || value.contains('@') && !key.starts_with("sentinel")
+        });
+        if cut || url.fragment().is_some() || url.path().contains('@') {
+            return Err(wrong());
+        }
+        if config.username.is_some() && config.password.is_none() {
+            return Err(
+                "has a user without a password: write redis://USER:PASSWORD@HOST:PORT, \
+                        or redis://:PASSWORD@HOST:PORT for the default user"
+                    .to_owned(),
+            );
+        }
+        if config.server.is_clustered() && !matches!(url.path(), "" | "/" | "/0") {
+            return Err("names a database: a cluster has database 0 only".to_owned());
+        }
+        config.username = config.username.map(|user| inline_argument(&user));
+        config.password = config.password.map(|password| inline_argument(&password));
+        name_addresses(&mut config.server);
         config.tls = match authorities {
-            _ if !scheme.starts_with("rediss") => None,
+            _ if tls.is_none() => None,
             Some(authorities) => Some(TlsConnector::from(authorities.client_config()).into()),
             None => Some(system_authorities()?.into()),
         };
@@ -91,6 +125,11 @@ impl RedisUrl {
     /// Host and port for logs; of several, the first.
     pub fn address(&self) -> String {
         first_host(&self.0)
+    }
+
+    /// The number of the database.
+    pub fn database(&self) -> u8 {
+        self.0.database.unwrap_or(0)
     }
 
     /// Whether keys are spread over several servers.
@@ -133,6 +172,47 @@ impl RedisUrl {
                 };
             })
             .build()
+    }
+}
+
+/// Writes a user or a password as one argument of an inline command.
+///
+/// The client logs in by `HELLO`, which its protocol crate sends as an inline command, as typed into telnet. Redis splits
+/// that line at white space and ends it at a line end, unless they are in quotes (`sdssplitargs` in its source).
+fn inline_argument(text: &str) -> String {
+    let is_quote = |byte: u8| matches!(byte, b'"' | b'\'');
+    if text
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !is_quote(byte))
+    {
+        return text.to_owned();
+    }
+    let mut quoted = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => quoted.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => quoted.push(char::from(byte)),
+            _ => drop(write!(quoted, "\\x{byte:02x}")),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Sets the name that the certificate of an IPv6 address must carry: the address without its brackets.
+fn name_addresses(server: &mut ServerConfig) {
+    let servers = match server {
+        ServerConfig::Centralized { server } => slice::from_mut(server),
+        ServerConfig::Clustered { hosts, .. } | ServerConfig::Sentinel { hosts, .. } => hosts,
+    };
+    for server in servers {
+        let address = server
+            .host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        if let Some(address) = address {
+            server.tls_server_name = Some(address.into());
+        }
     }
 }
 
@@ -184,21 +264,114 @@ mod tests {
     fn urls_are_checked_and_never_repeated() {
         for good in [
             "redis://127.0.0.1:6379",
+            "REDIS://127.0.0.1",
+            "redis://[::1]:6379/0",
             "rediss://:secret@redis.example:6380/2",
             "redis-sentinel://127.0.0.1:26379/0?sentinelServiceName=main",
+            "redis-sentinel://h/0?sentinelServiceName=main&sentinelPassword=a@b",
             "redis-cluster://127.0.0.1:7000?node=127.0.0.1:7001",
+            "redis-cluster://127.0.0.1:7000/0",
         ] {
             assert!(RedisUrl::parse(good).is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "127.0.0.1",
-            "http://:hunter2@127.0.0.1",
-            "redis://:hunter2@127.0.0.1:port",
+        for (bad, told) in [
+            ("", "such as redis://127.0.0.1:6379"),
+            ("127.0.0.1", "such as redis://"),
+            ("http://:hunter2@127.0.0.1", "such as redis://"),
+            ("redisss://:hunter2@127.0.0.1", "such as redis://"),
+            ("redis-ring://:hunter2@127.0.0.1", "such as redis://"),
+            ("redis://:hunter2@127.0.0.1:port", "such as redis://"),
+            ("redis://:hunter2@127.0.0.1/zero", "such as redis://"),
+            ("redis://:hunter2@::1:6379", "such as redis://"),
+            ("redis://:hunter2/x@127.0.0.1", "%2F for /"),
+            ("redis://hunter2:1/x@127.0.0.1", "%2F for /"),
+            ("redis-cluster://hunter2:1/x@127.0.0.1", "%2F for /"),
+            ("redis://:hunter2?x@127.0.0.1", "%3F for ?"),
+            ("redis://hunter2:1?x@127.0.0.1", "%3F for ?"),
+            ("redis://hunter2:1?x=y@127.0.0.1", "%3F for ?"),
+            ("redis://:hunter2#x@127.0.0.1", "%23 for #"),
+            ("redis://hunter2:1#x@127.0.0.1", "%23 for #"),
+            ("redis://:hunter2%ff@127.0.0.1", "%25 for %"),
+            ("redis://hunter2@127.0.0.1", "a user without a password"),
+            ("redis://hunter2:@127.0.0.1", "a user without a password"),
+            (
+                "redis-cluster://:hunter2@h/1",
+                "a cluster has database 0 only",
+            ),
         ] {
-            let error = RedisUrl::parse(bad).err().unwrap();
+            let error = RedisUrl::parse(bad)
+                .err()
+                .unwrap_or_else(|| panic!("{bad}"));
+            assert!(error.contains(told), "{bad}: {error}");
             assert!(!error.contains("hunter2"), "{error}");
         }
+    }
+
+    /// Only the scheme says whether TLS is spoken; the rest of the URL stays as it is.
+    #[test]
+    fn a_scheme_inside_a_url_is_not_a_scheme() {
+        for (url, user, password, address, is_encrypted) in [
+            ("redis://:rediss@h:1", None, "rediss", "h:1", false),
+            ("rediss://:rediss@h:1", None, "rediss", "h:1", true),
+            ("redis://rediss:x@h:1", Some("rediss"), "x", "h:1", false),
+            ("redis://:x@rediss:1", None, "x", "rediss:1", false),
+            (
+                "rediss://u:rediss%3A%2F%2F@rediss:1",
+                Some("u"),
+                "rediss://",
+                "rediss:1",
+                true,
+            ),
+            ("redis-cluster://:x@rediss:1", None, "x", "rediss:1", false),
+        ] {
+            install_tls_provider();
+            let parsed = RedisUrl::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"));
+            assert_eq!(parsed.0.username.as_deref(), user, "{url}");
+            assert_eq!(parsed.0.password.as_deref(), Some(password), "{url}");
+            assert_eq!(
+                (parsed.address().as_str(), parsed.is_encrypted()),
+                (address, is_encrypted)
+            );
+        }
+    }
+
+    #[test]
+    fn special_characters_in_a_password_arrive() {
+        for (written, meant) in [
+            ("a:b", "a:b"),
+            ("a@b", "a@b"),
+            ("a%40b%3Ac%2Fd%3Fe%23f%25g", "a@b:c/d?e#f%g"),
+            ("100%", "100%"),
+            ("a%20b", "\"a b\""),
+            ("a b", "\"a b\""),
+            ("a%0d%0aFLUSHALL", r#""a\x0d\x0aFLUSHALL""#),
+            ("a\"b'c\\", r#""a\"b'c\\""#),
+            ("k%C3%A4se", r#""k\xc3\xa4se""#),
+            ("käse", r#""k\xc3\xa4se""#),
+        ] {
+            let url = RedisUrl::parse(&format!("redis://:{written}@h")).unwrap();
+            assert_eq!(url.0.password.as_deref(), Some(meant), "{written}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_the_database_is_read() {
+        for (url, number) in [
+            ("redis://h", 0),
+            ("redis://h/", 0),
+            ("redis://[::1]:6379/3", 3),
+            ("redis-sentinel://h/12?sentinelServiceName=main", 12),
+        ] {
+            assert_eq!(RedisUrl::parse(url).unwrap().database(), number, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_certificate_of_an_address_names_it_without_brackets() {
+        let url = RedisUrl::parse("redis://[::1]:6379").unwrap();
+        let name = url.0.server.hosts()[0].tls_server_name.clone();
+        assert_eq!(name.as_deref(), Some("::1"));
+        assert_eq!(url.address(), "[::1]:6379");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! A process lists its variables as data; reading them, `--help` and the checks of `.env.example` all follow from that list.
+//! An environment variable as data. It is declared where it is read; `--help` and the checks of `.env.example` follow
+//! from that declaration.
 
 use std::fmt::Write as _;
 
@@ -7,7 +8,7 @@ use std::fmt::Write as _;
 pub struct Variable {
     /// `MYSQL_HOST`.
     pub name: &'static str,
-    /// What holds when it is unset or empty; `None` when it must be set.
+    /// The value when it is unset or empty; `None` when it must be set.
     pub default: Option<&'static str>,
     /// One line for people: what it does, its unit, its choices.
     pub help: &'static str,
@@ -21,11 +22,8 @@ impl Variable {
     /// A variable that has a default.
     pub const fn optional(name: &'static str, default: &'static str, help: &'static str) -> Self {
         Self {
-            name,
             default: Some(default),
-            help,
-            secret: false,
-            file: None,
+            ..Self::required(name, help)
         }
     }
 
@@ -40,7 +38,7 @@ impl Variable {
         }
     }
 
-    /// The same, its value never shown.
+    /// The same variable, its value never shown.
     pub const fn secret(self) -> Self {
         Self {
             secret: true,
@@ -48,7 +46,7 @@ impl Variable {
         }
     }
 
-    /// The same, its value maybe in a file that the variable `name` names, as containers are given their secrets.
+    /// The same variable, whose value may be in the file that the variable `name` names, as containers get secrets.
     pub const fn or_file(self, name: &'static str) -> Self {
         Self {
             file: Some(name),
@@ -57,62 +55,26 @@ impl Variable {
     }
 }
 
-/// The variables that both processes read.
-pub const SHARED: [Variable; 5] = [
-    Variable::optional(
-        "REDIS_URL",
-        "redis://127.0.0.1:6379",
-        "Redis 6.2 or later; also rediss://, redis-cluster://HOST:6379, redis-sentinel://HOST:26379/0?sentinelServiceName=NAME (of several, the others as ?node=HOST:PORT)",
-    )
-    .secret()
-    .or_file("REDIS_URL_FILE"),
-    Variable::optional(
-        "REDIS_TLS_CA",
-        "",
-        "a PEM file with the authorities that rediss:// believes; empty: those of the system",
-    ),
-    Variable::optional(
-        "REDIS_KEY_PREFIX",
-        "",
-        "stands in front of every key and channel, so that libraries can share a Redis",
-    ),
-    Variable::optional(
-        "LOG_FORMAT",
-        "",
-        "text or json; empty: text on a terminal, else json",
-    ),
-    Variable::optional(
-        "RUST_LOG",
-        "info",
-        "how much is logged: error, warn, info, debug, or per module",
-    ),
-];
-
 /// The table of variables for `--help`. Names and defaults, never values.
 pub fn help(variables: &[Variable]) -> String {
-    let names = variables
-        .iter()
-        .flat_map(|variable| [variable.file, Some(variable.name)]);
-    let width = names.flatten().map(str::len).max().unwrap_or(0);
-    let mut text = String::from("Environment:\n");
-    for Variable {
-        name,
-        default,
-        help,
-        file,
-        ..
-    } in variables
-    {
-        let default = match default {
+    let mut rows = Vec::new();
+    for variable in variables {
+        let name = variable.name;
+        let default = match variable.default {
             None => "required".to_owned(),
             Some("") => "default: empty".to_owned(),
             Some(default) => format!("default: {default}"),
         };
-        let _ = writeln!(text, "  {name:width$}  {help} [{default}]");
-        if let Some(file) = file {
-            let help = format!("a file that holds {name}, in its place");
-            let _ = writeln!(text, "  {file:width$}  {help} [default: empty]");
+        rows.push((name, format!("{} [{default}]", variable.help)));
+        if let Some(file) = variable.file {
+            let help = format!("a file that holds {name}, in its place [default: empty]");
+            rows.push((file, help));
         }
+    }
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let mut text = String::from("Environment:\n");
+    for (name, help) in rows {
+        let _ = writeln!(text, "  {name:width$}  {help}");
     }
     text
 }

@@ -7,45 +7,19 @@ use crate::source::chunks::Reading;
 use crate::stats::names::MemberNames;
 use shared::environment::{BadConfiguration, Environment};
 use shared::keys::Keys;
+use shared::listener;
 use shared::redis::RedisUrl;
 use shared::telemetry::Logging;
 use shared::time::Clock;
 use shared::tls::Authorities;
-use shared::variable::{SHARED, Variable};
+use shared::variable::Variable;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-
-/// Every variable, as `--help` shows it.
-#[rustfmt::skip]
-pub const VARIABLES: [Variable; 23] = [
-    Variable::optional("WORKER_PORT", "3001", "port of /livez, /readyz and /health; 0 is off"),
-    Variable::optional("MYSQL_HOST", "127.0.0.1", "where the SLiMS database is"),
-    Variable::optional("MYSQL_PORT", "3306", "its port"),
-    Variable::required("MYSQL_USER", "the account that reads the SLiMS database; SELECT is enough"),
-    Variable::optional("MYSQL_PASSWORD", "", "its password").secret().or_file("MYSQL_PASSWORD_FILE"),
-    Variable::required("MYSQL_DATABASE", "the name of the SLiMS database"),
-    Variable::optional("MYSQL_POOL_LIMIT", "10", "connections at once at most, 2 to 100; one is the fast loop's, the others take turns"),
-    Variable::optional("MYSQL_TLS", "off", "off, required (encrypted), verify (encrypted, certificate checked)"),
-    Variable::optional("MYSQL_TLS_CA", "", "a PEM file with the authorities that verify believes; empty: the public ones"),
-    SHARED[0],
-    SHARED[1],
-    SHARED[2],
-    Variable::optional("LIBRARY_TIMEZONE", "Asia/Jakarta", "IANA zone in which SLiMS writes its times"),
-    Variable::optional("TODAY_COUNT_MODE", "direct", "how today's visitors are counted: direct, incremental, delta, or auto (direct or delta, as it pays)"),
-    Variable::optional("VISITOR_SYNC_MIN_INTERVAL_MS", "1000", "from one count of today to the next, 100 to 3600000 ms"),
-    Variable::optional("VISITOR_SYNC_BUFFER_MS", "200", "rest after each count, 0 to 3600000 ms"),
-    Variable::optional("VISITOR_SLOW_CRON", "5 0 * * *", "when the visitor figures are made again: 5 fields, or 6 with seconds first, in the library's zone"),
-    Variable::optional("BOOKS_SLOW_CRON", "10 0 * * *", "when the book figures are made again; the same"),
-    Variable::optional("REFRESH_DUTY_PERCENT", "50", "share of the time for which the daily figures read, 1 to 100 %; for the rest they rest; 100 is no rest"),
-    Variable::optional("SNAPSHOT_TTL_SECONDS", "90000", "how long a figure counts as fresh, 60 to 31536000 s"),
-    Variable::optional("MEMBER_NAMES", "full", "names in rankings: full, masked (Siti N.), hidden"),
-    SHARED[3],
-    SHARED[4],
-];
 
 /// What the worker was asked to do.
 pub struct Config {
-    /// Port of the health endpoints; `None` is off.
-    pub port: Option<u16>,
+    /// Where the health endpoints are served; `None` is off.
+    pub health: Option<SocketAddr>,
     /// The source database.
     pub mysql: Mysql,
     /// The store.
@@ -138,48 +112,64 @@ impl Config {
     /// # Errors
     /// Every variable that is missing or wrong, at once.
     pub fn from_process() -> Result<Self, BadConfiguration> {
-        Self::read(Environment::of_process(&VARIABLES))
+        Self::read(Environment::of_process())
     }
 
-    /// Reads `environment`, which must know [`VARIABLES`].
+    /// Reads `environment`.
     ///
     /// # Errors
     /// Every variable that is missing or wrong, at once.
     pub fn read(mut environment: Environment<'_>) -> Result<Self, BadConfiguration> {
-        let env = &mut environment;
-        let calendar = env.parse("LIBRARY_TIMEZONE", Calendar::parse);
+        let config = Self::of(&mut environment);
+        environment.finish(config)
+    }
+
+    /// Every variable that the worker reads.
+    pub fn variables() -> Vec<Variable> {
+        Environment::declared_by(Self::of)
+    }
+
+    #[rustfmt::skip]
+    fn of(env: &mut Environment<'_>) -> Self {
+        use Variable as V;
+        let port = env.port(V::optional("WORKER_PORT", "3001", "port of /livez, /readyz, /health and /metrics; 0 is off"));
+        let host = listener::read_host(env);
+        let mysql = Mysql::read(env);
+        let redis = RedisUrl::read(env);
+        let keys = Keys::read(env, &redis);
+        let zone = V::optional("LIBRARY_TIMEZONE", "Asia/Jakarta", "IANA zone in which SLiMS writes its times");
+        let calendar = env.parse(zone, Calendar::parse);
+        let mode = V::optional("TODAY_COUNT_MODE", "direct", "how today's visitors are counted: direct, incremental, delta, or auto (direct while that keeps the pace, else delta)");
+        let interval = V::optional("VISITOR_SYNC_MIN_INTERVAL_MS", "1000", "from one count of today to the next, 100 to 3600000 ms");
+        let buffer = V::optional("VISITOR_SYNC_BUFFER_MS", "200", "pause after each count, 0 to 3600000 ms");
+        let visitor_cron = V::optional("VISITOR_SLOW_CRON", "5 0 * * *", "when the visitor figures are computed again: 5 fields, or 6 with seconds first, in the library's zone");
+        let books_cron = V::optional("BOOKS_SLOW_CRON", "10 0 * * *", "when the book figures are computed again; the same");
+        let duty = V::optional("REFRESH_DUTY_PERCENT", "50", "share of the time for which the daily figures read, 1 to 100 %; for the rest they pause; 100 is no pause");
+        let ttl = V::optional("SNAPSHOT_TTL_SECONDS", "90000", "how long a figure counts as fresh, 60 to 31536000 s");
+        let names = V::optional("MEMBER_NAMES", "full", "names in rankings: full, masked (Siti N.), hidden");
         let config = Self {
-            port: Some(env.port("WORKER_PORT")).filter(|port| *port != 0),
-            mysql: Mysql::read(env),
-            redis: RedisUrl::read(env),
-            keys: Keys::new(env.text("REDIS_KEY_PREFIX")),
-            mode: env.choice(
-                "TODAY_COUNT_MODE",
-                &[
-                    ("direct", Mode::Direct),
-                    ("incremental", Mode::Incremental),
-                    ("delta", Mode::Delta),
-                    ("auto", Mode::Auto),
-                ],
-            ),
-            interval: milliseconds(env, "VISITOR_SYNC_MIN_INTERVAL_MS", 100),
-            buffer: milliseconds(env, "VISITOR_SYNC_BUFFER_MS", 0),
-            visitor_cron: env.parse("VISITOR_SLOW_CRON", |text| Cron::parse(text, &calendar)),
-            books_cron: env.parse("BOOKS_SLOW_CRON", |text| Cron::parse(text, &calendar)),
-            reading: Reading::with_duty(
-                u32::try_from(env.number("REFRESH_DUTY_PERCENT", 1..=100)).expect("the range fits"),
-            ),
-            ttl_seconds: u32::try_from(env.number("SNAPSHOT_TTL_SECONDS", 60..=31_536_000))
-                .expect("the range fits"),
-            member_names: env.choice(
-                "MEMBER_NAMES",
-                &[
-                    ("full", MemberNames::Full),
-                    ("masked", MemberNames::Masked),
-                    ("hidden", MemberNames::Hidden),
-                ],
-            ),
-            logging: Logging::read(env),
+            health: (port != 0).then_some(SocketAddr::new(host, port)),
+            mysql,
+            redis,
+            keys,
+            mode: env.choice(mode, &[
+                ("direct", Mode::Direct),
+                ("incremental", Mode::Incremental),
+                ("delta", Mode::Delta),
+                ("auto", Mode::Auto),
+            ]),
+            interval: Duration::from_millis(env.number(interval, 100..=3_600_000)),
+            buffer: Duration::from_millis(env.number(buffer, 0..=3_600_000)),
+            visitor_cron: env.parse(visitor_cron, |text| Cron::parse(text, &calendar)),
+            books_cron: env.parse(books_cron, |text| Cron::parse(text, &calendar)),
+            reading: Reading::with_duty(env.number(duty, 1..=100)),
+            ttl_seconds: env.number(ttl, 60..=31_536_000),
+            member_names: env.choice(names, &[
+                ("full", MemberNames::Full),
+                ("masked", MemberNames::Masked),
+                ("hidden", MemberNames::Hidden),
+            ]),
+            logging: Logging::read(env, "worker"),
             sequelize_is_set: env.is_set("USE_SEQUELIZE"),
             calendar,
         };
@@ -188,7 +178,7 @@ impl Config {
                           so that all keys are in one slot: each write looks at the lease beside it";
             env.complain(wanted.to_owned());
         }
-        environment.finish(config)
+        config
     }
 
     /// When snapshots are to be made anew.
@@ -215,25 +205,29 @@ impl Config {
 }
 
 impl Mysql {
+    #[rustfmt::skip]
     fn read(env: &mut Environment<'_>) -> Self {
+        use Variable as V;
+        let host = V::optional("MYSQL_HOST", "127.0.0.1", "host name or IP address of the SLiMS database");
+        let port = V::optional("MYSQL_PORT", "3306", "its port");
+        let password = V::optional("MYSQL_PASSWORD", "", "its password").secret().or_file("MYSQL_PASSWORD_FILE");
+        let limit = V::optional("MYSQL_POOL_LIMIT", "10", "connections at most, 2 to 100; one is for today's count, the others take turns");
+        let tls = V::optional("MYSQL_TLS", "off", "off, required (encrypted), verify (encrypted, certificate checked)");
+        let authorities = V::optional("MYSQL_TLS_CA", "", "a PEM file with the authorities to trust for verify; empty: the public ones");
         let mysql = Self {
-            host: env.text("MYSQL_HOST"),
-            port: u16::try_from(env.number("MYSQL_PORT", 1..=65_535)).expect("the range fits"),
-            user: env.text("MYSQL_USER"),
-            password: env.text("MYSQL_PASSWORD"),
-            database: env.text("MYSQL_DATABASE"),
+            host: env.parse(host, parse_host),
+            port: env.number(port, 1..=65_535),
+            user: env.text(V::required("MYSQL_USER", "the account that reads the SLiMS database; SELECT is enough")),
+            password: env.text(password),
+            database: env.text(V::required("MYSQL_DATABASE", "the name of the SLiMS database")),
             // One connection stays with the fast loop, so that there must be another for the daily figures.
-            pool_limit: usize::try_from(env.number("MYSQL_POOL_LIMIT", 2..=100))
-                .expect("the range fits"),
-            tls: env.choice(
-                "MYSQL_TLS",
-                &[
-                    ("off", Tls::Off),
-                    ("required", Tls::Required),
-                    ("verify", Tls::Verify),
-                ],
-            ),
-            authorities: env.parse("MYSQL_TLS_CA", Authorities::read),
+            pool_limit: env.number(limit, 2..=100),
+            tls: env.choice(tls, &[
+                ("off", Tls::Off),
+                ("required", Tls::Required),
+                ("verify", Tls::Verify),
+            ]),
+            authorities: env.parse(authorities, Authorities::read),
         };
         if mysql.authorities.is_some() && mysql.tls != Tls::Verify {
             let wanted =
@@ -244,8 +238,20 @@ impl Mysql {
     }
 }
 
-fn milliseconds(env: &mut Environment<'_>, name: &str, least: u64) -> Duration {
-    Duration::from_millis(env.number(name, least..=3_600_000))
+/// A host name or an IP address, which may have a zone: `fe80::1%eth0`.
+fn parse_host(text: &str) -> Result<String, String> {
+    let address = text.split_once('%').map_or(text, |(address, _)| address);
+    let is_in_name = |char: char| char.is_alphanumeric() || matches!(char, '.' | '-' | '_');
+    if address.parse::<IpAddr>().is_ok() || text.chars().all(is_in_name) {
+        return Ok(text.to_owned());
+    }
+    let port = text.rsplit_once(':').map(|(_, port)| port);
+    Err(match port {
+        Some(port) if port.parse::<u16>().is_ok() => {
+            format!("holds a port: write the host alone, and MYSQL_PORT={port}")
+        }
+        _ => "is not a host name or an IP address such as 127.0.0.1 or ::1".to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -257,7 +263,7 @@ mod tests {
             let found = pairs.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        Config::read(Environment::of(&VARIABLES, lookup))
+        Config::read(Environment::of(lookup))
     }
 
     #[test]
@@ -265,7 +271,7 @@ mod tests {
         let config = read(&[("MYSQL_USER", "slims"), ("MYSQL_DATABASE", "slims")])
             .ok()
             .unwrap();
-        assert_eq!(config.port, Some(3001));
+        assert_eq!(config.health, Some(([0, 0, 0, 0], 3001).into()));
         assert_eq!(
             (config.mysql.host.as_str(), config.mysql.port),
             ("127.0.0.1", 3306)
@@ -277,6 +283,48 @@ mod tests {
         assert_eq!(config.reading.duty_percent, 50);
         assert_eq!(config.ttl_seconds, 90_000);
         assert_eq!(config.member_names, MemberNames::Full);
+    }
+
+    #[test]
+    fn the_mysql_host_is_a_host_alone() {
+        for good in [
+            "db",
+            "db-1.example.org",
+            "my_db",
+            "127.0.0.1",
+            "::1",
+            "fe80::1%eth0",
+            "büro",
+        ] {
+            assert_eq!(parse_host(good).as_deref(), Ok(good));
+        }
+        for (bad, told) in [
+            ("db:3307", "MYSQL_PORT=3307"),
+            ("127.0.0.1:3307", "MYSQL_PORT=3307"),
+            ("[::1]:3307", "MYSQL_PORT=3307"),
+            ("[::1]", "such as 127.0.0.1 or ::1"),
+            ("db:", "is not a host name"),
+            ("mysql://db", "is not a host name"),
+            ("/run/mysqld/mysqld.sock", "is not a host name"),
+            ("my db", "is not a host name"),
+            ("db%eth0", "is not a host name"),
+        ] {
+            let error = parse_host(bad).unwrap_err();
+            assert!(error.contains(told), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_health_port_is_on_host() {
+        let health = |host, port| {
+            let names = [("MYSQL_USER", "slims"), ("MYSQL_DATABASE", "slims")];
+            let own = [("HOST", host), ("WORKER_PORT", port)];
+            let config = read(&[&names[..], &own].concat()).ok().unwrap();
+            config.health.map(|address| address.to_string())
+        };
+        assert_eq!(health("::1", "3001").as_deref(), Some("[::1]:3001"));
+        assert_eq!(health("127.0.0.1", "1").as_deref(), Some("127.0.0.1:1"));
+        assert_eq!(health("::1", "0"), None);
     }
 
     #[test]
@@ -300,6 +348,8 @@ mod tests {
     fn every_bad_variable_is_named_at_once() {
         let bad = [
             ("MYSQL_DATABASE", ""),
+            ("HOST", "here"),
+            ("MYSQL_HOST", "db:3306"),
             ("MYSQL_PORT", "70000"),
             ("MYSQL_POOL_LIMIT", "1"),
             ("MYSQL_TLS", "yes"),

@@ -2,7 +2,7 @@
 
 use crate::status::{CronStatus, Inner, Status};
 use crate::store::Store;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -13,15 +13,19 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use shared::catalog::{Group, Snapshot};
+use shared::listener;
 use shared::time::Clock;
+use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
-/// Probes and a scraper or two; whoever wants more than that is not welcome here.
+/// Connections at once; probes and a scraper or two need a few.
 const CONNECTIONS: usize = 64;
 /// A probe sends its head at once; this also ends an idle connection.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
@@ -42,21 +46,23 @@ pub struct Health {
 }
 
 impl Health {
-    /// Answers for ever.
+    /// Answers for ever. When there are too many connections, the oldest one is closed for the new one, so that idle
+    /// connections cannot lock out a probe.
     pub async fn serve(self, listener: TcpListener) {
         let health = Arc::new(self);
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let mut open: VecDeque<AbortOnDropHandle<()>> = VecDeque::new();
         loop {
-            match (listener.accept().await, places.clone().try_acquire_owned()) {
-                (Ok((stream, _)), Ok(place)) => {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    open.retain(|connection| !connection.is_finished());
+                    if open.len() == CONNECTIONS {
+                        open.pop_front();
+                    }
                     let health = health.clone();
-                    tokio::spawn(async move {
-                        health.connection(stream).await;
-                        drop(place);
-                    });
+                    let connection = async move { health.connection(stream).await };
+                    open.push_back(AbortOnDropHandle::new(tokio::spawn(connection)));
                 }
-                (Ok(_), Err(_)) => {}
-                (Err(error), _) => {
+                Err(error) => {
                     warn!(%error, "a connection to the health port was not accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
@@ -191,10 +197,8 @@ fn cron(cron: CronStatus) -> Value {
 /// Opens the health port.
 ///
 /// # Errors
-/// When it is taken, with the variable that names it.
-pub async fn listen(port: u16) -> Result<TcpListener> {
-    use anyhow::Context;
-    let listener = TcpListener::bind(("0.0.0.0", port)).await;
-    listener
-        .with_context(|| format!("opening WORKER_PORT={port}; 0 turns the health endpoints off"))
+/// What an operator can do when it cannot be opened.
+pub async fn listen(address: SocketAddr, stop: &CancellationToken) -> Result<TcpListener> {
+    let listener = listener::bind(address, "WORKER_PORT", stop).await;
+    listener.context("opening the health port (two workers on one host need two; 0 turns it off)")
 }

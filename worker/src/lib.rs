@@ -63,8 +63,8 @@ const REFRESH_CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// A health port that cannot be opened, or a loop that has ended by itself.
 pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Result<()> {
-    let listener = match config.port {
-        Some(port) => Some(health::listen(port).await?),
+    let listener = match config.health {
+        Some(address) => Some(health::listen(address, &stop).await?),
         None => None,
     };
     let parts = Parts::new(&config, &clock)?;

@@ -9,14 +9,13 @@ use shared::probe;
 use shared::shutdown;
 use shared::time::Clock;
 use std::io::{self, IsTerminal, Write};
-use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use tikv_jemallocator::Jemalloc;
 use tokio::runtime::Runtime;
 use tracing::{error, warn};
 use worker::check::findings::Report;
 use worker::check::report;
-use worker::config::{Config, VARIABLES};
+use worker::config::Config;
 
 /// Gives back within seconds the hundred megabytes that the daily figures of a large library need for some seconds.
 #[global_allocator]
@@ -25,7 +24,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 /// Reads a SLiMS database, makes the snapshots of the library dashboard, counts today's visitors, and writes both to
 /// Redis. Without a command it runs until SIGTERM.
 #[derive(Parser)]
-#[command(name = "worker", version, after_help = shared::variable::help(&VARIABLES))]
+#[command(name = "worker", version, after_help = shared::variable::help(&Config::variables()))]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -86,6 +85,7 @@ fn main() -> ExitCode {
     if config.sequelize_is_set {
         warn!("USE_SEQUELIZE is set and ignored: it chose a library of the former backend");
     }
+    config.keys.log_channels();
     let ended = Runtime::new().map_err(Into::into).and_then(|runtime| {
         let ended = runtime.block_on(obey(arguments.command, config));
         // Not waiting for a name that is being looked up: a resolver may take half a minute.
@@ -117,10 +117,8 @@ async fn obey(command: Option<Command>, config: Config) -> anyhow::Result<ExitCo
     match command {
         Some(Command::Manual(_)) => {}
         Some(Command::Probe) => {
-            let port = config
-                .port
-                .context("WORKER_PORT=0: there is nobody to ask")?;
-            probe::livez(Ipv4Addr::UNSPECIFIED.into(), port)?;
+            let address = config.health;
+            probe::livez(address.context("WORKER_PORT=0: there is nobody to ask")?)?;
         }
         None | Some(Command::Run) => worker::run(config, clock, shutdown::on_signal()?).await?,
         Some(Command::Refresh { names }) if names.is_empty() => {

@@ -3,7 +3,7 @@
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface, KeysInterface, PubsubInterface};
 use fred::types::Expiration;
-use gateway::config::{Config, VARIABLES};
+use gateway::config::Config;
 use shared::catalog::Snapshot;
 use shared::environment::Environment;
 use shared::keys::Keys;
@@ -55,7 +55,7 @@ pub(crate) fn config(url: &str, prefix: &str, variables: &[(&str, &str)]) -> Con
             found.map(|(_, value)| (*value).to_owned())
         }
     };
-    let config = Config::read(Environment::of(&VARIABLES, lookup));
+    let config = Config::read(Environment::of(lookup));
     config.unwrap_or_else(|e| panic!("{e}"))
 }
 

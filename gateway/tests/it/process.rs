@@ -1,7 +1,7 @@
 //! The real binary: its help, its exit codes, its signals, and what it is made of.
 
 use crate::fixture::{LONG, SOON, Worker, message};
-use gateway::config::VARIABLES;
+use gateway::config::Config;
 use shared::environment::EXIT_BAD_CONFIGURATION;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -133,8 +133,59 @@ fn a_bad_configuration_is_told_once_with_every_name() {
     for name in ["PORT", "SSE_EMIT", both] {
         assert!(told.contains(name), "{told}");
     }
+    assert!(told.starts_with("gateway: "), "{told}");
     assert!(!told.contains("hunter2"));
     assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn every_kind_of_bad_variable_is_named_with_status_64() {
+    for (name, value, told) in [
+        ("ADMIN_PORT", "3000", "ADMIN_PORT=3000 is the same as PORT"),
+        (
+            "RUST_LOG",
+            "warning",
+            "\"warning\" is not a level (error, warn,",
+        ),
+        ("RUST_LOG", "worker=debug", "such as info,worker=debug"),
+        (
+            "SSE_EMIT",
+            "change\r",
+            "SSE_EMIT=change\\r ends with a carriage return",
+        ),
+        ("REDIS_URL", "redis://u:hunter2?@h", "%3F for ?"),
+        ("REDIS_KEY_PREFIX", "\"lib:\"", "is in quotes: remove them"),
+        ("CORS_ORIGINS", "*\u{a0}", "begins or ends with white space"),
+    ] {
+        let output = Command::new(BINARY).env_clear().env(name, value).output();
+        let output = output.unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        let status = output.status.code();
+        assert_eq!(
+            status,
+            Some(EXIT_BAD_CONFIGURATION.into()),
+            "{name}: {error}"
+        );
+        assert!(
+            error.starts_with("gateway: ") && error.contains(told),
+            "{error}"
+        );
+        assert!(
+            !error.contains("hunter2") && !error.contains('\r'),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_hangup_lets_streams_leave_and_is_exit_0() {
+    let (mut process, address) = start(&[("SHUTDOWN_DRAIN_SECONDS", "1")]).await;
+    let mut stream = Events::open(address).await;
+    signal(&process, "HUP");
+    while stream.next().await.is_some() {}
+    assert!(stream.clean_end);
+    let status = process.wait_exit(SOON).await.unwrap();
+    assert_eq!(status.code(), Some(0), "{}", process.log());
 }
 
 #[test]
@@ -148,7 +199,8 @@ fn a_port_that_is_taken_is_an_error_that_names_it() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stdout).unwrap();
-    assert!(told.contains(&port), "{told}");
+    let advice = format!("another process listens on 127.0.0.1:{port}: stop it, or set PORT");
+    assert!(told.contains(&advice), "{told}");
 }
 
 #[test]
@@ -162,7 +214,7 @@ fn help_explains_every_variable_and_shows_no_value() {
             .unwrap();
         assert!(output.status.success());
         let told = String::from_utf8(output.stdout).unwrap();
-        for variable in VARIABLES {
+        for variable in Config::variables() {
             assert!(told.contains(variable.name), "{told}");
             let file = variable.file.unwrap_or_default();
             assert!(told.contains(file), "{told}");
@@ -186,7 +238,7 @@ fn its_manual_and_its_completions_tell_what_help_tells() {
         String::from_utf8(output.stdout).unwrap()
     };
     let manual = told(&["manual"]);
-    for variable in VARIABLES {
+    for variable in Config::variables() {
         assert!(manual.contains(variable.name), "{}", variable.name);
     }
     for shell in ["bash", "zsh", "fish"] {

@@ -21,7 +21,7 @@ use testkit::schema::Shape;
 use testkit::server::{Redis, shared_redis, unique};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use worker::config::{Config, VARIABLES};
+use worker::config::Config;
 use worker::source::chunks::{Reading, Sizes};
 
 /// Long enough for a busy machine; nothing waits for it but a failure.
@@ -196,7 +196,7 @@ impl Site {
             let found = self.environment.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.clone())
         };
-        let mut config = Config::read(Environment::of(&VARIABLES, lookup)).unwrap();
+        let mut config = Config::read(Environment::of(lookup)).unwrap();
         config.reading = self.reading.unwrap_or(config.reading);
         config
     }

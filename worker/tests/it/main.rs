@@ -7,6 +7,7 @@
 
 mod check;
 mod clocks;
+mod databases;
 mod documents;
 mod fail_overs;
 mod fixture;
@@ -16,6 +17,8 @@ mod healing;
 mod heard;
 mod histories;
 mod lease;
+mod listening;
+mod logins;
 mod metrics;
 mod midnight;
 mod modes;

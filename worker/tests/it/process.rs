@@ -9,7 +9,7 @@ use testkit::discretion::{leak, secrets};
 use testkit::eventually::eventually;
 use testkit::process::{Process, free_port};
 use testkit::schema::Shape;
-use worker::config::VARIABLES;
+use worker::config::Config;
 
 const NOW: &str = "2025-09-23T10:00:00";
 
@@ -56,12 +56,128 @@ fn a_bad_configuration_is_one_message_and_status_64() {
     );
 }
 
+/// One bad variable each, and the words that must name it. The rest of the environment is good.
+#[test]
+fn every_kind_of_bad_variable_is_named_with_status_64() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |content: &[u8]| {
+        let path = folder.path().join(content.len().to_string());
+        std::fs::write(&path, content).unwrap();
+        path.into_os_string()
+    };
+    let cases: [(&str, OsString, &str); 17] = [
+        (
+            "MYSQL_PASSWORD",
+            OsString::from_vec(b"hunter2\xe9".into()),
+            "MYSQL_PASSWORD is not UTF-8",
+        ),
+        ("MYSQL_PASSWORD_FILE", file(b"hunter2\xe9"), "is not UTF-8"),
+        (
+            "MYSQL_PASSWORD",
+            "hunter2\r".into(),
+            "MYSQL_PASSWORD ends with a carriage return",
+        ),
+        (
+            "MYSQL_PASSWORD",
+            " hunter2".into(),
+            "MYSQL_PASSWORD begins or ends with white space",
+        ),
+        (
+            "MYSQL_PASSWORD_FILE",
+            file(b" hunter2\n"),
+            "begins or ends with white space",
+        ),
+        (
+            "REDIS_URL_FILE",
+            file(b"\xef\xbb\xbfredis://:hunter2@h\r\n"),
+            "holds a byte order mark",
+        ),
+        (
+            "REDIS_URL",
+            "redis://:hunter2\u{1b}@h".into(),
+            "REDIS_URL holds a control character (\\u{1b})",
+        ),
+        ("REDIS_URL", "redis://hunter2:1/x@h".into(), "%2F for /"),
+        (
+            "MYSQL_HOST",
+            "db\r".into(),
+            "MYSQL_HOST=db\\r ends with a carriage return",
+        ),
+        (
+            "MYSQL_HOST",
+            "db:3307".into(),
+            "write the host alone, and MYSQL_PORT=3307",
+        ),
+        (
+            "VISITOR_SLOW_CRON",
+            "\"5 0 * * *\"".into(),
+            "is in quotes: remove them",
+        ),
+        (
+            "MYSQL_TLS_CA",
+            "'/ca.pem'".into(),
+            "MYSQL_TLS_CA='/ca.pem' is in quotes",
+        ),
+        (
+            "RUST_LOG",
+            "warning".into(),
+            "RUST_LOG=warning is not a log filter: \"warning\" is not a level (error, warn, info",
+        ),
+        (
+            "RUST_LOG",
+            "gateway=debug".into(),
+            "such as info,gateway=debug",
+        ),
+        (
+            "HOST",
+            "localhost".into(),
+            "HOST=localhost is not an IP address",
+        ),
+        (
+            "MEMBER_NAMES",
+            "SOME".into(),
+            "is not one of full, masked, hidden",
+        ),
+        (
+            "LIBRARY_TIMEZONE",
+            "Asia/Jakarta ".into(),
+            "LIBRARY_TIMEZONE=Asia/Jakarta  begins or ends",
+        ),
+    ];
+    for (name, value, told) in cases {
+        let output = Command::new(env!("CARGO_BIN_EXE_worker"))
+            .env_clear()
+            .envs([
+                ("MYSQL_USER", "u"),
+                ("MYSQL_DATABASE", "d"),
+                ("MEMBER_NAMES", "MASKED"),
+            ])
+            .env(name, &value)
+            .output()
+            .unwrap();
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{name}={value:?}: {error}");
+        assert!(
+            error.starts_with("worker: ") && error.contains(told),
+            "{name}: {error}"
+        );
+        assert_eq!(error.matches("\n  ").count(), 1, "one line: {error}");
+        assert!(
+            !error.contains("hunter2") && !error.contains('\r'),
+            "{error}"
+        );
+        assert!(output.stdout.is_empty());
+    }
+}
+
 #[test]
 fn help_teaches_every_variable_and_shows_no_value() {
     let output = worker(&["--help"], &[("MYSQL_PASSWORD", "hunter2".to_owned())]);
     let help = text(&output.stdout);
     assert!(output.status.success());
-    for variable in VARIABLES {
+    for variable in Config::variables() {
         assert!(
             help.contains(variable.name) && help.contains(variable.help),
             "{}",
@@ -103,7 +219,7 @@ async fn refresh_tells_by_its_status() {
 fn its_manual_and_its_completions_tell_what_help_tells() {
     let manual = worker(&["manual"], &[]);
     assert!(manual.status.success());
-    for variable in VARIABLES {
+    for variable in Config::variables() {
         assert!(text(&manual.stdout).contains(variable.name));
     }
     let completions = worker(&["completions", "bash"], &[]);

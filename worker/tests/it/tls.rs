@@ -212,7 +212,7 @@ fn authorities_without_tls_are_a_bad_configuration() {
             let found = pairs.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        let environment = shared::environment::Environment::of(&worker::config::VARIABLES, lookup);
+        let environment = shared::environment::Environment::of(lookup);
         worker::config::Config::read(environment)
             .err()
             .unwrap()

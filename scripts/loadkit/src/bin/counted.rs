@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
-use gateway::config::{Config, VARIABLES};
+use gateway::config::Config;
 use loadkit::bare;
 use loadkit::http::{self, Answer};
 use shared::environment::Environment;
@@ -54,7 +54,7 @@ fn main() -> Result<()> {
 
 fn serve_gateway(runtime: &Runtime, redis: u16) -> Result<SocketAddr> {
     let lookup = |name: &str| (name == "REDIS_URL").then(|| format!("redis://127.0.0.1:{redis}"));
-    let config = Config::read(Environment::of(&VARIABLES, lookup))?;
+    let config = Config::read(Environment::of(lookup))?;
     let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
     let address = listener.local_addr()?;
     let stop = CancellationToken::new();
