@@ -7,6 +7,7 @@
 
 mod check;
 mod clocks;
+mod collations;
 mod documents;
 mod fail_overs;
 mod fixture;
@@ -15,6 +16,7 @@ mod guest;
 mod healing;
 mod heard;
 mod histories;
+mod latency;
 mod lease;
 mod metrics;
 mod midnight;
