@@ -144,6 +144,7 @@ impl Health {
             "active": active,
             "active_worker": holder,
             "mysql": now.mysql.map_or("unknown", connected),
+            "mysql_round_trip_ms": self.status.metrics.traffic.round_trip.get().map(|time| time.as_secs_f64() * 1e3),
             "database_clock_off_seconds": now.database_clock_off,
             "redis": connected(redis),
             "today": today,

@@ -170,6 +170,9 @@ impl Metrics {
         registry.register("mysql_errors", text, traffic.errors.clone());
         let text = "Whether MySQL was reached when it was last tried";
         registry.register("mysql_connected", text, told.mysql.clone());
+        let text = "The round trip to MySQL, as last measured; 0 before that";
+        let round_trip = traffic.round_trip.seconds.clone();
+        registry.register_with_unit("mysql_round_trip", text, Unit::Seconds, round_trip);
         let text = "By how much MySQL's clock is ahead of ours, when that is too much; else 0";
         registry.register_with_unit(
             "mysql_clock_offset",

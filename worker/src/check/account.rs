@@ -1,7 +1,7 @@
 //! Server and account.
 
 use crate::check::findings::{Finding, Topic};
-use crate::check::{LIMIT, words};
+use crate::check::{LIMIT, round_trip, words};
 use crate::config::Config;
 use crate::source::database::Database;
 use crate::source::refusal::{Refusal, refusal};
@@ -11,7 +11,7 @@ use crate::source::survey::server::Server;
 use crate::source::tls;
 use anyhow::{Error, Result};
 use serde_json::json;
-use tokio::time::Instant;
+use std::time::Duration;
 
 /// So many privileges are named; the account of SLiMS has twenty.
 const NAMED: usize = 3;
@@ -19,11 +19,12 @@ const NAMED: usize = 3;
 /// Connects; gives the account that we were taken for.
 pub(super) async fn look(config: &Config, database: &Database) -> Result<(String, Vec<Finding>)> {
     let mut session = database.session(LIMIT).await?;
-    let started = Instant::now();
+    session.renew_round_trip(Duration::ZERO).await?;
     let server = Server::of(&mut session).await?;
-    // Two statements, each of which is prepared first.
-    let round_trip = started.elapsed() / 4;
-    let mut findings = vec![tell_server(config, &server, words::duration(round_trip))];
+    let mut findings = vec![
+        tell_server(config, &server),
+        round_trip::mysql(session.round_trip()),
+    ];
     findings.push(match grants::of(&mut session).await {
         Ok(grants) => {
             let name = &config.mysql.database;
@@ -39,14 +40,14 @@ pub(super) async fn look(config: &Config, database: &Database) -> Result<(String
     Ok((server.account, findings))
 }
 
-fn tell_server(config: &Config, server: &Server, round_trip: String) -> Finding {
+fn tell_server(config: &Config, server: &Server) -> Finding {
     let (flavour, number) = (server.flavour(), server.number());
     let address = format!("{}:{}", config.mysql.host, config.mysql.port);
     let cipher = match &server.cipher {
         Some(_) => "encrypted",
         None => "not encrypted",
     };
-    let what = format!("{flavour} {number} at {address}, {cipher}, answers in {round_trip}");
+    let what = format!("{flavour} {number} at {address}, {cipher}");
     let found = Finding::ok(Topic::Database, "server", what).with(json!({
         "flavour": flavour,
         "version": server.version,

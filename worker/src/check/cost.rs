@@ -10,7 +10,6 @@ use crate::source::visits;
 use anyhow::Result;
 use chrono::NaiveDate;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// The count of a table without an index is made once here, as `direct` makes it all the time; but not for longer.
 pub(super) const COUNT_LIMIT: Duration = Duration::from_secs(1);
@@ -19,7 +18,7 @@ const TWICE: Duration = Duration::from_millis(100);
 /// Visits that a tick of `delta` looks at in its first minute.
 const LATEST: i64 = 1_000;
 
-/// What was measured.
+/// What was measured: times of the server, without the round trips.
 pub(super) struct Cost {
     /// Whether an index leads to the day.
     pub(super) is_indexed: bool,
@@ -65,12 +64,13 @@ impl Cost {
     /// As `direct` does, with a warm cache if that is quick.
     async fn count(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
         for _ in 0..2 {
-            let started = Instant::now();
+            let before = session.time_spent();
             match visits::count(session, day).await {
                 Err(error) if refusal(&error) == Some(Refusal::TooLong) => return Ok(()),
                 total => self.total = Some(total?),
             }
-            let took = started.elapsed();
+            let spent = session.time_spent() - before;
+            let took = spent.server_time(session.round_trip());
             self.direct = Some(self.direct.map_or(took, |before| before.min(took)));
             if took > TWICE {
                 break;
@@ -101,16 +101,17 @@ impl Cost {
     }
 }
 
-/// The better of two times.
+/// The better of two times of the server.
 async fn timed(
     session: &mut Session,
     run: impl AsyncFn(&mut Session) -> Result<()>,
 ) -> Result<Duration> {
     let mut least = Duration::MAX;
     for _ in 0..2 {
-        let started = Instant::now();
+        let before = session.time_spent();
         run(session).await?;
-        least = least.min(started.elapsed());
+        let spent = session.time_spent() - before;
+        least = least.min(spent.server_time(session.round_trip()));
     }
     Ok(least)
 }

@@ -5,6 +5,7 @@
 //! - `findings`, `report`, `words`: what is said
 //! - `account`, `tables`, `lacking`, `passes`, `today`, `cost`, `daily`, `clock`, `dates`: the database, over
 //!   [`survey`](crate::source::survey)
+//! - `round_trip`: how far away both servers are
 //! - `needs`: what each figure needs
 //! - `redis`: the store
 
@@ -19,6 +20,7 @@ pub mod needs;
 mod passes;
 mod redis;
 pub mod report;
+mod round_trip;
 mod tables;
 mod today;
 mod words;

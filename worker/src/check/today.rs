@@ -8,7 +8,7 @@ use crate::config::{Config, Mode};
 use crate::source::database::Database;
 use crate::source::survey::remedies;
 use crate::source::visits;
-use crate::today::pace::Pace;
+use crate::today::pace::{CountTime, Pace};
 use anyhow::Result;
 use chrono::NaiveDate;
 use serde_json::json;
@@ -52,7 +52,7 @@ pub(super) async fn look(
         "mode": config.mode.name(),
         "indexed": cost.is_indexed,
         "took_ms": millis(told.took),
-        "interval_ms": millis(told.took.map(|took| pace.interval(took))),
+        "interval_ms": millis(told.took.map(|took| pace.interval(CountTime::of_server(took)))),
         "direct_ms": millis(cost.direct),
         "delta_ms": millis(cost.delta),
         "with_index_ms": millis(cost.with_index.map(|(_, took)| took)),
@@ -86,8 +86,11 @@ fn direct(cost: &Cost, pace: Pace) -> Told {
         Some(_) => ("", ""),
         None => ("over ", " at best"),
     };
-    let (measured, every) = (words::duration(took), words::duration(pace.interval(took)));
-    let slow = pace.interval(took) > pace.interval;
+    let (measured, every) = (
+        words::duration(took),
+        words::duration(pace.interval(CountTime::of_server(took))),
+    );
+    let slow = pace.interval(CountTime::of_server(took)) > pace.interval;
     Told {
         what: format!(
             "direct, {}: {over}{measured}, every {every}{least}",

@@ -91,7 +91,7 @@ impl Pass<'_> {
         for (span, sizes, streamed) in spans {
             let [from, to] = times(span).map(|time| time.and_utc().timestamp());
             let mut walk = Walk::new("visits", from..=to - 1, sizes, reading);
-            while let Some(seconds) = walk.next_chunk() {
+            while let Some(seconds) = walk.next_chunk(self.session) {
                 let part = Part {
                     hint,
                     times: [at(*seconds.start())?, at(*seconds.end() + 1)?],
@@ -112,7 +112,7 @@ impl Pass<'_> {
         let rankings_alone = self.visits.days.is_none();
         let mut streams = rankings_alone;
         let mut walk = Walk::over("visits", self.session, KEY, reading).await?;
-        while let Some(ids) = walk.next_chunk() {
+        while let Some(ids) = walk.next_chunk(self.session) {
             let part = Part {
                 hint,
                 times: times(window),

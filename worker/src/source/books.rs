@@ -98,7 +98,7 @@ async fn walk(
     let sql = format!("SELECT {columns} FROM {table} {hint} WHERE {column} >= ? AND {column} <= ?");
     let mut rest = Rest::new(reading);
     let mut walk = Walk::over(what, session, key, reading).await?;
-    while let Some(ids) = walk.next_chunk() {
+    while let Some(ids) = walk.next_chunk(session) {
         let mut found = false;
         let ids = params([*ids.start(), *ids.end()]);
         session

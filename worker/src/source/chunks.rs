@@ -6,6 +6,7 @@
 use crate::source::database::Session;
 use crate::source::params;
 use crate::source::rest::Rest;
+use crate::source::round_trip::TimeSpent;
 use anyhow::Result;
 use mysql_async::Params;
 use std::ops::RangeInclusive;
@@ -16,12 +17,15 @@ use tracing::info;
 /// Between two lines about a walk that takes long.
 const PROGRESS: Duration = Duration::from_secs(5);
 
+/// A link is slow when a chunk takes no longer than so many of its round trips: above a quarter of a millisecond, and 5 ms at the start.
+const FAR: u32 = 4;
+
 /// How much one chunk reads. Fields, so that tests can have borders everywhere.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     /// To begin with.
     pub first: i64,
-    /// At least: less would be round trips alone.
+    /// At least; on a slow link more.
     pub least: i64,
     /// At most.
     pub most: i64,
@@ -32,7 +36,7 @@ pub struct Sizes {
 pub struct Reading {
     /// What share of the time is read, in percent; the rest is rest.
     pub duty_percent: u32,
-    /// How long a chunk is to take. On MyISAM a check-in waits for its lock, on a small machine for its core.
+    /// How long the server is to work for a chunk. On MyISAM a check-in waits for its lock, on a small machine for its core.
     pub chunk: Duration,
     /// Ids of one chunk. There are no more rows than ids: some 25 ms on MyISAM even where a hole in the ids, which made
     /// the chunks grow, ends.
@@ -102,7 +106,10 @@ pub struct Walk {
     size: i64,
     sizes: Sizes,
     chunk: Duration,
-    started: Instant,
+    /// Whether the last chunk took too long.
+    was_slow: bool,
+    /// What the session had spent before the chunk.
+    before: TimeSpent,
     said: Instant,
 }
 
@@ -142,19 +149,24 @@ impl Walk {
             size: sizes.first,
             sizes,
             chunk: reading.chunk,
-            started: now,
+            was_slow: false,
+            before: TimeSpent::default(),
             said: now,
         }
     }
 
     /// The next chunk, both ends included; `None` when all has been walked.
-    pub fn next_chunk(&mut self) -> Option<RangeInclusive<i64>> {
+    pub fn next_chunk(&mut self, session: &Session) -> Option<RangeInclusive<i64>> {
+        self.before = session.time_spent();
+        self.next_range()
+    }
+
+    fn next_range(&mut self) -> Option<RangeInclusive<i64>> {
         let first = self.next?;
         let last = first.saturating_add(self.size - 1).min(*self.range.end());
         self.next = last
             .checked_add(1)
             .filter(|next| *next <= *self.range.end());
-        self.started = Instant::now();
         Some(first..=last)
     }
 
@@ -163,11 +175,15 @@ impl Walk {
     /// # Errors
     /// As the database says.
     pub async fn rest(&mut self, session: &mut Session, rest: &mut Rest) -> Result<()> {
-        let took = self.started.elapsed();
-        self.fit(took);
+        let spent = session.time_spent() - self.before;
+        let took = session
+            .server_time_since(self.before, self.chunk * 2)
+            .await?;
+        self.fit(took, session.round_trip());
         self.tell();
         if self.next.is_some() {
-            rest.after(session, took).await?;
+            rest.after(session, took, spent.elapsed.saturating_sub(took))
+                .await?;
         } else {
             session.give_turn();
         }
@@ -194,8 +210,14 @@ impl Walk {
         self.next = next.filter(|next| *next <= *self.range.end());
     }
 
-    /// Half to twice the size, as `took` is to what it should be.
-    fn fit(&mut self, took: Duration) {
+    /// Half to twice the size, as the server's time `took` is to what it should be. On a slow link, whose round trip is not
+    /// far below that time, one slow chunk is a hiccup of the network; two are slow.
+    fn fit(&mut self, took: Duration, round_trip: Duration) {
+        let is_far = round_trip * FAR >= self.chunk;
+        let was_slow = std::mem::replace(&mut self.was_slow, took > self.chunk);
+        if is_far && self.was_slow && !was_slow {
+            return;
+        }
         let factor = self.chunk.as_secs_f64() / took.as_secs_f64().max(1e-6);
         #[expect(
             clippy::cast_possible_truncation,
@@ -203,7 +225,21 @@ impl Walk {
             reason = "sizes are far below 2^52"
         )]
         let size = (self.size as f64 * factor.clamp(0.5, 2.0)) as i64;
-        self.size = size.clamp(self.sizes.least, self.sizes.most);
+        let least = if is_far {
+            self.least_from_afar()
+        } else {
+            self.sizes.least
+        };
+        self.size = size.clamp(least, self.sizes.most);
+    }
+
+    /// On a slow link the time of a chunk is known only as well as the round trip is steady, and small chunks would be round
+    /// trips alone. The first size is a millisecond's work for most servers: a quarter of what is aimed at is right for one
+    /// that is four times as slow.
+    fn least_from_afar(&self) -> i64 {
+        let Sizes { first, most, .. } = self.sizes;
+        let millis = i64::try_from(self.chunk.as_millis()).unwrap_or(i64::MAX);
+        first.saturating_mul(millis / 4).clamp(first, most)
     }
 
     fn tell(&mut self) {
@@ -237,36 +273,36 @@ mod tests {
     #[test]
     fn every_key_is_in_one_chunk() {
         let mut walk = walk(-3..=9);
-        let chunks: Vec<_> = std::iter::from_fn(|| walk.next_chunk()).collect();
+        let chunks: Vec<_> = std::iter::from_fn(|| walk.next_range()).collect();
         assert_eq!(chunks, [-3..=0, 1..=4, 5..=8, 9..=9]);
     }
 
     #[test]
     fn the_ends_of_the_numbers_are_walked() {
         let mut last = walk(i64::MAX - 5..=i64::MAX);
-        assert_eq!(last.next_chunk(), Some(i64::MAX - 5..=i64::MAX - 2));
-        assert_eq!(last.next_chunk(), Some(i64::MAX - 1..=i64::MAX));
-        assert_eq!(last.next_chunk(), None);
+        assert_eq!(last.next_range(), Some(i64::MAX - 5..=i64::MAX - 2));
+        assert_eq!(last.next_range(), Some(i64::MAX - 1..=i64::MAX));
+        assert_eq!(last.next_range(), None);
         assert_eq!(
-            walk(i64::MIN..=i64::MAX).next_chunk(),
+            walk(i64::MIN..=i64::MAX).next_range(),
             Some(i64::MIN..=i64::MIN + 3)
         );
         #[expect(clippy::reversed_empty_ranges, reason = "an empty table")]
         let mut none = walk(1..=0);
-        assert_eq!(none.next_chunk(), None);
+        assert_eq!(none.next_range(), None);
     }
 
     #[test]
     fn a_hole_is_jumped() {
         let mut walk = walk(1..=i64::MAX);
-        assert_eq!(walk.next_chunk(), Some(1..=4));
+        assert_eq!(walk.next_range(), Some(1..=4));
         walk.go_on(Some(1_000_000_000_000));
         assert_eq!(
-            walk.next_chunk(),
+            walk.next_range(),
             Some(1_000_000_000_000..=1_000_000_000_003)
         );
         walk.go_on(None);
-        assert_eq!(walk.next_chunk(), None);
+        assert_eq!(walk.next_range(), None);
     }
 
     #[test]
@@ -283,8 +319,26 @@ mod tests {
             (target * 9, 2),
             (target * 9, 2),
         ] {
-            walk.fit(took);
+            walk.fit(took, Duration::ZERO);
             assert_eq!(walk.size, size);
+        }
+    }
+
+    #[test]
+    fn on_a_slow_link_a_chunk_is_never_small() {
+        for (millis, least) in [(1, 4), (8, 8), (20, 16)] {
+            let mut walk = walk(1..=1_000);
+            walk.chunk = Duration::from_millis(millis);
+            let (slow, round_trip) = (walk.chunk * 9, walk.chunk / 4);
+            walk.fit(walk.chunk / 9, round_trip);
+            walk.fit(walk.chunk / 9, round_trip);
+            assert_eq!(walk.size, 16);
+            walk.fit(slow, round_trip);
+            assert_eq!(walk.size, 16, "a hiccup");
+            for _ in 0..5 {
+                walk.fit(slow, round_trip);
+            }
+            assert_eq!(walk.size, least, "{millis} ms");
         }
     }
 }

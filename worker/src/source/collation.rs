@@ -1,6 +1,9 @@
 //! Which texts the database holds equal, learnt from the database: it is asked what each character weighs.
 //!
 //! Ids and codes are counted here, not by `GROUP BY`, but `'M001' = 'm001 '` must hold as it does there.
+//!
+//! Some collations contract: in Czech `ch` is a letter, in Danish `aa` is `å`. Pairs of letters are therefore checked, and a
+//! text with one that contracts is weighed by the server as a whole.
 
 use crate::source::column::TextColumn;
 use crate::source::database::Session;
@@ -11,8 +14,10 @@ use std::collections::{BTreeSet, HashMap};
 /// Equal for texts that the database holds equal.
 pub type Key = Box<[u8]>;
 
-/// Characters that one statement asks for.
+/// Texts that one statement asks for.
 const BATCH: usize = 200;
+/// Pairs of characters that are checked as one text: some ten kilobytes of weights.
+const PAIRS: usize = 3_000;
 const PRINTABLE_ASCII: std::ops::RangeInclusive<char> = ' '..='~';
 
 /// The collation of one column. Trailing spaces count for nothing, whatever the database holds of them.
@@ -20,6 +25,10 @@ pub struct Collation {
     column: TextColumn,
     ascii: Vec<Box<[u8]>>,
     others: HashMap<char, Box<[u8]>>,
+    /// Pairs that were checked, and whether they weigh something else together than one after the other.
+    pairs: HashMap<(char, char), bool>,
+    /// The weights of texts with such a pair: the server is asked for each as a whole.
+    texts: HashMap<Box<str>, Box<[u8]>>,
 }
 
 impl Collation {
@@ -32,14 +41,18 @@ impl Collation {
             column: TextColumn::of(session, table, column).await?,
             ascii: Vec::new(),
             others: HashMap::new(),
+            pairs: HashMap::new(),
+            texts: HashMap::new(),
         };
-        let ascii: BTreeSet<char> = PRINTABLE_ASCII.collect();
-        let weights = collation.weights(session, &ascii).await?;
-        collation.ascii = PRINTABLE_ASCII.map(|c| weights[&c].clone()).collect();
+        let ascii: Vec<char> = PRINTABLE_ASCII.collect();
+        collation.ascii = collation.weights_of(session, &ascii).await?;
+        let letters = || ascii.iter().copied().filter(char::is_ascii_alphabetic);
+        let pairs = letters().flat_map(|first| letters().map(move |second| (first, second)));
+        collation.learn_pairs(session, pairs.collect()).await?;
         Ok(collation)
     }
 
-    /// Learns the characters of `texts` that it does not know yet.
+    /// Learns what it does not know yet of `texts`: characters, pairs of them, and texts that contract.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -48,13 +61,39 @@ impl Collation {
         session: &mut Session,
         texts: impl Iterator<Item = impl AsRef<str>>,
     ) -> Result<()> {
-        let mut unknown = BTreeSet::new();
+        let (mut chars, mut new_pairs) = (BTreeSet::new(), BTreeSet::new());
+        let mut unsure = BTreeSet::new();
         for text in texts {
-            let chars = text.as_ref().chars();
-            unknown.extend(chars.filter(|c| self.weight(*c).is_none()));
+            let text = text.as_ref();
+            chars.extend(text.chars().filter(|c| self.weight(*c).is_none()));
+            let mut is_unsure = false;
+            for pair in pairs(text) {
+                match self.pairs.get(&pair) {
+                    Some(contracts) => is_unsure |= contracts,
+                    None => {
+                        new_pairs.insert(pair);
+                        is_unsure = true;
+                    }
+                }
+            }
+            if is_unsure && !self.texts.contains_key(trimmed(text)) {
+                unsure.insert(trimmed(text).to_owned());
+            }
         }
-        let weights = self.weights(session, &unknown).await?;
-        self.others.extend(weights);
+        let chars: Vec<char> = chars.into_iter().collect();
+        let weights = self.weights_of(session, &chars).await?;
+        self.others.extend(chars.into_iter().zip(weights));
+        let new_pairs = new_pairs.into_iter().collect();
+        self.learn_pairs(session, new_pairs).await?;
+        unsure.retain(|text| pairs(text).any(|pair| self.contracts(pair)));
+        let unsure: Vec<String> = unsure.into_iter().collect();
+        let weights = self.weights(session, &unsure).await?;
+        for (text, weight) in unsure.into_iter().zip(weights) {
+            // What the column cannot hold is told apart by its characters.
+            if let Some(weight) = weight {
+                self.texts.insert(text.into(), weight);
+            }
+        }
         Ok(())
     }
 
@@ -68,15 +107,27 @@ impl Collation {
     /// Writes the key of a text in place of what `key` held.
     pub fn write_key(&self, text: &str, key: &mut Vec<u8>) {
         key.clear();
+        let whole = match self.texts.is_empty() {
+            true => None,
+            false => self.texts.get(trimmed(text)),
+        };
+        match whole {
+            Some(weight) => key.extend_from_slice(weight),
+            None => self.write_characters(text, key),
+        }
+        let space = self.weight(' ').unwrap_or_default();
+        while !space.is_empty() && key.ends_with(space) {
+            key.truncate(key.len() - space.len());
+        }
+    }
+
+    /// Adds the weights of the characters of `text`, one after the other.
+    fn write_characters(&self, text: &str, key: &mut Vec<u8>) {
         for c in text.chars() {
             match self.weight(c) {
                 Some(weight) => key.extend_from_slice(weight),
                 None => key.extend_from_slice(&own_weight(c)),
             }
-        }
-        let space = self.weight(' ').unwrap_or_default();
-        while !space.is_empty() && key.ends_with(space) {
-            key.truncate(key.len() - space.len());
         }
     }
 
@@ -86,36 +137,93 @@ impl Collation {
         weight.map(AsRef::as_ref)
     }
 
+    fn contracts(&self, pair: (char, char)) -> bool {
+        self.pairs.get(&pair).is_some_and(|contracts| *contracts)
+    }
+
+    /// Checks pairs of characters, all of which are known. All are asked for as one text; only when the collation
+    /// contracts some of them, each by itself.
+    async fn learn_pairs(&mut self, session: &mut Session, new: Vec<(char, char)>) -> Result<()> {
+        let can_hold = |c: char| self.weight(c).is_some_and(|weight| weight != own_weight(c));
+        let (new, foreign): (Vec<_>, Vec<_>) = new
+            .into_iter()
+            .partition(|(first, second)| can_hold(*first) && can_hold(*second));
+        self.pairs
+            .extend(foreign.into_iter().map(|pair| (pair, false)));
+        for batch in new.chunks(PAIRS) {
+            let spelled: Vec<String> = batch
+                .iter()
+                .map(|(first, second)| format!("{first}{second}"))
+                .collect();
+            let all = [spelled.join(" ")];
+            let weight = self.weights(session, &all).await?.pop().flatten();
+            if self.is_sum(&all[0], weight.as_deref()) {
+                self.pairs.extend(batch.iter().map(|pair| (*pair, false)));
+                continue;
+            }
+            let weights = self.weights(session, &spelled).await?;
+            for ((pair, text), weight) in batch.iter().zip(&spelled).zip(weights) {
+                let contracts = !self.is_sum(text, weight.as_deref());
+                self.pairs.insert(*pair, contracts);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a text weighs what its characters weigh one after the other.
+    fn is_sum(&self, text: &str, weight: Option<&[u8]>) -> bool {
+        let mut sum = Vec::new();
+        self.write_characters(text, &mut sum);
+        weight == Some(&sum)
+    }
+
+    /// The weight of each character; its own where the column cannot hold it.
+    async fn weights_of(&self, session: &mut Session, chars: &[char]) -> Result<Vec<Box<[u8]>>> {
+        let texts: Vec<String> = chars.iter().map(char::to_string).collect();
+        let weights = self.weights(session, &texts).await?;
+        let weights = weights.into_iter().zip(chars);
+        let or_own = |(weight, c): (Option<Box<[u8]>>, &char)| {
+            weight.unwrap_or_else(|| own_weight(*c).into())
+        };
+        Ok(weights.map(or_own).collect())
+    }
+
+    /// The weight of each text; `None` where the column cannot hold it.
     async fn weights(
         &self,
         session: &mut Session,
-        chars: &BTreeSet<char>,
-    ) -> Result<HashMap<char, Box<[u8]>>> {
-        let chars: Vec<char> = chars.iter().copied().collect();
-        let mut weights = HashMap::with_capacity(chars.len());
-        for batch in chars.chunks(BATCH) {
-            let asked = batch.iter().map(|c| {
-                let (literal, holds) = (
-                    self.column.literal(&c.to_string()),
-                    self.column.holds(&c.to_string()),
-                );
+        texts: &[String],
+    ) -> Result<Vec<Option<Box<[u8]>>>> {
+        let mut weights = Vec::with_capacity(texts.len());
+        for batch in texts.chunks(BATCH) {
+            let asked = batch.iter().map(|text| {
+                let (literal, holds) = (self.column.literal(text), self.column.holds(text));
                 format!("IF({holds}, HEX(WEIGHT_STRING({literal})), NULL)")
             });
             let sql = format!("SELECT {}", asked.collect::<Vec<_>>().join(", "));
             session
-                .each("the weights of characters", &sql, Params::Empty, |cells| {
-                    for (index, c) in batch.iter().enumerate() {
-                        let weight: Box<[u8]> = cells
-                            .text(index)
-                            .map_or_else(|| own_weight(*c).into(), |hex| hex.as_bytes().into());
-                        weights.insert(*c, weight);
-                    }
+                .each("the weights of texts", &sql, Params::Empty, |cells| {
+                    weights.extend((0..batch.len()).map(|index| {
+                        let hex = cells.text(index)?;
+                        Some(Box::from(hex.as_bytes()))
+                    }));
                     Ok(())
                 })
                 .await?;
         }
         Ok(weights)
     }
+}
+
+/// The pairs of a text that a collation may contract: of two letters. Digits and signs contract in none.
+fn pairs(text: &str) -> impl Iterator<Item = (char, char)> {
+    let is_letter = |c: char| c.is_ascii_alphabetic() || !c.is_ascii();
+    let pairs = text.chars().zip(text.chars().skip(1));
+    pairs.filter(move |(first, second)| is_letter(*first) && is_letter(*second))
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_end_matches(' ')
 }
 
 /// Of a character that the column cannot hold: it is equal to itself alone.
@@ -134,6 +242,8 @@ mod tests {
             column: TextColumn::default(),
             ascii: PRINTABLE_ASCII.map(weight).collect(),
             others: HashMap::from([('é', weight('e')), ('\u{1}', [].into())]),
+            pairs: HashMap::new(),
+            texts: HashMap::new(),
         }
     }
 

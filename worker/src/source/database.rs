@@ -7,6 +7,7 @@ use crate::config::Mysql;
 use crate::source::beside::{Beside, Known};
 use crate::source::cells::Cells;
 use crate::source::refusal::server_code;
+use crate::source::round_trip::TimeSpent;
 use crate::source::tls;
 use crate::source::traffic::Traffic;
 use anyhow::{Context, Result, anyhow, bail};
@@ -30,6 +31,13 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 const PROGRESS: Duration = Duration::from_secs(5);
 /// Rows between two looks at the clock.
 const PROGRESS_ROWS: u64 = 10_000;
+
+/// The round trip is measured anew after this time: routes change rarely.
+pub const RENEW_ROUND_TRIP: Duration = Duration::from_secs(5);
+/// The same when a statement took longer than expected, which may be the network's fault.
+const RENEW_SOON: Duration = Duration::from_secs(1);
+/// The fastest of so many is the measurement: one that met a lost packet or a busy core does not count.
+const PINGS: u32 = 3;
 
 /// How long is waited for what has no limit of its own. Fields, so that tests need not wait as long.
 #[derive(Clone, Copy, Debug)]
@@ -133,17 +141,26 @@ impl Database {
     async fn open(&self, limit: Duration, place: Option<OwnedSemaphorePermit>) -> Result<Session> {
         let open = async {
             let mut conn = Conn::new(self.options.clone()).await?;
+            let sent = Instant::now();
             conn.query_drop(session_limits(limit)).await?;
+            // It is hardly any work, so that the time is the network's.
+            let round_trip = sent.elapsed();
             let known = Known::of(&mut conn).await?;
-            Ok::<_, mysql_async::Error>((conn, known))
+            Ok::<_, mysql_async::Error>((conn, known, round_trip))
         };
         let opened = timeout(CONNECT_LIMIT, Box::pin(open)).await;
         let opened =
             opened.map_err(|_| anyhow!("no connection within {} s", CONNECT_LIMIT.as_secs()));
         let opened = opened.and_then(|opened| opened.map_err(plain).map_err(tls::explain));
         let opened = opened.inspect_err(|error| self.traffic.unconnected(error));
-        let (conn, known) =
+        let (conn, known, round_trip) =
             opened.with_context(|| format!("connecting to MySQL at {}", self.address))?;
+        let measured = &self.traffic.round_trip;
+        if measured.age().is_none_or(|age| age >= RENEW_ROUND_TRIP) {
+            measured.set(round_trip);
+        } else {
+            measured.limit(round_trip);
+        }
         Ok(Session {
             conn: Some(conn),
             known,
@@ -153,6 +170,7 @@ impl Database {
             turns: self.turns.clone(),
             ended: self.ended.clone(),
             traffic: self.traffic.clone(),
+            spent: TimeSpent::default(),
             turn: None,
             place,
         })
@@ -204,6 +222,7 @@ pub struct Session {
     turns: Arc<Semaphore>,
     ended: Arc<AtomicU64>,
     traffic: Traffic,
+    spent: TimeSpent,
     turn: Option<OwnedSemaphorePermit>,
     place: Option<OwnedSemaphorePermit>,
 }
@@ -249,9 +268,14 @@ impl Session {
         self.traffic.statements.inc();
         let arrived = AtomicU64::new(0);
         let mut progress = Progress::new(what, &arrived);
+        let mut sent = None;
         let read = async {
             let conn = busy.conn.as_mut().context("the connection is lost")?;
-            let mut rows = conn.exec_iter(sql, params).await.map_err(plain)?;
+            // Prepared once for each connection, which costs a round trip of its own.
+            let statement = conn.prep(sql).await.map_err(plain)?;
+            sent = Some(Instant::now());
+            let rows = conn.exec_iter(&statement, params);
+            let mut rows = rows.await.map_err(plain)?;
             while let Some(next) = rows.next().await.map_err(plain)? {
                 row(Cells(&next))?;
                 progress.row();
@@ -269,6 +293,14 @@ impl Session {
             }
         };
         self.traffic.rows.inc_by(arrived.load(Ordering::Relaxed));
+        if let Some(sent) = sent {
+            let elapsed = sent.elapsed();
+            self.spent.elapsed += elapsed;
+            self.spent.statements += 1;
+            if matches!(answered, Ok(Ok(()))) {
+                self.traffic.round_trip.limit(elapsed);
+            }
+        }
         match &answered {
             Ok(Ok(())) => {}
             Ok(Err(error)) => self.traffic.refused(error),
@@ -291,8 +323,58 @@ impl Session {
 
     /// Whether the server still answers on it.
     pub async fn is_alive(&mut self) -> bool {
-        let one = self.first("whether it answers", "SELECT 1", Params::Empty, |_| Ok(()));
-        one.await.is_ok()
+        self.measure_round_trip().await.is_ok()
+    }
+
+    /// The round trip to the server, as far as it is known.
+    pub fn round_trip(&self) -> Duration {
+        self.traffic.round_trip.get().unwrap_or_default()
+    }
+
+    /// Measures the round trip if that was not done within `age`.
+    ///
+    /// # Errors
+    /// As the server says.
+    pub async fn renew_round_trip(&mut self, age: Duration) -> Result<()> {
+        let last = self.traffic.round_trip.age();
+        if last.is_none_or(|last| last >= age) {
+            self.measure_round_trip().await?;
+        }
+        Ok(())
+    }
+
+    async fn measure_round_trip(&mut self) -> Result<()> {
+        let mut fastest = Duration::MAX;
+        for _ in 0..PINGS {
+            let before = self.spent;
+            let ping = self.each("the round trip", "SELECT 1", Params::Empty, |_| Ok(()));
+            ping.await?;
+            fastest = fastest.min((self.spent - before).elapsed);
+        }
+        self.traffic.round_trip.set(fastest);
+        Ok(())
+    }
+
+    /// The time that the statements of this session have taken so far.
+    pub fn time_spent(&self) -> TimeSpent {
+        self.spent
+    }
+
+    /// The server's share of the time since `before`, which [`Self::time_spent`] gave. If it seems to be more than
+    /// `expected`, the round trip is measured anew first: it may be the network that has become slower.
+    ///
+    /// # Errors
+    /// As the server says.
+    pub async fn server_time_since(
+        &mut self,
+        before: TimeSpent,
+        expected: Duration,
+    ) -> Result<Duration> {
+        let spent = self.spent - before;
+        if spent.server_time(self.round_trip()) > expected {
+            self.renew_round_trip(RENEW_SOON).await?;
+        }
+        Ok(spent.server_time(self.round_trip()))
     }
 
     /// Lets the statements from now on take as long as this.

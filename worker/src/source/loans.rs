@@ -14,7 +14,6 @@ use anyhow::Result;
 use chrono::NaiveDate;
 use mysql_async::Value;
 use std::collections::HashMap;
-use tokio::time::Instant;
 use tracing::warn;
 
 /// The key along which loans are walked.
@@ -117,7 +116,7 @@ impl Loans {
         mut each: impl FnMut(Loan<'_>) -> Result<()>,
     ) -> Result<bool> {
         let ids = match &mut self.walk {
-            Some(walk) => walk.next_chunk(),
+            Some(walk) => walk.next_chunk(session),
             None => std::mem::take(&mut self.whole).then_some(0..=0),
         };
         let Some(ids) = ids else { return Ok(false) };
@@ -181,7 +180,7 @@ pub async fn histories(
     let mut histories = HashMap::new();
     let mut rest = Rest::new(reading);
     for batch in loans.chunks(BATCH) {
-        let started = Instant::now();
+        let before = session.time_spent();
         let marks = marks(batch.len());
         let sql = format!(
             "SELECT loan_id, biblio_id, title IS NOT NULL FROM loan_history WHERE loan_id IN ({marks})"
@@ -207,7 +206,10 @@ pub async fn histories(
         if without_history(read.await)? {
             break;
         }
-        rest.after(session, started.elapsed()).await?;
+        let spent = session.time_spent() - before;
+        let took = spent.server_time(session.round_trip());
+        rest.after(session, took, spent.elapsed.saturating_sub(took))
+            .await?;
     }
     Ok(histories)
 }

@@ -15,6 +15,7 @@ pub mod members;
 pub mod plan;
 pub mod refusal;
 pub mod rest;
+pub mod round_trip;
 pub mod survey;
 pub mod tls;
 pub mod traffic;

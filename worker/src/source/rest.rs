@@ -2,7 +2,7 @@
 //! while the server is busy with others. Passes that rest take turns: one reads while the other rests.
 
 use crate::source::chunks::Reading;
-use crate::source::database::Session;
+use crate::source::database::{RENEW_ROUND_TRIP, Session};
 use anyhow::Result;
 use mysql_async::Params;
 use std::time::Duration;
@@ -41,12 +41,18 @@ impl Rest {
         }
     }
 
-    /// Rests after a statement that took so long, then waits for the turn to read on. Without rests there are no turns, and
-    /// the server is not looked at.
+    /// Rests after statements for which the server worked for `took` and the network took `idle`, in which the server has
+    /// rested already. Then waits for the turn to read on. Without rests there are no turns, and the server is not looked at.
     ///
     /// # Errors
     /// As the database says.
-    pub async fn after(&mut self, session: &mut Session, took: Duration) -> Result<()> {
+    pub async fn after(
+        &mut self,
+        session: &mut Session,
+        took: Duration,
+        idle: Duration,
+    ) -> Result<()> {
+        session.renew_round_trip(RENEW_ROUND_TRIP).await?;
         if self.duty_percent >= 100 {
             return Ok(());
         }
@@ -55,7 +61,8 @@ impl Rest {
             self.looked = Some(Instant::now());
             self.crowd = crowd(running(session).await?);
         }
-        self.owed += rest(took, self.duty_percent, self.crowd).as_secs_f64();
+        self.owed += rest(took, self.duty_percent, self.crowd).as_secs_f64() - idle.as_secs_f64();
+        self.owed = self.owed.max(-CREDIT.as_secs_f64());
         if self.owed >= SHORTEST.as_secs_f64() {
             let began = Instant::now();
             sleep(Duration::from_secs_f64(self.owed)).await;

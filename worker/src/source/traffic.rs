@@ -1,6 +1,7 @@
 //! What goes to MySQL and comes from there, counted.
 
 use crate::source::refusal::{Refusal, refusal, server_code};
+use crate::source::round_trip::RoundTrip;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -14,6 +15,8 @@ pub struct Traffic {
     pub rows: Counter,
     /// Statements and connections that failed, by kind.
     pub errors: Family<KindLabels, Counter>,
+    /// How far away the server is.
+    pub round_trip: RoundTrip,
 }
 
 /// Why something failed.

@@ -12,7 +12,6 @@ use anyhow::Result;
 use chrono::NaiveDate;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 use tracing::{info, warn};
 
 /// After so many corrections in a row the running count is not to be relied on: rows are changed all the time, or not
@@ -38,9 +37,9 @@ pub struct Counter {
     day: Option<NaiveDate>,
     /// Direct counts that took too long, in a row.
     slow: u32,
-    /// How long the last count took.
+    /// How long the server took for the last count.
     last: Duration,
-    /// A direct count within this keeps the pace.
+    /// A direct count for which the server takes no longer keeps the pace.
     quick: Duration,
     cadence: Cadence,
     database: Arc<Database>,
@@ -95,9 +94,10 @@ impl Counter {
     pub async fn count(&mut self, session: &mut Session, day: NaiveDate) -> Result<u64> {
         match &mut self.way {
             Way::Direct => {
-                let started = Instant::now();
+                let before = session.time_spent();
                 let total = visits::count(session, day).await?;
-                self.note_direct(started.elapsed());
+                let took = session.server_time_since(before, self.quick).await?;
+                self.note_direct(took);
                 Ok(total)
             }
             Way::Incremental(incremental) => incremental.count(session, day).await,
@@ -131,9 +131,9 @@ impl Counter {
             // Nothing has changed but the day: a count of the whole table would tell nothing new.
             Mode::Auto if runs && !visits::has_date_index(session).await? => {}
             Mode::Auto => {
-                let started = Instant::now();
+                let before = session.time_spent();
                 visits::count(session, day).await?;
-                let took = started.elapsed();
+                let took = session.server_time_since(before, self.quick).await?;
                 if took <= self.quick {
                     info!(
                         ?took,

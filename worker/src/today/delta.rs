@@ -3,8 +3,11 @@
 //! Ids are given out at INSERT and seen at COMMIT, so that a smaller id may appear after a greater one. The watermark
 //! therefore lags: it moves only past ids that were seen a while ago, in the same statement that counts them.
 //! What is deleted or edited below it is put right by a recount beside the ticks, during which it stands still.
+//!
+//! A day begins with a recount, before its first count is shown: rows of the new day may be below the watermark already,
+//! from a writer whose zone is ahead, dated ahead, or with small ids. So does a count after a long break.
 
-use crate::source::database::{Database, Session};
+use crate::source::database::{Database, RENEW_ROUND_TRIP, Session};
 use crate::source::visits;
 use crate::status::Status;
 use anyhow::{Result, bail};
@@ -24,8 +27,10 @@ const UNSETTLED_AT_START: i64 = 1_000;
 const RECOUNT_LIMIT: Duration = Duration::from_secs(30);
 /// Ids that a recount without a date index reads at once: some 50 ms, the longest that a check-in on MyISAM waits for.
 const RECOUNT_CHUNK: i64 = 100_000;
-/// A recount rests for this many times as long as a chunk took: 5 % of one connection.
+/// A recount beside the ticks rests for this many times as long as the server worked for a chunk: 5 % of the time.
 const RECOUNT_REST: u32 = 19;
+/// The same where nothing is shown before it ends.
+const AWAITED_REST: u32 = 1;
 
 /// How long things are trusted.
 #[derive(Clone, Copy, Debug)]
@@ -69,10 +74,13 @@ struct Base {
     /// The greatest id at each tick at which it rose, the oldest first.
     seen: VecDeque<(Instant, i64)>,
     indexed: bool,
+    /// When the last count ended. What was counted long ago, before a time as a standby or an outage of the database, may
+    /// have changed below the watermark.
+    counted: Instant,
     /// When a recount last ended, well or not.
     recounted: Instant,
-    /// When a full one last ended well; `None` when this day has had none.
-    recounted_fully: Option<Instant>,
+    /// When a full one last ended well.
+    recounted_fully: Instant,
     recount: Option<Recount>,
     /// Recounts that corrected the count, in a row.
     drifts: u32,
@@ -80,8 +88,19 @@ struct Base {
 
 /// A count of what is below the watermark, going on beside the ticks.
 struct Recount {
+    task: JoinHandle<Result<Found>>,
+}
+
+/// What a recount has found.
+struct Found {
+    /// Visits of the day up to the watermark.
+    below: u64,
+    /// The least of their ids.
+    first: Option<i64>,
+    /// Whether it looked at all ids.
     full: bool,
-    task: JoinHandle<Result<(u64, Option<i64>)>>,
+    /// Whether an index begins with the date: administrators add and drop it at any time.
+    indexed: bool,
 }
 
 impl Drop for Recount {
@@ -102,19 +121,15 @@ impl Delta {
     }
 
     /// Makes ready to count `day`: at the start with a count of the whole table, in chunks and without rests, since
-    /// nothing is known before it has ended; at a change of day at once, with the count of the whole table beside the
-    /// ticks. It finds the rows that were dated ahead.
+    /// nothing is known before it has ended; at a change of day and after a long break with a recount.
     ///
     /// # Errors
     /// As the database says.
     pub async fn prepare(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
         match &mut self.base {
-            Some(base) if base.day == day => {}
-            Some(base) => {
-                // Somebody may have made one.
-                base.indexed = visits::has_date_index(session).await?;
-                base.begin_day(day, &self.database);
-            }
+            Some(base)
+                if base.day == day && base.counted.elapsed() < self.cadence.recount_indexed => {}
+            Some(base) => base.count_anew(session, day, self.cadence).await?,
             None => self.base = Some(Base::establish(session, day).await?),
         }
         Ok(())
@@ -141,6 +156,7 @@ impl Delta {
         base.below += after.settled;
         base.watermark = next;
         base.see(after.greatest);
+        base.counted = Instant::now();
         base.begin_recount(&self.database, self.cadence);
         Ok(total)
     }
@@ -150,7 +166,7 @@ impl Base {
     async fn establish(session: &mut Session, day: NaiveDate) -> Result<Self> {
         let watermark = (visits::greatest_id(session).await? - UNSETTLED_AT_START).max(0);
         let indexed = visits::has_date_index(session).await?;
-        let (below, first) = recount(session, day, 0..=watermark, chunk(indexed), 0).await?;
+        let (below, first) = recount(session, day, 0..=watermark, indexed, 0).await?;
         Ok(Self {
             day,
             watermark,
@@ -158,21 +174,60 @@ impl Base {
             first: first.unwrap_or(watermark + 1),
             seen: VecDeque::new(),
             indexed,
+            counted: Instant::now(),
             recounted: Instant::now(),
-            recounted_fully: Some(Instant::now()),
+            recounted_fully: Instant::now(),
             recount: None,
             drifts: 0,
         })
     }
 
-    /// The watermark stays where it is: what was unsettled is so still.
-    fn begin_day(&mut self, day: NaiveDate, database: &Arc<Database>) {
+    /// Counts what is below the watermark, which stays where it is: what was unsettled is so still.
+    async fn count_anew(
+        &mut self,
+        session: &mut Session,
+        day: NaiveDate,
+        cadence: Cadence,
+    ) -> Result<()> {
+        // It is of another day or of long ago.
+        self.recount = None;
+        let indexed = visits::has_date_index(session).await?;
+        let full = indexed || self.day != day || self.is_due_fully(cadence);
+        let ids = self.ids(full);
+        let (below, first) = recount(session, day, ids, indexed, AWAITED_REST).await?;
         self.day = day;
-        self.below = 0;
-        self.first = self.watermark + 1;
-        self.recounted_fully = None;
+        self.counted = Instant::now();
         self.drifts = 0;
-        self.recount = Some(Recount::begin(self, database, true));
+        self.take(Found {
+            below,
+            first,
+            full,
+            indexed,
+        });
+        Ok(())
+    }
+
+    /// Those that a recount looks at.
+    fn ids(&self, full: bool) -> RangeInclusive<i64> {
+        if full {
+            0..=self.watermark
+        } else {
+            self.first..=self.watermark
+        }
+    }
+
+    fn is_due_fully(&self, cadence: Cadence) -> bool {
+        self.recounted_fully.elapsed() >= cadence.recount_fully
+    }
+
+    fn take(&mut self, found: Found) {
+        self.below = found.below;
+        self.indexed = found.indexed;
+        self.recounted = Instant::now();
+        if found.full {
+            self.recounted_fully = Instant::now();
+            self.first = found.first.unwrap_or(self.watermark + 1);
+        }
     }
 
     /// The greatest id that was seen long enough ago. While a recount is under way the watermark stands still.
@@ -199,11 +254,8 @@ impl Base {
 
     /// Begins to count what is below the watermark once more, when it is time.
     fn begin_recount(&mut self, database: &Arc<Database>, cadence: Cadence) {
-        let due_fully = self
-            .recounted_fully
-            .is_none_or(|at| at.elapsed() >= cadence.recount_fully);
-        let full = self.indexed || due_fully;
-        let period = if full {
+        let due_fully = self.is_due_fully(cadence);
+        let period = if self.indexed || due_fully {
             cadence.recount_indexed
         } else {
             cadence.recount
@@ -211,7 +263,7 @@ impl Base {
         if self.recount.is_some() || self.recounted.elapsed() < period {
             return;
         }
-        self.recount = Some(Recount::begin(self, database, full));
+        self.recount = Some(Recount::begin(self, database, due_fully));
     }
 
     /// Takes over what a recount that has ended has found.
@@ -231,8 +283,8 @@ impl Base {
             .await
             .unwrap_or_else(|ended| Err(ended.into()))
         {
-            Ok((below, first)) => {
-                let drift = below.abs_diff(self.below);
+            Ok(found) => {
+                let drift = found.below.abs_diff(self.below);
                 if drift > 0 {
                     self.drifts += 1;
                     status.metrics.drifts.inc();
@@ -244,11 +296,7 @@ impl Base {
                 } else {
                     self.drifts = 0;
                 }
-                self.below = below;
-                if recount.full {
-                    self.recounted_fully = Some(Instant::now());
-                    self.first = first.unwrap_or(self.watermark + 1);
-                }
+                self.take(found);
             }
             Err(error) => {
                 warn!(
@@ -261,43 +309,51 @@ impl Base {
 }
 
 impl Recount {
-    fn begin(base: &Base, database: &Arc<Database>, full: bool) -> Self {
-        let (day, indexed, database) = (base.day, base.indexed, database.clone());
-        let first = if full { 0 } else { base.first };
-        let ids = first..=base.watermark;
+    fn begin(base: &Base, database: &Arc<Database>, due_fully: bool) -> Self {
+        let (day, database) = (base.day, database.clone());
+        let (all, of_the_day) = (base.ids(true), base.ids(false));
         let task = tokio::spawn(async move {
             let mut session = database.session(RECOUNT_LIMIT).await?;
-            recount(&mut session, day, ids, chunk(indexed), RECOUNT_REST).await
+            let indexed = visits::has_date_index(&mut session).await?;
+            let full = indexed || due_fully;
+            let ids = if full { all } else { of_the_day };
+            let (below, first) = recount(&mut session, day, ids, indexed, RECOUNT_REST).await?;
+            Ok(Found {
+                below,
+                first,
+                full,
+                indexed,
+            })
         });
-        Self { full, task }
+        Self { task }
     }
 }
 
-/// With an index on the date all of a day is read at once, whatever the ids.
-fn chunk(indexed: bool) -> i64 {
-    if indexed { i64::MAX } else { RECOUNT_CHUNK }
-}
-
-/// Counts the visits of `day` among the ids, `chunk` of them at once, with rests between: so many times as long as a
-/// chunk took. Gives also the least id.
+/// Counts the visits of `day` among the ids, in chunks with rests between: `rest` times as long as the server worked. With
+/// an index on the date all of a day is read at once, whatever the ids. Gives also the least id.
 async fn recount(
     session: &mut Session,
     day: NaiveDate,
     ids: RangeInclusive<i64>,
-    chunk: i64,
+    indexed: bool,
     rest: u32,
 ) -> Result<(u64, Option<i64>)> {
+    let chunk = if indexed { i64::MAX } else { RECOUNT_CHUNK };
     let (mut total, mut least) = (0, None);
     let mut first = *ids.start();
     while first <= *ids.end() {
         let last = first.saturating_add(chunk - 1).min(*ids.end());
-        let started = Instant::now();
+        let before = session.time_spent();
         let (count, id) = visits::count_between(session, day, first, last).await?;
         total += count;
         least = least.or(id);
         first = last + 1;
         if first <= *ids.end() {
-            sleep(started.elapsed() * rest).await;
+            let spent = session.time_spent() - before;
+            let worked = spent.server_time(session.round_trip());
+            let idle = spent.elapsed.saturating_sub(worked);
+            sleep((worked * rest).saturating_sub(idle)).await;
+            session.renew_round_trip(RENEW_ROUND_TRIP).await?;
         }
     }
     Ok((total, least))

@@ -14,7 +14,7 @@ use crate::source::database::{Database, Session};
 use crate::status::Status;
 use crate::store::Store;
 use crate::today::counter::Counter;
-use crate::today::pace::Pace;
+use crate::today::pace::{CountTime, Pace};
 use anyhow::Result;
 use shared::time::Clock;
 use shared::today::TodayCount;
@@ -33,6 +33,8 @@ const SLOW: Duration = Duration::from_secs(5);
 const KEEP_CONNECTION: Duration = Duration::from_secs(30);
 /// A count that is under way to a gateway at midnight must be over when it is there.
 const WAY_TO_THE_VIEWER: Duration = Duration::from_millis(200);
+/// The round trip to MySQL is measured at least this often. A count that seems slow has it measured at once.
+const RENEW_ROUND_TRIP: Duration = Duration::from_secs(60);
 /// Between two looks whether Redis is back: counting for nobody is for nothing.
 const LOOK_FOR_REDIS: Duration = Duration::from_millis(50);
 /// After a count that Redis did not take. Within a second after it takes writes again the right number is to be there; a
@@ -66,7 +68,7 @@ impl FastLoop {
     pub async fn run(mut self) {
         let mut backoff = Backoff::SHORT;
         let mut session = None;
-        let (mut last, mut trouble) = (Duration::ZERO, String::new());
+        let (mut last, mut trouble) = (CountTime::default(), String::new());
         loop {
             self.stand_by(&mut session).await;
             if !self.store.is_connected() {
@@ -75,7 +77,7 @@ impl FastLoop {
             }
             let ticked = self.tick_aloud(&mut session, &mut last).await;
             let took = ticked.as_ref().ok().map(|took| took.count);
-            let took = took.map(|took| (took, self.pace.interval(took)));
+            let took = took.map(|took| (took.server, self.pace.interval(took)));
             self.status.metrics.counted(took);
             match ticked {
                 Ok(took) => {
@@ -157,7 +159,7 @@ impl FastLoop {
     async fn tick_aloud(
         &mut self,
         session: &mut Option<Session>,
-        last: &mut Duration,
+        last: &mut CountTime,
     ) -> Result<Took> {
         let status = self.status.clone();
         let mut tick = pin!(self.tick(session, last));
@@ -175,20 +177,27 @@ impl FastLoop {
 
     /// Counts once and publishes; gives when the count began and how long it took, which `last` tells after a failure
     /// too. After a failure of the database `session` is gone.
-    async fn tick(&mut self, session: &mut Option<Session>, last: &mut Duration) -> Result<Took> {
+    async fn tick(&mut self, session: &mut Option<Session>, last: &mut CountTime) -> Result<Took> {
         let mut connected = match session.take() {
             Some(session) => session,
             None => self.connect().await?,
         };
         let date = self.calendar.day(self.clock.now());
+        connected.renew_round_trip(RENEW_ROUND_TRIP).await?;
         self.counter.prepare(&mut connected, date).await?;
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), connected.time_spent());
         let total = self.counter.count(&mut connected, date).await?;
+        let elapsed = started.elapsed();
+        let quick = self.pace.quick();
+        let server = connected.server_time_since(before, quick).await?;
         *session = Some(connected);
 
         let took = Took {
             started,
-            count: self.counter.usual(started.elapsed()),
+            count: CountTime {
+                server: self.counter.usual(server),
+                elapsed,
+            },
         };
         *last = took.count;
         // After the count, not before: a gateway shows it for `lifetime` from when it hears of it.
@@ -208,7 +217,7 @@ impl FastLoop {
             self.store
                 .publish_today(serde_json::to_vec(&count)?, counted, left)
                 .await?;
-            debug!(total, ?took.count, "counted today's visitors");
+            debug!(total, ?took.count.server, ?took.count.elapsed, "counted today's visitors");
             self.status.note(|status| {
                 status.today = Some(count);
                 status.today_error = None;
@@ -236,5 +245,5 @@ impl FastLoop {
 #[derive(Clone, Copy, Debug)]
 struct Took {
     started: Instant,
-    count: Duration,
+    count: CountTime,
 }

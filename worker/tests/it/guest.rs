@@ -203,13 +203,22 @@ async fn passes_that_rest_take_turns() {
         let parts = site.parts().await;
         let mut reader = parts.database.session(SOON).await.unwrap();
         let reading = Reading::with_duty(duty_percent);
-        Rest::new(&reading).after(&mut reader, took).await.unwrap();
+        Rest::new(&reading)
+            .after(&mut reader, took, Duration::ZERO)
+            .await
+            .unwrap();
 
         let mut session = parts.session;
         let other = tokio::spawn(async move {
-            Rest::new(&reading).after(&mut session, took).await.unwrap();
+            Rest::new(&reading)
+                .after(&mut session, took, Duration::ZERO)
+                .await
+                .unwrap();
             // What rests of its own within a pass has the turn already.
-            Rest::new(&reading).after(&mut session, took).await.unwrap();
+            Rest::new(&reading)
+                .after(&mut session, took, Duration::ZERO)
+                .await
+                .unwrap();
         });
         if waits {
             tokio::time::sleep(Duration::from_millis(100)).await;

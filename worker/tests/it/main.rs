@@ -8,6 +8,7 @@
 mod check;
 mod clocks;
 mod databases;
+mod collations;
 mod documents;
 mod fail_overs;
 mod fixture;
@@ -16,6 +17,7 @@ mod guest;
 mod healing;
 mod heard;
 mod histories;
+mod latency;
 mod lease;
 mod listening;
 mod logins;

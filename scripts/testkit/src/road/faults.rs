@@ -38,7 +38,7 @@ impl Faults {
         } else {
             Direction::Down
         };
-        match self.0.random_range(0..9) {
+        match self.0.random_range(0..10) {
             0 => Mode::Refuse,
             1 => Mode::Reset,
             2 => Mode::BlackHole,
@@ -48,8 +48,13 @@ impl Faults {
                 by: self.millis(1..=500),
                 jitter: self.millis(0..=500),
             },
-            6 => Mode::Drop(direction),
-            7 => Mode::HalfClose(direction),
+            // A server in another building or another city: nothing fails, all takes longer.
+            6 => Mode::Delay {
+                by: self.millis(1..=30),
+                jitter: self.millis(0..=5),
+            },
+            7 => Mode::Drop(direction),
+            8 => Mode::HalfClose(direction),
             _ => Mode::CutAfter(self.0.random_range(1..=64 << 10)),
         }
     }

@@ -9,7 +9,6 @@ use chrono::NaiveDateTime;
 use mysql_async::Params;
 use std::collections::HashSet;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// Rows of one statement: some 10 ms, also for who waits on MyISAM.
 const ROWS: u64 = 5_000;
@@ -48,7 +47,7 @@ pub struct Sample {
     pub zero_dates: u64,
     /// Of the rows that were written last the real dates, the last first; none without a key.
     pub latest: Vec<NaiveDateTime>,
-    /// Rows that were read in the way of all, and how long that took.
+    /// Rows that were read in the way of all, and how long the server worked for that.
     read: u64,
     took: Duration,
     seen: HashSet<i64>,
@@ -111,7 +110,7 @@ impl Sample {
         let Subject { key, columns, .. } = subject;
         let (id, date) = (key.column, subject.date());
         let sql = format!("SELECT {id}, {date}, {columns} {from} LIMIT {ROWS}");
-        let (mut read, started) = (0, Instant::now());
+        let (mut read, before) = (0, session.time_spent());
         let rows = session.each(key.table, &sql, values, |cells| {
             read += 1;
             let id = cells.integer(0).ok().flatten();
@@ -128,7 +127,8 @@ impl Sample {
         rows.await?;
         if is_the_way {
             self.read += read;
-            self.took += started.elapsed();
+            let spent = session.time_spent() - before;
+            self.took += spent.server_time(session.round_trip());
         }
         Ok(read)
     }

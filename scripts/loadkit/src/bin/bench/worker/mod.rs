@@ -1,5 +1,6 @@
 //! What the worker costs the database and itself, on libraries of millions of rows, beside plain SQL.
 
+mod latency;
 mod naive;
 mod pace;
 mod plain_sql;
@@ -85,10 +86,16 @@ impl Run<'_> {
             }
             scene::growth(&self.figures, &mut self.report);
         }
-        if self.wishes.wants(Part::University) {
+        let (university, latency) = (Part::University, Part::Latency);
+        if self.wishes.wants(university) || self.wishes.wants(latency) {
             for engine in self.wishes.engines() {
                 self.open("university", Size::UNIVERSITY, engine).await?;
-                self.measure_university(&redis).await?;
+                if self.wishes.wants(university) {
+                    self.measure_university(&redis).await?;
+                }
+                if self.wishes.wants(latency) {
+                    self.measure_latency(&redis).await?;
+                }
                 let library = self.library.take().context("the library has gone")?;
                 library.close(true).await?;
             }
@@ -134,7 +141,7 @@ impl Run<'_> {
                     Part::Ticks => ticks::measure(&mut scene, &mut self.report).await,
                     Part::Waits => waits::measure(&mut scene, &mut self.report).await,
                     Part::Share => share::measure(&mut scene, &mut self.report).await,
-                    Part::University => Ok(()),
+                    Part::University | Part::Latency => Ok(()),
                 };
                 tell_failure(measured, &scene.name, part, &mut self.report);
             }
@@ -153,6 +160,20 @@ impl Run<'_> {
             println!("measuring {} ...", scene.name);
             let measured = start::measure_university(&mut scene, &mut self.report).await;
             tell_failure(measured, &scene.name, Part::University, &mut self.report);
+        }
+        Ok(())
+    }
+
+    async fn measure_latency(&mut self, redis: &Redis) -> Result<()> {
+        let library = self.library.as_ref().context("no library")?;
+        let begin = library.has_date_indexes().await?;
+        for indexed in [begin, !begin] {
+            library.set_date_indexes(indexed).await?;
+            let (name, size) = ("university, far away", Count(3_400_000));
+            let scene = Scene::new(library, redis, name, size, indexed, self.wishes);
+            println!("measuring {} ...", scene.name);
+            let measured = latency::measure(&scene, &mut self.report).await;
+            tell_failure(measured, &scene.name, Part::Latency, &mut self.report);
         }
         Ok(())
     }
