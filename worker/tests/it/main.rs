@@ -7,8 +7,8 @@
 
 mod check;
 mod clocks;
-mod databases;
 mod collations;
+mod databases;
 mod documents;
 mod fail_overs;
 mod fixture;
