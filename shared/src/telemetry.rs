@@ -133,7 +133,7 @@ mod tests {
             "worker",
             "worker::lease=debug",
             "info,worker::lease",
-            "info,[span{a=1,b=2}]=debug",
+            "info,[span]=debug",
         ] {
             assert!(parse_filter(good, "worker").is_ok(), "{good}");
         }
