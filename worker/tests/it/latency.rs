@@ -74,12 +74,9 @@ async fn daily_figures_take_few_statements_at_any_distance() {
             site.refresh().await.unwrap();
             let took = began.elapsed();
             let statements = statements(mariadb).await;
-            #[expect(clippy::print_stdout, reason = "a figure for whoever measures")]
-            {
-                println!(
-                    "{engine}, {millis} ms each way: {statements} statements for {rows} rows in {took:.2?}"
-                );
-            }
+            println!(
+                "{engine}, {millis} ms each way: {statements} statements for {rows} rows in {took:.2?}"
+            );
             site.assert_all(Names::Full).await;
             let most = rows / 1_000 + 40;
             assert!(
