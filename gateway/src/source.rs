@@ -1,6 +1,7 @@
 //! Redis as the gateway sees it: two channels, twelve keys to read, and one channel to ring on. It writes no key.
 
 use crate::config::Config;
+use crate::failures::is_permission;
 use bytes::Bytes;
 use fred::clients::{Client, WithOptions};
 use fred::error::{Error, ErrorKind};
@@ -43,6 +44,8 @@ pub struct Reading {
     pub snapshots: Vec<(Snapshot, Value)>,
     /// Those of which a message had said that they were stored.
     pub named: BTreeSet<Snapshot>,
+    /// The channels that the account may not subscribe to, if that was tried.
+    pub unsubscribed: Option<Vec<String>>,
     /// Today's count with its remaining time, if it was asked for.
     pub today: Option<(Value, Duration)>,
 }
@@ -111,10 +114,10 @@ impl Source {
     /// # Errors
     /// Redis is away, or does not answer, or refuses.
     pub async fn read(&self, wanted: Wanted) -> Result<Reading, Error> {
-        if wanted.round {
-            let channels = vec![self.keys.today_channel(), self.keys.snapshots_channel()];
-            self.commands.subscribe(channels).await?;
-        }
+        let unsubscribed = match wanted.round {
+            true => Some(self.subscribe().await?),
+            false => None,
+        };
         let asked = Instant::now();
         let named = wanted.snapshots;
         let snapshots: Vec<_> = match wanted.round {
@@ -136,8 +139,23 @@ impl Source {
             asked,
             snapshots,
             named,
+            unsubscribed,
             today,
         })
+    }
+
+    /// Subscribes to each channel by itself, so that the right to one suffices for that one; returns those that are refused.
+    /// What they would tell is found by the next reading.
+    async fn subscribe(&self) -> Result<Vec<String>, Error> {
+        let mut refused = Vec::new();
+        for channel in [self.keys.today_channel(), self.keys.snapshots_channel()] {
+            match self.commands.subscribe(channel.clone()).await {
+                Ok(()) => {}
+                Err(e) if is_permission(&e) => refused.push(channel),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(refused)
     }
 
     /// If the value is replaced between the two commands, a message says so before the second is answered, and a
@@ -146,8 +164,18 @@ impl Source {
         let key = self.keys.today_count();
         let found = async { value(self.commands.get(&key).await) };
         // Boxed, since the client's futures are large.
-        let both = Box::pin(try_join(found, self.commands.pttl::<i64, _>(&key)));
-        let (found, remaining) = both.await?;
+        let remaining = async {
+            match self.commands.pttl::<i64, _>(&key).await {
+                Ok(remaining) => Ok(Some(remaining)),
+                Err(e) if is_permission(&e) => Ok(None),
+                Err(e) => Err(e),
+            }
+        };
+        let (found, remaining) = Box::pin(try_join(found, remaining)).await?;
+        let Some(remaining) = remaining else {
+            let why = "the account may not ask for its remaining time (PTTL: NOPERM)";
+            return Ok((Value::Unusable(why), Duration::ZERO));
+        };
         Ok(match (found, u64::try_from(remaining)) {
             (Value::Bytes(bytes), Ok(ms)) => (Value::Bytes(bytes), Duration::from_millis(ms)),
             // -1: without an end. Nobody knows how old it is.
@@ -191,7 +219,9 @@ fn value(answer: Result<Option<Bytes>, Error>) -> Result<Value, Error> {
         // WRONGTYPE: somebody put a list there. Redis itself is well.
         Err(e) if *e.kind() == ErrorKind::InvalidArgument => Ok(Value::Unusable("it is no string")),
         // NOPERM: this key is not for this account; others may be.
-        Err(e) if e.details().starts_with("NOPERM") => Ok(Value::Unusable("it may not be read")),
+        Err(e) if is_permission(&e) => {
+            Ok(Value::Unusable("the account may not read it (GET: NOPERM)"))
+        }
         Err(e) => Err(e),
     }
 }
