@@ -2,8 +2,8 @@
 
 use crate::Gateway;
 use crate::addresses;
-use crate::head;
 use crate::frame::LAST_CHUNK;
+use crate::head;
 use crate::offer::Offer;
 use crate::refusal::{FAREWELL, farewell};
 use crate::route::{self, Answer, Start};

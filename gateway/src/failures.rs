@@ -58,10 +58,12 @@ pub fn in_short(error: &Error) -> String {
     let code = details.split(' ').next().unwrap_or_default();
     let is_code = code.len() > 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
     match error.kind() {
-        _ if is_permission(error) => match details.split('\'').nth(1).filter(|name| is_name(name)) {
-            Some(command) => format!("the account may not run {command} (NOPERM)"),
-            None => "the account may not do this (NOPERM)".to_owned(),
-        },
+        _ if is_permission(error) => {
+            match details.split('\'').nth(1).filter(|name| is_name(name)) {
+                Some(command) => format!("the account may not run {command} (NOPERM)"),
+                None => "the account may not do this (NOPERM)".to_owned(),
+            }
+        }
         _ if is_code => format!("Redis answers {code}"),
         ErrorKind::Auth => "Redis refuses the user or the password".to_owned(),
         ErrorKind::Timeout => "Redis does not answer in time".to_owned(),

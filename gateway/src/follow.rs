@@ -59,7 +59,7 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
         }
         if reading.is_terminated() && !wanted.is_empty() {
             follower.crossed = false;
-            reading.set(source.read(mem::take(&mut wanted)).fuse());
+            reading.set(source.read(wanted.take()).fuse());
         }
         tokio::select! {
             // In the order in which Redis sent them: a message that came before an answer is taken in before it.
@@ -83,6 +83,7 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
                 }
                 leaving = false;
                 wanted.round = true;
+                wanted.subscribe = true;
             }
             event = losses.recv() => {
                 if matches!(event, Err(RecvError::Closed)) {
@@ -98,11 +99,13 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
                     // After a gap a message that crossed it may be an old one, which is not shown: only the next reading
                     // tells the present count.
                     wanted.round |= follower.awake.caught_up(read.asked) && follower.crossed;
+                    wanted.subscribe |= read.is_refused();
                     follower.take_reading(read);
                     has_read = true;
                 }
                 Err(e) => {
                     follower.lose(&e);
+                    wanted.subscribe = true;
                     if *e.kind() == ErrorKind::Timeout && !mem::replace(&mut leaving, true) {
                         connection.leave();
                     }

@@ -209,7 +209,10 @@ impl<'a> Follower<'a> {
         let present = Guard::into_inner(self.mirror.holdings());
         let mut values = Vec::new();
         for (snapshot, (bytes, is_named)) in mem::take(&mut self.waiting) {
-            if present.snapshot(snapshot).is_some_and(|entry| entry.body == bytes) {
+            if present
+                .snapshot(snapshot)
+                .is_some_and(|entry| entry.body == bytes)
+            {
                 self.older.remove(&snapshot);
                 self.failures.clear(&snapshot.name());
                 continue;
@@ -236,7 +239,13 @@ impl<'a> Follower<'a> {
     pub fn take_prepared(&mut self, prepared: Prepared) {
         self.is_busy = false;
         let mut has_changes = false;
-        for (NewValue { snapshot, bytes, .. }, outcome) in prepared.outcomes {
+        for (
+            NewValue {
+                snapshot, bytes, ..
+            },
+            outcome,
+        ) in prepared.outcomes
+        {
             match outcome {
                 Outcome::Invalid(e) => {
                     self.complain(Some(snapshot), &bytes, &e, "its value is not valid");

@@ -57,11 +57,7 @@ impl Stream {
     ///
     /// # Errors
     /// The connection has ended.
-    pub fn open(
-        opening: Opening,
-        first: Option<Frame>,
-        check_class: usize,
-    ) -> io::Result<Self> {
+    pub fn open(opening: Opening, first: Option<Frame>, check_class: usize) -> io::Result<Self> {
         // The socket remembers whom to wake: the task that read the request, which would be kept in memory for that.
         let nobody = &mut Context::from_waker(Waker::noop());
         let _ready = opening.socket.poll_read_ready(nobody);

@@ -30,7 +30,7 @@ const FLAGS: [&str; 12] = [
     "--disable-sync",
     "--hide-scrollbars",
     // Whoever asks another host is told that there is none, and says so on the console.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.*",
     // In place of a port: the browser ends when its driver does.
     "--remote-debugging-pipe",
 ];

@@ -13,6 +13,7 @@ mod keyboard;
 mod kit;
 mod page;
 mod privacy;
+mod restarts;
 mod schemathesis;
 mod screens;
 mod streams;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         keyboard::tests(),
         kit::tests(),
         privacy::tests(),
+        restarts::tests(),
         schemathesis::tests(),
         screens::tests(),
         streams::tests(),
