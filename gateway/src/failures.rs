@@ -64,6 +64,7 @@ pub fn in_short(error: &Error) -> String {
                 None => "the account may not do this (NOPERM)".to_owned(),
             }
         }
+        ErrorKind::Auth if is_code => format!("Redis refuses the user or the password ({code})"),
         _ if is_code => format!("Redis answers {code}"),
         ErrorKind::Auth => "Redis refuses the user or the password".to_owned(),
         ErrorKind::Timeout => "Redis does not answer in time".to_owned(),
@@ -110,6 +111,11 @@ mod tests {
                 ErrorKind::Auth,
                 "invalid hunter2",
                 "Redis refuses the user or the password",
+            ),
+            (
+                ErrorKind::Auth,
+                "WRONGPASS invalid username-password pair or user is disabled.",
+                "Redis refuses the user or the password (WRONGPASS)",
             ),
             (
                 ErrorKind::Timeout,

@@ -259,6 +259,10 @@ impl Events {
     }
 
     async fn read_some(&mut self) -> Option<String> {
+        if self.clean_end {
+            // A balancer keeps the connection for the next request.
+            return None;
+        }
         let socket = &mut self.connection.socket;
         if !self.chunked {
             let bytes = socket.fill_buf().await.ok()?.to_vec();
