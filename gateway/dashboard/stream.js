@@ -4,29 +4,42 @@
 // Follows the stream at `url` for ever. Tells "open", "lost" and "off" (there are no streams here), and each event with its
 // data. Returns what ends it. The page has the same lines for browsers without shared workers.
 function follow(url, tell) {
-  let source, timer, refusals = 0, ended = false;
+  let source, timer, opening, isOpen = false, refusals = 0, ended = false;
   const openIn = (seconds) => {
     clearTimeout(timer);
     if (!ended) timer = setTimeout(open, seconds * 1000);
   };
+  // A gateway without a place answers as well, tells when to come back, and ends the stream: only one that lasts is open.
+  const opened = () => {
+    clearTimeout(opening);
+    if (!isOpen) tell("open");
+    isOpen = true;
+    refusals = 0;
+  };
+  const broken = () => {
+    clearTimeout(opening);
+    isOpen = false;
+  };
   function open() {
     source?.close();
+    broken();
     source = new EventSource(url);
-    source.onopen = () => { refusals = 0; tell("open"); };
+    source.onopen = () => { opening = setTimeout(opened, 500); };
     source.onerror = onBreak;
     for (const name of ["init", "update", "snapshot"]) {
-      source.addEventListener(name, ({ data }) => { openIn(180); tell(name, data); });
+      source.addEventListener(name, ({ data }) => { opened(); openIn(180); tell(name, data); });
     }
     openIn(180); // A connection may die without a word. Counts come at least once a minute.
   }
   async function onBreak() {
+    broken();
     if (source.readyState !== EventSource.CLOSED) return tell("lost"); // The browser comes back by itself.
     const answer = await fetch(url, { method: "HEAD" }).catch(() => null);
     tell(answer?.status === 404 ? "off" : "lost");
     openIn(answer?.status === 404 ? 300 : 2 + Math.random() * Math.min(28, 2 ** ++refusals));
   }
   open();
-  return () => { ended = true; clearTimeout(timer); source.close(); };
+  return () => { ended = true; clearTimeout(timer); broken(); source.close(); };
 }
 
 const tabs = new Set();

@@ -2,9 +2,11 @@
 
 use crate::Gateway;
 use crate::addresses;
+use crate::frame::LAST_CHUNK;
 use crate::head;
 use crate::offer::Offer;
-use crate::route::{self, Answer};
+use crate::refusal::{FAREWELL, farewell};
+use crate::route::{self, Answer, Start};
 use crate::stream::Opening;
 use crate::wire::{Pulse, Sending, Wire};
 use futures_util::FutureExt;
@@ -73,8 +75,8 @@ impl Connection {
                 Answer::Awaited(answer) => {
                     Either::Right(answer.map(|answer| Ok(answer.map(sending))).boxed())
                 }
-                Answer::Stream(head, place) => {
-                    drop(granted.set((head, version, place)));
+                Answer::Stream(head, start) => {
+                    drop(granted.set((head, version, start)));
                     // hyper is to answer nothing: the connection is taken out of its hands.
                     Either::Right(pending().boxed())
                 }
@@ -112,17 +114,27 @@ impl Connection {
             debug!(error = %e, "a connection ended early");
         }
         let socket = connection.into_parts().io.into_inner().into_socket();
-        if let Some((head, version, place)) = granted.into_inner() {
-            let chunked = version != Version::HTTP_10;
-            let head = head::bytes(head.headers(), chunked, &gateway.clock);
-            let opening = Opening {
-                socket,
-                head,
-                chunked,
-                place,
-            };
-            drop(places);
-            gateway.streams.enter(reactor, opening).await;
+        let Some((head, version, start)) = granted.into_inner() else {
+            return;
+        };
+        let chunked = version != Version::HTTP_10;
+        let head = head::bytes(head.headers(), chunked, &gateway.clock);
+        match start {
+            Start::Granted(place) => {
+                let opening = Opening {
+                    socket,
+                    head,
+                    chunked,
+                    place,
+                };
+                drop(places);
+                gateway.streams.enter(reactor, opening).await;
+            }
+            Start::Refused(block) => {
+                let end = if chunked { LAST_CHUNK } else { b"" };
+                let answer = [&head[..], block.bytes(chunked), end].concat();
+                farewell(socket, &answer, FAREWELL).await;
+            }
         }
     }
 }

@@ -1,13 +1,19 @@
 //! The doorbell: a request that finds no count asks the worker for one, and waits a moment for it.
 
 use crate::Gateway;
+use crate::failures::{REFRESH_REQUESTS, in_short};
 use crate::source::Source;
 use crate::today::Today;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
-use tracing::debug;
+use tracing::warn;
+
+/// A refresh request that Redis has refused is tried again so often, so that `/health` tells the present state. One that is
+/// accepted costs the worker at most one count.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
 
 /// The button that waiting requests press.
 #[derive(Debug, Default)]
@@ -35,14 +41,30 @@ pub async fn wait_for_count(gateway: &Gateway) -> Option<Arc<Today>> {
 /// Rings when the button was pressed, however often; then lets a while pass. Does so for ever.
 pub async fn answer_presses(gateway: &Gateway, source: &Source) -> Infallible {
     loop {
-        gateway.doorbell.pressed.notified().await;
+        let pressed = gateway.doorbell.pressed.notified();
+        let failed = gateway.failures.contains(REFRESH_REQUESTS);
+        if failed {
+            drop(timeout(TRY_AGAIN, pressed).await);
+        } else {
+            pressed.await;
+        }
         // Pressed during the last while, and answered since.
-        if gateway.mirror.holdings().today(Instant::now()).is_some() {
+        if !failed && gateway.mirror.holdings().today(Instant::now()).is_some() {
             continue;
         }
         gateway.metrics.rings.inc();
-        if let Err(e) = source.ring().await {
-            debug!(error = %e, "the doorbell could not be rung");
+        match source.ring().await {
+            Ok(()) => gateway.failures.clear(REFRESH_REQUESTS),
+            // Without a connection nothing else works either, and that is told already.
+            Err(_) if !gateway.mirror.holdings().connected => {
+                gateway.failures.clear(REFRESH_REQUESTS);
+            }
+            Err(e) => {
+                let why = in_short(&e);
+                if gateway.failures.set(REFRESH_REQUESTS, why.as_str()) {
+                    warn!(error = why, "the worker cannot be asked for a count: {why}");
+                }
+            }
         }
         sleep(gateway.config.limits.doorbell_gap).await;
     }

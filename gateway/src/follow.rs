@@ -7,7 +7,7 @@ use crate::Gateway;
 use crate::awake::BEAT;
 use crate::follower::Follower;
 use crate::source::{Message, Source, Wanted};
-use anyhow::bail;
+use anyhow::{Context, bail};
 use fred::error::ErrorKind;
 use fred::interfaces::EventInterface;
 use futures_util::FutureExt;
@@ -16,6 +16,7 @@ use shared::redis::Connection;
 use std::mem;
 use std::pin::pin;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 /// Follows for ever.
@@ -35,17 +36,30 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
     let mut beat = interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
 
-    let patience = gateway.config.limits.patience;
-    let mut follower = Follower::new(mirror, &gateway.metrics, patience);
+    let mut follower = Follower::of(gateway);
+    let mut has_read = false;
     // The client has been told to leave its connection, and has no new one yet.
     let mut leaving = false;
     // One reading at a time, so that an old value never comes after a new one.
     let mut reading = pin!(Fuse::terminated());
     let mut wanted = Wanted::default();
+    // One batch at a time, while messages go on.
+    let mut preparing = pin!(Fuse::terminated());
     loop {
+        if let Some(batch) = follower.next_batch() {
+            if batch.is_small() {
+                follower.take_prepared(batch.run());
+            } else {
+                preparing.set(spawn_blocking(move || batch.run()).fuse());
+            }
+        }
+        if has_read && preparing.is_terminated() {
+            // A client that is told that this gateway is ready finds everything here.
+            mirror.set_heard();
+        }
         if reading.is_terminated() && !wanted.is_empty() {
             follower.crossed = false;
-            reading.set(source.read(mem::take(&mut wanted)).fuse());
+            reading.set(source.read(wanted.take()).fuse());
         }
         tokio::select! {
             // In the order in which Redis sent them: a message that came before an answer is taken in before it.
@@ -69,31 +83,35 @@ pub async fn follow(gateway: &Gateway, source: &Source) -> anyhow::Result<()> {
                 }
                 leaving = false;
                 wanted.round = true;
+                wanted.subscribe = true;
             }
             event = losses.recv() => {
                 if matches!(event, Err(RecvError::Closed)) {
                     bail!("the Redis client tells no more of its losses");
                 }
-                mirror.set_connected(false);
+                match event {
+                    Ok((error, _)) => follower.lose(&error),
+                    Err(_) => mirror.set_connected(false),
+                }
             }
             read = &mut reading => match read {
                 Ok(read) => {
-                    follower.all_is_well();
                     // After a gap a message that crossed it may be an old one, which is not shown: only the next reading
                     // tells the present count.
                     wanted.round |= follower.awake.caught_up(read.asked) && follower.crossed;
+                    wanted.subscribe |= read.is_refused();
                     follower.take_reading(read);
-                    // Who is told that this gateway is ready finds everything here.
-                    mirror.set_connected(true);
+                    has_read = true;
                 }
                 Err(e) => {
-                    follower.say_once(&e);
-                    mirror.set_connected(false);
+                    follower.lose(&e);
+                    wanted.subscribe = true;
                     if *e.kind() == ErrorKind::Timeout && !mem::replace(&mut leaving, true) {
                         connection.leave();
                     }
                 }
             },
+            prepared = &mut preparing => follower.take_prepared(prepared.context("preparing snapshots")?),
             _ = beat.tick() => wanted.round |= follower.awake.turn(Instant::now()),
             _ = reread.tick() => wanted.round = true,
         }

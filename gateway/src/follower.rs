@@ -1,16 +1,20 @@
 //! What becomes of the messages and readings of Redis: taken into the mirror, or passed over, or complained about.
 
+use crate::Gateway;
 use crate::awake::Awake;
-use crate::entry::Entry;
+use crate::batch::{Batch, NewValue, Outcome, Prepared, SMALL};
+use crate::failures::{Failures, MESSAGES, REDIS, SUBSCRIPTION, TODAY, in_short};
 use crate::metrics::Metrics;
 use crate::mirror::Mirror;
 use crate::source::{Reading, Value};
 use crate::today::Today;
-use fred::error::Error;
+use arc_swap::Guard;
+use bytes::Bytes;
+use fred::error::{Error, ErrorKind};
 use fred::types::config::Server;
-use prometheus_client::metrics::counter::Counter;
 use shared::catalog::Snapshot;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::mem;
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -18,23 +22,30 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Between two lines about messages that are not valid, however many come.
 const QUIET: Duration = Duration::from_secs(60);
+/// Readings in a row that found a new count of which no message told. The worker publishes a count right after storing it, so
+/// that a reading in between may come first, but hardly three times.
+const UNANNOUNCED: u32 = 3;
 
 /// What the following task remembers between two steps.
 pub struct Follower<'a> {
     mirror: &'a Mirror,
     patience: Duration,
-    received: &'a Counter,
-    refused: &'a Counter,
+    metrics: &'a Metrics,
+    failures: &'a Failures,
     /// Whether it stood still, so that a message may be older than it seems.
     pub awake: Awake,
     /// Which server the last valid count came from, and when.
     speaker: Option<(Server, Instant)>,
     /// A valid count came by message since the reading began, and is at least as new as what will be read.
     pub crossed: bool,
-    /// Why the last reading failed, once it has been said.
-    trouble: String,
+    /// How many readings in a row found a new count of which no message told.
+    unannounced: u32,
     /// When a bad message was last spoken of.
     warned: Option<Instant>,
+    /// The newest value of each snapshot that waits for the next batch, and whether a message named it.
+    waiting: BTreeMap<Snapshot, (Bytes, bool)>,
+    /// A batch is under way on another thread.
+    is_busy: bool,
     /// Since when what stands in Redis is older than what is shown.
     older: HashMap<Snapshot, Instant>,
     /// The last value of each key that was complained about, so that each is complained about once.
@@ -43,42 +54,60 @@ pub struct Follower<'a> {
 
 impl<'a> Follower<'a> {
     /// Nothing has been heard yet. A snapshot that is older than the one that is shown is passed over for `patience`.
-    pub fn new(mirror: &'a Mirror, metrics: &'a Metrics, patience: Duration) -> Self {
+    pub fn new(
+        mirror: &'a Mirror,
+        metrics: &'a Metrics,
+        failures: &'a Failures,
+        patience: Duration,
+    ) -> Self {
         Self {
             mirror,
             patience,
-            received: &metrics.counts_received,
-            refused: &metrics.messages_refused,
+            metrics,
+            failures,
             awake: Awake::new(Instant::now()),
             speaker: None,
             crossed: false,
-            trouble: String::new(),
+            unannounced: 0,
             warned: None,
+            waiting: BTreeMap::new(),
+            is_busy: false,
             older: HashMap::new(),
             bad: HashMap::new(),
         }
     }
 
-    /// Says why Redis cannot be read, when it is another reason than before. What stood there before means nothing after it.
-    pub fn say_once(&mut self, error: &Error) {
-        self.older.clear();
-        let text = error.to_string();
-        if self.trouble != text {
-            warn!(error = text, "Redis cannot be read: {text}");
-            self.trouble = text;
-        }
+    /// For a gateway.
+    pub fn of(gateway: &'a Gateway) -> Self {
+        Self::new(
+            &gateway.mirror,
+            &gateway.metrics,
+            &gateway.failures,
+            gateway.config.limits.patience,
+        )
     }
 
-    /// The next trouble is worth a line.
-    pub fn all_is_well(&mut self) {
-        self.trouble.clear();
+    /// Notes why Redis cannot be read. What stood there before means nothing after it.
+    pub fn lose(&mut self, error: &Error) {
+        self.older.clear();
+        self.mirror.set_connected(false);
+        // Without a connection each command ends so; the reason why there is none says more.
+        if *error.kind() == ErrorKind::Canceled && self.failures.contains(REDIS) {
+            return;
+        }
+        let why = in_short(error);
+        if self.failures.set(REDIS, why.as_str()) {
+            warn!(error = why, "Redis cannot be read: {why}");
+        }
     }
 
     /// Takes in what came on the channel of counts, from `server`.
     pub fn take_message(&mut self, bytes: &[u8], server: &Server) {
         match Today::received(bytes, self.awake.received()) {
             Ok(today) => {
-                self.received.inc();
+                self.metrics.counts_received.inc();
+                self.unannounced = 0;
+                self.failures.clear(MESSAGES);
                 // When a cluster has moved the slot, we listen at two servers, and one of them may be late.
                 if self.is_another_voice(server) && self.mirror.shows_newer(&today) {
                     return;
@@ -88,11 +117,14 @@ impl<'a> Follower<'a> {
                 self.take_today(today);
             }
             Err(e) => {
-                self.refused.inc();
+                let refused = &self.metrics.messages_refused;
+                refused.inc();
+                self.failures
+                    .set(MESSAGES, "the last message of a count was not valid");
                 let now = Instant::now();
                 if self.warned.is_none_or(|warned| now - warned >= QUIET) {
                     self.warned = Some(now);
-                    let refused = self.refused.get();
+                    let refused = refused.get();
                     warn!(error = %e, refused, "messages that are not counts are not passed on, {refused} so far");
                 }
             }
@@ -105,72 +137,158 @@ impl<'a> Follower<'a> {
         speaker.is_some_and(|(speaker, at)| speaker != server && at.elapsed() < self.patience)
     }
 
-    /// Takes in what was read.
+    /// Takes in what was read. New snapshots wait for [`Self::next_batch`].
     pub fn take_reading(&mut self, reading: Reading) {
+        self.failures.clear(REDIS);
+        self.mirror.set_connected(true);
+        if let Some(refused) = &reading.unsubscribed {
+            self.note_subscription(refused);
+        }
         for (snapshot, value) in reading.snapshots {
             match value {
-                Value::None => drop(self.older.remove(&snapshot)),
-                Value::Unusable(why) => self.complain(Some(snapshot), why.as_bytes(), &why),
+                Value::None => self.take_nothing(snapshot),
+                Value::Unusable(why) => self.complain(Some(snapshot), why.as_bytes(), &why, why),
                 Value::Bytes(bytes) => {
-                    self.take_snapshot(snapshot, &bytes, reading.named.contains(&snapshot));
+                    let (waiting, named) = self.waiting.entry(snapshot).or_default();
+                    *waiting = bytes;
+                    *named |= reading.named.contains(&snapshot);
                 }
             }
         }
         match reading.today {
-            Some((Value::Unusable(why), _)) => self.complain(None, why.as_bytes(), &why),
+            Some((Value::None, _)) => self.failures.clear(TODAY),
+            Some((Value::Unusable(why), _)) => self.complain(None, why.as_bytes(), &why, why),
             Some((Value::Bytes(bytes), remaining)) if !self.crossed => {
                 match Today::stored(&bytes, reading.asked, remaining) {
-                    // Of a replica, promoted a moment ago, that has missed the newest.
-                    Ok(today) if self.mirror.shows_newer(&today) => {}
-                    Ok(today) => self.take_today(today),
-                    Err(e) => self.complain(None, &bytes, &e),
+                    Ok(today) => {
+                        self.failures.clear(TODAY);
+                        // An older one is of a replica, promoted a moment ago, that has missed the newest.
+                        if !self.mirror.shows_newer(&today) && self.take_today(today) {
+                            self.note_unannounced();
+                        }
+                    }
+                    Err(e) => self.complain(None, &bytes, &e, "its value is not valid"),
                 }
             }
             _ => {}
         }
     }
 
-    fn take_snapshot(&mut self, snapshot: Snapshot, bytes: &[u8], is_named: bool) {
-        let holdings = self.mirror.holdings();
-        let present = holdings.snapshot(snapshot);
-        if present.is_some_and(|entry| entry.body == bytes) {
-            self.older.remove(&snapshot);
-            return;
+    fn note_subscription(&self, refused: &[String]) {
+        if refused.is_empty() {
+            return self.failures.clear(SUBSCRIPTION);
         }
-        match Entry::stored(snapshot, bytes) {
-            Ok(entry) => {
-                let is_older = present.is_some_and(|shown| shown.generated_at > entry.generated_at);
-                if is_older && !is_named && self.passes_over(snapshot) {
-                    return;
-                }
-                self.older.remove(&snapshot);
-                debug!(%snapshot, generated_at = %entry.generated_at, "a new {snapshot}");
-                self.mirror.put(snapshot, entry);
-            }
-            Err(e) => self.complain(Some(snapshot), bytes, &e),
+        let channels = refused.join(", ");
+        let why = format!("the account may not subscribe to {channels} (NOPERM)");
+        if self.failures.set(SUBSCRIPTION, why.as_str()) {
+            warn!(channels, "what is new is found every 2 s only: {why}");
         }
     }
 
-    /// Whether an older one than the one that is shown is of a replica, promoted a moment ago, that has missed the newest: the
-    /// worker stores that again. Otherwise its clock was set back.
-    fn passes_over(&mut self, snapshot: Snapshot) -> bool {
-        let since = *self.older.entry(snapshot).or_insert_with(Instant::now);
-        since.elapsed() < self.patience
+    /// A count was found that no message had told of.
+    fn note_unannounced(&mut self) {
+        self.unannounced += 1;
+        let why = "counts are in Redis, but no message tells of them";
+        if self.unannounced >= UNANNOUNCED && self.failures.set(MESSAGES, why) {
+            warn!("what is new is found every 2 s only: {why}");
+        }
+    }
+
+    /// There is nothing under the key: the copy stays.
+    fn take_nothing(&mut self, snapshot: Snapshot) {
+        self.older.remove(&snapshot);
+        self.waiting.remove(&snapshot);
+        self.failures.clear(&snapshot.name());
+    }
+
+    /// The work that waits, unless there is none or one is under way. To be given back to [`Self::take_prepared`].
+    pub fn next_batch(&mut self) -> Option<Batch> {
+        if self.is_busy {
+            return None;
+        }
+        let present = Guard::into_inner(self.mirror.holdings());
+        let mut values = Vec::new();
+        for (snapshot, (bytes, is_named)) in mem::take(&mut self.waiting) {
+            if present
+                .snapshot(snapshot)
+                .is_some_and(|entry| entry.body == bytes)
+            {
+                self.older.remove(&snapshot);
+                self.failures.clear(&snapshot.name());
+                continue;
+            }
+            values.push(NewValue {
+                snapshot,
+                bytes,
+                replaces_newer: is_named || self.has_stood(snapshot),
+            });
+        }
+        let has_work = !values.is_empty() || present.needs_composing();
+        self.is_busy = has_work;
+        has_work.then_some(Batch { values, present })
+    }
+
+    /// Whether an older value than the one that is shown has stood long enough. At first it may be of a replica, promoted a moment
+    /// ago, that has missed the newest: the worker stores that again. Otherwise the worker's clock was set back.
+    fn has_stood(&self, snapshot: Snapshot) -> bool {
+        let since = self.older.get(&snapshot);
+        since.is_some_and(|since| since.elapsed() >= self.patience)
+    }
+
+    /// Takes in what a batch has made.
+    pub fn take_prepared(&mut self, prepared: Prepared) {
+        self.is_busy = false;
+        let mut has_changes = false;
+        for (
+            NewValue {
+                snapshot, bytes, ..
+            },
+            outcome,
+        ) in prepared.outcomes
+        {
+            match outcome {
+                Outcome::Invalid(e) => {
+                    self.complain(Some(snapshot), &bytes, &e, "its value is not valid");
+                    continue;
+                }
+                Outcome::Older => drop(self.older.entry(snapshot).or_insert_with(Instant::now)),
+                Outcome::Taken => {
+                    self.older.remove(&snapshot);
+                    debug!(%snapshot, "a new {snapshot}");
+                    has_changes = true;
+                }
+            }
+            self.failures.clear(&snapshot.name());
+        }
+        self.mirror.put_prepared(prepared.holdings, has_changes);
     }
 
     /// The same bytes again are the same count: neither relayed again nor shown for longer. What is over is none: the same
-    /// bytes may follow by a reading that knows how long they live.
-    fn take_today(&self, today: Today) {
-        let is_new = !self.mirror.holdings().has_count(&today.message);
-        if is_new && today.is_shown(Instant::now()) {
-            self.mirror.put_today(today);
+    /// bytes may follow by a reading that knows how long they live. Tells whether it is new.
+    fn take_today(&self, today: Today) -> bool {
+        let holdings = self.mirror.holdings();
+        let is_new = !holdings.has_count(&today.message) && today.is_shown(Instant::now());
+        if is_new {
+            // A large summary gets it with the next batch.
+            let compose = !self.is_busy && holdings.summary_bytes() <= SMALL;
+            self.mirror.put_today(today, compose);
         }
+        is_new
     }
 
-    fn complain(&mut self, key: Option<Snapshot>, bytes: &[u8], error: &dyn std::fmt::Display) {
+    /// `error` is for the log, `why` for `/health`.
+    fn complain(
+        &mut self,
+        key: Option<Snapshot>,
+        bytes: &[u8],
+        error: &dyn std::fmt::Display,
+        why: &str,
+    ) {
+        let part = key.map_or(TODAY.to_owned(), Snapshot::name);
+        self.failures.set(&part, why);
         let hash = xxh3_64(bytes);
         if self.bad.insert(key, hash) != Some(hash) {
-            self.refused.inc();
+            self.metrics.messages_refused.inc();
             let name = key.map_or("today's count".to_owned(), Snapshot::name);
             warn!(key = name, %error, "the value under a key is not valid: {name}");
         }
@@ -197,6 +315,7 @@ mod tests {
             asked: Instant::now(),
             snapshots: vec![(Snapshot::Weekly, Value::Bytes(text.into()))],
             named: BTreeSet::from_iter(named.then_some(Snapshot::Weekly)),
+            unsubscribed: None,
             today: None,
         }
     }
@@ -204,7 +323,8 @@ mod tests {
     #[test]
     fn of_two_servers_the_one_that_is_late_is_not_heard() {
         let (mirror, metrics) = (Mirror::default(), Metrics::new());
-        let mut follower = Follower::new(&mirror, &metrics, Duration::from_secs(3600));
+        let failures = Failures::default();
+        let mut follower = Follower::new(&mirror, &metrics, &failures, Duration::from_secs(3600));
         let servers = ["old", "new"].map(|host| Server::new(host, 6379));
         let mut shown = |second, server: &Server| {
             follower.take_message(count(second).as_bytes(), server);
@@ -219,7 +339,7 @@ mod tests {
         // The clock of the library was set back.
         assert_eq!(shown(25, &servers[1]), Some(25));
         assert_eq!(shown(26, &servers[0]), Some(26));
-        let mut impatient = Follower::new(&mirror, &metrics, Duration::ZERO);
+        let mut impatient = Follower::new(&mirror, &metrics, &failures, Duration::ZERO);
         impatient.take_message(count(30).as_bytes(), &servers[0]);
         impatient.take_message(count(28).as_bytes(), &servers[1]);
         let holdings = mirror.holdings();
@@ -234,19 +354,24 @@ mod tests {
     #[test]
     fn an_older_snapshot_is_taken_when_it_is_meant() {
         let (mirror, metrics) = (Mirror::default(), Metrics::new());
+        let failures = Failures::default();
         let shown = |follower: &mut Follower<'_>, second, named| {
             follower.take_reading(reading(second, named));
+            let batch = follower.next_batch().expect("a new value");
+            follower.take_prepared(batch.run());
             let holdings = mirror.holdings();
             let entry = holdings.snapshot(Snapshot::Weekly).unwrap();
             entry.generated_at.to_string()
         };
         let hour = Duration::from_secs(3600);
-        let mut patient = Follower::new(&mirror, &metrics, hour);
+        let mut patient = Follower::new(&mirror, &metrics, &failures, hour);
         assert_eq!(shown(&mut patient, 30, false), "2025-09-23T00:05:30.000Z");
         assert_eq!(shown(&mut patient, 20, false), "2025-09-23T00:05:30.000Z");
         // A message says that it was stored.
         assert_eq!(shown(&mut patient, 21, true), "2025-09-23T00:05:21.000Z");
-        let mut impatient = Follower::new(&mirror, &metrics, Duration::ZERO);
+        let mut impatient = Follower::new(&mirror, &metrics, &failures, Duration::ZERO);
+        assert_eq!(shown(&mut impatient, 20, false), "2025-09-23T00:05:21.000Z");
+        // It stands still at the next reading.
         assert_eq!(shown(&mut impatient, 20, false), "2025-09-23T00:05:20.000Z");
     }
 }

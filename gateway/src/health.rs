@@ -2,6 +2,7 @@
 
 use crate::Gateway;
 use crate::entry::Entry;
+use crate::failures::Failures;
 use crate::holdings::Holdings;
 use crate::reply;
 use crate::reply::Body;
@@ -29,6 +30,9 @@ pub struct Report {
     /// Null while no count is known.
     #[schema(required)]
     today: Option<TodayReport>,
+    /// What fails at present, by part: `redis`, `subscription`, `messages`, `today`, `refresh_requests`, or the name of a snapshot.
+    /// Empty when nothing does.
+    errors: BTreeMap<String, String>,
     /// By name: `visitors:monthly:top` is that of `/api/visitors/monthly/top`.
     snapshots: BTreeMap<String, SnapshotReport>,
 }
@@ -60,7 +64,8 @@ pub struct SnapshotReport {
     age_seconds: Option<f64>,
 }
 
-/// `degraded` when anything is not as it should be: Redis is away, a snapshot is stale or missing, the count is unknown.
+/// `degraded` when anything is not as it should be: `errors` is not empty, Redis is away, a snapshot is stale or missing, the
+/// count is unknown.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Status {
@@ -126,7 +131,8 @@ pub fn well() -> Response<Body> {
 }
 
 /// Everything that one wants to know at a glance. `degraded` when anything is not as it should be.
-pub fn report(holdings: &Holdings, clock: &Clock) -> Response<Body> {
+pub fn report(holdings: &Holdings, failures: &Failures, clock: &Clock) -> Response<Body> {
+    let errors = failures.report();
     let today = holdings.today(Instant::now());
     let today = today.map(|today| TodayReport::of(today, clock));
     let snapshots: BTreeMap<_, _> = Snapshot::ALL
@@ -140,7 +146,7 @@ pub fn report(holdings: &Holdings, clock: &Clock) -> Response<Body> {
         .values()
         .all(|report| report.state == State::Fresh);
     reply::current(&Report {
-        status: if holdings.connected && fresh && today.is_some() {
+        status: if holdings.connected && errors.is_empty() && fresh && today.is_some() {
             Status::Ok
         } else {
             Status::Degraded
@@ -152,6 +158,7 @@ pub fn report(holdings: &Holdings, clock: &Clock) -> Response<Body> {
             Connection::Disconnected
         },
         today,
+        errors,
         snapshots,
     })
 }

@@ -3,7 +3,7 @@
 //! # Layout
 //! - [`config`], [`cors`], [`limits`]: what it is told, and the numbers that nobody tells
 //! - [`mirror`]: the copy that requests are answered from, made of [`holdings`], [`entry`] (in its [`coding`]s), [`summary`], [`today`]
-//! - [`follow`]: the one task that keeps the copy like Redis, by way of [`source`], and [`follower`], which takes in what was heard; [`awake`]: whether it stood still
+//! - [`follow`]: the one task that keeps the copy like Redis, by way of [`source`], and [`follower`], which takes in what was heard, the costly part of it in a [`batch`]; [`awake`]: whether it stood still; [`failures`]: what fails at present
 //! - [`accept`], [`connection`], [`wire`], [`refusal`]: connections and their limits; [`reactors`]: the threads that serve them
 //! - [`files`]: how many of all these there may be; [`addresses`], [`proxies`]: how much one client address may hold, and whose a request is
 //! - [`route`]: from a request to an answer, by [`reply`] and [`guard`], [`conditional`], [`health`]; [`offer`]: on which port
@@ -20,6 +20,7 @@ pub mod accept;
 pub mod access;
 pub mod addresses;
 pub mod awake;
+pub mod batch;
 pub mod coding;
 pub mod conditional;
 pub mod config;
@@ -27,6 +28,7 @@ pub mod connection;
 pub mod cors;
 pub mod doorbell;
 pub mod entry;
+pub mod failures;
 pub mod files;
 pub mod follow;
 pub mod follower;
@@ -61,6 +63,7 @@ use addresses::Addresses;
 use anyhow::{Context, bail};
 use config::Config;
 use doorbell::Doorbell;
+use failures::Failures;
 use hub::Hub;
 use metrics::Metrics;
 use mirror::Mirror;
@@ -103,6 +106,8 @@ pub struct Gateway {
     pub pages: Pages,
     /// What is counted.
     pub metrics: Metrics,
+    /// What fails at present.
+    pub failures: Failures,
     /// What each client address holds.
     pub addresses: Addresses,
     /// Cancelled when the process has been told to stop.
@@ -140,6 +145,7 @@ pub async fn run(
         streams,
         pages: Pages::default(),
         metrics: Metrics::new(),
+        failures: Failures::default(),
         addresses: Addresses::new(config.max_per_address, config.trusted_proxies.clone()),
         stop,
         stopping: AtomicBool::new(false),

@@ -37,6 +37,7 @@ pub struct Metrics {
     /// Streams that a hub has taken over.
     pub streams_opened: Counter,
     streams_closed: Family<ReasonLabels, Counter>,
+    streams_refused: Family<ReasonLabels, Counter>,
     /// Events that were not sent because the client had not taken the one before.
     pub frames_skipped: Counter,
     /// Counts that came by message and were valid.
@@ -95,6 +96,17 @@ pub enum Refused {
     Descriptors,
 }
 
+/// Why a request for the stream got none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamRefused {
+    /// `SSE_MAX_CLIENTS` streams are open.
+    Full,
+    /// The client's address has `MAX_PER_ADDRESS` streams.
+    Address,
+    /// The gateway stops.
+    Stopping,
+}
+
 impl Closed {
     const fn reason(self) -> &'static str {
         match self {
@@ -111,6 +123,25 @@ impl Refused {
             Self::Full => "full",
             Self::Address => "address",
             Self::Descriptors => "descriptors",
+        }
+    }
+}
+
+impl StreamRefused {
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Address => "address",
+            Self::Stopping => "stopping",
+        }
+    }
+
+    /// The reason for people, sent to the client.
+    pub const fn detail(self) -> &'static str {
+        match self {
+            Self::Full => "all places for streams are taken",
+            Self::Address => "this address has all the streams that one address may have",
+            Self::Stopping => "this gateway is stopping: another one has a place",
         }
     }
 }
@@ -140,6 +171,9 @@ impl Metrics {
         let streams_closed = Family::default();
         let text = "Streams that have ended: the client went, it took nothing, the gateway stops";
         registry.register("streams_closed", text, streams_closed.clone());
+        let streams_refused = Family::default();
+        let text = "Requests for the stream that were refused: all places taken, all of one address taken, or stopping";
+        registry.register("streams_refused", text, streams_refused.clone());
         let frames_skipped = Counter::default();
         let text = "Events not sent because the client had not taken the one before";
         registry.register("stream_frames_skipped", text, frames_skipped.clone());
@@ -181,6 +215,7 @@ impl Metrics {
             streams_limit,
             streams_opened,
             streams_closed,
+            streams_refused,
             frames_skipped,
             counts_received,
             messages_refused,
@@ -215,6 +250,13 @@ impl Metrics {
     pub fn closed(&self, reason: Closed) {
         let reason = reason.reason();
         let counter = self.streams_closed.get_or_create(&ReasonLabels { reason });
+        counter.inc();
+    }
+
+    /// Counts a request for the stream that was refused, whatever it was answered.
+    pub fn stream_refused(&self, reason: StreamRefused) {
+        let reason = reason.reason();
+        let counter = self.streams_refused.get_or_create(&ReasonLabels { reason });
         counter.inc();
     }
 
@@ -280,6 +322,7 @@ mod tests {
         metrics.answered(None, StatusCode::NOT_FOUND);
         metrics.closed(Closed::Stalled);
         metrics.refused(Refused::Full);
+        metrics.stream_refused(StreamRefused::Stopping);
         let mut text = String::new();
         text::encode(&mut text, &metrics.registry).unwrap();
         for line in [
@@ -288,6 +331,7 @@ mod tests {
             "gateway_streams 0",
             "gateway_streams_opened_total 0",
             r#"gateway_streams_closed_total{reason="stalled"} 1"#,
+            r#"gateway_streams_refused_total{reason="stopping"} 1"#,
             "gateway_stream_frames_skipped_total 0",
             "gateway_redis_messages_refused_total 0",
             r#"gateway_connections_refused_total{reason="full"} 1"#,

@@ -1,10 +1,8 @@
 //! The copy of what Redis holds, as requests and streams see it: read without a lock, changed by one task alone.
 
-use crate::entry::Entry;
 use crate::holdings::Holdings;
 use crate::today::Today;
 use arc_swap::{ArcSwap, Guard};
-use shared::catalog::Snapshot;
 use std::mem;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -36,7 +34,7 @@ impl Mirror {
         self.changes.subscribe()
     }
 
-    /// Notes that Redis has answered, once the answer has been taken in, or has not.
+    /// Notes that Redis has answered, or has not.
     pub fn set_connected(&self, connected: bool) {
         if self.holdings().connected != connected {
             info!(
@@ -46,10 +44,12 @@ impl Mirror {
             );
             self.change(|holdings| holdings.connected = connected);
         }
-        if connected {
-            self.heard
-                .send_if_modified(|heard| !mem::replace(heard, true));
-        }
+    }
+
+    /// Notes that the first answers of Redis have been taken in.
+    pub fn set_heard(&self) {
+        self.heard
+            .send_if_modified(|heard| !mem::replace(heard, true));
     }
 
     /// Whether Redis has ever answered, so that what is missing is missing there.
@@ -63,16 +63,24 @@ impl Mirror {
         drop(self.heard.subscribe().wait_for(|heard| *heard).await);
     }
 
-    /// Takes a snapshot's new value in, then wakes who tells of it.
-    pub fn put(&self, snapshot: Snapshot, entry: Entry) {
-        self.change(|holdings| holdings.put(snapshot, entry));
-        self.changes.send_replace(());
+    /// Takes new snapshots and summaries in; then wakes the tasks that tell of them, if `has_changes`.
+    pub fn put_prepared(&self, prepared: Holdings, has_changes: bool) {
+        self.change(|holdings| holdings.take_prepared(prepared));
+        if has_changes {
+            self.changes.send_replace(());
+        }
     }
 
-    /// Takes a new count in, then wakes who waits for it.
-    pub fn put_today(&self, today: Today) {
+    /// Takes a new count in, then wakes the tasks that wait for it. With `compose` it is in the summary at once, else with the
+    /// next batch.
+    pub fn put_today(&self, today: Today, compose: bool) {
         let today = Arc::new(today);
-        self.change(|holdings| holdings.put_today(today.clone()));
+        self.change(|holdings| {
+            holdings.insert_today(today.clone());
+            if compose {
+                holdings.compose();
+            }
+        });
         self.newest.send_replace(Some(today));
     }
 

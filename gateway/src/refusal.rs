@@ -1,4 +1,7 @@
 //! Connections for which there is no place: each is told to come again, none is dropped without a word.
+//!
+//! Their requests are not read, so that nobody knows which of them asks for the stream: all are answered 503, also an
+//! `EventSource`, which does not come back after it.
 
 use crate::guard::LINES;
 use crate::reply::FULL_RETRY_SECONDS;
@@ -16,7 +19,7 @@ use tracing::warn;
 /// Refusals at once; each is a socket for a moment. Beyond, the next waits for one to end.
 const AT_ONCE: usize = 256;
 /// For a client to take the answer and to close. One that closes first loses what it has not read.
-const FAREWELL: Duration = Duration::from_secs(1);
+pub const FAREWELL: Duration = Duration::from_secs(1);
 /// The same while there are no descriptors: accepting waits for it.
 const SHORT_FAREWELL: Duration = Duration::from_millis(50);
 /// What a client may have sent before it reads; more is not waited for.
@@ -47,7 +50,7 @@ impl Refusal {
         // An error would mean that the semaphore was closed, which nobody does.
         let place = self.places.clone().acquire_owned().await;
         tokio::spawn(async move {
-            farewell(socket, ALL_TAKEN, FAREWELL).await;
+            farewell(socket, answer(ALL_TAKEN).as_bytes(), FAREWELL).await;
             drop(place);
         });
     }
@@ -56,7 +59,7 @@ impl Refusal {
     pub fn refuse_one(&self, socket: TcpStream) {
         match self.places.clone().try_acquire_owned() {
             Ok(place) => drop(tokio::spawn(async move {
-                farewell(socket, ALL_OF_ADDRESS, FAREWELL).await;
+                farewell(socket, answer(ALL_OF_ADDRESS).as_bytes(), FAREWELL).await;
                 drop(place);
             })),
             // An error says that nothing was heard of it, and then nothing can be done.
@@ -74,7 +77,7 @@ impl Refusal {
             warn!(%error, "there are no file descriptors left: a connection is refused; raise the limit (LimitNOFILE)");
             // Somebody else may have taken the descriptor; then the client waits for the next turn.
             if let Ok(Ok((socket, _))) = timeout(SHORT_FAREWELL, listener.accept()).await {
-                farewell(socket, ALL_TAKEN, SHORT_FAREWELL).await;
+                farewell(socket, answer(ALL_TAKEN).as_bytes(), SHORT_FAREWELL).await;
             }
         }
         if self.spare.is_none() {
@@ -94,10 +97,10 @@ fn spare() -> Option<File> {
     File::open("/dev/null").ok()
 }
 
-/// Answers without a look at the request, and waits a moment for the client to take it.
-async fn farewell(mut socket: TcpStream, detail: &str, limit: Duration) {
+/// Sends the last answer of a connection, waits at most `limit` for the client to take it and to close, and closes.
+pub async fn farewell(mut socket: TcpStream, answer: &[u8], limit: Duration) {
     let said = async {
-        socket.write_all(answer(detail).as_bytes()).await?;
+        socket.write_all(answer).await?;
         socket.shutdown().await?;
         let mut request = Vec::new();
         // What is not read would make the kernel reset the connection, and the answer with it.

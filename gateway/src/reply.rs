@@ -3,6 +3,7 @@
 use crate::coding::Encoded;
 use crate::conditional::is_not_modified;
 use crate::entry::{Entry, JSON, Modified};
+use crate::frame::Frame;
 use crate::guard::guard;
 use crate::today::{self, Origin, Today};
 use bytes::Bytes;
@@ -142,12 +143,22 @@ pub fn events() -> Response<Body> {
     let mut answer = Response::new(Body::default());
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(CACHE_CONTROL, NO_STORE);
+    // A proxy that compressed it would hold events back.
+    let cache_control = HeaderValue::from_static("no-store, no-transform");
+    headers.insert(CACHE_CONTROL, cache_control);
     guard(headers);
     // nginx would gather events in a buffer.
     let name = HeaderName::from_static("x-accel-buffering");
     headers.insert(name, HeaderValue::from_static("no"));
     answer
+}
+
+/// The only block of a refused stream: when to come back, and why. No blank line ends it, since some clients would dispatch an
+/// empty event.
+pub fn refused_stream(detail: &str) -> Frame {
+    let seconds = FULL_RETRY_SECONDS;
+    let milliseconds = rand::random_range(seconds.start() * 1_000..=seconds.end() * 1_000);
+    Frame::new(format!("retry: {milliseconds}\n: {detail}\n").as_bytes())
 }
 
 /// What a browser asks before it lets a page send what it would not send by itself.

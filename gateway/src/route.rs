@@ -4,6 +4,8 @@ use crate::Gateway;
 use crate::config::Config;
 use crate::doorbell::wait_for_count;
 use crate::entry::Entry;
+use crate::frame::Frame;
+use crate::metrics::StreamRefused;
 use crate::offer::Offer;
 use crate::pages::{self, Page};
 use crate::reply::Body;
@@ -13,7 +15,7 @@ use crate::{access, health, reply};
 use futures_util::future::BoxFuture;
 use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderMap, HeaderValue};
+use hyper::header::{ACCEPT, CONNECTION, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response};
 use shared::catalog::{Group, Snapshot};
 use std::net::IpAddr;
@@ -49,8 +51,17 @@ pub enum Answer {
     Whole(Response<Body>),
     /// All of it, when a count has come or has not, or once a page that nobody has asked for yet has been encoded.
     Awaited(BoxFuture<'static, Response<Body>>),
-    /// The head of a stream, and a place for it.
-    Stream(Response<Body>, Place),
+    /// The head of a stream, and how it goes on.
+    Stream(Response<Body>, Start),
+}
+
+/// How a stream goes on after its head.
+#[derive(Debug)]
+pub enum Start {
+    /// It is served.
+    Granted(Place),
+    /// It ends after this block.
+    Refused(Frame),
 }
 
 impl Resource {
@@ -141,12 +152,12 @@ pub fn answer(
     let answer = match (request.method(), resource) {
         (_, None) => reply::not_found(),
         (&Method::GET, Some(Resource::Stream)) => {
-            match stream_place(gateway, peer, request.headers()) {
-                Ok(place) => {
+            match start_stream(gateway, peer, request.headers()) {
+                Ok(start) => {
                     let head = finish(gateway, &request, resource, reply::events());
-                    return Answer::Stream(head, place);
+                    return Answer::Stream(head, start);
                 }
-                Err(detail) => reply::no_place(detail),
+                Err(refused) => reply::no_place(refused.detail()),
             }
         }
         (&Method::GET | &Method::HEAD, Some(found)) => {
@@ -195,7 +206,11 @@ fn read(gateway: &Gateway, resource: Resource, request: &HeaderMap) -> Option<Re
         Resource::Stream => reply::events(),
         Resource::Live => health::live(),
         Resource::Ready => health::ready(gateway),
-        Resource::Health => health::report(&gateway.mirror.holdings(), &gateway.clock),
+        Resource::Health => health::report(
+            &gateway.mirror.holdings(),
+            &gateway.failures,
+            &gateway.clock,
+        ),
         Resource::Metrics => {
             let holdings = gateway.mirror.holdings();
             gateway.metrics.report(&gateway.streams, &holdings)
@@ -255,20 +270,47 @@ fn summary_answer(gateway: &Gateway, group: Group, request: &HeaderMap) -> Respo
     }
 }
 
-/// A place for a stream, or why there is none.
+/// Grants a stream, or refuses it in the way that its client understands: an `EventSource` never comes back after any status
+/// but 200. The error is for other clients.
+fn start_stream(
+    gateway: &Gateway,
+    peer: IpAddr,
+    request: &HeaderMap,
+) -> Result<Start, StreamRefused> {
+    match stream_place(gateway, peer, request) {
+        Ok(place) => Ok(Start::Granted(place)),
+        Err(refused) => {
+            gateway.metrics.stream_refused(refused);
+            match accepts_events(request) {
+                true => Ok(Start::Refused(reply::refused_stream(refused.detail()))),
+                false => Err(refused),
+            }
+        }
+    }
+}
+
 fn stream_place(
     gateway: &Gateway,
     peer: IpAddr,
     request: &HeaderMap,
-) -> Result<Place, &'static str> {
+) -> Result<Place, StreamRefused> {
     if gateway.is_stopping() {
-        return Err("this gateway is stopping: another one has a place");
+        return Err(StreamRefused::Stopping);
     }
     let of_address = gateway.addresses.admit_stream(peer, request);
-    let of_address =
-        of_address.ok_or("this address has all the streams that one address may have")?;
-    let place = gateway.streams.admit(of_address);
-    place.ok_or("all places for streams are taken")
+    let place = gateway
+        .streams
+        .admit(of_address.ok_or(StreamRefused::Address)?);
+    place.ok_or(StreamRefused::Full)
+}
+
+/// Whether `Accept` names `text/event-stream`, as that of every `EventSource` does.
+fn accepts_events(request: &HeaderMap) -> bool {
+    let lines = request.get_all(ACCEPT).into_iter();
+    let ranges = lines.flat_map(|line| line.to_str().unwrap_or_default().split(','));
+    ranges
+        .filter_map(|range| range.split(';').next())
+        .any(|range| range.trim().eq_ignore_ascii_case("text/event-stream"))
 }
 
 #[cfg(test)]
@@ -294,5 +336,22 @@ mod tests {
         ] {
             assert_eq!(Resource::find(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn only_an_accept_that_names_the_type_is_an_event_source() {
+        for (accept, names) in [
+            ("text/event-stream", true),
+            ("text/html, Text/Event-Stream;q=0.5", true),
+            ("*/*", false),
+            ("text/*", false),
+            ("text/event-streams", false),
+            ("", false),
+        ] {
+            let accept = HeaderValue::from_static(accept);
+            let request = HeaderMap::from_iter([(ACCEPT, accept.clone())]);
+            assert_eq!(accepts_events(&request), names, "{accept:?}");
+        }
+        assert!(!accepts_events(&HeaderMap::new()));
     }
 }

@@ -1,16 +1,20 @@
 //! Redis as the gateway sees it: two channels, twelve keys to read, and one channel to ring on. It writes no key.
 
 use crate::config::Config;
+use crate::failures::is_permission;
 use bytes::Bytes;
 use fred::clients::{Client, WithOptions};
 use fred::error::{Error, ErrorKind};
 use fred::interfaces::{ClientLike, KeysInterface, PubsubInterface};
 use fred::types::config::Options;
-use futures_util::future::{try_join, try_join_all};
+use fred::types::{ClusterHash, CustomCommand};
+use futures_util::future::{join, try_join, try_join_all};
 use shared::catalog::Snapshot;
 use shared::keys::Keys;
 use std::collections::BTreeSet;
+use std::mem;
 use std::time::Duration;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// Redis answers within milliseconds; one that is half a second away each way is not left. Short enough that one which has
@@ -23,13 +27,18 @@ pub struct Source {
     pub client: Client,
     keys: Keys,
     commands: WithOptions<Client>,
+    is_clustered: bool,
+    /// Held while the client's replies are out of step with its commands; see [`Self::is_subscribed`].
+    exchange: Mutex<()>,
 }
 
 /// What is to be read next.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// Everything, after subscribing again.
+    /// Everything.
     pub round: bool,
+    /// To subscribe before a round: on a new connection, and where that was refused.
+    pub subscribe: bool,
     /// These, of which a message says that they were stored.
     pub snapshots: BTreeSet<Snapshot>,
 }
@@ -43,6 +52,8 @@ pub struct Reading {
     pub snapshots: Vec<(Snapshot, Value)>,
     /// Those of which a message had said that they were stored.
     pub named: BTreeSet<Snapshot>,
+    /// The channels that the account may not subscribe to, if that was tried.
+    pub unsubscribed: Option<Vec<String>>,
     /// Today's count with its remaining time, if it was asked for.
     pub today: Option<(Value, Duration)>,
 }
@@ -78,9 +89,26 @@ impl Wanted {
         }
     }
 
+    /// What is to be read now. To subscribe waits for a round.
+    pub fn take(&mut self) -> Self {
+        let rest = Self {
+            subscribe: self.subscribe && !self.round,
+            ..Self::default()
+        };
+        mem::replace(self, rest)
+    }
+
     /// Whether there is nothing to read.
     pub fn is_empty(&self) -> bool {
         !self.round && self.snapshots.is_empty()
+    }
+}
+
+impl Reading {
+    /// Whether a channel was refused, so that the next round is to try again.
+    pub fn is_refused(&self) -> bool {
+        let refused = self.unsubscribed.as_ref();
+        refused.is_some_and(|refused| !refused.is_empty())
     }
 }
 
@@ -99,22 +127,22 @@ impl Source {
         Ok(Self {
             keys: config.keys.clone(),
             commands,
+            is_clustered: config.redis.is_clustered(),
+            exchange: Mutex::default(),
             client,
         })
     }
 
     /// Reads what is wanted in one pipelined go.
     ///
-    /// A round subscribes first. To do so again costs nothing and changes nothing, and a subscription that was lost in
-    /// any way is back after one round.
-    ///
     /// # Errors
     /// Redis is away, or does not answer, or refuses.
     pub async fn read(&self, wanted: Wanted) -> Result<Reading, Error> {
-        if wanted.round {
-            let channels = vec![self.keys.today_channel(), self.keys.snapshots_channel()];
-            self.commands.subscribe(channels).await?;
-        }
+        // A cluster may move the channel to another server, and then this subscribes there.
+        let unsubscribed = match wanted.round && (wanted.subscribe || self.is_clustered) {
+            true => Some(self.subscribe().await?),
+            false => None,
+        };
         let asked = Instant::now();
         let named = wanted.snapshots;
         let snapshots: Vec<_> = match wanted.round {
@@ -136,8 +164,64 @@ impl Source {
             asked,
             snapshots,
             named,
+            unsubscribed,
             today,
         })
+    }
+
+    /// Subscribes to each channel by itself, so that the right to one suffices for that one; returns those that are refused.
+    /// What they would tell is found by the next reading.
+    async fn subscribe(&self) -> Result<Vec<String>, Error> {
+        let channels = [self.keys.today_channel(), self.keys.snapshots_channel()];
+        if self.is_clustered {
+            self.commands.subscribe(channels.to_vec()).await?;
+            return Ok(Vec::new());
+        }
+        let mut refused = Vec::new();
+        for channel in channels {
+            if !self.is_subscribed(&channel).await? {
+                refused.push(channel);
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Subscribes, and tells whether Redis allows it.
+    ///
+    /// The client awaits no reply to SUBSCRIBE, since success comes as a push message. It takes a refusal for the reply to the
+    /// next command, and from then on each reply for that to the command before: figures would be served under wrong paths. So
+    /// SUBSCRIBE is sent as a command that awaits a reply, and PING behind it. A refusal is that reply. Otherwise PING's reply is
+    /// taken for it, and PING still awaits one: it gets the error of a SUBSCRIBE without channels, for which the client awaits
+    /// none.
+    async fn is_subscribed(&self, channel: &str) -> Result<bool, Error> {
+        const MARK: &str = "subscribed";
+        let _alone = self.exchange.lock().await;
+        let subscribe = CustomCommand::new_static("SUBSCRIBE", ClusterHash::FirstKey, false);
+        let subscribing = async {
+            let reply = self.commands.custom(subscribe, vec![channel]).await;
+            let is_subscribed = match reply {
+                Ok(Some(reply)) if reply == *MARK => true,
+                // That of PING too.
+                Err(e) if is_permission(&e) && e.details().contains("'ping'") => true,
+                Err(e) if is_permission(&e) => false,
+                Err(e) if matches!(e.kind(), ErrorKind::IO | ErrorKind::Canceled) => return Err(e),
+                // Whose reply this is nobody knows; the connection is left.
+                Ok::<Option<String>, _>(_) | Err(_) => {
+                    let why = "Redis does not answer SUBSCRIBE as it should";
+                    return Err(Error::new(ErrorKind::Timeout, why));
+                }
+            };
+            if is_subscribed {
+                self.commands.subscribe(Vec::<String>::new()).await?;
+            }
+            Ok(is_subscribed)
+        };
+        let ping = self
+            .commands
+            .ping::<fred::types::Value>(Some(MARK.to_owned()));
+        // Sent in this order, the second without waiting for the first. What PING says says nothing.
+        let (subscribed, _) = Box::pin(join(subscribing, ping)).await;
+        subscribed
     }
 
     /// If the value is replaced between the two commands, a message says so before the second is answered, and a
@@ -146,8 +230,18 @@ impl Source {
         let key = self.keys.today_count();
         let found = async { value(self.commands.get(&key).await) };
         // Boxed, since the client's futures are large.
-        let both = Box::pin(try_join(found, self.commands.pttl::<i64, _>(&key)));
-        let (found, remaining) = both.await?;
+        let remaining = async {
+            match self.commands.pttl::<i64, _>(&key).await {
+                Ok(remaining) => Ok(Some(remaining)),
+                Err(e) if is_permission(&e) => Ok(None),
+                Err(e) => Err(e),
+            }
+        };
+        let (found, remaining) = Box::pin(try_join(found, remaining)).await?;
+        let Some(remaining) = remaining else {
+            let why = "the account may not ask for its remaining time (PTTL: NOPERM)";
+            return Ok((Value::Unusable(why), Duration::ZERO));
+        };
         Ok(match (found, u64::try_from(remaining)) {
             (Value::Bytes(bytes), Ok(ms)) => (Value::Bytes(bytes), Duration::from_millis(ms)),
             // -1: without an end. Nobody knows how old it is.
@@ -166,6 +260,7 @@ impl Source {
     /// Redis is away, or does not answer.
     pub async fn ring(&self) -> Result<(), Error> {
         // How many heard it says nothing: in a cluster that number is one node's.
+        let _alone = self.exchange.lock().await;
         let _heard: i64 = self.commands.publish(self.keys.doorbell(), "1").await?;
         Ok(())
     }
@@ -191,7 +286,9 @@ fn value(answer: Result<Option<Bytes>, Error>) -> Result<Value, Error> {
         // WRONGTYPE: somebody put a list there. Redis itself is well.
         Err(e) if *e.kind() == ErrorKind::InvalidArgument => Ok(Value::Unusable("it is no string")),
         // NOPERM: this key is not for this account; others may be.
-        Err(e) if e.details().starts_with("NOPERM") => Ok(Value::Unusable("it may not be read")),
+        Err(e) if is_permission(&e) => {
+            Ok(Value::Unusable("the account may not read it (GET: NOPERM)"))
+        }
         Err(e) => Err(e),
     }
 }

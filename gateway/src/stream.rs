@@ -4,10 +4,16 @@ use crate::frame::{Frame, LAST_CHUNK};
 use crate::news::Changed;
 use crate::streams::Place;
 use bytes::{Buf, Bytes};
+use futures_util::FutureExt;
 use std::io::{self, ErrorKind};
 use std::task::{Context, Waker};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+
+/// A client of a stream has nothing to send. One that sends more than this between two checks, which are at most a second
+/// apart, is disconnected: its data would hide its end, and reading all of it would cost more than the stream.
+const MOST_SENT: usize = 64 << 10;
 
 /// A request for the stream that has been granted: what a hub needs to go on with its connection.
 #[derive(Debug)]
@@ -41,15 +47,17 @@ pub struct Stream {
     turn: Option<Instant>,
     /// Its end has been sent, but for `rest`.
     over: bool,
+    /// In which rounds of its hub its client is checked.
+    check_class: usize,
     _place: Place,
 }
 
 impl Stream {
-    /// Sends the head, and the first block with it, if there is one.
+    /// Sends the head, and the first block with it, if there is one. `check_class` is kept for the hub.
     ///
     /// # Errors
     /// The connection has ended.
-    pub fn open(opening: Opening, first: Option<Frame>) -> io::Result<Self> {
+    pub fn open(opening: Opening, first: Option<Frame>, check_class: usize) -> io::Result<Self> {
         // The socket remembers whom to wake: the task that read the request, which would be kept in memory for that.
         let nobody = &mut Context::from_waker(Waker::noop());
         let _ready = opening.socket.poll_read_ready(nobody);
@@ -64,6 +72,7 @@ impl Stream {
             owed_from: 0,
             turn: None,
             over: false,
+            check_class,
             _place: opening.place,
         };
         if let Some(first) = first {
@@ -87,6 +96,11 @@ impl Stream {
     /// Since when the client takes nothing.
     pub fn stuck(&self) -> Option<Instant> {
         self.stuck
+    }
+
+    /// In which rounds its client is checked.
+    pub fn check_class(&self) -> usize {
+        self.check_class
     }
 
     /// When its turn to leave comes.
@@ -216,17 +230,30 @@ impl Stream {
         Ok(())
     }
 
-    /// Whether the client is there still. What it sends is not read for its sense.
+    /// Checks that the client is still there, and discards what it has sent.
     ///
     /// # Errors
-    /// The connection has ended.
-    pub fn listen(&self) -> io::Result<()> {
-        let mut ignored = [0; 512];
-        match self.socket.try_read(&mut ignored) {
-            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
-            Ok(_) => Ok(()),
-            Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(()),
-            Err(e) => Err(e),
+    /// The client has closed its connection or its sending side, or sends without end.
+    pub fn check_client(&self) -> io::Result<()> {
+        // The kernel tells of the end even while unread data is in front of it; without data this makes no system call.
+        let Some(ready) = self.socket.ready(Interest::READABLE).now_or_never() else {
+            return Ok(());
+        };
+        if ready?.is_read_closed() {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        // What is not read would fill the window, and then the client's end could not arrive.
+        let (mut discarded, mut sent) = ([0; 4096], 0);
+        loop {
+            match self.socket.try_read(&mut discarded) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(length) => sent += length,
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(e) => return Err(e),
+            }
+            if sent > MOST_SENT {
+                return Err(ErrorKind::InvalidData.into());
+            }
         }
     }
 }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// The longest that streams stay after the signal, for balancers to see that `/readyz` has changed.
 const LONGEST_GRACE: Duration = Duration::from_secs(1);
@@ -16,6 +18,8 @@ const LONGEST_GRACE: Duration = Duration::from_secs(1);
 pub struct Place {
     _of_all: OwnedSemaphorePermit,
     _of_address: addresses::Place,
+    /// Dropped last, so that the other two are free once no stream is counted.
+    _counted: TaskTrackerToken,
 }
 
 /// Granted streams that may wait for their hub; beyond, their connections wait with them.
@@ -25,6 +29,8 @@ const WAITING: usize = 1_024;
 #[derive(Debug)]
 pub struct Streams {
     places: Arc<Semaphore>,
+    /// Counts the open streams. The semaphore cannot: whoever waits for all of its permits takes the free ones.
+    open: TaskTracker,
     most: u32,
     leaving: watch::Sender<Option<Leaving>>,
     doors: Vec<mpsc::Sender<Opening>>,
@@ -45,6 +51,7 @@ impl Streams {
         let (doors, arrivals) = (0..hubs).map(|_| mpsc::channel(WAITING)).unzip();
         let streams = Self {
             places: Arc::new(Semaphore::new(most as usize)),
+            open: TaskTracker::new(),
             most,
             leaving: watch::Sender::new(None),
             doors,
@@ -64,13 +71,13 @@ impl Streams {
         Some(Place {
             _of_all: of_all,
             _of_address: of_address,
+            _counted: self.open.token(),
         })
     }
 
     /// How many places are taken.
     pub fn live(&self) -> u32 {
-        let free = u32::try_from(self.places.available_permits()).unwrap_or(self.most);
-        self.most.saturating_sub(free)
+        u32::try_from(self.open.len()).unwrap_or(self.most)
     }
 
     /// How many places there are.
@@ -98,8 +105,8 @@ impl Streams {
 
     /// Returns when no place is taken.
     pub async fn all_gone(&self) {
-        // An error would mean that the semaphore was closed, which nobody does.
-        drop(self.places.acquire_many(self.most).await);
+        self.open.close();
+        self.open.wait().await;
     }
 }
 
@@ -115,6 +122,7 @@ impl Leaving {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
 
     fn admit(streams: &Streams) -> Option<Place> {
         streams.admit(addresses::Place::default())
@@ -129,8 +137,11 @@ mod tests {
         drop(one);
         assert_eq!(streams.live(), 1);
         assert!(admit(&streams).is_some());
+        let mut draining = Box::pin(streams.all_gone());
+        assert!((&mut draining).now_or_never().is_none());
+        assert_eq!(streams.live(), 1, "waiting takes no permit");
         drop(two);
-        streams.all_gone().await;
+        draining.await;
     }
 
     #[tokio::test]

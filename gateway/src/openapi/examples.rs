@@ -33,7 +33,8 @@ pub fn holdings() -> Holdings {
         let entry = Entry::stored(snapshot, &stored(snapshot));
         holdings.put(snapshot, entry.expect("the example is an envelope"));
     }
-    holdings.put_today(Arc::new(today()));
+    holdings.insert_today(Arc::new(today()));
+    holdings.compose();
     holdings
 }
 

@@ -1,6 +1,7 @@
 //! Every resource as it can be read: what it means, and each of its answers.
 
 use crate::coding::Encoded;
+use crate::failures::Failures;
 use crate::health::{self, Probe, Report};
 use crate::holdings::Holdings;
 use crate::metrics::Metrics;
@@ -147,7 +148,8 @@ fn of_stream() -> Reading {
         parameters: &[],
         answers: vec![Answer {
             real: reply::events().map(|_| examples::events().into()),
-            says: "Events, until one side ends it.",
+            says: "Events, until one side ends it. To a client whose `Accept` names `text/event-stream` also when there is no place: then \
+                   a `retry` and a comment with the reason, and the end.",
             schema: Some(text("text/event-stream")),
         }],
     }
@@ -235,7 +237,11 @@ fn of_health() -> Reading {
         says: "For people and alerts: what is held, and how old it is.".to_owned(),
         parameters: &[],
         answers: vec![Answer {
-            real: health::report(&examples::holdings(), &examples::clock()),
+            real: health::report(
+                &examples::holdings(),
+                &Failures::default(),
+                &examples::clock(),
+            ),
             says: "Always, whatever it tells.",
             schema: Some(reference(Report::name())),
         }],

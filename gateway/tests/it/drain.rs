@@ -1,10 +1,13 @@
 //! The stop: readiness goes first, streams leave one by one, reads are served to the end.
 
 use crate::fixture::{Fixture, LONG, SOON, message};
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::http::{Events, ask, get};
+use testkit::http::{Connection, Events, ask, get};
+use testkit::scrape;
+use tokio::io::AsyncReadExt as _;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
@@ -51,23 +54,50 @@ async fn streams_leave_evenly_and_cleanly_while_reads_are_served() {
     let refused = ask(fixture.address, "GET", "/api/visitors/today/stream", &[]).await;
     assert_eq!(refused.status, 503);
     assert!(refused.header("retry-after").is_some());
+    let mut browser = Connection::open(fixture.address).await;
+    browser
+        .send("GET /api/visitors/today/stream HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+        .await;
+    let mut answer = String::new();
+    let read = browser.socket.read_to_string(&mut answer);
+    timeout(SOON, read).await.expect("it ends").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(
+        answer.contains("retry: ") && answer.contains("\n: this gateway is stopping"),
+        "{answer}"
+    );
+    assert!(answer.ends_with("\n\r\n0\r\n\r\n"), "{answer}");
+    let metrics = fixture.get("/metrics").await;
+    for (name, wanted) in [
+        ("gateway_streams", 6),
+        ("gateway_streams_refused_total{reason=\"stopping\"}", 2),
+    ] {
+        assert_eq!(scrape::figure(metrics.text(), name), Some(wanted), "{name}");
+    }
     let read = get(fixture.address, "/api/visitors/today").await;
     assert_eq!(
         (read.status, read.header("connection")),
         (200, Some("close"))
     );
 
-    let (mut ends, mut retries) = (Vec::new(), std::collections::BTreeSet::new());
+    // While they leave, each metric tells how many are left.
+    let mut seen = BTreeSet::new();
+    let all_seen = timeout(SOON, async {
+        while !seen.contains(&1) {
+            let metrics = fixture.get("/metrics").await;
+            seen.extend(scrape::figure::<u64>(metrics.text(), "gateway_streams"));
+        }
+    });
+    all_seen.await.expect("the streams leave");
+    assert_eq!(seen, (1..=6).collect());
+
+    let (mut ends, mut retries) = (Vec::new(), BTreeSet::new());
     while let Some(end) = streams.join_next().await {
         let (end, retry, clean) = end.unwrap();
         assert!(clean, "a stream was cut");
         assert!((1_000..=5_000).contains(&retry.expect("a line retry:")));
         retries.insert(retry);
         ends.push(end);
-        if ends.len() < 6 {
-            // Still there for reads and for health.
-            assert_eq!(get(fixture.address, "/livez").await.status, 200);
-        }
     }
     assert!(
         retries.len() > 1,
@@ -85,6 +115,26 @@ async fn streams_leave_evenly_and_cleanly_while_reads_are_served() {
             .await
             .is_err()
     );
+}
+
+/// Some clients dispatch an empty event at a blank line without data before it.
+#[tokio::test]
+async fn a_stream_that_leaves_ends_with_retry_and_no_blank_line() {
+    for version in ["HTTP/1.1", "HTTP/1.0"] {
+        let fixture = Fixture::with(&[("SHUTDOWN_DRAIN_SECONDS", "1")], |_| ()).await;
+        let mut stream = Events::open_as(fixture.address, version).await;
+        fixture.stop.cancel();
+        let mut rest = String::new();
+        let read = stream.connection.socket.read_to_string(&mut rest);
+        timeout(SOON, read).await.expect("it ends").unwrap();
+        let last = match version {
+            "HTTP/1.0" => &rest,
+            _ => rest.strip_suffix("\r\n0\r\n\r\n").expect("a clean end"),
+        };
+        let (_, retry) = last.rsplit_once("retry: ").expect("a line retry:");
+        let retry = retry.strip_suffix('\n').unwrap();
+        assert!(retry.bytes().all(|byte| byte.is_ascii_digit()), "{rest:?}");
+    }
 }
 
 #[tokio::test]

@@ -61,7 +61,8 @@ async fn health_tells_of_every_snapshot() {
     assert_eq!(body["status"], "degraded");
     assert_eq!(body["redis"], "connected");
     assert_eq!(body["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(body.as_object().unwrap().len(), 5);
+    assert_eq!(body["errors"], json!({}));
+    assert_eq!(body.as_object().unwrap().len(), 6);
 
     let start = fixture.clock.now();
     for snapshot in Snapshot::ALL {

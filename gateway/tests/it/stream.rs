@@ -4,8 +4,10 @@ use crate::fixture::{Fixture, LONG, SOON, message};
 use gateway::config::Config;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::http::{Block, Events, ask};
-use tokio::time::{Instant, sleep_until};
+use testkit::http::{Block, Connection, Events, ask};
+use testkit::scrape;
+use tokio::io::AsyncReadExt as _;
+use tokio::time::{Instant, sleep_until, timeout};
 
 const STREAM: &str = "/api/visitors/today/stream";
 
@@ -50,7 +52,10 @@ async fn a_known_count_is_told_at_once_and_each_new_one_follows() {
         header(&stream.headers, "content-type"),
         Some("text/event-stream")
     );
-    assert_eq!(header(&stream.headers, "cache-control"), Some("no-store"));
+    assert_eq!(
+        header(&stream.headers, "cache-control"),
+        Some("no-store, no-transform")
+    );
     assert_eq!(header(&stream.headers, "x-accel-buffering"), Some("no"));
     assert_eq!(
         header(&stream.headers, "transfer-encoding"),
@@ -161,6 +166,43 @@ async fn by_change_the_next_message_after_a_silence_is_sent_though_it_is_equal()
     assert_eq!(block.data, equal);
 }
 
+/// As an `EventSource` must be refused: any other status would end it for ever.
+async fn is_refused_as_a_stream(fixture: &Fixture, version: &str, accept: &str, why: &str) {
+    let mut connection = Connection::open(fixture.address).await;
+    connection
+        .send(format!(
+            "GET {STREAM} {version}\r\nHost: x\r\nAccept: {accept}\r\n\r\n"
+        ))
+        .await;
+    let mut answer = String::new();
+    let read = connection.socket.read_to_string(&mut answer);
+    timeout(SOON, read).await.expect("it ends").unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    for line in [
+        "content-type: text/event-stream",
+        "cache-control: no-store, no-transform",
+        "x-accel-buffering: no",
+        "connection: close",
+    ] {
+        assert!(head.lines().any(|found| found == line), "{line}: {head}");
+    }
+    assert!(!head.contains("content-length"), "{head}");
+    let block = match version {
+        "HTTP/1.0" => body,
+        _ => {
+            let (_, chunk) = body.split_once("\r\n").unwrap();
+            chunk.strip_suffix("\r\n0\r\n\r\n").expect("a clean end")
+        }
+    };
+    let retry = block.strip_prefix("retry: ").unwrap();
+    let (retry, comment) = retry.split_once('\n').unwrap();
+    let retry: u64 = retry.parse().unwrap();
+    assert!((2_000..=8_000).contains(&retry), "{retry}");
+    // A blank line would be an event without data to some clients.
+    assert_eq!(comment, format!(": {why}\n"));
+}
+
 #[tokio::test]
 async fn more_streams_than_places_are_told_to_come_again() {
     let fixture = Fixture::with(&[("SSE_MAX_CLIENTS", "2")], |_| ()).await;
@@ -177,9 +219,34 @@ async fn more_streams_than_places_are_told_to_come_again() {
             Some("application/problem+json")
         );
     }
+    let opened = ("gateway_streams_opened_total", 2);
+    let refused = "gateway_streams_refused_total{reason=\"full\"}";
+    for accept in ["text/event-stream", "text/html, text/event-stream;q=0.9"] {
+        is_refused_as_a_stream(
+            &fixture,
+            "HTTP/1.1",
+            accept,
+            "all places for streams are taken",
+        )
+        .await;
+        is_refused_as_a_stream(
+            &fixture,
+            "HTTP/1.0",
+            accept,
+            "all places for streams are taken",
+        )
+        .await;
+    }
+    let any = ask(fixture.address, "GET", STREAM, &["Accept: */*"]).await;
+    assert_eq!(any.status, 503);
+    for (name, wanted) in [opened, (refused, 10), ("gateway_streams", 2)] {
+        let metrics = fixture.get("/metrics").await;
+        assert_eq!(scrape::figure(metrics.text(), name), Some(wanted), "{name}");
+    }
     // HEAD takes no place and needs none.
     let head = ask(fixture.address, "HEAD", STREAM, &[]).await;
     assert_eq!(head.status, 200);
+    assert_eq!(head.header("cache-control"), Some("no-store, no-transform"));
     drop(one);
     eventually("the place is free again", SOON, async || {
         let stream = Events::open(fixture.address).await;

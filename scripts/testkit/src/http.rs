@@ -5,6 +5,7 @@
     reason = "a test that cannot go on should panic where it stands"
 )]
 
+use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -246,12 +247,22 @@ impl Events {
                 self.text = rest.to_owned();
                 return Some(block);
             }
-            let more = self.read_some().await?;
-            self.text.push_str(&more);
+            match self.read_some().await {
+                Some(more) => self.text.push_str(&more),
+                // The last block of a stream need not end with a blank line.
+                None if self.text.ends_with('\n') => {
+                    return Some(parse(&mem::take(&mut self.text)));
+                }
+                None => return None,
+            }
         }
     }
 
     async fn read_some(&mut self) -> Option<String> {
+        if self.clean_end {
+            // A balancer keeps the connection for the next request.
+            return None;
+        }
         let socket = &mut self.connection.socket;
         if !self.chunked {
             let bytes = socket.fill_buf().await.ok()?.to_vec();

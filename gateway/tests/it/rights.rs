@@ -1,0 +1,274 @@
+//! What `/health` says when Redis refuses a command, and when a key holds something else: the gateway serves on, names what
+//! fails, and recovers.
+
+use crate::fixture::{Fixture, LONG, SOON, Worker, envelope, message};
+use fred::interfaces::ClientLike;
+use fred::types::{ClusterHash, CustomCommand, Value};
+use serde_json::Value as Json;
+use shared::catalog::Snapshot;
+use std::sync::Arc;
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::server::Redis;
+
+/// The account of the gateway as operators are given it.
+const ACCOUNTS: &str = include_str!("../../../deploy/rights/redis.acl");
+const PASSWORD: &str = "change-the-password-of-gateway";
+
+/// Each command of the account, and the part that fails without it; `None` when nothing needs it while the gateway runs and
+/// connects again.
+const COMMANDS: [(&str, Option<&str>); 13] = [
+    ("get", Some("visitors:weekly")),
+    ("pttl", Some("today")),
+    ("subscribe", Some("subscription")),
+    ("publish", Some("refresh_requests")),
+    // Redis lets everyone log in.
+    ("hello", None),
+    ("auth", None),
+    ("client|id", None),
+    ("client|setname", None),
+    ("select", None),
+    ("ping", None),
+    ("info", None),
+    ("quit", None),
+    ("unsubscribe", None),
+];
+
+/// The rules of the account, one of its commands left out. What stands in brackets is one rule.
+fn rules(without: Option<&str>) -> Vec<String> {
+    let mut lines = ACCOUNTS.lines();
+    let line = lines.find_map(|line| line.strip_prefix("user gateway "));
+    let mut rules: Vec<String> = Vec::new();
+    for word in line.unwrap().split(' ') {
+        match rules
+            .last_mut()
+            .filter(|rule| rule.starts_with('(') && !rule.ends_with(')'))
+        {
+            Some(rule) => {
+                rule.push(' ');
+                rule.push_str(word);
+            }
+            None => rules.push(word.to_owned()),
+        }
+    }
+    let Some(without) = without else { return rules };
+    let command = format!("+{without}");
+    let before = rules.clone();
+    rules.retain(|rule| *rule != command);
+    for rule in &mut rules {
+        *rule = rule.replace(&format!("({command} "), "(");
+    }
+    assert_ne!(rules, before, "{without} is not among the rights");
+    rules
+}
+
+struct Site {
+    fixture: Fixture,
+    _redis: Redis,
+}
+
+impl Site {
+    async fn start() -> Self {
+        let redis = Redis::start().await.unwrap();
+        let worker = Arc::new(Worker::on(&redis.url(), "").await);
+        acl(&worker, None).await;
+        let url = format!("redis://gateway:{PASSWORD}@127.0.0.1:{}", redis.port());
+        let often = |config: &mut gateway::config::Config| {
+            config.limits.reread = Duration::from_millis(300);
+        };
+        let fixture = Fixture::beside(worker, &url, &[], often).await;
+        Self {
+            fixture,
+            _redis: redis,
+        }
+    }
+
+    async fn health(&self) -> Json {
+        self.fixture.get("/health").await.json()
+    }
+
+    /// Waits until nothing fails and news arrives.
+    async fn is_well(&self, version: u32) {
+        let worker = &self.fixture.worker;
+        eventually("nothing fails", SOON, async || {
+            let health = self.health().await;
+            let errors = health["errors"].as_object().unwrap();
+            (errors.is_empty() && health["redis"] == "connected").then_some(())
+        })
+        .await;
+        let value = envelope(Snapshot::Monthly, version);
+        worker.store(Snapshot::Monthly, &value).await;
+        self.fixture.shows(Snapshot::Monthly.path(), &value).await;
+        let total = u64::from(version) + 1_000;
+        worker.count(&message(total, LONG), LONG).await;
+        eventually("the count arrives", SOON, async || {
+            (self.health().await["today"]["total"] == total).then_some(())
+        })
+        .await;
+    }
+
+    async fn serves_its_copy(&self) {
+        let answer = self.fixture.get(Snapshot::Weekly.path()).await;
+        assert_eq!(answer.text(), envelope(Snapshot::Weekly, 1));
+        assert_eq!(self.fixture.get("/readyz").await.status, 200);
+    }
+}
+
+async fn does(worker: &Worker, name: &'static str, arguments: Vec<String>) -> Value {
+    let command = CustomCommand::new_static(name, ClusterHash::FirstKey, false);
+    worker.redis.custom(command, arguments).await.unwrap()
+}
+
+async fn acl(worker: &Worker, without: Option<&str>) {
+    let mut arguments = ["SETUSER", "gateway", "reset"].map(str::to_owned).to_vec();
+    arguments.extend(rules(without));
+    does(worker, "ACL", arguments).await;
+}
+
+/// Ends the gateway's connection, so that it makes a new one.
+async fn cut(worker: &Worker) {
+    let arguments = ["KILL", "USER", "gateway"].map(str::to_owned).to_vec();
+    does(worker, "CLIENT", arguments).await;
+}
+
+#[tokio::test]
+async fn each_refused_command_is_named_and_the_gateway_recovers() {
+    let site = Site::start().await;
+    let worker = &site.fixture.worker;
+    site.fixture.warm().await;
+    site.is_well(2).await;
+    let granted = rules(None).join(" ");
+    let granted = granted.matches('+').count();
+    assert_eq!(
+        COMMANDS.len(),
+        granted,
+        "every command of the account is tried"
+    );
+    for (round, (command, part)) in (3..).zip(COMMANDS) {
+        acl(worker, Some(command)).await;
+        cut(worker).await;
+        match part {
+            Some(part) => {
+                let told = eventually(
+                    &format!("without {command} {part} fails"),
+                    SOON,
+                    async || {
+                        // A request that finds no count sends a refresh request.
+                        worker.delete(worker.keys.today_count()).await;
+                        let short = Duration::from_millis(1);
+                        worker.message(&message(u64::from(round), short)).await;
+                        drop(site.fixture.get("/api/visitors/today").await);
+                        let health = site.health().await;
+                        health["errors"][part].is_string().then_some(health)
+                    },
+                )
+                .await;
+                println!("{command}: {}", told["errors"]);
+                assert_eq!(told["status"], "degraded");
+                assert!(!told.to_string().contains(PASSWORD));
+            }
+            None => site.is_well(round + 100).await,
+        }
+        site.serves_its_copy().await;
+        acl(worker, None).await;
+        site.is_well(round).await;
+    }
+}
+
+#[tokio::test]
+async fn a_refused_password_is_told_and_the_gateway_recovers() {
+    let site = Site::start().await;
+    let worker = &site.fixture.worker;
+    site.fixture.warm().await;
+    let rules = |password: &str| {
+        let rules = ["SETUSER", "gateway", "resetpass", password];
+        rules.map(str::to_owned).to_vec()
+    };
+    does(worker, "ACL", rules(">another")).await;
+    cut(worker).await;
+    let told = eventually("the password is refused", SOON, async || {
+        let errors = site.health().await["errors"].clone();
+        let told = errors["redis"].as_str()?.contains("password");
+        told.then_some(errors)
+    })
+    .await;
+    assert!(!told.to_string().contains(PASSWORD), "{told}");
+    site.serves_its_copy().await;
+    does(worker, "ACL", rules(&format!(">{PASSWORD}"))).await;
+    site.is_well(2).await;
+}
+
+/// The messages do not arrive, though nothing is refused: as of a worker that may not publish.
+#[tokio::test]
+async fn counts_that_no_message_announces_are_told() {
+    let often = |config: &mut gateway::config::Config| {
+        config.limits.reread = Duration::from_millis(200);
+    };
+    let fixture = Fixture::with(&[], often).await;
+    let mut total = 0;
+    eventually("it is told", SOON, async || {
+        total += 1;
+        fixture.worker.set_count(&message(total, LONG), LONG).await;
+        let health = fixture.get("/health").await.json();
+        let told = health["errors"]["messages"].as_str()?;
+        told.contains("no message").then_some(())
+    })
+    .await;
+    assert_eq!(fixture.get("/api/visitors/today").await.status, 200);
+    fixture.worker.count(&message(total + 1, LONG), LONG).await;
+    eventually("it is over", SOON, async || {
+        let health = fixture.get("/health").await.json();
+        health["errors"].as_object()?.is_empty().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_of_another_type_or_with_an_invalid_value_is_named() {
+    let often = |config: &mut gateway::config::Config| {
+        config.limits.reread = Duration::from_millis(200);
+    };
+    let fixture = Fixture::with(&[], often).await;
+    let worker = &fixture.worker;
+    fixture.warm().await;
+    let keys = Snapshot::ALL.map(|snapshot| (snapshot.name(), worker.keys.snapshot(snapshot)));
+    let today = ("today".to_owned(), worker.keys.today_count());
+    for (part, key) in keys.into_iter().chain([today]) {
+        for wrong_type in [true, false] {
+            worker.delete(key.clone()).await;
+            if wrong_type {
+                worker.push(&key, "x").await;
+            } else {
+                worker.set(&key, "nonsense").await;
+            }
+            eventually(&format!("{part} fails"), SOON, async || {
+                let health = fixture.get("/health").await.json();
+                (health["errors"][&part].is_string() && health["status"] == "degraded")
+                    .then_some(())
+            })
+            .await;
+        }
+        for snapshot in Snapshot::ALL {
+            let answer = fixture.get(snapshot.path()).await;
+            assert_eq!(answer.text(), envelope(snapshot, 1));
+        }
+        worker.delete(key).await;
+        eventually(&format!("{part} fails no longer"), SOON, async || {
+            let health = fixture.get("/health").await.json();
+            health["errors"].as_object()?.is_empty().then_some(())
+        })
+        .await;
+    }
+    worker.message("nonsense").await;
+    eventually("a bad message is told", SOON, async || {
+        let health = fixture.get("/health").await.json();
+        health["errors"]["messages"].is_string().then_some(())
+    })
+    .await;
+    worker.message(&message(1, LONG)).await;
+    eventually("a good one ends that", SOON, async || {
+        let health = fixture.get("/health").await.json();
+        health["errors"].as_object()?.is_empty().then_some(())
+    })
+    .await;
+}
