@@ -2,7 +2,7 @@
 //! it all the time. Its epoch rises with each holder, and every write names it ([`Fence`]).
 
 use crate::fence::{Fence, Refused, Taken};
-use crate::redis_errors::{Part, RedisErrors, concerns_every_worker};
+use crate::redis_errors::{Part, RedisErrors, is_of_this_account};
 use crate::store::Store;
 use anyhow::{Result, anyhow};
 use fred::interfaces::{ClientLike, EventInterface};
@@ -138,14 +138,17 @@ impl Lease {
         ask.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut leaving, mut candidacy) = (false, Candidacy::default());
         loop {
-            tokio::select! {
+            let is_regular = tokio::select! {
                 event = connected.recv() => match event {
                     Err(RecvError::Closed) => return,
-                    _ => leaving = false,
+                    _ => {
+                        leaving = false;
+                        false
+                    }
                 },
-                () = self.lost.notified() => {}
-                _ = ask.tick() => {}
-            }
+                () = self.lost.notified() => false,
+                _ = ask.tick() => true,
+            };
             // Before the first connection, and between two, there is nobody to ask.
             if !redis.is_connected() {
                 continue;
@@ -154,7 +157,7 @@ impl Lease {
                 self.hand_over(&reason, &mut candidacy).await;
                 continue;
             }
-            if self.renewed_lately() {
+            if is_regular && self.renewed_lately() {
                 continue;
             }
             let asked = self.ask(store, &mut candidacy).await;
@@ -289,7 +292,7 @@ impl Lease {
     async fn look(&self, store: &Store, candidacy: &mut Candidacy) -> Result<()> {
         let looked = store.take_over().await;
         if let Err(error) = &looked
-            && !concerns_every_worker(error)
+            && is_of_this_account(error)
         {
             candidacy.yield_for(YIELD);
         }
@@ -417,5 +420,36 @@ mod tests {
         assert_eq!(epoch("7 host:12:0a1b2c3d"), 7);
         assert_eq!((epoch(""), epoch("x 7")), (0, 0));
         assert_ne!(own_name(), own_name());
+    }
+
+    #[test]
+    fn hand_overs_become_rare_while_the_cause_lasts() {
+        let mut candidacy = Candidacy::default();
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            waits.push(candidacy.until_hand_over().as_secs());
+            candidacy.hand_overs += 1;
+        }
+        assert_eq!(waits, [10, 20, 40, 80, 160, 320, 600, 600]);
+        candidacy.hand_overs = u32::MAX;
+        assert_eq!(candidacy.until_hand_over(), HAND_OVER_LONGEST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_fails_lets_others_come_first_and_a_healthy_one_does_not_wait() {
+        use fred::error::{Error, ErrorKind};
+        let errors = RedisErrors::default();
+        assert!(!Candidacy::default().yields(&errors));
+        let denied = Error::new(ErrorKind::Auth, "NOPERM this user has no permissions");
+        errors.set(Part::Snapshots, &denied.into());
+        let mut candidacy = Candidacy::default();
+        assert!(candidacy.yields(&errors));
+        tokio::time::advance(YIELD).await;
+        assert!(!candidacy.yields(&errors), "nobody else has taken it");
+        candidacy.yield_for(YIELD);
+        errors.clear(Part::Snapshots);
+        assert!(candidacy.yields(&errors));
+        tokio::time::advance(YIELD).await;
+        assert!(!candidacy.yields(&errors));
     }
 }

@@ -84,7 +84,7 @@ impl RedisErrors {
             let name = part.name();
             warn!(part = name, error = text, "Redis, {name}: {text}");
         }
-        let own_since = (part.is_work() && !concerns_every_worker(error)).then(|| {
+        let own_since = (part.is_work() && is_of_this_account(error)).then(|| {
             let since = known.and_then(|known| known.own_since);
             since.unwrap_or_else(Instant::now)
         });
@@ -142,31 +142,17 @@ impl RedisErrors {
     }
 }
 
-/// Whether the error is one of the server or of the way to it, so that every worker has it: nothing answers, memory is
-/// full, the server is a replica or still loading.
-pub fn concerns_every_worker(error: &anyhow::Error) -> bool {
-    use fred::error::ErrorKind;
-    const CODES: [&str; 8] = [
-        "OOM",
-        "READONLY",
-        "MISCONF",
-        "NOREPLICAS",
-        "LOADING",
-        "MASTERDOWN",
-        "CLUSTERDOWN",
-        "BUSY",
-    ];
-    error
-        .downcast_ref::<fred::error::Error>()
-        .is_none_or(|error| {
-            let kind = error.kind();
-            // Redis 6 puts the name of the script in front of the code.
-            CODES.iter().any(|code| error.details().contains(code))
-                || matches!(
-                    kind,
-                    ErrorKind::Timeout | ErrorKind::IO | ErrorKind::Canceled
-                )
-        })
+/// Whether the account of this worker may not do what failed, so that another worker may be able to. Everything else, such
+/// as a full server, a replica or no answer, fails for every worker.
+pub fn is_of_this_account(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<fred::error::Error>();
+    error.is_some_and(|error| {
+        // In a script Redis 7.0 leaves the code out.
+        *error.kind() == fred::error::ErrorKind::Auth
+            || ["NOPERM", "user executing the script"]
+                .iter()
+                .any(|text| error.details().contains(text))
+    })
 }
 
 #[cfg(test)]

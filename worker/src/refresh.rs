@@ -283,3 +283,49 @@ fn names<'a>(snapshots: impl Iterator<Item = &'a Snapshot>) -> String {
     let names: Vec<String> = snapshots.map(ToString::to_string).collect();
     names.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(time: &str) -> Timestamp {
+        time.parse::<chrono::DateTime<chrono::Utc>>()
+            .unwrap()
+            .into()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_made_and_due_again_before_its_cron_waits_longer_each_time() {
+        let (cron, made) = (at("2025-09-23T00:05:00Z"), at("2025-09-23T00:06:00Z"));
+        let due = BTreeSet::from([Snapshot::Weekly]);
+        let mut repeats = Repeats::default();
+        assert_eq!(
+            repeats.next_wait(&due, Some(cron)),
+            None,
+            "it was never made"
+        );
+        for bound in [1, 2, 4, 8] {
+            repeats.made(due.iter().copied(), made);
+            let wait = repeats.next_wait(&due, Some(cron)).unwrap();
+            let longest = REPEAT_AFTER + Duration::from_secs(bound);
+            assert!((REPEAT_AFTER..=longest).contains(&wait), "{wait:?}");
+            assert_eq!(
+                repeats.next_wait(&due, Some(cron)),
+                None,
+                "once for each pass"
+            );
+        }
+        // Made, and it stands.
+        repeats.made(due.iter().copied(), made);
+        assert!(
+            !repeats.have_ended(&BTreeSet::new()),
+            "it may be replaced yet"
+        );
+        tokio::time::advance(LOOK_AGAIN).await;
+        assert!(repeats.have_ended(&BTreeSet::new()));
+        assert!(!repeats.have_ended(&BTreeSet::new()), "said once");
+        // The next cron.
+        let next = at("2025-09-24T00:05:00Z");
+        assert_eq!(repeats.next_wait(&due, Some(next)), None, "it is time");
+    }
+}

@@ -5,7 +5,7 @@ use crate::due::{AHEAD, Due};
 use crate::fence::{COMMAND_LIMIT, Fence, Made, Refused, Rights, Write, commands};
 use crate::held::{Held, Step, step};
 use crate::lease::Lease;
-use crate::redis_errors::{Part, RedisErrors, concerns_every_worker};
+use crate::redis_errors::{Part, RedisErrors, is_of_this_account};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use fred::clients::Client;
@@ -316,7 +316,7 @@ impl Store {
         let nothing_is_read = all.iter().all(|(_, theirs)| theirs.is_err());
         match all.iter().position(|(_, theirs)| {
             let fails = theirs.as_ref().err();
-            fails.is_some_and(|error| nothing_is_read || concerns_every_worker(error))
+            fails.is_some_and(|error| nothing_is_read || !is_of_this_account(error))
         }) {
             Some(index) => all.swap_remove(index).1.map(|_| Vec::new()),
             None => Ok(all),
