@@ -47,6 +47,7 @@ impl ClockWatch {
                 Err(error) => {
                     let error = format!("{error:#}");
                     debug!(error, "the database server's clock is not known");
+                    self.status.note(|status| status.database_clock_off = None);
                     sleep(AGAIN).await;
                 }
             }

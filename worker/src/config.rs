@@ -191,16 +191,15 @@ impl Config {
     }
 
     /// What decides how a snapshot looks: one that was made under other settings is made anew.
+    ///
+    /// The server's host and port are left out, because two workers may name the same server differently. So workers that
+    /// read two servers with equally named databases must not share a Redis and a prefix: snapshots of the one would pass
+    /// for those of the other until the next cron.
     pub fn settings(&self) -> String {
-        let Mysql {
-            host,
-            port,
-            database,
-            ..
-        } = &self.mysql;
-        let (zone, names, ttl) = (self.calendar.zone(), self.member_names, self.ttl_seconds);
+        let (database, zone) = (&self.mysql.database, self.calendar.zone());
+        let (names, ttl) = (self.member_names, self.ttl_seconds);
         let version = env!("CARGO_PKG_VERSION");
-        format!("{version} {host}:{port}/{database} {zone} {names:?} {ttl}")
+        format!("{version} {database} {zone} {names:?} {ttl}")
     }
 }
 
@@ -373,5 +372,36 @@ mod tests {
         }
         assert!(text.contains("MYSQL_USER is not set"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn settings_are_those_that_decide_the_figures() {
+        let with = |name, value| {
+            let pairs = [
+                ("MYSQL_USER", "slims"),
+                ("MYSQL_DATABASE", "slims"),
+                ("MYSQL_HOST", "10.0.0.5"),
+            ];
+            let others = pairs.into_iter().filter(|(known, _)| *known != name);
+            let pairs: Vec<_> = others.chain([(name, value)]).collect();
+            read(&pairs).ok().unwrap().settings()
+        };
+        let usual = with("MYSQL_USER", "slims");
+        for (name, value) in [
+            ("MYSQL_HOST", "database.example"),
+            ("MYSQL_PORT", "3307"),
+            ("MYSQL_USER", "other"),
+            ("REFRESH_DUTY_PERCENT", "10"),
+        ] {
+            assert_eq!(with(name, value), usual, "{name}");
+        }
+        for (name, value) in [
+            ("MYSQL_DATABASE", "other"),
+            ("LIBRARY_TIMEZONE", "Asia/Makassar"),
+            ("MEMBER_NAMES", "masked"),
+            ("SNAPSHOT_TTL_SECONDS", "60"),
+        ] {
+            assert_ne!(with(name, value), usual, "{name}");
+        }
     }
 }

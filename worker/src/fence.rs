@@ -7,10 +7,12 @@ use fred::clients::{Client, WithOptions};
 use fred::interfaces::ClientLike;
 use fred::types::config::Options;
 use fred::types::{ClusterHash, CustomCommand, Value};
+use shared::catalog::Snapshot;
 use shared::keys::Keys;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
+use tracing::warn;
 
 /// Redis answers within a millisecond; what takes this long is away, and is not carried out later.
 pub const COMMAND_LIMIT: Duration = Duration::from_secs(2);
@@ -26,6 +28,7 @@ const EXPIRE: &str = concat!(
     include_str!("fence/allowed.lua"),
     include_str!("fence/expire.lua")
 );
+const RIGHTS: &str = include_str!("fence/rights.lua");
 const RELEASE: &str = concat!(
     include_str!("fence/allowed.lua"),
     include_str!("fence/release.lua")
@@ -64,6 +67,17 @@ pub enum Taken {
     Ours(String),
     /// Another worker's.
     Others(String),
+}
+
+/// What the account of this worker may do in Redis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rights {
+    /// The server cannot tell (Redis 6).
+    Unknown,
+    /// Everything that a worker does.
+    Complete,
+    /// Not these commands.
+    Refused(String),
 }
 
 /// What is to be stored and published.
@@ -109,21 +123,89 @@ impl Fence {
     /// # Errors
     /// As Redis says.
     pub async fn take(&self, name: &str, life: Duration, last_epoch: u64) -> Result<Taken> {
+        let answer = self.ask("take", name, life, last_epoch).await?;
+        let lease = answer.text.unwrap_or_default();
+        match answer.verdict.as_str() {
+            "done" => Ok(Taken::Ours(lease)),
+            "taken" => Ok(Taken::Others(lease)),
+            _ => bail!(Refused::Late),
+        }
+    }
+
+    /// Whose the lease is when it is another worker's; `None` when it is free or ours. Takes nothing. A lease without an
+    /// end is given one, `life`.
+    ///
+    /// # Errors
+    /// As Redis says.
+    pub async fn other_holder(&self, name: &str, life: Duration) -> Result<Option<String>> {
+        let answer = self.ask("look", name, life, 0).await?;
+        match answer.verdict.as_str() {
+            "free" => Ok(None),
+            "taken" => Ok(Some(answer.text.unwrap_or_default())),
+            _ => bail!(Refused::Late),
+        }
+    }
+
+    async fn ask(
+        &self,
+        intent: &'static str,
+        name: &str,
+        life: Duration,
+        last_epoch: u64,
+    ) -> Result<Answer> {
         let keys = vec![self.keys.lease(), self.keys.epoch()];
         let args: Vec<Value> = vec![
             name.into(),
             life.as_millis().to_string().into(),
             last_epoch.to_string().into(),
             self.latest(COMMAND_LIMIT).into(),
+            intent.into(),
         ];
         let answer = self.run(Script(TAKE, COMMAND_LIMIT), keys, args).await;
         let answer = answer.context("asking Redis for the lease")?;
-        let lease = answer.lease.unwrap_or_default();
-        match answer.verdict.as_str() {
-            "done" => Ok(Taken::Ours(lease)),
-            "taken" => Ok(Taken::Others(lease)),
-            _ => bail!(Refused::Late),
+        if answer.repaired {
+            let key = self.keys.lease();
+            warn!(
+                key,
+                ?life,
+                "{key} had no end, so it was no worker's lease: it ends in {life:?}"
+            );
         }
+        Ok(answer)
+    }
+
+    /// Asks which commands of a worker this account may send; nothing is changed.
+    ///
+    /// # Errors
+    /// As Redis says.
+    pub async fn rights(&self) -> Result<Rights> {
+        let keys = &self.keys;
+        let day = chrono::NaiveDate::default();
+        let first = [
+            keys.lease(),
+            keys.epoch(),
+            keys.made(),
+            keys.today_increments(day),
+            keys.today_count(),
+        ];
+        let all = first
+            .into_iter()
+            .chain(Snapshot::ALL.map(|snapshot| keys.snapshot(snapshot)));
+        let channels = [
+            keys.today_channel(),
+            keys.snapshots_channel(),
+            keys.doorbell(),
+        ];
+        let args = channels.map(Value::from).to_vec();
+        let answer = self
+            .run(Script(RIGHTS, COMMAND_LIMIT), all.collect(), args)
+            .await;
+        let answer = answer.context("asking Redis for the rights of this account")?;
+        Ok(match answer.text.unwrap_or_default() {
+            _ if answer.unknown => Rights::Unknown,
+            refused if refused.is_empty() => Rights::Complete,
+            refused => Rights::Refused(refused),
+        })
     }
 
     /// Gives `lease` back.
@@ -132,7 +214,8 @@ impl Fence {
     /// As Redis says, or why it refused.
     pub async fn release(&self, lease: &str) -> Result<()> {
         let script = Script(RELEASE, RELEASE_LIMIT);
-        self.change(script, lease, Vec::new(), Vec::new()).await
+        let released = self.change(script, lease, Vec::new(), Vec::new()).await;
+        released.map(drop)
     }
 
     /// Stores and publishes.
@@ -158,7 +241,11 @@ impl Fence {
             Script(WRITE, COMMAND_LIMIT),
             vec![write.key, self.keys.made()],
         );
-        self.change(script, lease, keys, args).await
+        if self.change(script, lease, keys, args).await? {
+            let key = self.keys.made();
+            warn!(key, "{key} was of another type: replaced");
+        }
+        Ok(())
     }
 
     /// Lets a key that never ends end.
@@ -170,22 +257,24 @@ impl Fence {
             Script(EXPIRE, COMMAND_LIMIT),
             vec![seconds.to_string().into()],
         );
-        self.change(script, lease, vec![key], args).await
+        let changed = self.change(script, lease, vec![key], args).await;
+        changed.map(drop)
     }
 
-    /// A script that is allowed to `lease` alone, and for as long as we wait for it.
+    /// A script that is allowed to `lease` alone, and for as long as we wait for it. Returns whether it repaired a key.
     async fn change(
         &self,
         script: Script,
         lease: &str,
         keys: Vec<String>,
         args: Vec<Value>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let keys = std::iter::once(self.keys.lease()).chain(keys).collect();
         let fence: [Value; 2] = [lease.into(), self.latest(script.1).into()];
         let args = fence.into_iter().chain(args).collect();
-        match self.run(script, keys, args).await?.verdict.as_str() {
-            "done" => Ok(()),
+        let answer = self.run(script, keys, args).await?;
+        match answer.verdict.as_str() {
+            "done" => Ok(answer.repaired),
             "late" => bail!(Refused::Late),
             "older" => bail!(Refused::Older),
             _ => bail!(Refused::Lost),
@@ -206,8 +295,14 @@ impl Fence {
         let now = answer.next().and_then(|now| now.as_i64());
         let (verdict, now) = verdict.zip(now).context("a script of ours answers else")?;
         *self.clock() = Some((Instant::now(), now));
-        let lease = answer.next().and_then(|lease| lease.as_string());
-        Ok(Answer { verdict, lease })
+        let mut texts = answer.map(|text| text.as_string());
+        let (text, remark) = (texts.next().flatten(), texts.next().flatten());
+        Ok(Answer {
+            verdict,
+            text,
+            repaired: remark.as_deref() == Some("repaired"),
+            unknown: remark.as_deref() == Some("unknown"),
+        })
     }
 
     /// Until when, by Redis' clock, a command that is sent now and waited for so long may be carried out. Before the first
@@ -233,7 +328,11 @@ impl Fence {
 /// What a script says.
 struct Answer {
     verdict: String,
-    lease: Option<String>,
+    /// A lease, or a list.
+    text: Option<String>,
+    /// A key of another type was replaced, or one without an end given one.
+    repaired: bool,
+    unknown: bool,
 }
 
 /// A command fails at once when there is no connection: nothing is queued for later. (In a pipeline it would be.)

@@ -108,7 +108,14 @@ impl Health {
 
     /// The whole state as JSON.
     fn report(&self) -> Value {
-        let now = self.status.now();
+        let mut now = self.status.now();
+        if self.store.lease().is_standby() {
+            // The active worker does this now, and tells how it goes.
+            now.today_error = None;
+            now.errors.clear();
+            now.repeated.clear();
+        }
+        let redis_errors = self.store.errors().all();
         let snapshots: serde_json::Map<String, Value> = Snapshot::ALL
             .into_iter()
             .map(|snapshot| (snapshot.name(), self.snapshot(snapshot, &now)))
@@ -122,7 +129,9 @@ impl Health {
             && now.mysql == Some(true)
             && now.database_clock_off.is_none()
             && now.today_error.is_none()
-            && now.errors.is_empty();
+            && now.errors.is_empty()
+            && now.repeated.is_empty()
+            && redis_errors.is_empty();
         // What may not be shown any more is not known. A standby counts nothing, but knows who does.
         let known = now
             .today
@@ -147,6 +156,7 @@ impl Health {
             "mysql_round_trip_ms": self.status.metrics.traffic.round_trip.get().map(|time| time.as_secs_f64() * 1e3),
             "database_clock_off_seconds": now.database_clock_off,
             "redis": connected(redis),
+            "redis_errors": redis_errors,
             "today": today,
             "today_mode": now.mode.name(),
             "today_counted": now.way.name(),
@@ -175,7 +185,7 @@ impl Health {
             "state": state,
             "generated_at": held.map(|held| held.generated_at),
             "age_seconds": age.map(|age| age.as_secs_f64()),
-            "last_error": now.errors.get(&snapshot),
+            "last_error": now.errors.get(&snapshot).or(now.repeated.get(&snapshot)),
             "next_run": next.map(shared::time::Timestamp::from),
         })
     }

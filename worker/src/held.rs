@@ -31,26 +31,46 @@ pub enum Step {
     Store,
 }
 
-/// What is to be done where these are held here and there, by the active worker or a standby. What is of a later time than
-/// `latest` is of a wrong clock.
+/// Decides between the snapshot held here and the one in Redis, for the active worker or a standby. A snapshot in Redis that
+/// is dated after `latest` was made by a wrong clock.
+///
+/// What this worker made under its own settings wins over what was made under others, even where that has a later date: the
+/// other may show names that these settings hide.
 pub fn step(ours: Option<&Held>, theirs: Option<&Held>, active: bool, latest: Timestamp) -> Step {
     let theirs = theirs.filter(|theirs| !active || theirs.generated_at <= latest);
-    match (ours, theirs) {
-        (None, None) => Step::Nothing,
-        (None, Some(_)) => Step::TakeOver,
-        (Some(_), None) if active => Step::Store,
-        (Some(_), None) => Step::Nothing,
-        (Some(ours), Some(theirs)) if ours.bytes == theirs.bytes => {
-            match ours.stored && ours.by_our_settings == theirs.by_our_settings {
-                true => Step::Nothing,
-                false => Step::TakeOver,
-            }
-        }
-        (Some(ours), Some(theirs)) if theirs.generated_at > ours.generated_at => Step::TakeOver,
-        (Some(_), Some(_)) if active => Step::Store,
-        // What was made and could not be stored is kept for when it can.
-        (Some(ours), Some(_)) if !ours.stored => Step::Nothing,
-        (Some(_), Some(_)) => Step::TakeOver,
+    let (ours, theirs) = match (ours, theirs) {
+        (None, None) => return Step::Nothing,
+        (None, Some(_)) => return Step::TakeOver,
+        (Some(_), None) if active => return Step::Store,
+        (Some(_), None) => return Step::Nothing,
+        (Some(ours), Some(theirs)) => (ours, theirs),
+    };
+    let only_ours_is_of_our_settings = ours.by_our_settings && !theirs.by_our_settings;
+    if ours.bytes == theirs.bytes {
+        return match (ours.stored, only_ours_is_of_our_settings) {
+            // The note under which settings it was made is lost.
+            (_, true) if active => Step::Store,
+            (_, true) => Step::Nothing,
+            (true, false) if ours.by_our_settings == theirs.by_our_settings => Step::Nothing,
+            (_, false) => Step::TakeOver,
+        };
+    }
+    if only_ours_is_of_our_settings && active {
+        return Step::Store;
+    }
+    if theirs.by_our_settings && !ours.by_our_settings {
+        return Step::TakeOver;
+    }
+    // What was made and could not be stored is kept for when it can.
+    if !ours.stored
+        && !active
+        && (only_ours_is_of_our_settings || theirs.generated_at <= ours.generated_at)
+    {
+        return Step::Nothing;
+    }
+    match active && theirs.generated_at <= ours.generated_at {
+        true => Step::Store,
+        false => Step::TakeOver,
     }
 }
 
@@ -125,6 +145,70 @@ mod tests {
             );
             assert_eq!(
                 step(ours.as_ref(), theirs.as_ref(), false, latest),
+                standing_by,
+                "{case}"
+            );
+        }
+    }
+
+    #[test]
+    fn own_settings_win_over_others_even_where_those_are_later() {
+        let (old, new) = ("2025-09-23T00:05:00Z", "2025-09-23T00:09:00Z");
+        let latest = held(new, true).generated_at;
+        let foreign = |held: Held| Held {
+            by_our_settings: false,
+            ..held
+        };
+        let ours = held(old, true);
+        for (ours, theirs, active, standing_by) in [
+            (
+                held(old, true),
+                foreign(held(new, true)),
+                Step::Store,
+                Step::TakeOver,
+            ),
+            (
+                held(old, false),
+                foreign(held(new, true)),
+                Step::Store,
+                Step::Nothing,
+            ),
+            // The same bytes: only the note of the settings is lost.
+            (
+                ours.clone(),
+                foreign(ours.clone()),
+                Step::Store,
+                Step::Nothing,
+            ),
+            (
+                foreign(ours.clone()),
+                ours.clone(),
+                Step::TakeOver,
+                Step::TakeOver,
+            ),
+            // Neither is of our settings: the later one.
+            (
+                foreign(held(old, true)),
+                foreign(held(new, true)),
+                Step::TakeOver,
+                Step::TakeOver,
+            ),
+            // Only the other one is.
+            (
+                foreign(held(new, true)),
+                held(old, true),
+                Step::TakeOver,
+                Step::TakeOver,
+            ),
+        ] {
+            let case = format!("{ours:?} {theirs:?}");
+            assert_eq!(
+                step(Some(&ours), Some(&theirs), true, latest),
+                active,
+                "{case}"
+            );
+            assert_eq!(
+                step(Some(&ours), Some(&theirs), false, latest),
                 standing_by,
                 "{case}"
             );

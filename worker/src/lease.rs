@@ -2,8 +2,9 @@
 //! it all the time. Its epoch rises with each holder, and every write names it ([`Fence`]).
 
 use crate::fence::{Fence, Refused, Taken};
+use crate::redis_errors::{Part, RedisErrors, is_of_this_account};
 use crate::store::Store;
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use fred::interfaces::{ClientLike, EventInterface};
 use shared::redis::Connection;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use tracing::{info, warn};
+use tracing::info;
 
 /// How long a lease lives that is not taken again: after a kill the next worker is active within this and a moment.
 /// Longer than Redis or the worker may stand still without any harm.
@@ -20,6 +21,14 @@ const LIFE: Duration = Duration::from_secs(4);
 const RENEW: Duration = Duration::from_secs(1);
 /// A standby asks so often, which is how long nobody is active after a SIGTERM.
 const ASK: Duration = Duration::from_millis(200);
+/// A worker leaves the lease alone for this long where another one may be better: longer than a standby needs to ask and to
+/// take it, shorter than a count of today lives.
+const YIELD: Duration = Duration::from_secs(1);
+/// An active worker whose account fails for this long gives the lease up. Rights that are changed in steps are complete by
+/// then.
+const HAND_OVER_AFTER: Duration = Duration::from_secs(10);
+/// The longest time between two such attempts; each costs a lone worker a count of today.
+const HAND_OVER_LONGEST: Duration = Duration::from_secs(600);
 /// Who has waited for longer than this was a standby; before, the lease was that of a worker that has just ended.
 const STOOD_BY: Duration = Duration::from_secs(10);
 
@@ -28,6 +37,7 @@ pub struct Lease {
     fence: Arc<Fence>,
     name: String,
     view: watch::Sender<View>,
+    errors: Arc<RedisErrors>,
     /// A write was refused.
     lost: Notify,
 }
@@ -39,6 +49,8 @@ struct View {
     held: Option<(String, Instant)>,
     /// When it was taken again.
     renewed: Option<Instant>,
+    /// Since when it is ours.
+    active_since: Option<Instant>,
     /// The lease of another worker.
     others: Option<String>,
     /// Since when we have known of another worker.
@@ -50,10 +62,11 @@ struct View {
 
 impl Lease {
     /// Not asked for yet; `name` is this process's alone.
-    pub fn new(fence: Arc<Fence>, name: String) -> Self {
+    pub fn new(fence: Arc<Fence>, name: String, errors: Arc<RedisErrors>) -> Self {
         Self {
             fence,
             name,
+            errors,
             view: watch::Sender::default(),
             lost: Notify::new(),
         }
@@ -86,6 +99,11 @@ impl Lease {
         self.held().or_else(|| self.view.borrow().others.clone())
     }
 
+    /// Whether another worker is known to be active.
+    pub fn is_standby(&self) -> bool {
+        !self.is_held() && self.view.borrow().others.is_some()
+    }
+
     /// The epoch of the lease that is in force, as far as is known; 0 when nothing is.
     pub fn epoch(&self) -> u64 {
         self.holder().map_or(0, |lease| epoch(&lease))
@@ -110,37 +128,50 @@ impl Lease {
     }
 
     /// Asks for it and keeps it, for ever. Before this worker is active, `store` takes over what is in Redis.
+    ///
+    /// A worker that cannot read what is in Redis does not take it, and one whose own account fails gives it up, so that
+    /// another worker can be active.
     pub async fn keep(&self, connection: &Connection, store: &Store) {
         let redis = connection.client();
         let mut connected = redis.reconnect_rx();
         let mut ask = interval(ASK);
         ask.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut leaving, mut trouble) = (false, String::new());
+        let (mut leaving, mut candidacy) = (false, Candidacy::default());
         loop {
-            tokio::select! {
+            let is_regular = tokio::select! {
                 event = connected.recv() => match event {
                     Err(RecvError::Closed) => return,
-                    _ => leaving = false,
+                    _ => {
+                        leaving = false;
+                        false
+                    }
                 },
-                () = self.lost.notified() => {}
-                _ = ask.tick() => if self.renewed_lately() {
-                    continue;
-                },
-            }
+                () = self.lost.notified() => false,
+                _ = ask.tick() => true,
+            };
             // Before the first connection, and between two, there is nobody to ask.
             if !redis.is_connected() {
                 continue;
             }
-            let Err(error) = self.ask(store).await else {
-                trouble.clear();
+            if let Some(reason) = self.reason_to_hand_over(&mut candidacy) {
+                self.hand_over(&reason, &mut candidacy).await;
                 continue;
-            };
-            let text = format!("{error:#}");
-            if trouble != text {
-                warn!(error = text, "the lease cannot be had: {text}");
-                trouble = text;
             }
-            if must_leave(&error) && !std::mem::replace(&mut leaving, true) {
+            if is_regular && self.renewed_lately() {
+                continue;
+            }
+            let asked = self.ask(store, &mut candidacy).await;
+            match &asked {
+                Ok(()) => match candidacy.given_up(&self.errors) {
+                    Some(reason) => self.errors.set(Part::Lease, &anyhow!(reason)),
+                    None => self.errors.clear(Part::Lease),
+                },
+                Err(error) => self.errors.set(Part::Lease, error),
+            }
+            if let Err(error) = asked
+                && must_leave(&error)
+                && !std::mem::replace(&mut leaving, true)
+            {
                 connection.leave();
             }
         }
@@ -172,7 +203,51 @@ impl Lease {
         view.held.is_some() && view.renewed.is_some_and(|at| at.elapsed() < RENEW)
     }
 
-    async fn ask(&self, store: &Store) -> Result<()> {
+    /// Why the lease is to be given up now, if it is.
+    fn reason_to_hand_over(&self, candidacy: &mut Candidacy) -> Option<String> {
+        let Some((failing_since, reason)) = self.errors.own_failure() else {
+            candidacy.hand_overs = 0;
+            return None;
+        };
+        let active_since = self.view.borrow().active_since.filter(|_| self.is_held())?;
+        let is_due = failing_since.elapsed() >= HAND_OVER_AFTER
+            && active_since.elapsed() >= candidacy.until_hand_over();
+        is_due.then_some(reason)
+    }
+
+    /// Gives the lease up, and leaves it alone for long enough that a standby takes it.
+    async fn hand_over(&self, reason: &str, candidacy: &mut Candidacy) {
+        let Some(lease) = self.held() else { return };
+        candidacy.hand_overs = candidacy.hand_overs.saturating_add(1);
+        let text = format!("given up, so that another worker can be active: {reason}");
+        self.errors.set(Part::Lease, &anyhow!(text.clone()));
+        candidacy.given_up = Some((text, Instant::now() + candidacy.until_hand_over()));
+        self.view.send_modify(|view| view.held = None);
+        let released = self.fence.release(&lease).await;
+        // A lease that could not be released ends by itself.
+        candidacy.yield_for(if released.is_ok() {
+            YIELD
+        } else {
+            LIFE + YIELD
+        });
+    }
+
+    async fn ask(&self, store: &Store, candidacy: &mut Candidacy) -> Result<()> {
+        if !self.is_held() {
+            match self.fence.other_holder(&self.name, LIFE).await? {
+                Some(lease) => {
+                    candidacy.free_since = None;
+                    self.stand_by(lease);
+                    return Ok(());
+                }
+                None => self.view.send_modify(|view| view.others = None),
+            }
+            store.check_rights().await;
+            if candidacy.yields(&self.errors) {
+                return Ok(());
+            }
+            self.look(store, candidacy).await?;
+        }
         let asked = Instant::now();
         let last_epoch = self.view.borrow().last_epoch;
         let lease = match self.fence.take(&self.name, LIFE, last_epoch).await? {
@@ -182,9 +257,17 @@ impl Lease {
                 return Ok(());
             }
         };
+        candidacy.free_since = None;
         let is_new = self.held().as_ref() != Some(&lease);
         if is_new {
-            store.look().await?;
+            // What was ours is over: nothing can be written under it.
+            self.view.send_modify(|view| view.held = None);
+            // Since the look before, another worker may have been active.
+            if let Err(error) = self.look(store, candidacy).await {
+                // Where that fails, it ends by itself.
+                drop(self.fence.release(&lease).await);
+                return Err(error);
+            }
             info!(lease, "this worker is the active one");
         }
         self.view.send_modify(|view| {
@@ -193,6 +276,9 @@ impl Lease {
             view.last_epoch = epoch(&lease);
             view.held = Some((lease, asked + LIFE));
             view.renewed = Some(Instant::now());
+            if is_new {
+                view.active_since = Some(Instant::now());
+            }
             view.others = None;
         });
         if is_new {
@@ -200,6 +286,17 @@ impl Lease {
             store.look_soon();
         }
         Ok(())
+    }
+
+    /// Lets `store` take over what is in Redis. After an error of this worker's account, the lease is left alone for a while.
+    async fn look(&self, store: &Store, candidacy: &mut Candidacy) -> Result<()> {
+        let looked = store.take_over().await;
+        if let Err(error) = &looked
+            && is_of_this_account(error)
+        {
+            candidacy.yield_for(YIELD);
+        }
+        looked
     }
 
     fn stand_by(&self, lease: String) {
@@ -212,6 +309,57 @@ impl Lease {
             view.standing_by.get_or_insert_with(Instant::now);
             view.others = Some(lease);
         });
+        // The active worker does these parts now.
+        for part in [Part::Today, Part::Increments] {
+            self.errors.clear(part);
+        }
+    }
+}
+
+/// How this worker applies for the lease.
+#[derive(Default)]
+struct Candidacy {
+    /// Since when the lease is seen to be free.
+    free_since: Option<Instant>,
+    /// Until when it is left to others.
+    yields_until: Option<Instant>,
+    /// How often it was given up while this worker's account kept failing.
+    hand_overs: u32,
+    /// Why it was given up last, and for how long that is worth telling.
+    given_up: Option<(String, Instant)>,
+}
+
+impl Candidacy {
+    /// Leaves the lease to others for `time`.
+    fn yield_for(&mut self, time: Duration) {
+        self.yields_until = Some(Instant::now() + time);
+    }
+
+    /// Whether a lease that is free is left to others for the moment: while a part of this worker fails, a healthy standby
+    /// comes first.
+    fn yields(&mut self, errors: &RedisErrors) -> bool {
+        let free_since = *self.free_since.get_or_insert_with(Instant::now);
+        let others_come_first = errors.own_failure().is_some() && free_since.elapsed() < YIELD;
+        others_come_first
+            || self
+                .yields_until
+                .is_some_and(|until| until > Instant::now())
+    }
+
+    /// How long this worker has to be active before it gives the lease up again; doubling.
+    fn until_hand_over(&self) -> Duration {
+        let doubled = HAND_OVER_AFTER.saturating_mul(2_u32.saturating_pow(self.hand_overs));
+        doubled.min(HAND_OVER_LONGEST)
+    }
+
+    /// Why the lease was given up, while that is not over: no part fails any more, and some time has passed in which a
+    /// server that cannot tell the rights would have shown an error.
+    fn given_up(&mut self, errors: &RedisErrors) -> Option<String> {
+        let over = |until: Instant| {
+            errors.own_failure().is_none() && (errors.rights_are_known() || until < Instant::now())
+        };
+        self.given_up.take_if(|(_, until)| over(*until));
+        self.given_up.as_ref().map(|(reason, _)| reason.clone())
     }
 }
 
@@ -272,5 +420,36 @@ mod tests {
         assert_eq!(epoch("7 host:12:0a1b2c3d"), 7);
         assert_eq!((epoch(""), epoch("x 7")), (0, 0));
         assert_ne!(own_name(), own_name());
+    }
+
+    #[test]
+    fn hand_overs_become_rare_while_the_cause_lasts() {
+        let mut candidacy = Candidacy::default();
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            waits.push(candidacy.until_hand_over().as_secs());
+            candidacy.hand_overs += 1;
+        }
+        assert_eq!(waits, [10, 20, 40, 80, 160, 320, 600, 600]);
+        candidacy.hand_overs = u32::MAX;
+        assert_eq!(candidacy.until_hand_over(), HAND_OVER_LONGEST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_fails_lets_others_come_first_and_a_healthy_one_does_not_wait() {
+        use fred::error::{Error, ErrorKind};
+        let errors = RedisErrors::default();
+        assert!(!Candidacy::default().yields(&errors));
+        let denied = Error::new(ErrorKind::Auth, "NOPERM this user has no permissions");
+        errors.set(Part::Snapshots, &denied.into());
+        let mut candidacy = Candidacy::default();
+        assert!(candidacy.yields(&errors));
+        tokio::time::advance(YIELD).await;
+        assert!(!candidacy.yields(&errors), "nobody else has taken it");
+        candidacy.yield_for(YIELD);
+        errors.clear(Part::Snapshots);
+        assert!(candidacy.yields(&errors));
+        tokio::time::advance(YIELD).await;
+        assert!(!candidacy.yields(&errors));
     }
 }

@@ -5,7 +5,7 @@
 //! - [`refresh`] of what is [`due`], over [`figures`]: the daily snapshots, over [`source`] (all SQL) and [`stats`] (all counting)
 //! - [`today`]: the fast loop
 //! - [`store`] of what is [`held`], over [`fence`]: all writing to Redis, which only the holder of the [`lease`] may
-//! - [`status`], [`health`], [`metrics`]: what it says of itself; [`clock_watch`]: of the server's clock
+//! - [`status`], [`redis_errors`], [`health`], [`metrics`]: what it says of itself; [`clock_watch`]: of the server's clock
 //! - [`check`]: `worker check`, what it says of its surroundings
 
 pub mod backoff;
@@ -21,6 +21,7 @@ pub mod held;
 pub mod lease;
 mod loops;
 pub mod metrics;
+pub mod redis_errors;
 pub mod refresh;
 pub mod schedule;
 pub mod source;

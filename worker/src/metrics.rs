@@ -3,6 +3,7 @@
 //! Counting is one atomic addition; what is known elsewhere is asked when somebody reads. Times rather than ages, which
 //! would stand still with the process.
 
+use crate::redis_errors::Part;
 use crate::source::traffic::Traffic;
 use crate::status::Inner;
 use crate::store::Store;
@@ -48,6 +49,7 @@ struct Told {
     mysql: Flag,
     clock_off: Gauge<f64, AtomicU64>,
     redis: Flag,
+    redis_errors: Family<PartLabels, Flag>,
     lease: Flag,
     epoch: Gauge<u64, AtomicU64>,
 }
@@ -76,6 +78,11 @@ struct ResultLabels {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartLabels {
+    part: &'static str,
+}
+
 impl Metrics {
     /// All at zero.
     pub fn new() -> Self {
@@ -101,7 +108,8 @@ impl Metrics {
 
     fn register_daily(&mut self) {
         let (registry, told) = (&mut self.registry, &self.told);
-        let text = "Attempts to make a snapshot, by how they ended: made, failed";
+        let text = "Attempts to make a snapshot, by how they ended: made, failed; and discarded, when one that was made is made again \
+                    although no cron has come";
         registry.register("snapshot_refreshes", text, self.refreshes.clone());
         let text = "How long it took, from the start of the pass, to make a snapshot the last time";
         registry.register_with_unit(
@@ -182,6 +190,8 @@ impl Metrics {
         );
         let text = "Whether there is a connection to Redis";
         registry.register("redis_connected", text, told.redis.clone());
+        let text = "Whether a part of the worker that uses Redis fails, by part; /health says why";
+        registry.register("redis_failing", text, told.redis_errors.clone());
         let text = "Whether this worker is the active one";
         registry.register("lease_held", text, told.lease.clone());
         let text = "The number of the lease that is in force; it rises with each holder";
@@ -204,6 +214,15 @@ impl Metrics {
             let duration = self.refresh_duration.get_or_create(&labels);
             duration.set(took.as_secs_f64());
         }
+    }
+
+    /// Counts a snapshot that was made and has to be made again.
+    pub fn discarded(&self, snapshot: Snapshot) {
+        let labels = RefreshLabels {
+            snapshot: snapshot.name(),
+            result: "discarded",
+        };
+        self.refreshes.get_or_create(&labels).inc();
     }
 
     /// Counts a count of today: how long it took, and how long after it the next one is; `None` when it failed.
@@ -261,6 +280,11 @@ impl Told {
         let clock_off = now.database_clock_off.unwrap_or(0) as f64;
         self.clock_off.set(clock_off);
         self.redis.set(store.is_connected().into());
+        let errors = store.errors().all();
+        for part in Part::ALL.map(Part::name) {
+            let failing = self.redis_errors.get_or_create(&PartLabels { part });
+            failing.set(errors.contains_key(part).into());
+        }
         self.lease.set(store.lease().is_held().into());
         self.epoch.set(store.lease().epoch());
     }

@@ -14,8 +14,8 @@ use crate::store::Store;
 use anyhow::Result;
 use shared::catalog::{Group, Snapshot};
 use shared::snapshot::Envelope;
-use shared::time::Clock;
-use std::collections::BTreeSet;
+use shared::time::{Clock, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -26,6 +26,9 @@ use tracing::{error, info, warn};
 const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
 /// Between two looks at what is due: what stands may have been lost, replaced, or made by a clock that is right again.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// The shortest wait before a pass whose result was not taken is repeated.
+const REPEAT_AFTER: Duration = Duration::from_secs(1);
 
 /// What a refresh needs.
 #[derive(Clone)]
@@ -57,13 +60,26 @@ impl Refresher {
         // Whoever starts a worker expects new figures; what a standby finds is as good as its own.
         let mut unmade: BTreeSet<_> = group.snapshots().collect();
         let (mut away, mut failing) = (Backoff::SHORT, Backoff::LONG);
+        let mut repeats = Repeats::default();
         let mut at = Instant::now();
         loop {
-            self.store.lease().wait_held().await;
+            if !self.store.lease().is_held() {
+                self.store.lease().wait_held().await;
+                // Other workers may have made them since.
+                repeats = Repeats::default();
+                self.status.forget(group);
+            }
             if self.store.lease().took_over() {
                 unmade.clear();
             }
             let due = self.due(group, &unmade);
+            if let Some(wait) = repeats.next_wait(&due, self.store.due().last(group)) {
+                at = Instant::now() + wait;
+                self.tell_repeated(&repeats.waiting, wait);
+            }
+            if repeats.have_ended(&due) {
+                self.tell_that_all_stand(group);
+            }
             if due.is_empty() || at > Instant::now() {
                 tokio::select! {
                     () = wake.notified() => {
@@ -75,13 +91,20 @@ impl Refresher {
                 }
                 continue;
             }
+            let began = self.clock.now();
             let made = self.make(group, &due).await;
             self.store.give_up_waiting(&due);
             match made {
                 Ok(failed) => {
                     self.reading = gentle;
                     away.reset();
-                    unmade.retain(|snapshot| failed.iter().any(|(one, _)| one == snapshot));
+                    let has_failed =
+                        |snapshot: &Snapshot| failed.iter().any(|(one, _)| one == snapshot);
+                    unmade.retain(has_failed);
+                    repeats.made(
+                        due.into_iter().filter(|snapshot| !has_failed(snapshot)),
+                        began,
+                    );
                     if failed.is_empty() {
                         failing.reset();
                         continue;
@@ -102,6 +125,32 @@ impl Refresher {
                 }
             }
         }
+    }
+
+    /// Says which snapshots are made again although no cron has come.
+    fn tell_repeated(&self, snapshots: &BTreeSet<Snapshot>, wait: Duration) {
+        for snapshot in snapshots {
+            let held = self.store.held(*snapshot);
+            let why = match held {
+                None => "it is gone",
+                Some(held) if !held.by_our_settings => {
+                    "another program keeps replacing it with one of other settings"
+                }
+                Some(_) => "it is dated ahead of this machine's clock, which was set back",
+            };
+            let text = format!("made and not taken, so that it is made again: {why}");
+            warn!(%snapshot, ?wait, "{snapshot} was {text}; in {wait:.1?}");
+            self.status.metrics.discarded(*snapshot);
+            self.status
+                .note(|status| drop(status.repeated.insert(*snapshot, text)));
+        }
+    }
+
+    fn tell_that_all_stand(&self, group: Group) {
+        self.status.note(|status| {
+            let repeated = &mut status.repeated;
+            repeated.retain(|snapshot, _| snapshot.group() != group);
+        });
     }
 
     /// What is to be made: what does not stand, and what is due.
@@ -173,7 +222,110 @@ impl Refresher {
     }
 }
 
+/// Snapshots that were made, and whether they have to be made again before their cron comes: a pass whose result is not
+/// taken must not be repeated at once, and for ever.
+struct Repeats {
+    /// When each was made last.
+    made: BTreeMap<Snapshot, Timestamp>,
+    /// Those that are made again after a wait.
+    waiting: BTreeSet<Snapshot>,
+    last_pass: Instant,
+    backoff: Backoff,
+}
+
+impl Default for Repeats {
+    fn default() -> Self {
+        Self {
+            made: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            last_pass: Instant::now(),
+            backoff: Backoff::LONG,
+        }
+    }
+}
+
+impl Repeats {
+    /// Notes a pass that began then.
+    fn made(&mut self, snapshots: impl Iterator<Item = Snapshot>, began: Timestamp) {
+        self.made
+            .extend(snapshots.map(|snapshot| (snapshot, began)));
+        self.last_pass = Instant::now();
+    }
+
+    /// How long to wait when some of `due` were made after their cron had come, at `last`; once for each pass.
+    fn next_wait(&mut self, due: &BTreeSet<Snapshot>, last: Option<Timestamp>) -> Option<Duration> {
+        let is_repeated = |snapshot: &&Snapshot| {
+            let made = self.made.get(*snapshot);
+            made.is_some_and(|made| last.is_none_or(|last| *made >= last))
+        };
+        let repeated: BTreeSet<_> = due.iter().filter(is_repeated).copied().collect();
+        if repeated.is_empty() {
+            return None;
+        }
+        self.made.retain(|snapshot, _| !repeated.contains(snapshot));
+        self.waiting.extend(repeated);
+        Some(REPEAT_AFTER + self.backoff.next_wait())
+    }
+
+    /// Whether those that were made again have stood for a while.
+    fn have_ended(&mut self, due: &BTreeSet<Snapshot>) -> bool {
+        let stand = self.waiting.is_disjoint(due) && self.last_pass.elapsed() >= LOOK_AGAIN;
+        if self.waiting.is_empty() || !stand {
+            return false;
+        }
+        self.waiting.clear();
+        self.backoff.reset();
+        true
+    }
+}
+
 fn names<'a>(snapshots: impl Iterator<Item = &'a Snapshot>) -> String {
     let names: Vec<String> = snapshots.map(ToString::to_string).collect();
     names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(time: &str) -> Timestamp {
+        time.parse::<chrono::DateTime<chrono::Utc>>()
+            .unwrap()
+            .into()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_made_and_due_again_before_its_cron_waits_longer_each_time() {
+        let (cron, made) = (at("2025-09-23T00:05:00Z"), at("2025-09-23T00:06:00Z"));
+        let due = BTreeSet::from([Snapshot::Weekly]);
+        let mut repeats = Repeats::default();
+        assert_eq!(
+            repeats.next_wait(&due, Some(cron)),
+            None,
+            "it was never made"
+        );
+        for bound in [1, 2, 4, 8] {
+            repeats.made(due.iter().copied(), made);
+            let wait = repeats.next_wait(&due, Some(cron)).unwrap();
+            let longest = REPEAT_AFTER + Duration::from_secs(bound);
+            assert!((REPEAT_AFTER..=longest).contains(&wait), "{wait:?}");
+            assert_eq!(
+                repeats.next_wait(&due, Some(cron)),
+                None,
+                "once for each pass"
+            );
+        }
+        // Made, and it stands.
+        repeats.made(due.iter().copied(), made);
+        assert!(
+            !repeats.have_ended(&BTreeSet::new()),
+            "it may be replaced yet"
+        );
+        tokio::time::advance(LOOK_AGAIN).await;
+        assert!(repeats.have_ended(&BTreeSet::new()));
+        assert!(!repeats.have_ended(&BTreeSet::new()), "said once");
+        // The next cron.
+        let next = at("2025-09-24T00:05:00Z");
+        assert_eq!(repeats.next_wait(&due, Some(next)), None, "it is time");
+    }
 }

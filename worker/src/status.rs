@@ -33,6 +33,8 @@ pub struct Inner {
     pub today_error: Option<String>,
     /// Why the last attempt at a snapshot failed, if it did.
     pub errors: BTreeMap<Snapshot, String>,
+    /// Snapshots that were made and have to be made again although no cron has come, and why.
+    pub repeated: BTreeMap<Snapshot, String>,
     /// The crons.
     pub visitors: CronStatus,
     /// The crons.
@@ -69,6 +71,7 @@ impl Status {
             today: None,
             today_error: None,
             errors: BTreeMap::new(),
+            repeated: BTreeMap::new(),
             visitors: CronStatus::default(),
             books: CronStatus::default(),
         };
@@ -88,6 +91,18 @@ impl Status {
         let text = format!("{error:#}");
         let errors = snapshots.map(|snapshot| (snapshot, text.clone()));
         self.note(|status| status.errors.extend(errors));
+    }
+
+    /// Forgets the errors of making the snapshots of `group`, which are over when another worker makes them.
+    pub fn forget(&self, group: Group) {
+        self.note(|status| {
+            status
+                .errors
+                .retain(|snapshot, _| snapshot.group() != group);
+            status
+                .repeated
+                .retain(|snapshot, _| snapshot.group() != group);
+        });
     }
 
     /// The state now.

@@ -2,14 +2,16 @@
 //! ([`Fence`]): who is not the active worker holds what the active one has stored, and writes nothing.
 
 use crate::due::{AHEAD, Due};
-use crate::fence::{COMMAND_LIMIT, Fence, Made, Refused, Write, commands};
+use crate::fence::{COMMAND_LIMIT, Fence, Made, Refused, Rights, Write, commands};
 use crate::held::{Held, Step, step};
 use crate::lease::Lease;
+use crate::redis_errors::{Part, RedisErrors, is_of_this_account};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface, HashesInterface, KeysInterface};
-use futures_util::future::{try_join, try_join_all};
+use fred::types::{Key, Value};
+use futures_util::future::{join, join_all, try_join};
 use serde_json::value::RawValue;
 use shared::catalog::Snapshot;
 use shared::keys::Keys;
@@ -37,6 +39,9 @@ pub struct Store {
     /// What decides how the snapshots of this worker look.
     settings: String,
     held: Mutex<BTreeMap<Snapshot, Held>>,
+    errors: Arc<RedisErrors>,
+    /// Keys of ours that were seen to be of another type, and have been logged.
+    wrong_types: Mutex<BTreeSet<String>>,
     changed: Notify,
 }
 
@@ -44,8 +49,11 @@ impl Store {
     /// Over a client that connects by itself.
     pub fn new(redis: Client, keys: Keys, due: Due, settings: String, name: String) -> Self {
         let fence = Arc::new(Fence::new(redis.clone(), keys.clone()));
+        let errors = Arc::new(RedisErrors::default());
         Self {
-            lease: Arc::new(Lease::new(fence.clone(), name)),
+            lease: Arc::new(Lease::new(fence.clone(), name, errors.clone())),
+            errors,
+            wrong_types: Mutex::default(),
             redis,
             keys,
             fence,
@@ -74,6 +82,11 @@ impl Store {
     /// Which worker is active.
     pub fn lease(&self) -> &Lease {
         &self.lease
+    }
+
+    /// The errors of every part that uses Redis.
+    pub fn errors(&self) -> &RedisErrors {
+        &self.errors
     }
 
     /// Holds a snapshot from now on, in place of an older one; [`Self::keep`] stores it.
@@ -108,13 +121,19 @@ impl Store {
     /// after each new connection, and every 2 s.
     pub async fn keep(&self) {
         let mut connected = self.redis.reconnect_rx();
+        let mut failed = self.redis.error_rx();
         let mut tick = tokio::time::interval(LOOK_AGAIN);
-        let mut away = false;
         loop {
             tokio::select! {
                 () = self.changed.notified() => {}
                 event = connected.recv() => if matches!(event, Err(RecvError::Closed)) {
                     return;
+                },
+                error = failed.recv() => {
+                    if let Ok((error, _)) = error {
+                        self.errors.set(Part::Connection, &error.into());
+                    }
+                    continue;
                 },
                 _ = tick.tick() => {}
             }
@@ -122,19 +141,34 @@ impl Store {
             if !self.is_connected() {
                 continue;
             }
-            let Err(error) = self.look().await else {
-                away = false;
-                continue;
-            };
-            self.lease.heed(&error);
-            // The connection's own errors are logged where it is made; here one line tells what waits for it.
-            if !error.is::<Refused>() && !std::mem::replace(&mut away, true) {
-                warn!(
-                    error = format!("{error:#}"),
-                    "snapshots cannot be stored; they are held until they can"
-                );
+            self.errors.clear(Part::Connection);
+            self.check_rights().await;
+            let looked = self.look().await;
+            if let Err(error) = &looked {
+                self.lease.heed(error);
+                // Without the lease nothing is written, which is no error.
+                if error.is::<Refused>() {
+                    continue;
+                }
             }
+            self.errors.note(Part::Snapshots, &looked);
         }
+    }
+
+    /// Notes which commands the account may not send.
+    pub async fn check_rights(&self) {
+        let rights = self.fence.rights().await;
+        self.errors
+            .set_rights_known(matches!(rights, Ok(Rights::Complete | Rights::Refused(_))));
+        let complete = match rights {
+            Ok(Rights::Unknown | Rights::Complete) => Ok(()),
+            Ok(Rights::Refused(commands)) => Err(anyhow::Error::new(fred::error::Error::new(
+                fred::error::ErrorKind::Auth,
+                format!("the account lacks the right to {commands} (deploy/rights/redis.acl)"),
+            ))),
+            Err(error) => Err(error),
+        };
+        self.errors.note(Part::Rights, &complete);
     }
 
     /// Lets [`Self::keep`] look at once.
@@ -152,6 +186,16 @@ impl Store {
         self.look_soon();
     }
 
+    /// Takes over what is newer in Redis, before this worker is the active one.
+    ///
+    /// # Errors
+    /// As Redis says, when nothing can be read; a snapshot that alone cannot be read does not keep this worker from work.
+    pub async fn take_over(&self) -> Result<()> {
+        let mut there = self.read_all().await?;
+        there.retain(|(_, theirs)| theirs.is_ok());
+        self.reconcile(there).await
+    }
+
     /// Compares what Redis holds with what is held here: takes over what is newer there; the active worker stores what is
     /// missing, older or broken there.
     ///
@@ -159,6 +203,10 @@ impl Store {
     /// As Redis says; what was not stored stays held.
     pub async fn look(&self) -> Result<()> {
         let there = self.read_all().await?;
+        self.reconcile(there).await
+    }
+
+    async fn reconcile(&self, there: Vec<(Snapshot, Result<Option<Held>>)>) -> Result<()> {
         let lease = self.lease.held();
         if lease.is_none() {
             // Whoever is active may make better ones at any time.
@@ -170,6 +218,17 @@ impl Store {
         let mut first_error = None;
         for (snapshot, theirs) in there {
             let ours = self.held(snapshot);
+            let theirs = match theirs {
+                Ok(theirs) => theirs,
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                    // What is there is not known; what was made is stored nevertheless.
+                    if ours.as_ref().is_none_or(|ours| ours.stored) {
+                        continue;
+                    }
+                    None
+                }
+            };
             let theirs_is_there = theirs.is_some();
             match step(ours.as_ref(), theirs.as_ref(), lease.is_some(), latest) {
                 Step::Nothing => {}
@@ -234,39 +293,75 @@ impl Store {
     }
 
     /// What Redis holds of each snapshot; `None` is nothing, or nothing usable.
-    async fn read_all(&self) -> Result<Vec<(Snapshot, Option<Held>)>> {
+    ///
+    /// # Errors
+    /// As Redis says, when nothing can be read. A key that alone cannot be read has an error of its own.
+    async fn read_all(&self) -> Result<Vec<(Snapshot, Result<Option<Held>>)>> {
         let redis = commands(&self.redis, COMMAND_LIMIT);
         let values = Snapshot::ALL.map(|snapshot| {
             let (key, redis) = (self.keys.snapshot(snapshot), &redis);
-            async move {
-                match redis.get::<Option<Bytes>, _>(key).await {
-                    // Somebody put something else there; it is as nothing.
-                    Err(error) if error.details().starts_with("WRONGTYPE") => Ok(None),
-                    read => read,
-                }
-            }
+            async move { redis.get::<Option<Bytes>, _>(key).await }
         });
-        let made = redis.hgetall::<HashMap<String, String>, _>(self.keys.made());
-        let read = try_join(try_join_all(values), made);
-        let (values, made) = Box::pin(read)
-            .await
-            .context("looking for the snapshots in Redis")?;
-        let parse = |snapshot: Snapshot, bytes: Bytes| {
-            let envelope = Envelope::parse(&bytes).ok()?;
-            Some(Held {
-                generated_at: envelope.generated_at,
-                ttl_seconds: envelope.ttl_seconds,
-                by_our_settings: made.get(&snapshot.name()) == Some(&self.settings),
-                is_best: false,
-                // A slice of the client's buffer would keep all of it.
-                bytes: Bytes::copy_from_slice(&bytes),
-                stored: true,
-            })
-        };
-        let all = Snapshot::ALL.into_iter().zip(values);
-        Ok(all
-            .map(|(snapshot, value)| (snapshot, value.and_then(|bytes| parse(snapshot, bytes))))
-            .collect())
+        let made = redis.hgetall::<HashMap<Key, Value>, _>(self.keys.made());
+        let (values, made) = Box::pin(join(join_all(values), made)).await;
+        let made = self.forgive_type(&self.keys.made(), made);
+        let made = made.context("reading in Redis how the snapshots were made")?;
+        let mut all = Vec::with_capacity(values.len());
+        for (snapshot, value) in Snapshot::ALL.into_iter().zip(values) {
+            let value = self.forgive_type(&self.keys.snapshot(snapshot), value);
+            let value = value.with_context(|| format!("reading {snapshot}"));
+            let theirs = value.map(|bytes| self.parse(snapshot, &bytes?, &made));
+            all.push((snapshot, theirs));
+        }
+        let nothing_is_read = all.iter().all(|(_, theirs)| theirs.is_err());
+        match all.iter().position(|(_, theirs)| {
+            let fails = theirs.as_ref().err();
+            fails.is_some_and(|error| nothing_is_read || !is_of_this_account(error))
+        }) {
+            Some(index) => all.swap_remove(index).1.map(|_| Vec::new()),
+            None => Ok(all),
+        }
+    }
+
+    /// A snapshot of these bytes; `None` when they are none. `made` says under which settings each was made.
+    fn parse(&self, snapshot: Snapshot, bytes: &Bytes, made: &HashMap<Key, Value>) -> Option<Held> {
+        let envelope = Envelope::parse(bytes).ok()?;
+        let settings = made.get(&Key::from(snapshot.name()));
+        Some(Held {
+            generated_at: envelope.generated_at,
+            ttl_seconds: envelope.ttl_seconds,
+            // A text that this version cannot read is one of other settings.
+            by_our_settings: settings.and_then(Value::as_bytes) == Some(self.settings.as_bytes()),
+            is_best: false,
+            // A slice of the client's buffer would keep all of it.
+            bytes: Bytes::copy_from_slice(bytes),
+            stored: true,
+        })
+    }
+
+    /// Takes a key of another type for one that is not there: it is ours to write. Logs that once.
+    fn forgive_type<T: Default>(
+        &self,
+        key: &str,
+        read: Result<T, fred::error::Error>,
+    ) -> Result<T, fred::error::Error> {
+        let is_wrong = |error: &fred::error::Error| error.details().starts_with("WRONGTYPE");
+        let wrong = read.as_ref().is_err_and(is_wrong);
+        let mut wrong_types = self
+            .wrong_types
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !wrong {
+            wrong_types.remove(key);
+            return read;
+        }
+        if wrong_types.insert(key.to_owned()) {
+            warn!(
+                key,
+                "{key} is of another type: the active worker writes it anew"
+            );
+        }
+        Ok(T::default())
     }
 
     async fn store(
@@ -331,8 +426,9 @@ impl Store {
             snapshot: None,
         };
         let written = self.fence.write(&lease, write).await;
-        if let Err(error) = &written {
-            self.lease.heed(error);
+        match &written {
+            Err(error) if error.is::<Refused>() => self.lease.heed(error),
+            _ => self.errors.note(Part::Today, &written),
         }
         written.context("publishing today's count")
     }
@@ -342,18 +438,28 @@ impl Store {
     /// # Errors
     /// As Redis says, or that it holds no number.
     pub async fn increments(&self, day: chrono::NaiveDate) -> Result<i64> {
+        let counter = self.read_increments(day).await;
+        if self.is_connected() {
+            self.errors.note(Part::Increments, &counter);
+        }
+        counter
+    }
+
+    async fn read_increments(&self, day: chrono::NaiveDate) -> Result<i64> {
         let key = self.keys.today_increments(day);
         let redis = commands(&self.redis, COMMAND_LIMIT);
         let both = try_join(redis.get(&key), redis.ttl(&key));
-        let (count, ttl): (Option<String>, i64) = Box::pin(both)
-            .await
-            .with_context(|| format!("reading {key}"))?;
+        let (count, ttl): (Option<String>, i64) = Box::pin(both).await.with_context(|| {
+            format!("reading {key}, the counter of who writes visits; they are counted without it")
+        })?;
         if let Some(lease) = self.lease.held().filter(|_| ttl == -1) {
             let seconds = INCREMENTS_TTL_SECONDS;
             self.fence.expire(&lease, key.clone(), seconds).await?;
         }
         let count = count.map_or(Ok(0), |text| text.parse());
-        count.with_context(|| format!("{key} does not hold a whole number"))
+        count.with_context(|| {
+            format!("{key} holds no whole number: whoever writes visits must mend it; they are counted without it")
+        })
     }
 
     /// Whether there is a connection now.

@@ -3,7 +3,16 @@
 -- in milliseconds by the clock of this server; whoever sent it has given it up after that.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+-- The error of a call that failed, or nil.
+local function failure(result)
+  return type(result) == 'table' and result.err or nil
+end
+local lease = redis.pcall('GET', KEYS[1])
+-- A key of another type is not our lease; any other error is not an answer.
+if failure(lease) and not string.find(failure(lease), 'WRONGTYPE') then
+  return lease
+end
+if lease ~= ARGV[1] then
   return { 'lost', now }
 end
 if now > tonumber(ARGV[2]) then

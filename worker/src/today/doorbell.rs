@@ -1,12 +1,13 @@
 //! The bell that a gateway rings when somebody asks for a count that it does not have.
 
+use crate::redis_errors::Part;
 use crate::store::Store;
+use anyhow::Context;
 use fred::interfaces::{EventInterface, PubsubInterface};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
-use tracing::debug;
 
 /// To subscribe again changes nothing, and brings back a subscription that was lost in any way.
 const SUBSCRIBE_AGAIN: Duration = Duration::from_secs(2);
@@ -31,10 +32,12 @@ pub(crate) async fn hear(store: Arc<Store>, ring: watch::Sender<()>) {
             _ = again.tick() => {}
         }
         if store.is_connected() {
-            let subscribed: Result<(), _> = redis.subscribe(store.keys().doorbell()).await;
-            if let Err(error) = subscribed {
-                debug!(%error, "the doorbell cannot be heard for the moment");
-            }
+            let channel = store.keys().doorbell();
+            let subscribed = redis.subscribe(&channel).await;
+            let subscribed = subscribed.with_context(|| {
+                format!("subscribing to {channel}: requests for a fresh count do not arrive")
+            });
+            store.errors().note(Part::RefreshRequests, &subscribed);
         }
     }
 }

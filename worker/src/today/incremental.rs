@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::debug;
 
 /// How long a base is trusted.
 const REBASE: Duration = Duration::from_secs(60);
@@ -56,7 +56,8 @@ impl Incremental {
             Ok(counter) => counter,
             // The database is right without the counter, only dearer.
             Err(error) if self.store.is_connected() => {
-                warn!(
+                // The store has logged it once, and /health says it.
+                debug!(
                     error = format!("{error:#}"),
                     "today's visitors are counted without the counter"
                 );

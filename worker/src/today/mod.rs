@@ -93,8 +93,8 @@ impl FastLoop {
                 // A Redis that is there and refuses: said once, tried again as soon as for somebody who waits.
                 Err(error) if error.is::<fred::error::Error>() => {
                     let text = format!("{error:#}");
+                    // The store has logged it.
                     if trouble != text {
-                        warn!(error = text, "today's count cannot be published: {text}");
                         self.status
                             .note(|status| status.today_error = Some(text.clone()));
                         trouble = text;
@@ -119,11 +119,16 @@ impl FastLoop {
     /// Waits until this worker is the active one, with a connection that is warm by then.
     async fn stand_by(&mut self, session: &mut Option<Session>) {
         let store = self.store.clone();
+        if store.lease().is_held() {
+            return;
+        }
         tokio::select! {
             biased;
             () = store.lease().wait_held() => {}
             () = self.keep_warm(session) => {}
         }
+        // Of when this worker was active before.
+        self.status.note(|status| status.today_error = None);
     }
 
     /// Looks after a connection, for ever, and says when there is none.
@@ -131,7 +136,11 @@ impl FastLoop {
         let mut trouble = String::new();
         loop {
             *session = match session.take() {
-                Some(mut warm) => warm.is_alive().await.then_some(warm),
+                Some(mut warm) => {
+                    let alive = warm.is_alive().await;
+                    self.status.note(|status| status.mysql = Some(alive));
+                    alive.then_some(warm)
+                }
                 None => self
                     .connect()
                     .await
@@ -221,6 +230,8 @@ impl FastLoop {
             self.status.note(|status| {
                 status.today = Some(count);
                 status.today_error = None;
+                // Of a connection of the daily figures that failed before.
+                status.mysql = Some(true);
             });
         }
         Ok(took)

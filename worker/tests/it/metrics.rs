@@ -8,6 +8,7 @@ use testkit::http;
 use testkit::process::{Process, free_port};
 use testkit::schema::Shape;
 use testkit::scrape::figure;
+use worker::redis_errors::Part;
 
 async fn scrape(port: u16) -> String {
     let answer = http::get(SocketAddr::from(([127, 0, 0, 1], port)), "/metrics").await;
@@ -58,6 +59,13 @@ async fn what_it_does_and_how_it_ends_is_counted() {
         assert_eq!(at(&format!("worker_{flag}")), 1.0, "{flag}");
     }
     assert!(at("worker_lease_epoch") >= 1.0);
+    for part in Part::ALL.map(Part::name) {
+        assert_eq!(
+            at(&format!("worker_redis_failing{{part=\"{part}\"}}")),
+            0.0,
+            "{part}"
+        );
+    }
     assert_eq!(at("worker_mysql_clock_offset_seconds"), 0.0);
     for drift in ["drifts", "drifted_visits"] {
         assert_eq!(at(&format!("worker_today_{drift}_total")), 0.0);

@@ -22,6 +22,7 @@ pub(super) async fn look(config: &Config, client: &Client) -> Finding {
         order("GET", &[&weekly]),
         order("SET", &[&keys.lease(), "0", "PX", "1"]),
         order("PEXPIRE", &[&keys.lease(), "1"]),
+        order("TTL", &[&keys.lease()]),
         order("DEL", &[&keys.lease()]),
         order("SET", &[&keys.epoch(), "0"]),
         order("HSET", &[&keys.made(), "name", "0"]),

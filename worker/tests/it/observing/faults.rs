@@ -31,6 +31,13 @@ async fn what_is_lost_is_told() {
     redis.start_again().await.unwrap();
     is_quiet(&prometheus).await;
 
+    site.redis_does("ACL", &["SETUSER", "default", "-subscribe"])
+        .await;
+    fires(&prometheus, "LibraryRedisErrors", ("part", "rights")).await;
+    site.redis_does("ACL", &["SETUSER", "default", "+subscribe"])
+        .await;
+    is_quiet(&prometheus).await;
+
     mariadb.kill().await.unwrap();
     fires(&prometheus, "LibraryMySqlErrors", ("kind", "connection")).await;
 

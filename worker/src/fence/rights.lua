@@ -1,0 +1,41 @@
+-- Which commands of the worker its account may not send, without sending them. Redis 7 and Valkey can tell; for Redis 6 the
+-- list is empty and the last field is `unknown`.
+-- KEYS: the lease, the epoch, the settings of the snapshots, today's counter of visits, today's count, the snapshots.
+-- ARGV: channels: today's, that of snapshots, that of refresh requests.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if not redis.acl_check_cmd then
+  return { 'done', now, '', 'unknown' }
+end
+local refused, seen = {}, {}
+local function check(command, key, ...)
+  if not redis.acl_check_cmd(command, key, ...) then
+    local text = command .. ' ' .. key
+    if not seen[text] then
+      seen[text] = true
+      table.insert(refused, text)
+    end
+  end
+end
+local lease, epoch, made, counter = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+check('GET', lease)
+check('SET', lease, 'x')
+check('PEXPIRE', lease, '1')
+check('TTL', lease)
+check('DEL', lease)
+check('GET', epoch)
+check('SET', epoch, 'x')
+check('HSET', made, 'x', 'x')
+check('HGETALL', made)
+check('DEL', made)
+check('GET', counter)
+check('TTL', counter)
+check('EXPIRE', counter, '1')
+for index = 5, #KEYS do
+  check('GET', KEYS[index])
+  check('SET', KEYS[index], 'x')
+end
+check('PUBLISH', ARGV[1], 'x')
+check('PUBLISH', ARGV[2], 'x')
+check('SUBSCRIBE', ARGV[3])
+return { 'done', now, table.concat(refused, ', '), '' }

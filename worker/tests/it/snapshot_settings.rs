@@ -1,0 +1,199 @@
+//! Snapshots that were made under other settings: they do not win, and no pass is repeated at once.
+
+use crate::fixture::{SOON, Site, own_servers, site_on};
+use crate::together::Gateway;
+use chrono::TimeDelta;
+use fred::interfaces::HashesInterface;
+use shared::catalog::Snapshot;
+use shared::time::Clock;
+use std::net::SocketAddr;
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::generate::{Plan, Size, generate};
+use testkit::http::get;
+use testkit::process::{Process, free_port};
+use testkit::schema::Shape;
+use testkit::scrape::figure;
+use tokio::time::{Instant, sleep};
+
+/// Within what a wrong clock is believed.
+const AHEAD: TimeDelta = TimeDelta::seconds(280);
+
+/// A library in the present, since a real process knows no other time.
+async fn present_site() -> Site {
+    let (mariadb, redis) = own_servers().await;
+    let zone = chrono_tz::Asia::Jakarta;
+    let now = Clock::system().now().utc();
+    let plan = Plan {
+        size: Size::Tiny,
+        years: 1,
+        now: now.with_timezone(&zone).naive_local(),
+        seed: 3,
+        dirty: true,
+    };
+    let mut site = Site::on(
+        mariadb,
+        &redis.url(),
+        generate(&plan),
+        zone,
+        now,
+        Shape::default(),
+    )
+    .await;
+    site.clock = Clock::system();
+    site
+}
+
+fn lists_of_people() -> impl Iterator<Item = Snapshot> {
+    Snapshot::ALL
+        .into_iter()
+        .filter(|snapshot| snapshot.lists_people())
+}
+
+/// Whether Redis or the gateway shows a name.
+async fn names_are_shown(site: &Site, gateway: &Gateway) -> bool {
+    for snapshot in lists_of_people() {
+        let stored = site.stored(&snapshot.name()).await.unwrap_or_default();
+        let served = gateway.get(snapshot.path()).await;
+        if stored.contains("member_name") || served.text().contains("member_name") {
+            return true;
+        }
+    }
+    false
+}
+
+async fn figures_of(port: u16, series: &str) -> u64 {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    figure(get(address, "/metrics").await.text(), series).unwrap_or(0)
+}
+
+async fn hide_names_after(standby: bool) {
+    let mut site = present_site().await;
+    // Names in full, by a clock that is ahead.
+    site.clock.step_to(Clock::system().now().utc() + AHEAD);
+    let full = site.start();
+    site.await_all().await;
+    let gateway = Gateway::beside(&site).await;
+    gateway.await_all().await;
+    assert!(
+        names_are_shown(&site, &gateway).await,
+        "names are to be hidden"
+    );
+
+    let port = free_port().unwrap();
+    site.set("WORKER_PORT", &port.to_string());
+    site.set("MEMBER_NAMES", "hidden");
+    let hidden = if standby {
+        let hidden = Process::spawn("worker", &site.environment()).unwrap();
+        // Until it counts as one.
+        sleep(Duration::from_secs(11)).await;
+        assert!(
+            names_are_shown(&site, &gateway).await,
+            "the other one is active"
+        );
+        full.stop().await;
+        hidden
+    } else {
+        full.kill();
+        Process::spawn("worker", &site.environment()).unwrap()
+    };
+    eventually("no name is shown", SOON, async || {
+        (!names_are_shown(&site, &gateway).await).then_some(())
+    })
+    .await;
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(8) {
+        assert!(
+            !names_are_shown(&site, &gateway).await,
+            "a name is shown again"
+        );
+        sleep(Duration::from_millis(100)).await;
+    }
+    for snapshot in lists_of_people() {
+        let made =
+            format!("worker_snapshot_refreshes_total{{snapshot=\"{snapshot}\",result=\"made\"}}");
+        assert_eq!(figures_of(port, &made).await, 1, "{snapshot} is made once");
+    }
+    drop(hidden);
+}
+
+#[tokio::test]
+async fn hidden_names_win_over_full_ones_of_a_clock_that_is_ahead() {
+    hide_names_after(false).await;
+}
+
+#[tokio::test]
+async fn hidden_names_win_when_a_standby_takes_over() {
+    hide_names_after(true).await;
+}
+
+/// The note of the settings is lost, again and again: the snapshots are as good as before.
+#[tokio::test]
+async fn snapshots_whose_settings_are_forgotten_are_not_made_anew() {
+    let (mariadb, redis) = own_servers().await;
+    let mut site = site_on(mariadb, redis).await;
+    site.align_server_clock().await;
+    let port = free_port().unwrap();
+    site.set("WORKER_PORT", &port.to_string());
+    let running = site.start();
+    site.await_all().await;
+    let (made, weekly) = (site.key("worker:made"), Snapshot::Weekly.name());
+    for _ in 0..3 {
+        let _: i64 = site.redis.hdel(&made, &weekly).await.unwrap();
+        eventually("it is noted again", SOON, async || {
+            let noted: Option<String> = site.redis.hget(&made, &weekly).await.unwrap();
+            noted
+        })
+        .await;
+    }
+    let series =
+        format!("worker_snapshot_refreshes_total{{snapshot=\"{weekly}\",result=\"made\"}}");
+    assert_eq!(figures_of(port, &series).await, 1);
+    running.stop().await;
+}
+
+/// A clock that is set back all the time makes each pass look like one of a clock that is ahead.
+#[tokio::test]
+async fn a_pass_whose_result_is_not_taken_backs_off_and_is_said() {
+    let (mariadb, redis) = own_servers().await;
+    let mut site = site_on(mariadb, redis).await;
+    site.align_server_clock().await;
+    let port = free_port().unwrap();
+    site.set("WORKER_PORT", &port.to_string());
+    let running = site.start();
+    site.await_all().await;
+    let clock = site.clock.clone();
+    let stepping = tokio::spawn(async move {
+        loop {
+            clock.step_to(clock.now().utc() - TimeDelta::minutes(6));
+            sleep(Duration::from_millis(200)).await;
+        }
+    });
+    let weekly = Snapshot::Weekly.name();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    eventually("health and metrics say so", SOON, async || {
+        let health = get(address, "/health").await.json();
+        let error = health["snapshots"][&weekly]["last_error"].as_str()?;
+        let series = format!(
+            "worker_snapshot_refreshes_total{{snapshot=\"{weekly}\",result=\"discarded\"}}"
+        );
+        let said = error.contains("made again") && health["status"] == "degraded";
+        (said && figures_of(port, &series).await >= 1).then_some(())
+    })
+    .await;
+    let series =
+        format!("worker_snapshot_refreshes_total{{snapshot=\"{weekly}\",result=\"made\"}}");
+    let before = figures_of(port, &series).await;
+    sleep(Duration::from_secs(10)).await;
+    let passes = figures_of(port, &series).await - before;
+    assert!(passes <= 10, "{passes} passes in 10 s");
+    stepping.abort();
+    assert!(stepping.await.unwrap_err().is_cancelled());
+    site.clock.step_to(site.now + TimeDelta::minutes(1));
+    eventually("it is over", Duration::from_secs(60), async || {
+        let health = get(address, "/health").await.json();
+        (health["status"] == "ok").then_some(())
+    })
+    .await;
+    running.stop().await;
+}

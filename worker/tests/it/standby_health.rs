@@ -1,0 +1,106 @@
+//! `/health` of a standby says nothing of the work that another worker does now.
+
+use crate::fixture::{SOON, own_servers, site_on};
+use fred::interfaces::KeysInterface;
+use std::net::SocketAddr;
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::http::get;
+use testkit::process::free_port;
+use tokio::time::timeout;
+
+/// What breaks the work of the active worker.
+#[derive(Clone, Copy, Debug)]
+enum Broken {
+    /// Snapshots cannot be made.
+    Books,
+    /// Today cannot be counted.
+    Visits,
+    /// MySQL is away, and back before another worker is active.
+    MySql,
+}
+
+async fn errors_end_with_the_role(broken: Broken) {
+    let (mariadb, redis) = own_servers().await;
+    let mut site = site_on(mariadb, redis).await;
+    site.align_server_clock().await;
+    let port = free_port().unwrap();
+    site.set("WORKER_PORT", &port.to_string());
+    site.set("BOOKS_SLOW_CRON", "* * * * * *");
+    let running = site.start();
+    site.await_all().await;
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let await_health = async |status: &str, active: bool, limit: Duration| {
+        let what = format!("{broken:?}: {status}, active {active}");
+        eventually(&what, limit, async || {
+            let health = get(address, "/health").await.json();
+            (health["status"] == status && health["active"] == active).then_some(health)
+        })
+        .await
+    };
+    await_health("ok", true, SOON).await;
+    match broken {
+        Broken::Books => site.sql("RENAME TABLE item TO item_away").await,
+        Broken::Visits => {
+            site.sql("RENAME TABLE visitor_count TO visitor_count_away")
+                .await
+        }
+        Broken::MySql => mariadb.kill().await.unwrap(),
+    }
+    await_health("degraded", true, SOON).await;
+
+    // Another worker takes over.
+    let client = site.config().redis.client(SOON).unwrap();
+    let connection = shared::redis::Connection::start(&client);
+    let other = site.store("other");
+    let lease = site.key("worker:lease");
+    let kept = async {
+        loop {
+            let _: i64 = site.redis.del(&lease).await.unwrap();
+            if timeout(Duration::from_secs(1), other.lease().wait_held())
+                .await
+                .is_ok()
+            {
+                break;
+            }
+        }
+        if let Broken::MySql = broken {
+            mariadb.start_again().await.unwrap();
+        }
+        // It looks after its connection to MySQL every 10 s.
+        let health = await_health("ok", false, Duration::from_secs(40)).await;
+        assert_eq!(health["today_error"], serde_json::Value::Null, "{health}");
+    };
+    tokio::select! {
+        () = other.lease().keep(&connection, &other) => unreachable!("it keeps the lease for ever"),
+        () = kept => {}
+    }
+
+    // Active again, it does not repeat what was wrong then.
+    match broken {
+        Broken::Books => site.sql("RENAME TABLE item_away TO item").await,
+        Broken::Visits => {
+            site.sql("RENAME TABLE visitor_count_away TO visitor_count")
+                .await
+        }
+        Broken::MySql => {}
+    }
+    other.lease().release().await;
+    await_health("ok", true, SOON).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_standby_is_not_degraded_by_books_that_it_does_not_make() {
+    errors_end_with_the_role(Broken::Books).await;
+}
+
+#[tokio::test]
+async fn a_standby_is_not_degraded_by_a_count_that_it_does_not_make() {
+    errors_end_with_the_role(Broken::Visits).await;
+}
+
+#[tokio::test]
+async fn a_standby_is_not_degraded_by_a_mysql_that_is_back() {
+    errors_end_with_the_role(Broken::MySql).await;
+}

@@ -1,0 +1,181 @@
+//! Somebody has put a value of another type under a key of ours: it is replaced where it is ours to write, and count and
+//! snapshots come out right.
+
+use crate::fixture::{Running, SOON, Site, own_servers, site_on};
+use fred::interfaces::{ClientLike, KeysInterface};
+use fred::types::{ClusterHash, CustomCommand, Value};
+use futures_util::future::join_all;
+use shared::catalog::Snapshot;
+use std::net::SocketAddr;
+use std::time::Duration;
+use testkit::eventually::eventually;
+use testkit::http::get;
+use testkit::oracle::Names;
+use testkit::process::free_port;
+use tokio::time::sleep;
+
+/// Each makes a value of one type under a key.
+const TYPES: [(&str, &[&str]); 5] = [
+    ("list", &["RPUSH", "x"]),
+    ("hash", &["HSET", "field", "x"]),
+    ("set", &["SADD", "x"]),
+    ("zset", &["ZADD", "1", "x"]),
+    ("stream", &["XADD", "*", "field", "x"]),
+];
+
+/// When the value is put there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    Start,
+    TakeOver,
+    Active,
+}
+
+/// Every key that is the worker's to write, with what is to stand there and a type that is wrong.
+fn keys() -> Vec<(String, &'static str, usize)> {
+    let own = ["worker:lease", "worker:epoch", "visitors:today:count"].map(str::to_owned);
+    let names = own.into_iter().chain(Snapshot::ALL.map(Snapshot::name));
+    let mut keys: Vec<_> = names
+        .enumerate()
+        .map(|(index, name)| (name, "string", index % TYPES.len()))
+        .collect();
+    // A list, and what is not a hash of texts.
+    keys.push(("worker:made".to_owned(), "hash", 0));
+    keys.push(("worker:made".to_owned(), "hash", 2));
+    keys
+}
+
+async fn put(site: &Site, name: &str, kind: usize) {
+    let (temporary, key) = (site.key(&format!("wrong:{name}")), site.key(name));
+    let (command, arguments) = TYPES[kind].1.split_first().unwrap();
+    let words = [&[temporary.as_str()], arguments].concat();
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    let command = CustomCommand::new_static(command, ClusterHash::FirstKey, false);
+    let _: Value = site.redis.custom(command, words).await.unwrap();
+    // In one step: a worker that writes this key comes before or after it.
+    let _: () = site.redis.rename(temporary, key).await.unwrap();
+}
+
+async fn type_of(site: &Site, name: &str) -> String {
+    let command = CustomCommand::new_static("TYPE", ClusterHash::FirstKey, false);
+    site.redis
+        .custom(command, vec![site.key(name)])
+        .await
+        .unwrap()
+}
+
+async fn await_well(what: &str, port: u16) {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    eventually(what, SOON, async || {
+        tokio::net::TcpStream::connect(address).await.ok()?;
+        let health = get(address, "/health").await.json();
+        (health["status"] == "ok" && health["active"] == true).then_some(())
+    })
+    .await;
+}
+
+fn start(site: &mut Site) -> (Running, u16) {
+    let port = free_port().unwrap();
+    site.set("WORKER_PORT", &port.to_string());
+    (site.start(), port)
+}
+
+async fn suffer(mut site: Site, name: String, right: &str, kind: usize, moment: Moment) {
+    let what = format!("{name} as {}, {moment:?}", TYPES[kind].0);
+    let mut before = None;
+    if moment != Moment::Start {
+        let (running, port) = start(&mut site);
+        await_well(&what, port).await;
+        site.await_all().await;
+        before = Some((running, port));
+    }
+    let (running, port) = match (moment, before) {
+        (Moment::Active, Some(active)) => {
+            put(&site, &name, kind).await;
+            active
+        }
+        (_, before) => {
+            let standby = before.is_some().then(|| start(&mut site));
+            if standby.is_some() {
+                sleep(Duration::from_millis(500)).await;
+            }
+            if let Some((active, _)) = before {
+                active.kill();
+            }
+            put(&site, &name, kind).await;
+            standby.unwrap_or_else(|| start(&mut site))
+        }
+    };
+    eventually(&format!("{what}: it is {right} again"), SOON, async || {
+        (type_of(&site, &name).await == right).then_some(())
+    })
+    .await;
+    await_well(&what, port).await;
+    site.await_all().await;
+    site.assert_all(Names::Full).await;
+    site.check_in().await;
+    site.await_total(site.true_total().await).await;
+    running.stop().await;
+}
+
+async fn suffer_each(moment: Moment) {
+    let (mariadb, redis) = own_servers().await;
+    for some in keys().chunks(6) {
+        let mut sites = Vec::new();
+        for (name, right, kind) in some {
+            let mut site = site_on(mariadb, redis).await;
+            site.align_server_clock().await;
+            site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "500");
+            sites.push((site, name.clone(), *right, *kind));
+        }
+        join_all(
+            sites
+                .into_iter()
+                .map(|(site, name, right, kind)| suffer(site, name, right, kind, moment)),
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_starts_repairs_keys_of_another_type() {
+    suffer_each(Moment::Start).await;
+}
+
+#[tokio::test]
+async fn a_standby_that_takes_over_repairs_keys_of_another_type() {
+    suffer_each(Moment::TakeOver).await;
+}
+
+#[tokio::test]
+async fn an_active_worker_repairs_keys_of_another_type() {
+    suffer_each(Moment::Active).await;
+}
+
+/// The counter of `incremental` belongs to the writer of visits: it is said, and left alone.
+#[tokio::test]
+async fn a_counter_of_another_type_is_said_and_left_alone() {
+    let (mariadb, redis) = own_servers().await;
+    let mut site = site_on(mariadb, redis).await;
+    site.align_server_clock().await;
+    site.set("TODAY_COUNT_MODE", "incremental");
+    let name = format!("visitors:today:incr:{}", site.day());
+    for (kind, (text, _)) in TYPES.iter().enumerate() {
+        put(&site, &name, kind).await;
+        let (running, port) = start(&mut site);
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        eventually("health names the key", SOON, async || {
+            tokio::net::TcpStream::connect(address).await.ok()?;
+            let health = get(address, "/health").await.json();
+            let error = health["redis_errors"]["increments"].as_str()?;
+            (error.contains(&name) && health["status"] == "degraded").then_some(())
+        })
+        .await;
+        site.check_in().await;
+        site.await_total(site.true_total().await).await;
+        assert_eq!(type_of(&site, &name).await, *text);
+        let _: i64 = site.redis.del(site.key(&name)).await.unwrap();
+        await_well("it is over", port).await;
+        running.stop().await;
+    }
+}
