@@ -9,7 +9,8 @@ const args = [
   // A request to another host fails, and the failure is on the console.
   "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ];
-export const LAUNCH = { executablePath: CHROMIUM, args };
+/** SIGTERM ends this process as it would any other; Chromium ends with it. */
+export const LAUNCH = { executablePath: CHROMIUM, args, handleSIGTERM: false };
 
 export const DESK = { width: 1440, height: 900 };
 export const PHONE: BrowserContextOptions = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };

@@ -56,6 +56,7 @@ await take(warming, "warming");
 
 const port = await freePort();
 const demo = new Child(binary("demo"), ["--size", size, "--port", `${port}`, "--zone", afternoonZone()]);
+await demo.listens(port, DEMO_PATIENCE);
 await eventually("the demo has all of its figures", async () => {
   for (const path of ["visitors", "books"]) {
     const { status } = await fetch(`http://127.0.0.1:${port}/api/${path}/summary`);

@@ -57,10 +57,10 @@ export class Child {
     await this.#exit;
   }
 
-  /** Waits until it accepts connections on `port`. */
-  async listens(port: number): Promise<void> {
+  /** Waits until it accepts connections on `port`; fails as soon as it ends. */
+  async listens(port: number, patience = PATIENCE): Promise<void> {
     const hasEnded = () => this.#process.exitCode !== null || this.#process.signalCode !== null;
-    await eventually(`listening on ${port}`, async () => hasEnded() || await accepts(port) || undefined);
+    await eventually(`listening on ${port}`, async () => hasEnded() || await accepts(port) || undefined, patience);
     if (hasEnded()) throw new Error(`it has ended: ${this.output}`);
   }
 }
