@@ -44,7 +44,7 @@ impl Part {
             Self::Connection => "connection",
             Self::Lease => "lease",
             Self::Rights => "rights",
-            Self::Snapshots => "snapshots",
+            Self::Snapshots => "snapshot_store",
             Self::Today => "today",
             Self::Increments => "increments",
             Self::RefreshRequests => "refresh_requests",

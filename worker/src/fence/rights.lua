@@ -2,21 +2,20 @@
 -- list is empty and the last field is `unknown`.
 -- KEYS: the lease, the epoch, the settings of the snapshots, today's counter of visits, today's count, the snapshots.
 -- ARGV: channels: today's, that of snapshots, that of refresh requests.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local time = redis.pcall('TIME')
+local now = time.err and 0 or time[1] * 1000 + math.floor(time[2] / 1000)
 if not redis.acl_check_cmd then
   return { 'done', now, '', 'unknown' }
 end
 local refused, seen = {}, {}
-local function check(command, key, ...)
-  if not redis.acl_check_cmd(command, key, ...) then
-    local text = command .. ' ' .. key
-    if not seen[text] then
-      seen[text] = true
-      table.insert(refused, text)
-    end
+local function check(...)
+  local text = table.concat({ ... }, ' ', 1, math.min(2, select('#', ...)))
+  if not redis.acl_check_cmd(...) and not seen[text] then
+    seen[text] = true
+    table.insert(refused, text)
   end
 end
+check('TIME')
 local lease, epoch, made, counter = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 check('GET', lease)
 check('SET', lease, 'x')

@@ -92,6 +92,10 @@ async fn suffer(mut site: Site, name: String, right: &str, kind: usize, moment: 
     let (running, port) = match (moment, before) {
         (Moment::Active, Some(active)) => {
             put(&site, &name, kind).await;
+            if name == "worker:epoch" {
+                // It is read and written only when the lease is taken.
+                let _: i64 = site.redis.del(site.key("worker:lease")).await.unwrap();
+            }
             active
         }
         (_, before) => {
