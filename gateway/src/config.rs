@@ -1,8 +1,8 @@
 //! What the gateway is told by its environment.
 
-use crate::cors::Origins;
+use crate::http::cors::Origins;
 use crate::limits::Limits;
-use crate::proxies::Proxies;
+use crate::server::forwarded::TrustedProxies;
 use shared::environment::{BadConfiguration, Environment};
 use shared::keys::Keys;
 use shared::listener;
@@ -35,7 +35,7 @@ pub struct Config {
     /// `MAX_PER_ADDRESS`.
     pub max_per_address: u32,
     /// `TRUSTED_PROXIES`.
-    pub trusted_proxies: Proxies,
+    pub trusted_proxies: TrustedProxies,
     /// `SERVE_STALE`.
     pub serve_stale: bool,
     /// `SHUTDOWN_DRAIN_SECONDS`.
@@ -114,7 +114,7 @@ impl Config {
             emit: env.choice(emit, &[("always", Emit::Always), ("change", Emit::Change)]),
             max_streams: env.number(max_streams, 1..=MOST_STREAMS),
             max_per_address: env.number(max_per_address, 0..=MOST_STREAMS),
-            trusted_proxies: env.parse(proxies, Proxies::parse),
+            trusted_proxies: env.parse(proxies, TrustedProxies::parse),
             serve_stale: env.flag(V::optional("SERVE_STALE", "true", "whether a figure that is older than its ttl_seconds is served; false: it is answered 202, like a missing one")),
             drain_window: Duration::from_secs(env.number(drain, 0..=LONGEST_DRAIN_SECONDS)),
             origins: env.parse(origins, Origins::parse),
@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(config.emit, Emit::Always);
         assert_eq!(config.max_streams, 10_000);
         assert_eq!(config.max_per_address, 0);
-        assert_eq!(config.trusted_proxies, Proxies::default());
+        assert_eq!(config.trusted_proxies, TrustedProxies::default());
         assert_eq!(config.drain_window, Duration::from_secs(10));
         assert_eq!(config.origins, Origins::Same);
         assert_eq!(config.redis.address(), "127.0.0.1:6379");

@@ -2,11 +2,11 @@
 //!
 //! # Layout
 //! - [`config`], [`cors`], [`limits`]: what it is told, and the numbers that nobody tells
-//! - [`mirror`]: the copy that requests are answered from, made of [`holdings`], [`entry`] (in its [`coding`]s), [`summary`], [`today`]
+//! - [`cache`]: the copy that requests are answered from, made of [`state`], [`entry`] (in its [`coding`]s), [`summary`], [`today`]
 //! - [`follow`]: the one task that keeps the copy like Redis, by way of [`source`], and [`follower`], which takes in what was heard, the costly part of it in a [`batch`]; [`awake`]: whether it stood still; [`failures`]: what fails at present
-//! - [`accept`], [`connection`], [`wire`], [`refusal`]: connections and their limits; [`reactors`]: the threads that serve them
-//! - [`files`]: how many of all these there may be; [`addresses`], [`proxies`]: how much one client address may hold, and whose a request is
-//! - [`route`]: from a request to an answer, by [`reply`] and [`guard`], [`conditional`], [`health`]; [`offer`]: on which port
+//! - [`accept`], [`connection`], [`wire`], [`refusal`]: connections and their limits; [`io_threads`]: the threads that serve them
+//! - [`files`]: how many of all these there may be; [`client_limiter`], [`proxies`]: how much one client address may hold, and whose a request is
+//! - [`route`]: from a request to an answer, by [`reply`] and [`guard`], [`conditional`], [`health`]; [`role`]: on which port
 //! - [`pages`]: the dashboard and the API's documents; [`policy`]: what a browser lets them do
 //! - [`openapi`]: what the API's documents say
 //! - [`metrics`]: what is counted; [`access`]: a line for each answer, where it is wanted
@@ -16,66 +16,35 @@
 //! Invariants: it knows no MySQL, writes no key, and no request waits for Redis but one that waits for today's count, and
 //! those that come as it starts.
 
-pub mod accept;
-pub mod access;
-pub mod addresses;
-pub mod awake;
-pub mod batch;
-pub mod coding;
-pub mod conditional;
+pub mod cache;
 pub mod config;
-pub mod connection;
-pub mod cors;
-pub mod doorbell;
-pub mod entry;
 pub mod failures;
-pub mod files;
-pub mod follow;
-pub mod follower;
-pub mod frame;
-pub mod guard;
-pub mod head;
-pub mod health;
-pub mod holdings;
-pub mod hub;
+pub mod http;
 pub mod limits;
 pub mod metrics;
-pub mod mirror;
-pub mod news;
-pub mod offer;
 pub mod openapi;
-pub mod pages;
-pub mod policy;
-pub mod proxies;
-pub mod reactors;
-pub mod refusal;
-pub mod reply;
-pub mod route;
-pub mod source;
-pub mod stream;
-pub mod streams;
-pub mod summary;
-pub mod today;
-pub mod wire;
+pub mod redis;
+pub mod server;
+pub mod sse;
 
-use accept::Hosts;
-use addresses::Addresses;
+use crate::cache::live_cache::Cache;
+use crate::config::Config;
+use crate::failures::Failures;
+use crate::http::assets::Assets;
+use crate::http::listener_role::Listeners;
+use crate::metrics::Metrics;
+use crate::redis::client::RedisClient;
+use crate::redis::refresh_request::RefreshRequests;
+use crate::server::client_limit::ClientLimiter;
+use crate::server::io_threads::IoThreads;
+use crate::server::listener::ConnectionContext;
+use crate::sse::hub::Hub;
+use crate::sse::permits::StreamPermits;
 use anyhow::{Context, bail};
-use config::Config;
-use doorbell::Doorbell;
-use failures::Failures;
-use hub::Hub;
-use metrics::Metrics;
-use mirror::Mirror;
-use offer::Listeners;
-use pages::Pages;
-use reactors::Reactors;
 use shared::time::Clock;
-use source::Source;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use streams::Streams;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -97,19 +66,19 @@ pub struct Gateway {
     /// The time of day, for ages.
     pub clock: Clock,
     /// The copy of what Redis holds.
-    pub mirror: Mirror,
+    pub cache: Cache,
     /// Asks the worker for a fresh count.
-    pub doorbell: Doorbell,
+    pub refresh_requests: RefreshRequests,
     /// The places for streams.
-    pub streams: Streams,
+    pub streams: StreamPermits,
     /// What people look at.
-    pub pages: Pages,
+    pub assets: Assets,
     /// What is counted.
     pub metrics: Metrics,
     /// What fails at present.
     pub failures: Failures,
     /// What each client address holds.
-    pub addresses: Addresses,
+    pub client_limiter: ClientLimiter,
     /// Cancelled when the process has been told to stop.
     pub stop: CancellationToken,
     stopping: AtomicBool,
@@ -135,18 +104,18 @@ pub async fn run(
     let listeners = listeners.into();
     let address = listeners.public.local_addr();
     let address = address.context("asking for the address")?;
-    let source = Arc::new(Source::new(&config).context("making the Redis client")?);
-    let reactors = Reactors::start().context("starting the threads that serve")?;
-    let (streams, arrivals) = Streams::new(config.max_streams, reactors.count());
+    let source = Arc::new(RedisClient::new(&config).context("making the Redis client")?);
+    let io_threads = IoThreads::start().context("starting the threads that serve")?;
+    let (streams, arrivals) = StreamPermits::new(config.max_streams, io_threads.count());
     let gateway = Arc::new(Gateway {
         clock,
-        mirror: Mirror::default(),
-        doorbell: Doorbell::default(),
+        cache: Cache::default(),
+        refresh_requests: RefreshRequests::default(),
         streams,
-        pages: Pages::default(),
+        assets: Assets::default(),
         metrics: Metrics::new(),
         failures: Failures::default(),
-        addresses: Addresses::new(config.max_per_address, config.trusted_proxies.clone()),
+        client_limiter: ClientLimiter::new(config.max_per_address, config.trusted_proxies.clone()),
         stop,
         stopping: AtomicBool::new(false),
         config,
@@ -161,27 +130,27 @@ pub async fn run(
             hub.await;
             Ok(())
         };
-        tasks.spawn_on(hub, reactors.handle(index));
+        tasks.spawn_on(hub, io_threads.handle(index));
     }
     tasks.spawn({
         let (gateway, source) = (gateway.clone(), source.clone());
-        async move { follow::follow(&gateway, &source).await }
+        async move { redis::subscriber::run(&gateway, &source).await }
     });
     tasks.spawn({
         let gateway = gateway.clone();
-        async move { match doorbell::answer_presses(&gateway, &source).await {} }
+        async move { match redis::refresh_request::send_requests(&gateway, &source).await {} }
     });
-    let hosts = Arc::new(Hosts {
-        reactors,
+    let hosts = Arc::new(ConnectionContext {
+        io_threads,
         closing: closing.clone(),
         connections: connections.clone(),
     });
-    for offered in listeners.offers() {
+    for listener in listeners.with_roles() {
         let (gateway, hosts) = (gateway.clone(), hosts.clone());
         tasks.spawn(async move {
             // A balancer that sends here at once must not be told that a figure is missing, which others have.
-            drop(timeout(FIRST_READING, gateway.mirror.heard()).await);
-            match accept::accept(offered, gateway, hosts).await {}
+            drop(timeout(FIRST_READING, gateway.cache.ready()).await);
+            match server::listener::accept_loop(listener, gateway, hosts).await {}
         });
     }
     info!(%address, version = env!("CARGO_PKG_VERSION"), "the gateway listens on {address}");
@@ -201,11 +170,14 @@ async fn drain(gateway: &Gateway, closing: &CancellationToken, connections: &Tas
     gateway.stop.cancelled().await;
     gateway.stopping.store(true, Ordering::Relaxed);
     let window = gateway.config.drain_window;
-    let streams = gateway.streams.leave(window);
+    let streams = gateway.streams.begin_drain(window);
     info!(streams, window_seconds = window.as_secs(), "draining");
-    let gone = timeout(window + LAST_STREAM, gateway.streams.all_gone()).await;
+    let gone = timeout(window + LAST_STREAM, gateway.streams.all_released()).await;
     if gone.is_err() {
-        warn!(streams = gateway.streams.live(), "cutting the last streams");
+        warn!(
+            streams = gateway.streams.in_use(),
+            "cutting the last streams"
+        );
     }
     closing.cancel();
     connections.close();

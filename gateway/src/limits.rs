@@ -16,11 +16,11 @@ pub struct Limits {
     /// A request's wait for a fresh count.
     pub count_wait: Duration,
     /// Between two rings of this gateway's doorbell.
-    pub doorbell_gap: Duration,
+    pub refresh_request_gap: Duration,
     /// Between two readings of every key.
     pub reread: Duration,
     /// What is older than what is shown is passed over for so long: a snapshot in Redis, a count of another server.
-    pub patience: Duration,
+    pub stale_grace: Duration,
     /// Connections at once, streams not counted.
     pub connections: usize,
 }
@@ -39,11 +39,11 @@ impl Default for Limits {
             // A count takes milliseconds; who waits longer is better told to come again.
             count_wait: Duration::from_secs(1),
             // Four a second for each gateway cannot trouble the worker, which counts at most once a second.
-            doorbell_gap: Duration::from_millis(250),
+            refresh_request_gap: Duration::from_millis(250),
             // What a lost message costs; and the heartbeat that notices a dead connection well within 5 s.
             reread: Duration::from_secs(2),
             // The worker looks every 2 s, and a standby is active within 6 s; what still stands after that is meant.
-            patience: Duration::from_secs(10),
+            stale_grace: Duration::from_secs(10),
             // At some 20 KiB each 160 MiB; balancers and browsers keep far fewer open.
             connections: 8_192,
         }

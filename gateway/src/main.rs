@@ -3,8 +3,8 @@
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use gateway::config::Config;
-use gateway::files;
-use gateway::offer::Listeners;
+use gateway::http::listener_role::Listeners;
+use gateway::server::fd_limit;
 use shared::environment::{EXIT_BAD_CONFIGURATION, Environment};
 use shared::listener;
 use shared::manual::Manual;
@@ -66,7 +66,7 @@ fn main() -> anyhow::Result<ExitCode> {
         warn!("USE_SEQUELIZE is set and ignored: it chose a library of the former backend");
     }
     config.keys.log_channels();
-    files::raise_limit(&config);
+    fd_limit::raise_limit(&config);
     Ok(match serve(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {

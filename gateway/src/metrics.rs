@@ -2,10 +2,10 @@
 //!
 //! Every name stands in this file. Counting is one atomic addition; what is known elsewhere is asked when somebody reads.
 
-use crate::holdings::Holdings;
-use crate::reply::{self, Body};
-use crate::route::Resource;
-use crate::streams::Streams;
+use crate::cache::state::CacheState;
+use crate::http::response::{self, Body};
+use crate::http::router::Resource;
+use crate::sse::permits::StreamPermits;
 use hyper::{Response, StatusCode};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -20,7 +20,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
-/// The statuses that [`crate::route`] gives.
+/// The statuses that [`crate::http::router`] gives.
 const STATUSES: [u16; 7] = [200, 202, 204, 304, 404, 405, 503];
 /// One more than there are resources: for the paths under which there is none.
 const ROUTES: usize = Resource::ALL.len() + 1;
@@ -43,9 +43,9 @@ pub struct Metrics {
     /// Counts that came by message and were valid.
     pub counts_received: Counter,
     /// Messages and values of Redis that were not valid.
-    pub messages_refused: Counter,
+    pub messages_invalid: Counter,
     /// How often the worker was asked for a count.
-    pub rings: Counter,
+    pub refresh_requests: Counter,
     /// From the receipt of a count to the last write of a hub.
     pub fanout: Histogram,
     refusals: Family<ReasonLabels, Counter>,
@@ -76,7 +76,7 @@ struct SnapshotLabels {
 
 /// Why a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closed {
+pub enum CloseReason {
     /// Its client has gone.
     Client,
     /// Its client took nothing for too long.
@@ -87,7 +87,7 @@ pub enum Closed {
 
 /// Why a connection found no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum RefusalReason {
     /// All places are taken.
     Full,
     /// All that one address may have are taken.
@@ -107,7 +107,7 @@ pub enum StreamRefused {
     Stopping,
 }
 
-impl Closed {
+impl CloseReason {
     const fn reason(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -117,7 +117,7 @@ impl Closed {
     }
 }
 
-impl Refused {
+impl RefusalReason {
     const fn reason(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -146,7 +146,7 @@ impl StreamRefused {
     }
 }
 
-impl From<std::io::Error> for Closed {
+impl From<std::io::Error> for CloseReason {
     fn from(_: std::io::Error) -> Self {
         Self::Client
     }
@@ -180,12 +180,12 @@ impl Metrics {
         let counts_received = Counter::default();
         let text = "Counts of today that came from Redis by message";
         registry.register("redis_counts_received", text, counts_received.clone());
-        let messages_refused = Counter::default();
+        let messages_invalid = Counter::default();
         let text = "Messages and values of Redis that were not valid";
-        registry.register("redis_messages_refused", text, messages_refused.clone());
-        let rings = Counter::default();
+        registry.register("redis_messages_refused", text, messages_invalid.clone());
+        let refresh_requests = Counter::default();
         let text = "How often the worker was asked for a count, since somebody waited for one";
-        registry.register("doorbell_rings", text, rings.clone());
+        registry.register("doorbell_rings", text, refresh_requests.clone());
         // From 50 µs, a stream or two, to 26 s, which is a machine that stood still.
         let fanout = Histogram::new(exponential_buckets(0.000_05, 2.0, 20));
         let text = "From the receipt of a count until all streams of a thread were sent it";
@@ -218,8 +218,8 @@ impl Metrics {
             streams_refused,
             frames_skipped,
             counts_received,
-            messages_refused,
-            rings,
+            messages_invalid,
+            refresh_requests,
             fanout,
             refusals,
             redis_connected,
@@ -230,7 +230,7 @@ impl Metrics {
     }
 
     /// Counts an answer.
-    pub fn answered(&self, resource: Option<Resource>, status: StatusCode) {
+    pub fn record_response(&self, resource: Option<Resource>, status: StatusCode) {
         let known = STATUSES.iter().position(|known| *known == status.as_u16());
         let route = resource.map_or(ROUTES - 1, Resource::index);
         let find = || {
@@ -247,7 +247,7 @@ impl Metrics {
     }
 
     /// Counts a stream that has ended.
-    pub fn closed(&self, reason: Closed) {
+    pub fn record_stream_closed(&self, reason: CloseReason) {
         let reason = reason.reason();
         let counter = self.streams_closed.get_or_create(&ReasonLabels { reason });
         counter.inc();
@@ -272,23 +272,23 @@ impl Metrics {
     }
 
     /// Counts a connection that found no place.
-    pub fn refused(&self, reason: Refused) {
+    pub fn record_refusal(&self, reason: RefusalReason) {
         let reason = reason.reason();
         let counter = self.refusals.get_or_create(&ReasonLabels { reason });
         counter.inc();
     }
 
     /// All of it as text, with the streams that are open now and what is held.
-    pub fn report(&self, streams: &Streams, holdings: &Holdings) -> Response<Body> {
-        self.streams.set(streams.live());
-        self.streams_limit.set(streams.most());
-        self.redis_connected.set(holdings.connected.into());
-        if let Some(today) = holdings.newest_count() {
+    pub fn report(&self, streams: &StreamPermits, state: &CacheState) -> Response<Body> {
+        self.streams.set(streams.in_use());
+        self.streams_limit.set(streams.capacity());
+        self.redis_connected.set(state.connected.into());
+        if let Some(today) = state.newest_count() {
             self.today
                 .set(since_1970(today.count.generated_at).as_secs_f64());
         }
         for snapshot in Snapshot::ALL {
-            if let Some(entry) = holdings.snapshot(snapshot) {
+            if let Some(entry) = state.snapshot(snapshot) {
                 let ttl = Duration::from_secs(entry.ttl_seconds.into());
                 self.note(snapshot, entry.generated_at, ttl);
             }
@@ -296,7 +296,7 @@ impl Metrics {
         let mut report = String::new();
         let written = text::encode(&mut report, &self.registry);
         written.expect("memory takes what is written to it");
-        reply::metrics(report)
+        response::metrics(report)
     }
 }
 
@@ -317,11 +317,11 @@ mod tests {
     #[test]
     fn names_and_labels_are_as_dashboards_know_them() {
         let metrics = Metrics::new();
-        metrics.answered(Resource::find("/api/visitors/weekly"), StatusCode::OK);
-        metrics.answered(Resource::find("/api/visitors/weekly"), StatusCode::OK);
-        metrics.answered(None, StatusCode::NOT_FOUND);
-        metrics.closed(Closed::Stalled);
-        metrics.refused(Refused::Full);
+        metrics.record_response(Resource::find("/api/visitors/weekly"), StatusCode::OK);
+        metrics.record_response(Resource::find("/api/visitors/weekly"), StatusCode::OK);
+        metrics.record_response(None, StatusCode::NOT_FOUND);
+        metrics.record_stream_closed(CloseReason::Stalled);
+        metrics.record_refusal(RefusalReason::Full);
         metrics.stream_refused(StreamRefused::Stopping);
         let mut text = String::new();
         text::encode(&mut text, &metrics.registry).unwrap();

@@ -14,13 +14,13 @@ pub mod headers;
 pub mod operations;
 pub mod readings;
 
+use crate::cache::cached_count::{Answer, Init};
 use crate::config::Config;
-use crate::health::{Probe, Report, SnapshotReport, TodayReport};
-use crate::news::Event;
-use crate::offer::Offer;
-use crate::reply::{Problem, Warming};
-use crate::route::Resource;
-use crate::today::{Answer, Init};
+use crate::http::health::{Probe, Report, SnapshotReport, TodayReport};
+use crate::http::listener_role::ListenerRole;
+use crate::http::response::{Problem, Warming};
+use crate::http::router::Resource;
+use crate::sse::change_notice::Event;
 use bytes::Bytes;
 use shared::catalog::Group;
 use shared::rows;
@@ -64,11 +64,11 @@ pub fn document(config: &Config) -> Bytes {
 /// What is served on `PORT`.
 pub fn resources(config: &Config) -> impl Iterator<Item = Resource> {
     let offer = match config.admin_port {
-        Some(_) => Offer::Public,
-        None => Offer::Everything,
+        Some(_) => ListenerRole::Public,
+        None => ListenerRole::All,
     };
     let all = Resource::ALL.into_iter();
-    all.filter(move |resource| offer.has(*resource) && resource.is_enabled(config))
+    all.filter(move |resource| offer.serves(*resource) && resource.is_enabled(config))
 }
 
 fn tags() -> [Tag; 4] {

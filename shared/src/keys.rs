@@ -84,7 +84,7 @@ impl Keys {
     }
 
     /// Channel on which a gateway asks for a fresh count; what is in the message does not matter.
-    pub fn doorbell(&self) -> String {
+    pub fn refresh_channel(&self) -> String {
         self.channel("visitors:today:refresh")
     }
 
@@ -135,7 +135,7 @@ mod tests {
             let keys = Keys::new(prefix).in_database(database);
             let same = Keys::new(prefix);
             assert_eq!(keys.today_channel(), channel);
-            assert_eq!(keys.doorbell(), format!("{channel}:refresh"));
+            assert_eq!(keys.refresh_channel(), format!("{channel}:refresh"));
             let snapshots = channel.replace("visitors:today", "snapshots");
             assert_eq!(keys.snapshots_channel(), snapshots);
             assert_eq!(keys.today_count(), same.today_count());
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(keys.snapshots_channel(), "{lib1}:snapshots");
         assert_eq!(keys.today_count(), "{lib1}:visitors:today:count");
         assert_eq!(keys.today_channel(), "{lib1}:visitors:today");
-        assert_eq!(keys.doorbell(), "{lib1}:visitors:today:refresh");
+        assert_eq!(keys.refresh_channel(), "{lib1}:visitors:today:refresh");
         assert_eq!(keys.lease(), "{lib1}:worker:lease");
         assert_eq!(keys.epoch(), "{lib1}:worker:epoch");
         assert_eq!(keys.made(), "{lib1}:worker:made");

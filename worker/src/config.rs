@@ -1,10 +1,10 @@
 //! The worker's configuration: every variable it reads, each parsed into what cannot be wrong.
 
 use crate::calendar::Calendar;
-use crate::due::Due;
-use crate::schedule::Cron;
-use crate::source::chunks::Reading;
-use crate::stats::names::MemberNames;
+use crate::mysql::scan::ScanSettings;
+use crate::snapshots::cron::Cron;
+use crate::snapshots::freshness::FreshnessPolicy;
+use crate::snapshots::member_names::MemberNames;
 use shared::environment::{BadConfiguration, Environment};
 use shared::keys::Keys;
 use shared::listener;
@@ -39,7 +39,7 @@ pub struct Config {
     /// When the book snapshots are made again.
     pub books_cron: Cron,
     /// How the daily figures are read.
-    pub reading: Reading,
+    pub reading: ScanSettings,
     /// How long a snapshot counts as fresh.
     pub ttl_seconds: u32,
     /// What is shown of people.
@@ -162,7 +162,7 @@ impl Config {
             buffer: Duration::from_millis(env.number(buffer, 0..=3_600_000)),
             visitor_cron: env.parse(visitor_cron, |text| Cron::parse(text, &calendar)),
             books_cron: env.parse(books_cron, |text| Cron::parse(text, &calendar)),
-            reading: Reading::with_duty(env.number(duty, 1..=100)),
+            reading: ScanSettings::with_duty(env.number(duty, 1..=100)),
             ttl_seconds: env.number(ttl, 60..=31_536_000),
             member_names: env.choice(names, &[
                 ("full", MemberNames::Full),
@@ -182,8 +182,8 @@ impl Config {
     }
 
     /// When snapshots are to be made anew.
-    pub fn due(&self, clock: &Clock) -> Due {
-        Due {
+    pub fn due(&self, clock: &Clock) -> FreshnessPolicy {
+        FreshnessPolicy {
             clock: clock.clone(),
             visitors: self.visitor_cron.clone(),
             books: self.books_cron.clone(),

@@ -11,39 +11,27 @@
 pub mod backoff;
 pub mod calendar;
 pub mod check;
-pub mod clock_watch;
 pub mod config;
-pub mod due;
-pub mod fence;
-pub mod figures;
-pub mod health;
-pub mod held;
-pub mod lease;
-mod loops;
-pub mod metrics;
-pub mod redis_errors;
-pub mod refresh;
-pub mod schedule;
-pub mod source;
-pub mod stats;
-pub mod status;
-pub mod store;
+pub mod mysql;
+pub mod ops;
+pub mod publish;
+pub mod snapshots;
+mod task_group;
 pub mod today;
 
-use crate::clock_watch::ClockWatch;
 use crate::config::Config;
-use crate::fence::COMMAND_LIMIT;
-use crate::health::Health;
-use crate::loops::Loops;
-use crate::refresh::Refresher;
-use crate::schedule::Job;
-use crate::source::database::Database;
-use crate::status::Status;
-use crate::store::Store;
+use crate::mysql::connection::Database;
+use crate::ops::clock_skew::ClockSkewMonitor;
+use crate::ops::health::Health;
+use crate::ops::status::Status;
+use crate::publish::fence::COMMAND_LIMIT;
+use crate::publish::publisher::Publisher;
+use crate::snapshots::cron::Job;
+use crate::snapshots::refresh::Refresher;
+use crate::task_group::TaskGroup;
 use crate::today::FastLoop;
 use crate::today::counter::Counter;
-use crate::today::delta::Cadence;
-use crate::today::doorbell;
+use crate::today::delta::RecountSchedule;
 use crate::today::pace::Pace;
 use anyhow::{Context, Result, bail};
 use shared::catalog::{Group, Snapshot};
@@ -65,13 +53,13 @@ const REFRESH_CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// A health port that cannot be opened, or a loop that has ended by itself.
 pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Result<()> {
     let listener = match config.health {
-        Some(address) => Some(health::listen(address, &stop).await?),
+        Some(address) => Some(ops::health::listen(address, &stop).await?),
         None => None,
     };
     let parts = Parts::new(&config, &clock)?;
     info!(mysql = parts.refresher.database.address(), redis = config.redis.address(), mode = ?config.mode, "starting");
     let redis = Arc::new(Connection::start(parts.store.redis()));
-    let (ring, bell) = watch::channel(());
+    let (ring, refresh_requested) = watch::channel(());
     let pace = Pace {
         interval: config.interval,
         buffer: config.buffer,
@@ -86,15 +74,15 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
         counter: Counter::new(
             config.mode,
             pace,
-            Cadence::USUAL,
+            RecountSchedule::USUAL,
             &parts.refresher.database,
             &parts.store,
             &parts.status,
         ),
-        bell,
+        refresh_requested,
     };
 
-    let mut loops = Loops::new(&stop);
+    let mut loops = TaskGroup::new(&stop);
     let groups = [
         (Group::Visitors, config.visitor_cron),
         (Group::Books, config.books_cron),
@@ -104,18 +92,22 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
         loops.spawn(refresher.keep_fresh(group, due.clone()));
         Job { group, cron, due }
     });
-    loops.spawn(schedule::run(jobs, clock.clone(), parts.status.clone()));
+    loops.spawn(snapshots::cron::run(
+        jobs,
+        clock.clone(),
+        parts.status.clone(),
+    ));
     loops.spawn(fast_loop.run());
-    let clock_watch = ClockWatch {
+    let clock_watch = ClockSkewMonitor {
         database: parts.refresher.database.clone(),
         status: parts.status.clone(),
         clock: clock.clone(),
-        period: ClockWatch::PERIOD,
+        period: ClockSkewMonitor::PERIOD,
     };
     loops.spawn(clock_watch.run());
-    loops.spawn(doorbell::hear(parts.store.clone(), ring));
+    loops.spawn(today::refresh_requests::listen(parts.store.clone(), ring));
     let store = parts.store.clone();
-    loops.spawn(async move { store.keep().await });
+    loops.spawn(async move { store.run_reconciler().await });
     let (store, connection) = (parts.store.clone(), redis.clone());
     loops.spawn(async move { store.lease().keep(&connection, &store).await });
     if let Some(listener) = listener {
@@ -158,10 +150,10 @@ pub async fn refresh_once(config: Config, clock: Clock, wanted: &[Snapshot]) -> 
     };
     let (mut failed, books) = tokio::join!(of(Group::Visitors), of(Group::Books));
     failed.extend(books);
-    if let Err(error) = parts.store.store_once().await {
+    if let Err(error) = parts.store.flush_once().await {
         let text = format!("{error:#}");
         error!(error = text, "not all was stored: {text}");
-        failed.extend(parts.store.unstored());
+        failed.extend(parts.store.dirty());
     }
     parts.refresher.database.close().await;
     drop(redis);
@@ -182,7 +174,7 @@ pub async fn refresh_once(config: Config, clock: Clock, wanted: &[Snapshot]) -> 
 
 /// What both ways to run need.
 struct Parts {
-    store: Arc<Store>,
+    store: Arc<Publisher>,
     status: Arc<Status>,
     refresher: Refresher,
 }
@@ -193,8 +185,18 @@ impl Parts {
             .redis
             .client(COMMAND_LIMIT)
             .context("setting up the Redis client")?;
-        let (keys, settings, name) = (config.keys.clone(), config.settings(), lease::own_name());
-        let store = Arc::new(Store::new(redis, keys, config.due(clock), settings, name));
+        let (keys, settings, name) = (
+            config.keys.clone(),
+            config.settings(),
+            publish::lease::own_name(),
+        );
+        let store = Arc::new(Publisher::new(
+            redis,
+            keys,
+            config.due(clock),
+            settings,
+            name,
+        ));
         let status = Arc::new(Status::new(config.mode));
         let database = Database::new(&config.mysql).counting(status.metrics.traffic.clone());
         let refresher = Refresher {

@@ -1,10 +1,10 @@
 //! One answer of the document, made of a real one: its status, its headers and its body are what is sent.
 
-use crate::access::REQUEST_ID;
 use crate::config::Config;
-use crate::cors::Origins;
+use crate::http::access_log::REQUEST_ID;
+use crate::http::cors::Origins;
+use crate::http::response::{self, Body, Problem};
 use crate::openapi::{figures, headers};
-use crate::reply::{self, Body, Problem};
 use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, ORIGIN};
@@ -50,17 +50,17 @@ pub fn common(config: &Config) -> Vec<(String, utoipa::openapi::Response)> {
         ),
         problem(
             "NotFound",
-            reply::not_found(),
+            response::not_found(),
             "To any method: nothing is served under this path, or it is switched off.",
         ),
         problem(
             "MethodNotAllowed",
-            reply::method_not_allowed(),
+            response::method_not_allowed(),
             "To any method but GET, HEAD and OPTIONS.",
         ),
         problem(
             "NoPlace",
-            reply::no_place("all places for connections are taken"),
+            response::too_busy("all places for connections are taken"),
             "All places are taken, or all that one client address may have; or this gateway stops, and another has a place. \
              Nothing is dropped without this word.",
         ),

@@ -1,9 +1,9 @@
 //! Figures to show in the document: rows of the real types, in the real envelope. All of it is invented.
 
-use crate::entry::Entry;
-use crate::holdings::Holdings;
-use crate::news::News;
-use crate::today::{Origin, Today};
+use crate::cache::cached_count::{CachedCount, CountSource};
+use crate::cache::cached_response::CachedResponse;
+use crate::cache::state::CacheState;
+use crate::sse::change_notice::SnapshotVersions;
 use bytes::Bytes;
 use chrono::{Datelike as _, Months, NaiveDate};
 use serde::Serialize;
@@ -26,16 +26,16 @@ const COUNT_LIFE: Duration = Duration::from_secs(2);
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
 /// A gateway's copy in which nothing is missing.
-pub fn holdings() -> Holdings {
-    let mut holdings = Holdings::default();
-    holdings.connected = true;
+pub fn state() -> CacheState {
+    let mut state = CacheState::default();
+    state.connected = true;
     for snapshot in Snapshot::ALL {
-        let entry = Entry::stored(snapshot, &stored(snapshot));
-        holdings.put(snapshot, entry.expect("the example is an envelope"));
+        let entry = CachedResponse::parse(snapshot, &stored(snapshot));
+        state.put(snapshot, entry.expect("the example is an envelope"));
     }
-    holdings.insert_today(Arc::new(today()));
-    holdings.compose();
-    holdings
+    state.insert_today(Arc::new(today()));
+    state.compose();
+    state
 }
 
 /// A clock of the time of the example; a little slow, so that everything is of age 0 in each document alike.
@@ -44,19 +44,19 @@ pub fn clock() -> Clock {
 }
 
 /// Today's count.
-pub fn today() -> Today {
+pub fn today() -> CachedCount {
     // It came later than now, so that it does not expire while the document is made.
-    let today = Today::received(&json(&count()), Instant::now() + AN_HOUR);
+    let today = CachedCount::from_message(&json(&count()), Instant::now() + AN_HOUR);
     today.expect("the example is a message")
 }
 
 /// What a client of the stream would see first.
 pub fn events() -> Bytes {
-    let (today, mut news) = (today(), News::default());
-    news.learn(&holdings(), Instant::now());
+    let (today, mut news) = (today(), SnapshotVersions::default());
+    news.learn(&state(), Instant::now());
     let changed = news.block([Snapshot::Weekly].into_iter().collect());
     let (init, update, changed) = (
-        today.init(Origin::Cache),
+        today.init(CountSource::Cache),
         today.update.bytes(false),
         changed.bytes(false),
     );

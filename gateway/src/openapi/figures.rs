@@ -1,6 +1,6 @@
 //! What each snapshot and each summary holds: a schema for its `data`, and one for the whole.
 
-use crate::today::Answer;
+use crate::cache::cached_count::Answer;
 use shared::catalog::{Group, Period, Snapshot};
 use shared::rows::{
     Collection, DayTotal, MonthTotal, TopBorrower, TopTitle, TopVisitor, YearTotal,

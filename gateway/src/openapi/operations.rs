@@ -1,10 +1,10 @@
 //! The operations on a resource: to read it, to see its headers, to ask what may be asked.
 
 use crate::config::Config;
+use crate::http::response;
+use crate::http::router::Resource;
 use crate::openapi::answers::{self, Answer};
 use crate::openapi::readings::{Reading, reading};
-use crate::reply;
-use crate::route::Resource;
 use hyper::header::ETAG;
 use utoipa::openapi::link::{Link, LinkBuilder};
 use utoipa::openapi::path::{
@@ -16,7 +16,7 @@ use utoipa::openapi::{PathItem, Ref, Required};
 /// What a client has, by its tag.
 pub const IF_NONE: &str = "If-None-Match";
 /// The same by its time.
-pub const IF_MODIFIED: &str = "If-Modified-Since";
+pub const IF_MODIFIED: &str = "If-LastModified-Since";
 /// The codings that it understands.
 pub const ACCEPT: &str = "Accept-Encoding";
 
@@ -50,7 +50,7 @@ pub fn parameters() -> Vec<(String, Parameter)> {
         ),
         parameter(
             IF_MODIFIED,
-            "The `Last-Modified` of the answer that you have; it counts only without `If-None-Match`.",
+            "The `Last-LastModified` of the answer that you have; it counts only without `If-None-Match`.",
             "Tue, 23 Sep 2025 09:10:22 GMT",
         ),
         parameter(
@@ -91,7 +91,7 @@ fn head(reading: &Reading, config: &Config) -> OperationBuilder {
 fn options(reading: &Reading, config: &Config) -> OperationBuilder {
     let summary = format!("{}: what may be asked", reading.summary);
     let preflight = Answer {
-        real: reply::preflight(),
+        real: response::preflight(),
         says: "What may be asked; a browser's preflight.",
         schema: None,
     };

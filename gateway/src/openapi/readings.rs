@@ -1,19 +1,19 @@
 //! Every resource as it can be read: what it means, and each of its answers.
 
-use crate::coding::Encoded;
+use crate::cache::cached_count::{self, CountSource};
+use crate::cache::representation::Representation;
+use crate::cache::state::CacheState;
 use crate::failures::Failures;
-use crate::health::{self, Probe, Report};
-use crate::holdings::Holdings;
+use crate::http::assets::Asset;
+use crate::http::health::{self, Probe, Report};
+use crate::http::response::{self, Problem, Warming};
+use crate::http::router::Resource;
 use crate::metrics::Metrics;
 use crate::openapi::answers::Answer;
 use crate::openapi::examples;
 use crate::openapi::figures::{self, reference, whole};
 use crate::openapi::operations::{ACCEPT, IF_MODIFIED, IF_NONE};
-use crate::pages::Page;
-use crate::reply::{self, Problem, Warming};
-use crate::route::Resource;
-use crate::streams::Streams;
-use crate::today::{self, Origin};
+use crate::sse::permits::StreamPermits;
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
 use shared::catalog::{Group, Snapshot};
@@ -68,10 +68,10 @@ pub fn reading(resource: Resource) -> Reading {
 }
 
 fn of_snapshot(snapshot: Snapshot) -> Reading {
-    let (holdings, clock) = (examples::holdings(), examples::clock());
-    let entry = holdings.snapshot(snapshot).expect("the example has all");
+    let (state, clock) = (examples::state(), examples::clock());
+    let entry = state.snapshot(snapshot).expect("the example has all");
     let mut answers = kept(
-        |request| reply::entry(entry, request, &clock),
+        |request| response::snapshot(entry, request, &clock),
         reference(whole(snapshot)),
     );
     answers.push(warming(&snapshot.warming()));
@@ -86,22 +86,22 @@ fn of_snapshot(snapshot: Snapshot) -> Reading {
 }
 
 fn of_summary(group: Group) -> Reading {
-    let (holdings, clock) = (examples::holdings(), examples::clock());
-    let entry = holdings.summary(group, Instant::now());
+    let (state, clock) = (examples::state(), examples::clock());
+    let entry = state.summary(group, Instant::now());
     let entry = entry.expect("the example has all");
     let mut answers = kept(
-        |request| reply::entry(entry, request, &clock),
+        |request| response::snapshot(entry, request, &clock),
         reference(figures::summary_name(group)),
     );
     let tag = of_group(group);
     let (message, more, parameters) = match group {
         Group::Visitors => (
-            reply::VISITORS_WARMING,
+            response::VISITORS_WARMING,
             " It changes with each count; `today` is null while the count is not known.",
             &[IF_NONE, ACCEPT][..],
         ),
         Group::Books => (
-            reply::BOOKS_WARMING,
+            response::BOOKS_WARMING,
             "",
             &[IF_NONE, IF_MODIFIED, ACCEPT][..],
         ),
@@ -130,11 +130,11 @@ fn of_today() -> Reading {
         parameters: &[],
         answers: vec![
             Answer {
-                real: reply::today(&examples::today(), Origin::Cache),
+                real: response::today(&examples::today(), CountSource::Cache),
                 says: "The count.",
-                schema: Some(reference(today::Answer::name())),
+                schema: Some(reference(cached_count::Answer::name())),
             },
-            warming(reply::TODAY_WARMING),
+            warming(response::TODAY_WARMING),
         ],
     }
 }
@@ -147,7 +147,7 @@ fn of_stream() -> Reading {
         says: STREAM.to_owned(),
         parameters: &[],
         answers: vec![Answer {
-            real: reply::events().map(|_| examples::events().into()),
+            real: response::event_stream().map(|_| examples::events().into()),
             says: "Events, until one side ends it. To a client whose `Accept` names `text/event-stream` also when there is no place: then \
                    a `retry` and a comment with the reason, and the end.",
             schema: Some(text("text/event-stream")),
@@ -155,39 +155,39 @@ fn of_stream() -> Reading {
     }
 }
 
-fn of_page(page: Page) -> Reading {
+fn of_page(page: Asset) -> Reading {
     let (id, summary, says) = match page {
-        Page::Dashboard => (
+        Asset::Dashboard => (
             "Dashboard",
             "The dashboard",
             "A page that shows all figures.",
         ),
-        Page::SharedStream => (
+        Asset::SharedStream => (
             "SharedStream",
             "A script of the dashboard",
             "Its shared worker: one stream for all tabs of a browser.",
         ),
-        Page::Docs => ("Docs", "This document, to read", "Swagger UI."),
-        Page::Document => (
+        Asset::Docs => ("Docs", "This document, to read", "Swagger UI."),
+        Asset::Document => (
             "Document",
             "This document, for machines",
             "OpenAPI 3.1, of what this very gateway serves.",
         ),
-        Page::DocsScript => ("DocsScript", "The script of `/docs`", "Swagger UI."),
-        Page::DocsStyle => ("DocsStyle", "The style of `/docs`", "Swagger UI."),
+        Asset::DocsScript => ("DocsScript", "The script of `/docs`", "Swagger UI."),
+        Asset::DocsStyle => ("DocsStyle", "The style of `/docs`", "Swagger UI."),
     };
     let schema = match page {
-        Page::Document => ObjectBuilder::new().schema_type(Type::Object).into(),
+        Asset::Document => ObjectBuilder::new().schema_type(Type::Object).into(),
         page => text(page.content_type()),
     };
-    let encoded = Encoded::all(&Bytes::new(), &page.headers());
+    let encoded = Representation::encode_all(&Bytes::new(), &page.headers());
     Reading {
         id: id.to_owned(),
         tag: OPERATIONS,
         summary: summary.to_owned(),
         says: says.to_owned(),
         parameters: &[IF_NONE, ACCEPT],
-        answers: kept(|request| reply::page(&encoded, request), schema),
+        answers: kept(|request| response::asset(&encoded, request), schema),
     }
 }
 
@@ -207,7 +207,7 @@ fn of_live() -> Reading {
 }
 
 fn of_ready() -> Reading {
-    let unready = reply::unavailable("this gateway has not heard from Redis yet");
+    let unready = response::unavailable("this gateway has not heard from Redis yet");
     Reading {
         id: "Readiness".to_owned(),
         tag: OPERATIONS,
@@ -237,11 +237,7 @@ fn of_health() -> Reading {
         says: "For people and alerts: what is held, and how old it is.".to_owned(),
         parameters: &[],
         answers: vec![Answer {
-            real: health::report(
-                &examples::holdings(),
-                &Failures::default(),
-                &examples::clock(),
-            ),
+            real: health::report(&examples::state(), &Failures::default(), &examples::clock()),
             says: "Always, whatever it tells.",
             schema: Some(reference(Report::name())),
         }],
@@ -257,7 +253,7 @@ fn of_metrics() -> Reading {
             .to_owned(),
         parameters: &[],
         answers: vec![Answer {
-            real: Metrics::new().report(&Streams::new(1, 0).0, &Holdings::default()),
+            real: Metrics::new().report(&StreamPermits::new(1, 0).0, &CacheState::default()),
             says: "OpenMetrics text.",
             schema: Some(text("application/openmetrics-text")),
         }],
@@ -266,7 +262,7 @@ fn of_metrics() -> Reading {
 
 /// The answers of what a client may keep: all of it, and that it is the same.
 fn kept(
-    answer: impl Fn(&HeaderMap) -> hyper::Response<reply::Body>,
+    answer: impl Fn(&HeaderMap) -> hyper::Response<response::Body>,
     schema: RefOr<Schema>,
 ) -> Vec<Answer> {
     let nothing = HeaderMap::new();
@@ -287,7 +283,7 @@ fn kept(
 
 fn warming(message: &str) -> Answer {
     Answer {
-        real: reply::warming(message, None),
+        real: response::warming(message, None),
         says: "It is being made for the first time: ask again after the time that `Retry-After` tells.",
         schema: Some(reference(Warming::name())),
     }

@@ -2,9 +2,9 @@
 
 use crate::fixture::{Fixture, LONG, SOON, message};
 use crate::process::start;
+use gateway::http::assets::Page;
+use gateway::http::router::Resource;
 use gateway::openapi::examples;
-use gateway::pages::Page;
-use gateway::route::Resource;
 use serde_json::Value;
 use shared::catalog::Snapshot;
 use std::net::SocketAddr;

@@ -208,7 +208,7 @@ impl Worker {
     pub(crate) async fn listen_for_rings(&self) -> Arc<AtomicUsize> {
         let rings = Arc::new(AtomicUsize::new(0));
         let (heard, mut messages) = (rings.clone(), self.redis.message_rx());
-        let doorbell = self.keys.doorbell();
+        let doorbell = self.keys.refresh_channel();
         self.redis.subscribe(doorbell.clone()).await.unwrap();
         tokio::spawn(async move {
             while let Ok(message) = messages.recv().await {

@@ -75,7 +75,7 @@ async fn counts_that_ended_while_it_stood_still_are_shown_nowhere() {
 }
 
 #[tokio::test]
-async fn what_was_counted_while_it_stood_still_is_shown_if_it_lives() {
+async fn what_was_counted_while_it_stood_still_is_current_if_it_lives() {
     let (process, address, worker) = gateway().await;
     let mut stream = Events::open(address).await;
     signal(&process, "STOP");

@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, LONG, SOON, message};
 use crate::process::start;
-use gateway::route::Resource;
+use gateway::http::router::Resource;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::Command;

@@ -1,9 +1,9 @@
 //! Messages and values of Redis.
 
 use crate::Property;
-use gateway::entry::Entry;
-use gateway::summary;
-use gateway::today::{Origin, Today};
+use gateway::cache::cached_count::{CachedCount, CountSource};
+use gateway::cache::cached_response::CachedResponse;
+use gateway::cache::summary;
 use serde_json::value::RawValue;
 use shared::catalog::{Group, Snapshot};
 use shared::snapshot::Envelope;
@@ -22,19 +22,22 @@ pub const COUNT: Property = Property {
     ],
     check: |input| {
         let now = Instant::now();
-        let Ok(today) = Today::received(input, now) else {
+        let Ok(today) = CachedCount::from_message(input, now) else {
             return;
         };
         // The longest day of any zone has 25 hours.
-        assert!(!today.is_shown(now + Duration::from_secs(25 * 3600)));
+        assert!(!today.is_current(now + Duration::from_secs(25 * 3600)));
         let second = Duration::from_secs(1);
-        let stored = Today::stored(input, now, second).expect("the same bytes");
-        assert!(!stored.is_shown(now + second));
+        let stored = CachedCount::from_key(input, now, second).expect("the same bytes");
+        assert!(!stored.is_current(now + second));
 
         assert_eq!(today.message, input);
         let written = serde_json::to_vec(&today.count).expect("a count");
         assert_eq!(TodayCount::parse(&written).ok(), Some(today.count));
-        for block in [today.update.bytes(false).clone(), today.init(Origin::Db)] {
+        for block in [
+            today.update.bytes(false).clone(),
+            today.init(CountSource::Db),
+        ] {
             let text = std::str::from_utf8(&block).expect("it is text");
             assert!(!text.contains('\r') && text.find("\n\n") == Some(text.len() - 2));
             let fields = ["event: ", "id: ", "data: "];
@@ -47,9 +50,9 @@ pub const COUNT: Property = Property {
             chunk,
             &[format!("{:x}\r\n", block.len()).as_bytes(), block, b"\r\n"].concat()
         );
-        for origin in [Origin::Cache, Origin::Db] {
+        for origin in [CountSource::Cache, CountSource::Db] {
             let answer: serde_json::Value =
-                serde_json::from_slice(&today.answer_from(origin)).expect("JSON");
+                serde_json::from_slice(&today.json_from(origin)).expect("JSON");
             assert_eq!(answer["total"], today.count.total);
         }
     },
@@ -64,7 +67,7 @@ pub const SNAPSHOT: Property = Property {
         r#"{"data":"\u0000\ud83d\ude00","ttl_seconds":1,"generated_at":"1970-01-01T00:00:00Z","x":null}"#,
     ],
     check: |input| {
-        let Ok(entry) = Entry::stored(Snapshot::Weekly, input) else {
+        let Ok(entry) = CachedResponse::parse(Snapshot::Weekly, input) else {
             return;
         };
         assert_eq!(entry.body, input);

@@ -2,12 +2,12 @@
 
 use crate::Property;
 use bytes::Bytes;
-use gateway::coding::{Coding, Encoded};
-use gateway::conditional::is_not_modified;
-use gateway::cors::Origins;
-use gateway::entry::Entry;
-use gateway::proxies::Proxies;
-use gateway::route::Resource;
+use gateway::cache::cached_response::CachedResponse;
+use gateway::cache::representation::{ContentCoding, Representation};
+use gateway::http::conditional::is_not_modified;
+use gateway::http::cors::Origins;
+use gateway::http::router::Resource;
+use gateway::server::forwarded::TrustedProxies;
 use hyper::Uri;
 use hyper::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, HeaderMap, HeaderName, HeaderValue,
@@ -54,10 +54,10 @@ pub const CONDITIONAL: Property = Property {
         let Ok(value) = HeaderValue::from_bytes(input) else {
             return;
         };
-        for encoded in &entry.encoded {
+        for encoded in &entry.representations {
             let tag = encoded.etag.as_bytes();
             let asked = HeaderMap::from_iter([(IF_NONE_MATCH, value.clone())]);
-            if is_not_modified(&asked, &encoded.etag, entry.modified.as_ref()) {
+            if is_not_modified(&asked, &encoded.etag, entry.last_modified.as_ref()) {
                 assert!(holds(input, tag) || holds(input, b"*"));
             }
             // Behind any other tag, ours is found.
@@ -67,13 +67,17 @@ pub const CONDITIONAL: Property = Property {
             assert!(is_not_modified(
                 &asked,
                 &encoded.etag,
-                entry.modified.as_ref()
+                entry.last_modified.as_ref()
             ));
         }
         let asked = HeaderMap::from_iter([(IF_MODIFIED_SINCE, value.clone())]);
-        if is_not_modified(&asked, &entry.encoded[0].etag, entry.modified.as_ref()) {
+        if is_not_modified(
+            &asked,
+            &entry.representations[0].etag,
+            entry.last_modified.as_ref(),
+        ) {
             let since = httpdate::parse_http_date(value.to_str().expect("a date is text"));
-            let modified = entry.modified.as_ref().map(|modified| modified.time);
+            let modified = entry.last_modified.as_ref().map(|modified| modified.time);
             assert!(since.ok() >= modified);
         }
     },
@@ -94,10 +98,10 @@ pub const CODING: Property = Property {
             return;
         };
         let asked = HeaderMap::from_iter([(ACCEPT_ENCODING, value)]);
-        let best = Encoded::best(&entry.encoded, &asked);
+        let best = Representation::negotiate(&entry.representations, &asked);
         let text = input.to_ascii_lowercase();
         match best.coding {
-            Coding::Identity => assert_eq!(best.body, entry.body),
+            ContentCoding::Identity => assert_eq!(best.body, entry.body),
             coding => {
                 let name = coding.name().expect("it has a name").as_bytes();
                 assert!(holds(&text, name) || holds(&text, b"*"));
@@ -149,15 +153,15 @@ pub const FORWARDED: Property = Property {
     ],
     check: |input| {
         let text = String::from_utf8_lossy(input);
-        if let Ok(proxies) = Proxies::parse(&text) {
-            assert_eq!(Proxies::parse(&text), Ok(proxies));
+        if let Ok(proxies) = TrustedProxies::parse(&text) {
+            assert_eq!(TrustedProxies::parse(&text), Ok(proxies));
         }
         let Ok(value) = HeaderValue::from_bytes(input) else {
             return;
         };
         let name = HeaderName::from_static("x-forwarded-for");
         let asked = HeaderMap::from_iter([(name.clone(), value.clone())]);
-        let proxies = Proxies::parse("10.0.0.0/8, ::1").expect("a list");
+        let proxies = TrustedProxies::parse("10.0.0.0/8, ::1").expect("a list");
         let stranger = IpAddr::from([192, 0, 2, 1]);
         assert_eq!(proxies.client(stranger, &asked), stranger);
         let proxy = IpAddr::from([10, 0, 0, 1]);
@@ -175,13 +179,13 @@ pub const FORWARDED: Property = Property {
 };
 
 /// One that is worth encoding; made once, since that takes longer than to look at it.
-static SNAPSHOT: LazyLock<Entry> = LazyLock::new(|| {
+static SNAPSHOT: LazyLock<CachedResponse> = LazyLock::new(|| {
     let data = "\"Laskar Pelangi\",".repeat(100);
     let text = format!(
         r#"{{"generated_at":"2025-09-23T00:05:12.345Z","ttl_seconds":9,"data":[{data}1]}}"#
     );
     let text = Bytes::from(text);
-    Entry::stored(Snapshot::Weekly, &text).expect("a snapshot")
+    CachedResponse::parse(Snapshot::Weekly, &text).expect("a snapshot")
 });
 
 fn holds(text: &[u8], part: &[u8]) -> bool {

@@ -7,7 +7,7 @@ use shared::redis;
 use shared::time::Timestamp;
 use shared::variable::Variable;
 use worker::calendar::Calendar;
-use worker::schedule::Cron;
+use worker::snapshots::cron::Cron;
 
 /// Stands where passwords stand.
 const SECRET: &str = "hunter2-never-to-be-told";

@@ -1,14 +1,14 @@
 //! Server and account.
 
 use crate::check::findings::{Finding, Topic};
-use crate::check::{LIMIT, round_trip, words};
+use crate::check::{LIMIT, format, round_trip};
 use crate::config::Config;
-use crate::source::database::Database;
-use crate::source::refusal::{Refusal, refusal};
-use crate::source::survey::grants;
-use crate::source::survey::remedies;
-use crate::source::survey::server::Server;
-use crate::source::tls;
+use crate::mysql::connection::Database;
+use crate::mysql::error::{ErrorKind, refusal};
+use crate::mysql::inspect::grants;
+use crate::mysql::inspect::remedies;
+use crate::mysql::inspect::server::Server;
+use crate::mysql::tls;
 use anyhow::{Error, Result};
 use serde_json::json;
 use std::time::Duration;
@@ -79,7 +79,7 @@ fn tell_account(config: &Config, account: &str, beyond: &[String]) -> Finding {
     }
     let what = format!(
         "{account} may do more than read {database}: {}",
-        words::list(&named)
+        format::list(&named)
     );
     Finding::ok(Topic::Database, "account", what)
         .with(details)
@@ -95,17 +95,17 @@ pub(super) fn unreachable(config: &Config, error: &Error) -> Finding {
     let what = format!("no connection to {host}:{port} as {user}, database {database}: {why}");
     let found = Finding::ok(Topic::Database, "server", what);
     match refusal(error) {
-        Some(Refusal::Account) => found
+        Some(ErrorKind::Account) => found
             .broken(
                 "Check MYSQL_USER and MYSQL_PASSWORD, from where the account may come, and whether it must come by TLS \
                  (MYSQL_TLS). A new account is made by:",
             )
             .run(remedies::create_account(database)),
-        Some(Refusal::Database) => found
+        Some(ErrorKind::Database) => found
             .broken("Is MYSQL_DATABASE the name of the SLiMS database? If so, the account must be allowed to read it:")
             .run([remedies::grant_select(database, "*", &format!("{user}@%"))]),
         _ => found.broken(match tls::advice(error) {
-            Some(advice) => words::sentence(advice),
+            Some(advice) => format::sentence(advice),
             None => "Does a server listen there, and can this machine reach it? MYSQL_HOST and MYSQL_PORT say where."
                 .to_owned(),
         }),

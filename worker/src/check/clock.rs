@@ -2,11 +2,11 @@
 
 use crate::check::findings::{Finding, Topic};
 use crate::check::passes::Passes;
-use crate::check::{LIMIT, words};
+use crate::check::{LIMIT, format};
 use crate::config::Config;
-use crate::source::database::Database;
-use crate::source::survey::clock::ServerClock;
-use crate::source::visits;
+use crate::mysql::connection::Database;
+use crate::mysql::inspect::clock::ServerClock;
+use crate::mysql::visits;
 use anyhow::Result;
 use chrono::{NaiveDateTime, TimeDelta};
 use serde_json::json;
@@ -54,7 +54,7 @@ pub(super) async fn look(
 }
 
 fn compare(difference: TimeDelta) -> Finding {
-    let apart = words::duration(difference.abs().to_std().unwrap_or_default());
+    let apart = format::duration(difference.abs().to_std().unwrap_or_default());
     let order = if difference < TimeDelta::zero() {
         "behind"
     } else {
@@ -81,7 +81,7 @@ fn compare(difference: TimeDelta) -> Finding {
 /// The latest check-ins, the last first, against the library's wall clock.
 fn check_ins(latest: &[NaiveDateTime], now: NaiveDateTime) -> Option<Finding> {
     let last = latest.first()?;
-    let looked = words::number(latest.len() as u64);
+    let looked = format::number(latest.len() as u64);
     let ahead: Vec<TimeDelta> = latest
         .iter()
         .map(|time| *time - now)
@@ -94,14 +94,14 @@ fn check_ins(latest: &[NaiveDateTime], now: NaiveDateTime) -> Option<Finding> {
     });
     let time = last.format("%Y-%m-%d %H:%M");
     let Some(most) = ahead.iter().max() else {
-        let ago = words::duration((now - *last).to_std().unwrap_or_default());
+        let ago = format::duration((now - *last).to_std().unwrap_or_default());
         let what = format!("the last one was at {time}, {ago} ago");
         return Some(Finding::ok(Topic::Clock, "check-ins", what).with(details));
     };
-    let most = words::duration(most.to_std().unwrap_or_default());
+    let most = format::duration(most.to_std().unwrap_or_default());
     let what = format!(
         "{} of the last {looked} are in the future, by up to {most}",
-        words::number(ahead.len() as u64)
+        format::number(ahead.len() as u64)
     );
     let found = Finding::ok(Topic::Clock, "check-ins", what).with(details);
     Some(if ahead.iter().any(|ahead| *ahead <= ZONES) {

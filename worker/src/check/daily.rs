@@ -1,18 +1,18 @@
 //! The daily figures: which way they are read, and how long that takes.
 
 use crate::check::findings::{Finding, Topic};
+use crate::check::format;
 use crate::check::passes::{Pass, Passes};
-use crate::check::words;
 use crate::config::Config;
-use crate::source::chunks::Key;
-use crate::source::way::Way;
-use crate::source::{books, loans, visits};
+use crate::mysql::scan::ScanKey;
+use crate::mysql::scan_plan::ScanPlan;
+use crate::mysql::{books, loans, visits};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What is read together: a name for it, the figures that are made of it, and the tables.
-const READS: [(&str, &str, &[Key]); 3] = [
+const READS: [(&str, &str, &[ScanKey]); 3] = [
     ("visits", "week, month, year, top visitors", &[visits::KEY]),
     (
         "catalogue",
@@ -39,7 +39,7 @@ fn tell(config: &Config, read: &str, figures: &str, passes: &[&Pass]) -> Finding
     let reading: Option<Duration> = passes.iter().map(|pass| reading(pass)).sum();
     let resting: Option<Duration> = passes.iter().map(|pass| resting(config, pass)).sum();
     // Past years are counted within the index then; here each row was sent.
-    let along_days = |pass: &&Pass| matches!(pass.way, Way::AlongDays(_));
+    let along_days = |pass: &&Pass| matches!(pass.way, ScanPlan::ByDate(_));
     let about = if passes.iter().any(along_days) {
         "at most"
     } else {
@@ -47,13 +47,13 @@ fn tell(config: &Config, read: &str, figures: &str, passes: &[&Pass]) -> Finding
     };
     let cost = match reading.zip(resting) {
         None => "how long is not known".to_owned(),
-        Some((reading, Duration::ZERO)) => format!("{about} {}", words::duration(reading)),
+        Some((reading, Duration::ZERO)) => format!("{about} {}", format::duration(reading)),
         Some((reading, resting)) => {
-            let both = words::duration(reading + resting);
-            format!("{about} {}, {both} with rests", words::duration(reading))
+            let both = format::duration(reading + resting);
+            format!("{about} {}, {both} with rests", format::duration(reading))
         }
     };
-    let what = format!("{figures}: {}, {cost}", words::list(&ways));
+    let what = format!("{figures}: {}, {cost}", format::list(&ways));
     let names = passes.iter().map(|pass| (pass.key.table, name(&pass.way)));
     Finding::ok(Topic::Figures, read, what).with(json!({
         "ways": names.collect::<BTreeMap<_, _>>(),
@@ -65,18 +65,18 @@ fn tell(config: &Config, read: &str, figures: &str, passes: &[&Pass]) -> Finding
 
 fn way(pass: &Pass) -> String {
     match &pass.way {
-        Way::AlongDays(_) => format!("along the index on {}", pass.date.unwrap_or("the date")),
-        Way::AlongIds(_) => format!("along {}", pass.key.column),
-        Way::AtOnce if pass.grows => "in one statement, while check-ins go on".to_owned(),
-        Way::AtOnce => "in one statement".to_owned(),
+        ScanPlan::ByDate(_) => format!("along the index on {}", pass.date.unwrap_or("the date")),
+        ScanPlan::ByKey(_) => format!("along {}", pass.key.column),
+        ScanPlan::FullScan if pass.grows => "in one statement, while check-ins go on".to_owned(),
+        ScanPlan::FullScan => "in one statement".to_owned(),
     }
 }
 
-fn name(way: &Way) -> &'static str {
+fn name(way: &ScanPlan) -> &'static str {
     match way {
-        Way::AlongDays(_) => "days",
-        Way::AlongIds(_) => "ids",
-        Way::AtOnce => "at_once",
+        ScanPlan::ByDate(_) => "days",
+        ScanPlan::ByKey(_) => "ids",
+        ScanPlan::FullScan => "at_once",
     }
 }
 
@@ -90,7 +90,9 @@ fn reading(pass: &Pass) -> Option<Duration> {
 fn resting(config: &Config, pass: &Pass) -> Option<Duration> {
     let duty = f64::from(config.reading.duty_percent.max(1));
     match pass.way {
-        Way::AtOnce => Some(Duration::ZERO),
-        Way::AlongDays(_) | Way::AlongIds(_) => Some(reading(pass)?.mul_f64(100.0 / duty - 1.0)),
+        ScanPlan::FullScan => Some(Duration::ZERO),
+        ScanPlan::ByDate(_) | ScanPlan::ByKey(_) => {
+            Some(reading(pass)?.mul_f64(100.0 / duty - 1.0))
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! Dates that are none: `0000-00-00`, `2026-00-00`.
 
 use crate::check::findings::{Finding, Topic};
+use crate::check::format;
 use crate::check::passes::{Pass, Passes};
-use crate::check::words;
-use crate::source::survey::remedies;
-use crate::source::visits;
+use crate::mysql::inspect::remedies;
+use crate::mysql::visits;
 use serde_json::json;
 
 /// Tells of each table with dates, by what its sample has shown.
@@ -20,7 +20,7 @@ fn tell(pass: &Pass, date: &str) -> Finding {
     let all = if sample.is_whole { "all " } else { "" };
     let looked = format!(
         "{all}{} rows that were looked at",
-        words::number(sample.rows)
+        format::number(sample.rows)
     );
     let details = json!({
         "looked_at": sample.rows,
@@ -31,7 +31,7 @@ fn tell(pass: &Pass, date: &str) -> Finding {
         let what = format!("every date is real, of {looked}");
         return Finding::ok(Topic::Dates, table, what).with(details);
     }
-    let zero = words::number(sample.zero_dates);
+    let zero = format::number(sample.zero_dates);
     let counts = if table == visits::KEY.table {
         "They count in no figure"
     } else {

@@ -4,30 +4,30 @@
 //! # Layout
 //! - `findings`, `report`, `words`: what is said
 //! - `account`, `tables`, `lacking`, `passes`, `today`, `cost`, `daily`, `clock`, `dates`: the database, over
-//!   [`survey`](crate::source::survey)
+//!   [`survey`](crate::mysql::survey)
 //! - `round_trip`: how far away both servers are
 //! - `needs`: what each figure needs
 //! - `redis`: the store
 
 mod account;
 mod clock;
-mod cost;
 mod daily;
 mod dates;
 pub mod findings;
-mod lacking;
-pub mod needs;
+mod format;
+mod missing;
 mod passes;
 mod redis;
 pub mod report;
+pub mod requirements;
 mod round_trip;
 mod tables;
+mod timing;
 mod today;
-mod words;
 
 use crate::check::findings::{Finding, Report, Topic};
 use crate::config::Config;
-use crate::source::database::Database;
+use crate::mysql::connection::Database;
 use anyhow::Result;
 use shared::time::Clock;
 use std::time::Duration;

@@ -2,22 +2,22 @@
 
 use crate::check::LIMIT;
 use crate::check::tables::Tables;
-use crate::source::chunks::Key;
-use crate::source::database::{Database, Session};
-use crate::source::plan::Plan;
-use crate::source::survey::sample::{Sample, Subject};
-use crate::source::way::Way;
-use crate::source::{books, loans, visits};
+use crate::mysql::connection::{Database, Session};
+use crate::mysql::inspect::sample::{Sample, Subject};
+use crate::mysql::scan::ScanKey;
+use crate::mysql::scan_plan::ScanPlan;
+use crate::mysql::schema::TableSchema;
+use crate::mysql::{books, loans, visits};
 use anyhow::Result;
 
 /// One pass over one table.
 pub(super) struct Pass {
     /// What is walked.
-    pub(super) key: Key,
+    pub(super) key: ScanKey,
     /// The column of its dates.
     pub(super) date: Option<&'static str>,
     /// Which way.
-    pub(super) way: Way,
+    pub(super) way: ScanPlan,
     /// Some of its rows.
     pub(super) sample: Sample,
     /// All of them, as far as the server knows.
@@ -31,7 +31,7 @@ pub(super) struct Passes(Vec<Pass>);
 
 impl Passes {
     /// The pass over a table.
-    pub(super) fn over(&self, key: Key) -> Option<&Pass> {
+    pub(super) fn over(&self, key: ScanKey) -> Option<&Pass> {
         self.0.iter().find(|pass| pass.key.table == key.table)
     }
 
@@ -59,20 +59,20 @@ pub(super) async fn look(database: &Database, tables: &Tables) -> Result<Passes>
 async fn pass(
     session: &mut Session,
     tables: &Tables,
-    key: Key,
+    key: ScanKey,
     date: Option<&'static str>,
     columns: &[&str],
 ) -> Result<Option<Pass>> {
     let can_read = |column: &str| tables.can_read(key.table, &[column]);
-    let plan = Plan::of(session, key.table).await?;
+    let plan = TableSchema::of(session, key.table).await?;
     let is_there = plan.require(key.column).is_ok() && can_read(key.column);
     if !is_there || date.is_some_and(|date| !can_read(date)) {
         return Ok(None);
     }
     let way = if key.table == visits::KEY.table {
-        Way::through_visits(session, &plan).await?
+        ScanPlan::through_visits(session, &plan).await?
     } else {
-        Way::through(&plan, key)
+        ScanPlan::through(&plan, key)
     };
     let columns: Vec<&str> = columns
         .iter()

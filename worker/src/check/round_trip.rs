@@ -1,7 +1,7 @@
 //! The round trips to MySQL and Redis, and what they cost.
 
 use crate::check::findings::{Finding, Topic};
-use crate::check::words;
+use crate::check::format;
 use serde_json::json;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(super) fn mysql(round_trip: Duration) -> Finding {
     if round_trip <= CLOSE {
         return found;
     }
-    let longer = words::duration(round_trip.saturating_mul(STATEMENTS));
+    let longer = format::duration(round_trip.saturating_mul(STATEMENTS));
     found.advise(format!(
         "Each statement waits for it: a daily refresh of two million rows takes about {longer} longer, and today's count \
          arrives later by it. The database is not busier for that. Run the worker near it if you can."
@@ -37,7 +37,7 @@ pub(super) fn redis(round_trip: Duration) -> Finding {
 
 fn found(topic: Topic, round_trip: Duration) -> Finding {
     let details = json!({ "round_trip_ms": round_trip.as_secs_f64() * 1e3 });
-    Finding::ok(topic, "round trip", words::duration(round_trip)).with(details)
+    Finding::ok(topic, "round trip", format::duration(round_trip)).with(details)
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! The tables: engine, size and indexes.
 
 use crate::check::findings::{Finding, Topic};
-use crate::check::needs::{self, TABLES};
-use crate::check::{LIMIT, lacking, words};
+use crate::check::requirements::{self, TABLES};
+use crate::check::{LIMIT, format, missing};
 use crate::config::Config;
-use crate::source::database::Database;
-use crate::source::refusal::Refusal;
-use crate::source::survey::tables::Table;
-use crate::source::survey::{columns, remedies, tables};
+use crate::mysql::connection::Database;
+use crate::mysql::error::ErrorKind;
+use crate::mysql::inspect::tables::Table;
+use crate::mysql::inspect::{columns, remedies, tables};
 use anyhow::Result;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -49,9 +49,9 @@ pub(super) async fn look(
         let lacking = columns::lacking(&mut session, needed.name, &columns).await?;
         let names = lacking.iter().map(|(column, _)| (needed.name, *column));
         all.lacking.extend(names);
-        let lacks = |about: &str, columns: &[&str], why: Refusal| {
-            let is_denied = why == Refusal::Denied;
-            lacking::tell(config, account, needed, about, columns, is_denied)
+        let lacks = |about: &str, columns: &[&str], why: ErrorKind| {
+            let is_denied = why == ErrorKind::Denied;
+            missing::tell(config, account, needed, about, columns, is_denied)
         };
         match lacking.as_slice() {
             [(_, why), ..] if lacking.len() == columns.len() => {
@@ -70,7 +70,7 @@ pub(super) async fn look(
     Ok((all, findings))
 }
 
-fn tell(needed: &needs::Table, table: Option<&Table>) -> Finding {
+fn tell(needed: &requirements::Table, table: Option<&Table>) -> Finding {
     let name = needed.name;
     let found = |what: String| Finding::ok(Topic::Tables, name, what);
     let Some((table, engine)) = table.and_then(|table| Some((table, table.engine.as_ref()?)))
@@ -88,7 +88,7 @@ fn tell(needed: &needs::Table, table: Option<&Table>) -> Finding {
         format!("indexed by {}", indexes.join(", "))
     };
     let rows = count(engine, table.rows.unwrap_or(0));
-    let size = words::bytes(table.bytes.unwrap_or(0));
+    let size = format::bytes(table.bytes.unwrap_or(0));
     let found = found(format!("{engine}, {rows} rows, {size}; {indexed}")).with(json!({
         "engine": engine,
         "rows": table.rows,
@@ -128,8 +128,8 @@ fn is_exact(engine: &str) -> bool {
 /// `1,712,034`, or of an estimate `about 1,710,000`.
 fn count(engine: &str, rows: u64) -> String {
     if is_exact(engine) {
-        return words::number(rows);
+        return format::number(rows);
     }
     let step = 10u64.pow(rows.checked_ilog10().unwrap_or(0).saturating_sub(2));
-    format!("about {}", words::number((rows + step / 2) / step * step))
+    format!("about {}", format::number((rows + step / 2) / step * step))
 }

@@ -1,13 +1,13 @@
 //! Today's count: how it is made, what that costs here, and what would be cheaper.
 
-use crate::check::cost::{COUNT_LIMIT, Cost};
 use crate::check::findings::{Finding, Topic};
+use crate::check::format;
 use crate::check::tables::Tables;
-use crate::check::words;
+use crate::check::timing::{COUNT_LIMIT, Cost};
 use crate::config::{Config, Mode};
-use crate::source::database::Database;
-use crate::source::survey::remedies;
-use crate::source::visits;
+use crate::mysql::connection::Database;
+use crate::mysql::inspect::remedies;
+use crate::mysql::visits;
 use crate::today::pace::{CountTime, Pace};
 use anyhow::Result;
 use chrono::NaiveDate;
@@ -87,8 +87,8 @@ fn direct(cost: &Cost, pace: Pace) -> Told {
         None => ("over ", " at best"),
     };
     let (measured, every) = (
-        words::duration(took),
-        words::duration(pace.interval(CountTime::of_server(took))),
+        format::duration(took),
+        format::duration(pace.interval(CountTime::of_server(took))),
     );
     let slow = pace.interval(CountTime::of_server(took)) > pace.interval;
     Told {
@@ -103,7 +103,7 @@ fn direct(cost: &Cost, pace: Pace) -> Told {
 
 fn incremental(cost: &Cost) -> Told {
     let over = if cost.direct.is_some() { "" } else { "over " };
-    let took = words::duration(cost.direct.unwrap_or(COUNT_LIMIT));
+    let took = format::duration(cost.direct.unwrap_or(COUNT_LIMIT));
     Told {
         what: format!(
             "incremental, with a base each minute, {}: {over}{took}",
@@ -115,11 +115,11 @@ fn incremental(cost: &Cost) -> Told {
 }
 
 fn delta(cost: &Cost) -> Told {
-    let tick = cost.delta.map_or("unknown".to_owned(), words::duration);
+    let tick = cost.delta.map_or("unknown".to_owned(), format::duration);
     let simpler = cost
         .direct
         .filter(|took| *took <= CHEAP)
-        .map(words::duration);
+        .map(format::duration);
     let simpler = simpler.map_or(String::new(), |took| {
         format!(" (direct is simpler: {took})")
     });
@@ -139,7 +139,7 @@ fn how(cost: &Cost) -> &'static str {
 }
 
 fn advise(cost: &Cost, tables: &Tables, found: Finding) -> Finding {
-    let tick = cost.delta.map(words::duration);
+    let tick = cost.delta.map(format::duration);
     let tick = tick.map_or(String::new(), |tick| format!(": {tick} here"));
     if cost.is_indexed {
         return found.advise(format!(
@@ -147,7 +147,7 @@ fn advise(cost: &Cost, tables: &Tables, found: Finding) -> Finding {
         ));
     }
     let gain = cost.with_index.map_or(String::new(), |(rows, took)| {
-        let (rows, took) = (words::number(rows), words::duration(took));
+        let (rows, took) = (format::number(rows), format::duration(took));
         format!(
             " brings it to about {took}, estimated by reading the latest {rows} visits by their key"
         )

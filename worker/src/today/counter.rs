@@ -1,11 +1,11 @@
 //! The ways to count today's visitors (`TODAY_COUNT_MODE`), and the choice between them.
 
 use crate::config::Mode;
-use crate::source::database::{Database, Session};
-use crate::source::visits;
-use crate::status::Status;
-use crate::store::Store;
-use crate::today::delta::{Cadence, Delta};
+use crate::mysql::connection::{Database, Session};
+use crate::mysql::visits;
+use crate::ops::status::Status;
+use crate::publish::publisher::Publisher;
+use crate::today::delta::{Delta, RecountSchedule};
 use crate::today::incremental::Incremental;
 use crate::today::pace::Pace;
 use anyhow::Result;
@@ -21,7 +21,7 @@ const MOST_DRIFTS: u32 = 3;
 const MOST_SLOW: u32 = 3;
 
 /// One way to count, with what it remembers between two ticks.
-enum Way {
+enum CountStrategy {
     /// One count over the day, each time.
     Direct,
     /// A base, and a counter in Redis.
@@ -33,7 +33,7 @@ enum Way {
 /// Counts as its mode says, or as it finds best.
 pub struct Counter {
     mode: Mode,
-    way: Way,
+    way: CountStrategy,
     day: Option<NaiveDate>,
     /// Direct counts that took too long, in a row.
     slow: u32,
@@ -41,7 +41,7 @@ pub struct Counter {
     last: Duration,
     /// A direct count for which the server takes no longer keeps the pace.
     quick: Duration,
-    cadence: Cadence,
+    cadence: RecountSchedule,
     database: Arc<Database>,
     status: Arc<Status>,
 }
@@ -51,16 +51,16 @@ impl Counter {
     pub fn new(
         mode: Mode,
         pace: Pace,
-        cadence: Cadence,
+        cadence: RecountSchedule,
         database: &Arc<Database>,
-        store: &Arc<Store>,
+        store: &Arc<Publisher>,
         status: &Arc<Status>,
     ) -> Self {
         Self {
             mode,
             way: match mode {
-                Mode::Incremental => Way::Incremental(Incremental::new(store.clone())),
-                _ => Way::Direct,
+                Mode::Incremental => CountStrategy::Incremental(Incremental::new(store.clone())),
+                _ => CountStrategy::Direct,
             },
             day: None,
             slow: 0,
@@ -82,8 +82,8 @@ impl Counter {
             self.day = Some(day);
         }
         match &mut self.way {
-            Way::Direct | Way::Incremental(_) => Ok(()),
-            Way::Delta(delta) => delta.prepare(session, day).await,
+            CountStrategy::Direct | CountStrategy::Incremental(_) => Ok(()),
+            CountStrategy::Delta(delta) => delta.prepare(session, day).await,
         }
     }
 
@@ -93,22 +93,22 @@ impl Counter {
     /// As the database or Redis say.
     pub async fn count(&mut self, session: &mut Session, day: NaiveDate) -> Result<u64> {
         match &mut self.way {
-            Way::Direct => {
+            CountStrategy::Direct => {
                 let before = session.time_spent();
                 let total = visits::count(session, day).await?;
                 let took = session.server_time_since(before, self.quick).await?;
                 self.note_direct(took);
                 Ok(total)
             }
-            Way::Incremental(incremental) => incremental.count(session, day).await,
-            Way::Delta(delta) => {
+            CountStrategy::Incremental(incremental) => incremental.count(session, day).await,
+            CountStrategy::Delta(delta) => {
                 let total = delta.count(session, day).await?;
                 if delta.drifts() >= MOST_DRIFTS {
                     warn!(
                         "today's count was corrected {MOST_DRIFTS} times in a row: \
                          each count is over the whole day until tomorrow"
                     );
-                    self.go(Way::Direct);
+                    self.go(CountStrategy::Direct);
                 }
                 Ok(total)
             }
@@ -123,7 +123,7 @@ impl Counter {
 
     /// Each day is a new chance.
     async fn choose(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
-        let runs = matches!(self.way, Way::Delta(_));
+        let runs = matches!(self.way, CountStrategy::Delta(_));
         match self.mode {
             Mode::Direct | Mode::Incremental => {}
             Mode::Delta if runs => {}
@@ -139,7 +139,7 @@ impl Counter {
                         ?took,
                         "today is counted in {took:.1?}: each count is over the whole day (direct)"
                     );
-                    self.go(Way::Direct);
+                    self.go(CountStrategy::Direct);
                 } else {
                     info!(
                         ?took,
@@ -166,13 +166,17 @@ impl Counter {
     }
 
     fn go_delta(&mut self) {
-        if !matches!(self.way, Way::Delta(_)) {
+        if !matches!(self.way, CountStrategy::Delta(_)) {
             let (database, status) = (self.database.clone(), self.status.clone());
-            self.go(Way::Delta(Delta::new(database, status, self.cadence)));
+            self.go(CountStrategy::Delta(Delta::new(
+                database,
+                status,
+                self.cadence,
+            )));
         }
     }
 
-    fn go(&mut self, way: Way) {
+    fn go(&mut self, way: CountStrategy) {
         self.way = way;
         self.slow = 0;
         self.tell();
@@ -180,10 +184,10 @@ impl Counter {
 
     fn tell(&self) {
         let way = match self.way {
-            Way::Direct => Mode::Direct,
-            Way::Incremental(_) => Mode::Incremental,
-            Way::Delta(_) => Mode::Delta,
+            CountStrategy::Direct => Mode::Direct,
+            CountStrategy::Incremental(_) => Mode::Incremental,
+            CountStrategy::Delta(_) => Mode::Delta,
         };
-        self.status.note(|status| status.way = way);
+        self.status.update(|status| status.way = way);
     }
 }

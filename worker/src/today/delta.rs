@@ -7,9 +7,9 @@
 //! A day begins with a recount, before its first count is shown: rows of the new day may be below the watermark already,
 //! from a writer whose zone is ahead, dated ahead, or with small ids. So does a count after a long break.
 
-use crate::source::database::{Database, RENEW_ROUND_TRIP, Session};
-use crate::source::visits;
-use crate::status::Status;
+use crate::mysql::connection::{Database, RENEW_ROUND_TRIP, Session};
+use crate::mysql::visits;
+use crate::ops::status::Status;
 use anyhow::{Result, bail};
 use chrono::NaiveDate;
 use std::collections::VecDeque;
@@ -34,7 +34,7 @@ const AWAITED_REST: u32 = 1;
 
 /// How long things are trusted.
 #[derive(Clone, Copy, Debug)]
-pub struct Cadence {
+pub struct RecountSchedule {
     /// After this time all transactions with smaller ids have ended.
     pub settle: Duration,
     /// From one recount to the next, with an index on the date.
@@ -45,7 +45,7 @@ pub struct Cadence {
     pub recount_fully: Duration,
 }
 
-impl Cadence {
+impl RecountSchedule {
     /// As the contract has it.
     pub const USUAL: Self = Self {
         settle: Duration::from_secs(60),
@@ -59,7 +59,7 @@ impl Cadence {
 pub struct Delta {
     database: Arc<Database>,
     status: Arc<Status>,
-    cadence: Cadence,
+    cadence: RecountSchedule,
     base: Option<Base>,
 }
 
@@ -111,7 +111,7 @@ impl Drop for Recount {
 
 impl Delta {
     /// Knows nothing yet.
-    pub fn new(database: Arc<Database>, status: Arc<Status>, cadence: Cadence) -> Self {
+    pub fn new(database: Arc<Database>, status: Arc<Status>, cadence: RecountSchedule) -> Self {
         Self {
             database,
             status,
@@ -187,7 +187,7 @@ impl Base {
         &mut self,
         session: &mut Session,
         day: NaiveDate,
-        cadence: Cadence,
+        cadence: RecountSchedule,
     ) -> Result<()> {
         // It is of another day or of long ago.
         self.recount = None;
@@ -216,7 +216,7 @@ impl Base {
         }
     }
 
-    fn is_due_fully(&self, cadence: Cadence) -> bool {
+    fn is_due_fully(&self, cadence: RecountSchedule) -> bool {
         self.recounted_fully.elapsed() >= cadence.recount_fully
     }
 
@@ -253,7 +253,7 @@ impl Base {
     }
 
     /// Begins to count what is below the watermark once more, when it is time.
-    fn begin_recount(&mut self, database: &Arc<Database>, cadence: Cadence) {
+    fn begin_recount(&mut self, database: &Arc<Database>, cadence: RecountSchedule) {
         let due_fully = self.is_due_fully(cadence);
         let period = if self.indexed || due_fully {
             cadence.recount_indexed

@@ -2,9 +2,9 @@
 //!
 //! Whoever writes the visits raises the counter. A writer that forgets, or does it twice, is put right by the next base.
 
-use crate::source::database::Session;
-use crate::source::visits;
-use crate::store::Store;
+use crate::mysql::connection::Session;
+use crate::mysql::visits;
+use crate::publish::publisher::Publisher;
 use anyhow::Result;
 use chrono::NaiveDate;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ const ATTEMPTS: usize = 3;
 
 /// What is remembered between two ticks.
 pub struct Incremental {
-    store: Arc<Store>,
+    store: Arc<Publisher>,
     rebase: Duration,
     base: Option<Base>,
 }
@@ -34,12 +34,12 @@ struct Base {
 
 impl Incremental {
     /// Knows nothing yet.
-    pub fn new(store: Arc<Store>) -> Self {
+    pub fn new(store: Arc<Publisher>) -> Self {
         Self::with_rebase(store, REBASE)
     }
 
     /// The same with another time to trust a base.
-    pub fn with_rebase(store: Arc<Store>, rebase: Duration) -> Self {
+    pub fn with_rebase(store: Arc<Publisher>, rebase: Duration) -> Self {
         Self {
             store,
             rebase,

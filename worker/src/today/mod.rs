@@ -3,16 +3,16 @@
 
 pub mod counter;
 pub mod delta;
-pub(crate) mod doorbell;
 pub mod incremental;
 pub mod pace;
+pub(crate) mod refresh_requests;
 
 use crate::backoff::Backoff;
 use crate::calendar::Calendar;
-use crate::fence::Refused;
-use crate::source::database::{Database, Session};
-use crate::status::Status;
-use crate::store::Store;
+use crate::mysql::connection::{Database, Session};
+use crate::ops::status::Status;
+use crate::publish::fence::WriteRefused;
+use crate::publish::publisher::Publisher;
 use crate::today::counter::Counter;
 use crate::today::pace::{CountTime, Pace};
 use anyhow::Result;
@@ -48,7 +48,7 @@ pub struct FastLoop {
     /// The source.
     pub database: Arc<Database>,
     /// Where the count goes.
-    pub store: Arc<Store>,
+    pub store: Arc<Publisher>,
     /// Where counts and failures are noted.
     pub status: Arc<Status>,
     /// The time.
@@ -60,7 +60,7 @@ pub struct FastLoop {
     /// How.
     pub counter: Counter,
     /// Changes when a gateway asks for a fresh count.
-    pub bell: watch::Receiver<()>,
+    pub refresh_requested: watch::Receiver<()>,
 }
 
 impl FastLoop {
@@ -87,7 +87,7 @@ impl FastLoop {
                     session = session.filter(|_| self.pace.interval(took.count) < KEEP_CONNECTION);
                     self.wait(took).await;
                 }
-                Err(error) if error.is::<Refused>() && !self.store.lease().is_held() => {
+                Err(error) if error.is::<WriteRefused>() && !self.store.lease().is_active() => {
                     debug!("another worker became the active one during a count");
                 }
                 // A Redis that is there and refuses: said once, tried again as soon as for somebody who waits.
@@ -96,7 +96,7 @@ impl FastLoop {
                     // The store has logged it.
                     if trouble != text {
                         self.status
-                            .note(|status| status.today_error = Some(text.clone()));
+                            .update(|status| status.today_error = Some(text.clone()));
                         trouble = text;
                     }
                     sleep(self.pace.rest(last).max(PUBLISH_AGAIN)).await;
@@ -109,7 +109,7 @@ impl FastLoop {
                         ?wait,
                         "today's visitors were not counted: trying again in {wait:.1?}"
                     );
-                    self.status.note(|status| status.today_error = Some(text));
+                    self.status.update(|status| status.today_error = Some(text));
                     sleep(wait).await;
                 }
             }
@@ -119,16 +119,16 @@ impl FastLoop {
     /// Waits until this worker is the active one, with a connection that is warm by then.
     async fn stand_by(&mut self, session: &mut Option<Session>) {
         let store = self.store.clone();
-        if store.lease().is_held() {
+        if store.lease().is_active() {
             return;
         }
         tokio::select! {
             biased;
-            () = store.lease().wait_held() => {}
+            () = store.lease().wait_until_active() => {}
             () = self.keep_warm(session) => {}
         }
         // Of when this worker was active before.
-        self.status.note(|status| status.today_error = None);
+        self.status.update(|status| status.today_error = None);
     }
 
     /// Looks after a connection, for ever, and says when there is none.
@@ -138,7 +138,7 @@ impl FastLoop {
             *session = match session.take() {
                 Some(mut warm) => {
                     let alive = warm.is_alive().await;
-                    self.status.note(|status| status.mysql = Some(alive));
+                    self.status.update(|status| status.mysql = Some(alive));
                     alive.then_some(warm)
                 }
                 None => self
@@ -160,7 +160,7 @@ impl FastLoop {
     async fn connect(&self) -> Result<Session> {
         let opened = self.database.reserved_session(STATEMENT_LIMIT).await;
         self.status
-            .note(|status| status.mysql = Some(opened.is_ok()));
+            .update(|status| status.mysql = Some(opened.is_ok()));
         opened
     }
 
@@ -169,7 +169,7 @@ impl FastLoop {
         &mut self,
         session: &mut Option<Session>,
         last: &mut CountTime,
-    ) -> Result<Took> {
+    ) -> Result<TickTiming> {
         let status = self.status.clone();
         let mut tick = pin!(self.tick(session, last));
         if let Ok(took) = timeout(SLOW, tick.as_mut()).await {
@@ -180,13 +180,17 @@ impl FastLoop {
             SLOW.as_secs()
         );
         warn!("{text}");
-        status.note(|status| status.today_error = Some(text));
+        status.update(|status| status.today_error = Some(text));
         tick.await
     }
 
     /// Counts once and publishes; gives when the count began and how long it took, which `last` tells after a failure
     /// too. After a failure of the database `session` is gone.
-    async fn tick(&mut self, session: &mut Option<Session>, last: &mut CountTime) -> Result<Took> {
+    async fn tick(
+        &mut self,
+        session: &mut Option<Session>,
+        last: &mut CountTime,
+    ) -> Result<TickTiming> {
         let mut connected = match session.take() {
             Some(session) => session,
             None => self.connect().await?,
@@ -201,7 +205,7 @@ impl FastLoop {
         let server = connected.server_time_since(before, quick).await?;
         *session = Some(connected);
 
-        let took = Took {
+        let took = TickTiming {
             started,
             count: CountTime {
                 server: self.counter.usual(server),
@@ -227,7 +231,7 @@ impl FastLoop {
                 .publish_today(serde_json::to_vec(&count)?, counted, left)
                 .await?;
             debug!(total, ?took.count.server, ?took.count.elapsed, "counted today's visitors");
-            self.status.note(|status| {
+            self.status.update(|status| {
                 status.today = Some(count);
                 status.today_error = None;
                 // Of a connection of the daily figures that failed before.
@@ -238,8 +242,8 @@ impl FastLoop {
     }
 
     /// Until the next tick: after the interval, at a ring, or at midnight, but never against the duty cycle.
-    async fn wait(&mut self, took: Took) {
-        self.bell.mark_unchanged();
+    async fn wait(&mut self, took: TickTiming) {
+        self.refresh_requested.mark_unchanged();
         let earliest = took.started + self.pace.rest(took.count);
         let scheduled = took.started + self.pace.interval(took.count);
         let now = self.clock.now();
@@ -247,14 +251,14 @@ impl FastLoop {
         tokio::select! {
             () = sleep_until(scheduled.min(midnight.max(earliest))) => {}
             // A closed doorbell never rings.
-            Ok(()) = self.bell.changed() => sleep_until(earliest).await,
+            Ok(()) = self.refresh_requested.changed() => sleep_until(earliest).await,
         }
     }
 }
 
 /// How long a count took.
 #[derive(Clone, Copy, Debug)]
-struct Took {
+struct TickTiming {
     started: Instant,
     count: CountTime,
 }

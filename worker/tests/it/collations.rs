@@ -2,7 +2,7 @@
 
 use crate::fixture::Site;
 use mysql_async::prelude::Queryable;
-use worker::source::collation::Collation;
+use worker::mysql::collation::Collation;
 
 /// Spellings that some collation contracts, and such that it could be confused with.
 const SPELLINGS: [&str; 36] = [

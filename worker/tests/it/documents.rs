@@ -126,7 +126,7 @@ fn sql_and_keys_stand_in_one_place_each() {
                 || line.contains(" FROM visitor_count")
                 || line.contains(" FROM loan");
             assert!(
-                !sql || path.contains("worker/src/source/"),
+                !sql || path.contains("worker/src/mysql/"),
                 "SQL in {path}: {line}"
             );
             let key = line.contains("\"visitors:")
@@ -136,7 +136,7 @@ fn sql_and_keys_stand_in_one_place_each() {
             assert!(!key || allowed, "a key in {path}: {line}");
             let clock = ["NOW(", "CURDATE(", "_TIMESTAMP(", "SYSDATE(", "time_zone"];
             let clock = clock.iter().any(|word| line.contains(word));
-            let allowed = path.ends_with("source/survey/clock.rs");
+            let allowed = path.ends_with("mysql/inspect/clock.rs");
             assert!(!clock || allowed, "the database's clock in {path}: {line}");
         }
     }

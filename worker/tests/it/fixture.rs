@@ -12,7 +12,7 @@ use shared::time::Clock;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::generate::{Plan, Size, generate};
+use testkit::generate::{Size, TableSchema, generate};
 use testkit::library::Library;
 use testkit::load::load;
 use testkit::mariadb::{MariaDb, MariaDbOptions, shared_mariadb};
@@ -22,7 +22,7 @@ use testkit::server::{Redis, shared_redis, unique};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use worker::config::Config;
-use worker::source::chunks::{Reading, Sizes};
+use worker::mysql::scan::{ChunkSizes, ScanSettings};
 
 /// Long enough for a busy machine; nothing waits for it but a failure.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -31,25 +31,25 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 const PASSWORD: &str = "reads-only";
 
 /// Chunks so small that their borders fall everywhere.
-pub(crate) const TINY_CHUNKS: Reading = Reading {
+pub(crate) const TINY_CHUNKS: ScanSettings = ScanSettings {
     chunk: Duration::from_micros(1),
-    ids: Sizes {
+    ids: ChunkSizes {
         first: 7,
         least: 3,
         most: 11,
     },
-    counted: Sizes {
+    counted: ChunkSizes {
         first: 150_000,
         least: 86_399,
         most: 200_000,
     },
-    streamed: Sizes {
+    streamed: ChunkSizes {
         first: 50_000,
         least: 33_333,
         most: 70_000,
     },
     held: 4,
-    ..Reading::with_duty(100)
+    ..ScanSettings::with_duty(100)
 };
 
 /// A visit has been there that nobody remembers. On MyISAM the place that it leaves makes new ones wait for readers.
@@ -70,7 +70,7 @@ pub(crate) struct Site {
     prefix: String,
     environment: Vec<(String, String)>,
     /// In place of the usual way to read.
-    pub(crate) reading: Option<Reading>,
+    pub(crate) reading: Option<ScanSettings>,
 }
 
 impl Site {
@@ -78,7 +78,7 @@ impl Site {
     pub(crate) async fn new(zone: &str, now: &str, shape: Shape) -> Self {
         let zone: Tz = zone.parse().unwrap();
         let wall: NaiveDateTime = now.parse().unwrap();
-        let plan = Plan {
+        let plan = TableSchema {
             size: Size::Tiny,
             years: 6,
             now: wall,
@@ -346,7 +346,7 @@ pub(crate) async fn site_on(mariadb: &'static MariaDb, redis: &'static Redis) ->
 
 /// The same on whatever Redis is under `url`.
 pub(crate) async fn site_at(mariadb: &'static MariaDb, url: &str) -> Site {
-    let plan = Plan {
+    let plan = TableSchema {
         size: Size::Tiny,
         years: 1,
         now: "2025-09-23T10:00:00".parse().unwrap(),

@@ -10,8 +10,8 @@ use testkit::eventually::eventually;
 use testkit::process::Process;
 use testkit::road::{Direction, Mode, Road};
 use tokio::time::timeout;
-use worker::source::database::{Database, Limits, Session};
-use worker::source::refusal::{Refusal, refusal};
+use worker::mysql::connection::{Database, Limits, Session};
+use worker::mysql::error::{Refusal, refusal};
 
 /// Busy for longer than any test; unlike SLEEP or the wait for a lock it does not notice that its client has gone.
 const ENDLESS: &str = "SELECT COUNT(*) FROM seq_1_to_100000000000000 WHERE seq MOD 2 = 3";
@@ -19,14 +19,14 @@ const ENDLESS: &str = "SELECT COUNT(*) FROM seq_1_to_100000000000000 WHERE seq M
 /// Small enough to be waited for.
 const SHORT: Limits = Limits {
     grace: Duration::from_millis(100),
-    patience: Duration::from_millis(100),
-    stall: Duration::from_millis(300),
+    watchdog_delay: Duration::from_millis(100),
+    max_wait: Duration::from_millis(300),
 };
 /// Those that are not tried are out of the way.
 const LONG: Limits = Limits {
     grace: Duration::from_secs(600),
-    patience: Duration::from_secs(600),
-    stall: Duration::from_secs(600),
+    watchdog_delay: Duration::from_secs(600),
+    max_wait: Duration::from_secs(600),
 };
 
 async fn number(session: &mut Session, sql: &str) -> Result<Option<u64>> {
@@ -173,7 +173,7 @@ async fn an_answer_that_never_comes_is_not_waited_for() {
     let road = Road::to(mariadb.port(), 1).await.unwrap();
     site.set("MYSQL_PORT", &road.port().to_string());
     let limits = Limits {
-        patience: SHORT.patience,
+        watchdog_delay: SHORT.watchdog_delay,
         ..LONG
     };
     let database = Database::with_limits(&site.config().mysql, limits);
@@ -217,7 +217,7 @@ async fn every_wait_has_a_limit() {
     let mut site = site_on(mariadb, redis).await;
     site.set("MYSQL_POOL_LIMIT", "3");
     let limits = Limits {
-        stall: SHORT.stall,
+        max_wait: SHORT.max_wait,
         ..LONG
     };
     let database = Database::with_limits(&site.config().mysql, limits);
@@ -228,19 +228,21 @@ async fn every_wait_has_a_limit() {
         .expect("a limit");
     let place = place.err().unwrap().to_string();
     assert!(place.contains("a place among the connections"), "{place}");
-    first.take_turn().await.unwrap();
-    let turn = timeout(SOON, second.take_turn()).await.expect("a limit");
+    first.acquire_read_slot().await.unwrap();
+    let turn = timeout(SOON, second.acquire_read_slot())
+        .await
+        .expect("a limit");
     let turn = turn.unwrap_err().to_string();
     assert!(turn.contains("the turn to read"), "{turn}");
 
     // As long as statements end it is waited for.
     let busy = tokio::spawn(async move {
         let began = std::time::Instant::now();
-        while began.elapsed() < SHORT.stall * 5 {
+        while began.elapsed() < SHORT.max_wait * 5 {
             run(&mut first, "SELECT 1").await.unwrap();
         }
     });
-    second.take_turn().await.unwrap();
+    second.acquire_read_slot().await.unwrap();
     assert!(busy.is_finished(), "the turn was given away");
     let third = database.session(SOON).await.unwrap();
     drop((second, third));

@@ -4,20 +4,20 @@ use crate::fixture::{HOLE, SOON, Site, own_servers, site_on};
 use chrono::TimeZone;
 use mysql_async::prelude::Queryable;
 use std::time::Duration;
-use testkit::generate::{Plan, Size, generate};
+use testkit::generate::{Size, TableSchema, generate};
 use testkit::mariadb::MariaDb;
 use testkit::oracle::Names;
 use testkit::schema::{Engine, Shape};
-use worker::source::chunks::{Reading, Sizes};
-use worker::source::plan;
-use worker::source::rest::Rest;
+use worker::mysql::scan::{ChunkSizes, ScanSettings};
+use worker::mysql::schema;
+use worker::mysql::throttle::Throttle;
 
 const NOW: &str = "2025-09-23T10:00:00";
 
 /// A school of two years on servers of its own.
 async fn school(shape: Shape) -> (Site, &'static MariaDb) {
     let (mariadb, redis) = own_servers().await;
-    let plan = Plan {
+    let plan = TableSchema {
         size: Size::School,
         years: 2,
         now: NOW.parse().unwrap(),
@@ -27,14 +27,14 @@ async fn school(shape: Shape) -> (Site, &'static MariaDb) {
     let zone = chrono_tz::Tz::Asia__Jakarta;
     let now = zone.from_local_datetime(&plan.now).unwrap().to_utc();
     let mut site = Site::on(mariadb, &redis.url(), generate(&plan), zone, now, shape).await;
-    let ids = Sizes {
+    let ids = ChunkSizes {
         first: 500,
         least: 500,
         most: 1_000,
     };
-    site.reading = Some(Reading {
+    site.reading = Some(ScanSettings {
         ids,
-        ..Reading::with_duty(100)
+        ..ScanSettings::with_duty(100)
     });
     (site, mariadb)
 }
@@ -138,7 +138,9 @@ async fn visits_are_read_at_once_only_where_nobody_waits() {
             site.sql(statement).await;
         }
         let mut session = site.parts().await.session;
-        let plan = plan::Plan::of(&mut session, "visitor_count").await.unwrap();
+        let plan = plan::TableSchema::of(&mut session, "visitor_count")
+            .await
+            .unwrap();
         let is_so = plan.grows_while_read(&mut session).await.unwrap();
         assert_eq!(is_so, grows, "{engine}, {hole}");
 
@@ -159,7 +161,9 @@ async fn visits_are_read_at_once_only_where_nobody_waits() {
         .await
         .unwrap();
     let mut session = site_on(mariadb, redis).await.parts().await.session;
-    let plan = plan::Plan::of(&mut session, "visitor_count").await.unwrap();
+    let plan = plan::TableSchema::of(&mut session, "visitor_count")
+        .await
+        .unwrap();
     assert!(!plan.grows_while_read(&mut session).await.unwrap());
 }
 
@@ -196,26 +200,26 @@ async fn there_are_three_connections_at_most() {
 
 /// On a small machine two readers at once leave no core to a check-in.
 #[tokio::test]
-async fn passes_that_rest_take_turns() {
+async fn passes_that_rest_acquire_read_slots() {
     let took = Duration::from_millis(1);
     for (duty_percent, waits) in [(50, true), (100, false)] {
         let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
         let parts = site.parts().await;
         let mut reader = parts.database.session(SOON).await.unwrap();
-        let reading = Reading::with_duty(duty_percent);
-        Rest::new(&reading)
+        let reading = ScanSettings::with_duty(duty_percent);
+        Throttle::new(&reading)
             .after(&mut reader, took, Duration::ZERO)
             .await
             .unwrap();
 
         let mut session = parts.session;
         let other = tokio::spawn(async move {
-            Rest::new(&reading)
+            Throttle::new(&reading)
                 .after(&mut session, took, Duration::ZERO)
                 .await
                 .unwrap();
             // What rests of its own within a pass has the turn already.
-            Rest::new(&reading)
+            Throttle::new(&reading)
                 .after(&mut session, took, Duration::ZERO)
                 .await
                 .unwrap();
@@ -223,7 +227,7 @@ async fn passes_that_rest_take_turns() {
         if waits {
             tokio::time::sleep(Duration::from_millis(100)).await;
             assert!(!other.is_finished(), "both read");
-            reader.give_turn();
+            reader.release_read_slot();
         }
         tokio::time::timeout(SOON, other).await.unwrap().unwrap();
     }
@@ -234,9 +238,9 @@ async fn passes_that_rest_take_turns() {
 async fn rests_change_no_number() {
     let (mut site, _) = school(Shape::default()).await;
     site.set("REFRESH_DUTY_PERCENT", "20");
-    let looked_up_meanwhile = Reading {
+    let looked_up_meanwhile = ScanSettings {
         held: 4,
-        ..Reading::with_duty(20)
+        ..ScanSettings::with_duty(20)
     };
     for reading in [None, Some(looked_up_meanwhile)] {
         site.reading = reading;

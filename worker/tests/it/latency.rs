@@ -5,15 +5,15 @@ use crate::together::Gateway;
 use chrono::TimeZone;
 use std::time::{Duration, Instant};
 use testkit::eventually::eventually;
-use testkit::generate::{Plan, Size, generate};
+use testkit::generate::{Size, TableSchema, generate};
 use testkit::mariadb::MariaDb;
 use testkit::oracle::Names;
 use testkit::road::{Mode, Road};
 use testkit::schema::{Engine, Shape};
 use worker::config::Mode as CountMode;
-use worker::source::chunks::Reading;
+use worker::mysql::scan::ScanSettings;
 use worker::today::counter::Counter;
-use worker::today::delta::Cadence;
+use worker::today::delta::RecountSchedule;
 use worker::today::pace::Pace;
 
 /// Each way.
@@ -41,7 +41,7 @@ async fn statements(mariadb: &MariaDb) -> usize {
 async fn daily_figures_take_few_statements_at_any_distance() {
     for engine in [Engine::InnoDb, Engine::MyIsam] {
         let (mariadb, redis) = own_servers().await;
-        let plan = Plan {
+        let plan = TableSchema {
             size: Size::School,
             years: 2,
             now: "2025-09-23T10:00:00".parse().unwrap(),
@@ -70,7 +70,7 @@ async fn daily_figures_take_few_statements_at_any_distance() {
             road.set(delay(millis)).await;
             mariadb.general_log(true).await.unwrap();
             let began = Instant::now();
-            site.reading = Some(Reading::with_duty(50));
+            site.reading = Some(ScanSettings::with_duty(50));
             site.refresh().await.unwrap();
             let took = began.elapsed();
             let statements = statements(mariadb).await;
@@ -135,7 +135,7 @@ async fn a_distant_database_is_not_taken_for_a_slow_one() {
     let mut auto = Counter::new(
         CountMode::Auto,
         pace,
-        Cadence::USUAL,
+        RecountSchedule::USUAL,
         database,
         store,
         status,

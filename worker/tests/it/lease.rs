@@ -8,13 +8,13 @@ use shared::snapshot::Envelope;
 use std::time::Duration;
 use testkit::eventually::eventually;
 use tokio::time::{Instant, sleep};
-use worker::fence::{Fence, Made, Refused, Taken, Write};
-use worker::store::Store;
+use worker::publish::fence::{Fence, Made, Taken, Write, WriteRefused};
+use worker::publish::publisher::Publisher;
 
 /// A count's life in tests that do not wait for its end.
 const LONG: Duration = Duration::from_secs(3600);
 
-fn refused(error: &anyhow::Error) -> Option<Refused> {
+fn refused(error: &anyhow::Error) -> Option<WriteRefused> {
     error.downcast_ref().copied()
 }
 
@@ -33,7 +33,7 @@ fn collection(site: &Site, total: u32) -> Envelope<Box<serde_json::value::RawVal
     }
 }
 
-async fn publish(store: &Store, text: &str, life: Duration) -> anyhow::Result<()> {
+async fn publish(store: &Publisher, text: &str, life: Duration) -> anyhow::Result<()> {
     let message = text.as_bytes().to_vec();
     store.publish_today(message, Instant::now(), life).await
 }
@@ -47,17 +47,17 @@ async fn a_worker_that_has_lost_its_lease_writes_nothing() {
     // Taken over behind its back, while it still takes itself for the active one.
     let lease = eventually("the other is quicker", SOON, async || {
         expire(&site).await;
-        let (lease, beside) = other.lease().take_or_join().await.unwrap();
+        let (lease, beside) = other.lease().acquire_or_borrow().await.unwrap();
         (!beside).then_some(lease)
     })
     .await;
     assert!(epoch(&lease) > first, "the epoch rises: {first}, {lease}");
 
     let error = publish(&one, "late", LONG).await.unwrap_err();
-    assert_eq!(refused(&error), Some(Refused::Lost));
-    one.hold(Snapshot::Collection, &collection(&site, 1))
+    assert_eq!(refused(&error), Some(WriteRefused::Lost));
+    one.cache(Snapshot::Collection, &collection(&site, 1))
         .unwrap();
-    one.look().await.unwrap();
+    one.sync().await.unwrap();
     assert_eq!(site.stored("visitors:today:count").await.unwrap(), "first");
     assert_eq!(site.stored("books:collection").await, None);
     assert_eq!(site.stored("worker:lease").await.unwrap(), lease);
@@ -69,22 +69,22 @@ async fn what_is_written_beside_the_active_worker_is_never_older() {
     let active = site.active("active").await;
     let beside = site.store("beside");
     beside
-        .hold(Snapshot::Collection, &collection(&site, 1))
+        .cache(Snapshot::Collection, &collection(&site, 1))
         .unwrap();
     sleep(Duration::from_millis(5)).await;
     active
-        .hold(Snapshot::Collection, &collection(&site, 2))
+        .cache(Snapshot::Collection, &collection(&site, 2))
         .unwrap();
-    active.look().await.unwrap();
+    active.sync().await.unwrap();
     let newer = site.stored("books:collection").await.unwrap();
-    beside.store_once().await.unwrap();
+    beside.flush_once().await.unwrap();
     assert_eq!(site.stored("books:collection").await.unwrap(), newer);
 
     sleep(Duration::from_millis(5)).await;
     beside
-        .hold(Snapshot::Collection, &collection(&site, 3))
+        .cache(Snapshot::Collection, &collection(&site, 3))
         .unwrap();
-    beside.store_once().await.unwrap();
+    beside.flush_once().await.unwrap();
     assert!(
         site.stored("books:collection")
             .await
@@ -92,16 +92,16 @@ async fn what_is_written_beside_the_active_worker_is_never_older() {
             .contains(":3,")
     );
     // The active worker takes it over, and stores it again when it is lost.
-    active.look().await.unwrap();
+    active.sync().await.unwrap();
     let _: i64 = site.redis.del(site.key("books:collection")).await.unwrap();
-    active.look().await.unwrap();
+    active.sync().await.unwrap();
     assert!(
         site.stored("books:collection")
             .await
             .unwrap()
             .contains(":3,")
     );
-    assert!(active.lease().is_held(), "nobody took its lease");
+    assert!(active.lease().is_active(), "nobody took its lease");
 }
 
 /// A worker takes over a Redis that has lost everything, with a copy from before the cron last came: another one may have made
@@ -113,16 +113,16 @@ async fn what_is_due_is_not_stored_again_before_it_could_not_be_made() {
     site.clock.step_to(site.now - day);
     let before = site.store("before");
     before
-        .hold(Snapshot::Collection, &collection(&site, 1))
+        .cache(Snapshot::Collection, &collection(&site, 1))
         .unwrap();
-    before.store_once().await.unwrap();
+    before.flush_once().await.unwrap();
     site.clock.step_to(site.now);
     let store = site.active("after").await;
     let _: i64 = site.redis.del(site.key("books:collection")).await.unwrap();
-    store.look().await.unwrap();
+    store.sync().await.unwrap();
     assert_eq!(site.stored("books:collection").await, None);
-    store.give_up_waiting(&[Snapshot::Collection].into());
-    store.look().await.unwrap();
+    store.mark_final(&[Snapshot::Collection].into());
+    store.sync().await.unwrap();
     assert!(
         site.stored("books:collection")
             .await
@@ -149,7 +149,7 @@ async fn what_was_given_up_is_not_done_later() {
     .await;
     // Within the time that a command may take, but after the end of what it would have stored.
     eventually("the lease is back", SOON, async || {
-        store.lease().is_held().then_some(())
+        store.lease().is_active().then_some(())
     })
     .await;
     redis.freeze().unwrap();
@@ -158,7 +158,7 @@ async fn what_was_given_up_is_not_done_later() {
         sleep(Duration::from_millis(800)).await;
         redis.thaw().unwrap();
     });
-    assert_eq!(refused(&over.unwrap_err()), Some(Refused::Late));
+    assert_eq!(refused(&over.unwrap_err()), Some(WriteRefused::Late));
     eventually("a new count is stored", SOON, async || {
         publish(&store, "new", LONG).await.ok()
     })
@@ -192,7 +192,7 @@ async fn a_snapshot_that_was_given_up_is_not_stored_later() {
             unless_newer: None,
         }),
     };
-    let taken = fence.take("one", LONG, 0).await.unwrap();
+    let taken = fence.acquire("one", LONG, 0).await.unwrap();
     let Taken::Ours(lease) = taken else {
         panic!("nobody else is there: {taken:?}")
     };

@@ -8,7 +8,7 @@ use testkit::http;
 use testkit::process::{Process, free_port};
 use testkit::schema::Shape;
 use testkit::scrape::figure;
-use worker::redis_errors::Part;
+use worker::publish::redis_errors::Part;
 
 async fn scrape(port: u16) -> String {
     let answer = http::get(SocketAddr::from(([127, 0, 0, 1], port)), "/metrics").await;

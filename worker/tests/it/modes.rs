@@ -10,24 +10,24 @@ use testkit::eventually::eventually;
 use testkit::schema::{Engine, Shape};
 use tokio::time::sleep;
 use worker::config::Mode;
-use worker::source::database::Session;
-use worker::source::visits;
+use worker::mysql::connection::Session;
+use worker::mysql::visits;
 use worker::today::counter::Counter;
-use worker::today::delta::{Cadence, Delta};
+use worker::today::delta::{Delta, RecountSchedule};
 use worker::today::incremental::Incremental;
 use worker::today::pace::Pace;
 
 const NOW: &str = "2025-09-23T10:00:00";
 
 /// Short enough for a test; every transaction here is shorter than `settle`.
-const QUICK: Cadence = Cadence {
+const QUICK: RecountSchedule = RecountSchedule {
     settle: Duration::from_millis(600),
     recount_indexed: Duration::from_millis(200),
     recount: Duration::from_millis(200),
     recount_fully: Duration::from_millis(500),
 };
 /// No recount comes to the rescue.
-const ALONE: Cadence = Cadence {
+const ALONE: RecountSchedule = RecountSchedule {
     recount_indexed: Duration::from_secs(3600),
     recount: Duration::from_secs(3600),
     recount_fully: Duration::from_secs(3600),
@@ -47,7 +47,7 @@ async fn site(engine: Engine, date_index: bool) -> Site {
     Site::new("Asia/Jakarta", NOW, shape).await
 }
 
-fn delta(parts: &Parts, cadence: Cadence) -> Delta {
+fn delta(parts: &Parts, cadence: RecountSchedule) -> Delta {
     Delta::new(parts.database.clone(), parts.status.clone(), cadence)
 }
 

@@ -4,14 +4,14 @@ use crate::fixture::{SOON, Site};
 use fred::clients::Client;
 use shared::redis::Connection;
 use std::sync::Arc;
-use worker::source::database::{Database, Session};
-use worker::status::Status;
-use worker::store::Store;
+use worker::mysql::connection::{Database, Session};
+use worker::ops::status::Status;
+use worker::publish::publisher::Publisher;
 
 /// What a counter is made of.
 pub(crate) struct Parts {
     pub(crate) database: Arc<Database>,
-    pub(crate) store: Arc<Store>,
+    pub(crate) store: Arc<Publisher>,
     pub(crate) status: Arc<Status>,
     pub(crate) session: Session,
 }
@@ -33,25 +33,25 @@ impl Site {
     }
 
     /// The store of the active worker.
-    pub(crate) async fn active(&self, name: &str) -> Arc<Store> {
+    pub(crate) async fn active(&self, name: &str) -> Arc<Publisher> {
         let client = self.config().redis.client(SOON).unwrap();
         let connection = Connection::start(&client);
         let store = Arc::new(self.store_on(client, name));
         let kept = store.clone();
         tokio::spawn(async move { kept.lease().keep(&connection, &kept).await });
-        store.lease().wait_held().await;
+        store.lease().wait_until_active().await;
         store
     }
 
     /// The store of a worker of that name, which a test moves itself.
-    pub(crate) fn store(&self, name: &str) -> Store {
+    pub(crate) fn store(&self, name: &str) -> Publisher {
         self.store_on(self.redis.clone(), name)
     }
 
-    fn store_on(&self, redis: Client, name: &str) -> Store {
+    fn store_on(&self, redis: Client, name: &str) -> Publisher {
         let config = self.config();
         let due = config.due(&self.clock);
-        Store::new(
+        Publisher::new(
             redis,
             config.keys.clone(),
             due,

@@ -15,7 +15,7 @@ use testkit::oracle::Names;
 use testkit::process::free_port;
 use testkit::server::unique;
 use tokio::time::{Instant, sleep};
-use worker::fence::{Fence, Made, Taken, Write};
+use worker::publish::fence::{Fence, Made, Taken, Write};
 
 /// Longer than an active worker that fails keeps the lease.
 const HANDED_OVER: Duration = Duration::from_secs(40);
@@ -353,7 +353,7 @@ async fn a_snapshot_and_its_settings_are_written_both_or_not_at_all() {
                 unless_newer: None,
             }),
         };
-        let Taken::Ours(lease) = fence.take("one", SOON, 0).await.unwrap() else {
+        let Taken::Ours(lease) = fence.acquire("one", SOON, 0).await.unwrap() else {
             panic!("nobody else is there")
         };
         fence.write(&lease, write("first")).await.unwrap();

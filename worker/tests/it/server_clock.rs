@@ -6,7 +6,7 @@ use std::time::Duration;
 use testkit::eventually::eventually;
 use testkit::mariadb::MariaDb;
 use testkit::process::free_port;
-use worker::clock_watch::ClockWatch;
+use worker::ops::clock_skew::ClockWatch;
 
 /// Sets the server's clock so far from the worker's, for accounts without privileges, in new sessions.
 async fn step(mariadb: &MariaDb, site: &Site, seconds: i64) {

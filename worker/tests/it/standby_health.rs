@@ -57,7 +57,7 @@ async fn errors_end_with_the_role(broken: Broken) {
     let kept = async {
         loop {
             let _: i64 = site.redis.del(&lease).await.unwrap();
-            if timeout(Duration::from_secs(1), other.lease().wait_held())
+            if timeout(Duration::from_secs(1), other.lease().wait_until_active())
                 .await
                 .is_ok()
             {

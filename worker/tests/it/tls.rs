@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use testkit::certificates::{Authority, Issued};
 use testkit::eventually::eventually;
-use testkit::generate::{Plan, Size, generate};
+use testkit::generate::{Size, TableSchema, generate};
 use testkit::http::get;
 use testkit::mariadb::{MariaDb, MariaDbOptions, shared_mariadb};
 use testkit::process::{Process, free_port};
@@ -16,7 +16,7 @@ use testkit::schema::Shape;
 use testkit::server::{Redis, shared_redis};
 use tokio::net::TcpStream;
 use worker::check::findings::{Topic, Verdict};
-use worker::source::database::Database;
+use worker::mysql::connection::Database;
 
 fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
@@ -52,7 +52,7 @@ async fn redis(issued: &Issued) -> (&'static Redis, u16) {
 }
 
 async fn site(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
-    let plan = Plan {
+    let plan = TableSchema {
         size: Size::Tiny,
         years: 1,
         now: "2025-09-23T10:00:00".parse().unwrap(),

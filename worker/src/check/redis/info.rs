@@ -1,7 +1,7 @@
 //! What Redis tells of itself.
 
 use crate::check::findings::{Finding, Topic};
-use crate::check::words;
+use crate::check::format;
 use fred::clients::Client;
 use fred::interfaces::ClientLike;
 use fred::types::InfoKind;
@@ -74,15 +74,15 @@ pub(super) fn memory(info: &Info) -> Option<Finding> {
     let details = json!({ "policy": policy, "limit_bytes": limit, "used_bytes": used });
     let found = |what: String| Finding::ok(Topic::Redis, "memory", what).with(details);
     if limit == 0 {
-        let used = words::bytes(used);
+        let used = format::bytes(used);
         return Some(found(format!(
             "{used} in use, no limit, so that nothing is evicted ({policy})"
         )));
     }
     let what = format!(
         "{} of {} in use; when it is full: {policy}",
-        words::bytes(used),
-        words::bytes(limit)
+        format::bytes(used),
+        format::bytes(limit)
     );
     Some(if policy != "noeviction" {
         found(what).advise(

@@ -5,9 +5,9 @@ mod rights;
 
 use crate::check::findings::{Finding, Topic};
 use crate::check::redis::info::Info;
-use crate::check::{round_trip, words};
+use crate::check::{format, round_trip};
 use crate::config::{Config, Mode};
-use crate::fence::COMMAND_LIMIT;
+use crate::publish::fence::COMMAND_LIMIT;
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface, KeysInterface};
 use serde_json::json;
@@ -98,7 +98,7 @@ fn unreachable(config: &Config, why: &str) -> Finding {
     let advice = shared::redis::tls_advice(why).filter(|_| config.redis.is_encrypted());
     if let Some(advice) = advice {
         let what = format!("no connection to {address}: no agreement on TLS");
-        return Finding::ok(Topic::Redis, "server", what).broken(words::sentence(advice));
+        return Finding::ok(Topic::Redis, "server", what).broken(format::sentence(advice));
     }
     let what = format!("no connection to {address}: {why}");
     let is_refused = ["WRONGPASS", "NOAUTH", "NOPERM"]
@@ -124,10 +124,10 @@ async fn held(config: &Config, clock: &Clock, client: &Client) -> Option<Finding
     let all = Snapshot::ALL.len();
     let who = match &today {
         Some(today) => {
-            let ago = words::duration(clock.now().since(today.generated_at));
+            let ago = format::duration(clock.now().since(today.generated_at));
             format!(
                 "a worker is at work: {} visitors today, counted {ago} ago",
-                words::number(today.total)
+                format::number(today.total)
             )
         }
         None => "no worker is at work".to_owned(),
@@ -157,7 +157,7 @@ async fn increments(
     let found = Finding::ok(Topic::Redis, "counter", what).with(details);
     Some(if count.is_none() && total.unwrap_or(0) > 0 {
         found.advise(
-            "Visits were written today and nobody raised it. Until somebody does, the count moves once a minute: \
+            "VisitScan were written today and nobody raised it. Until somebody does, the count moves once a minute: \
              another TODAY_COUNT_MODE is better.",
         )
     } else {

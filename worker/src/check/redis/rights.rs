@@ -2,7 +2,7 @@
 //! transaction is discarded.
 
 use crate::check::findings::{Finding, Topic};
-use crate::check::words;
+use crate::check::format;
 use crate::config::{Config, Mode};
 use fred::clients::Client;
 use fred::interfaces::ClientLike;
@@ -31,7 +31,7 @@ pub(super) async fn look(config: &Config, client: &Client) -> Finding {
         order("EVAL", &["return 0", "1", &count]),
         order("PUBLISH", &[&keys.today_channel(), "0"]),
         order("PUBLISH", &[&keys.snapshots_channel(), "0"]),
-        order("SUBSCRIBE", &[&keys.doorbell()]),
+        order("SUBSCRIBE", &[&keys.refresh_channel()]),
     ];
     if config.mode == Mode::Incremental {
         let counter = keys.today_increments(chrono::NaiveDate::default());
@@ -57,7 +57,7 @@ pub(super) async fn look(config: &Config, client: &Client) -> Finding {
         let what = "set, publish and subscribe are allowed";
         return Finding::ok(Topic::Redis, "rights", what).with(details);
     }
-    let what = format!("refused: {}", words::list(&refused));
+    let what = format!("refused: {}", format::list(&refused));
     let found = Finding::ok(Topic::Redis, "rights", what).with(details);
     let has = |code: &str| refused.iter().any(|refusal| refusal.contains(code));
     found.broken(if has("READONLY") {
@@ -72,9 +72,9 @@ pub(super) async fn look(config: &Config, client: &Client) -> Finding {
 }
 
 /// A command and its arguments.
-type Order = (&'static str, Vec<String>);
+type ComputeRequest = (&'static str, Vec<String>);
 
-fn order(name: &'static str, arguments: &[&str]) -> Order {
+fn order(name: &'static str, arguments: &[&str]) -> ComputeRequest {
     (
         name,
         arguments.iter().map(|word| (*word).to_owned()).collect(),
@@ -85,7 +85,7 @@ fn order(name: &'static str, arguments: &[&str]) -> Order {
 async fn ask(
     client: &Client,
     slot: &ClusterHash,
-    commands: &[Order],
+    commands: &[ComputeRequest],
 ) -> Result<Vec<String>, String> {
     // All in one go over one connection: a new one would know of no transaction.
     let pipeline = client.pipeline();

@@ -8,7 +8,7 @@ use mysql_async::prelude::Queryable;
 use shared::catalog::Snapshot;
 use testkit::schema::Shape;
 use worker::check::findings::Verdict;
-use worker::check::needs::{Figures, TABLES};
+use worker::check::requirements::{Figures, TABLES};
 
 const NOW: &str = "2025-09-23T10:00:00";
 
@@ -100,7 +100,7 @@ async fn assert_lost(site: &Site, figures: &[Figures], without: &str) {
     wanted.sort_unstable();
     assert_eq!(lost, wanted, "without {without}: {made:?}");
     let day = site.day();
-    let counted = worker::source::visits::count(&mut site.parts().await.session, day).await;
+    let counted = worker::mysql::visits::count(&mut site.parts().await.session, day).await;
     assert_eq!(
         counted.is_err(),
         figures.contains(&Figures::Today),

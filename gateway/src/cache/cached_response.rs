@@ -1,0 +1,158 @@
+//! A value kept ready to send: its bytes, and the headers that depend on them alone.
+
+use crate::cache::representation::Representation;
+use crate::http::security_headers::add_security_headers;
+use bytes::Bytes;
+use hyper::header::{AGE, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, LAST_MODIFIED};
+use serde::de::Error as _;
+use shared::catalog::Snapshot;
+use shared::snapshot::Envelope;
+use shared::time::{Clock, Timestamp};
+use std::time::{Duration, SystemTime};
+
+/// The largest value that is passed on: ten titles of any length stay far below it.
+pub const MAX_VALUE_BYTES: usize = 1 << 20;
+/// What nearly every answer is made of.
+pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A snapshot, or a summary of several.
+#[derive(Debug)]
+pub struct CachedResponse {
+    /// What is served, byte for byte.
+    pub body: Bytes,
+    /// The text of `data` within `body`.
+    pub data: Bytes,
+    /// `generated_at` of the envelope.
+    pub generated_at: Timestamp,
+    /// `ttl_seconds` of the envelope.
+    pub ttl_seconds: u32,
+    /// When it last changed; `None` where it changes with today's count.
+    pub last_modified: Option<LastModified>,
+    /// The same in every coding that is worth it, with its headers.
+    pub representations: Vec<Representation>,
+}
+
+/// A time in whole seconds, as HTTP knows it.
+#[derive(Clone, Debug)]
+pub struct LastModified {
+    /// To compare with `If-LastModified-Since`; of a summary the newest part's.
+    pub time: SystemTime,
+    /// To send as `Last-LastModified`.
+    pub header: HeaderValue,
+}
+
+impl CachedResponse {
+    /// Reads what is stored under the key of `snapshot`. Copied, since the client's buffer is much larger.
+    ///
+    /// # Errors
+    /// What is not an envelope, or over 1 MiB.
+    pub fn parse(snapshot: Snapshot, stored: &[u8]) -> Result<Self, serde_json::Error> {
+        if stored.len() > MAX_VALUE_BYTES {
+            return Err(serde_json::Error::custom("it is larger than 1 MiB"));
+        }
+        // A field that nobody reads would be passed over unchecked.
+        std::str::from_utf8(stored).map_err(serde_json::Error::custom)?;
+        let body = Bytes::copy_from_slice(stored);
+        let envelope = Envelope::parse(&body)?;
+        let modified = LastModified::at(envelope.generated_at).ok_or_else(|| {
+            serde_json::Error::custom("generated_at is before 1970 or after 9999")
+        })?;
+        let (generated_at, ttl_seconds) = (envelope.generated_at, envelope.ttl_seconds);
+        let data = body.slice_ref(envelope.data.get().as_bytes());
+        let headers = headers(snapshot.lists_people(), Some(&modified));
+        Ok(Self {
+            representations: Representation::encode_all(&body, &headers),
+            data,
+            generated_at,
+            ttl_seconds,
+            last_modified: Some(modified),
+            body,
+        })
+    }
+
+    /// How long ago its figures were read.
+    pub fn age(&self, clock: &Clock) -> Duration {
+        clock.now().since(self.generated_at)
+    }
+
+    /// Whether its time is over; it is served all the same.
+    pub fn is_stale(&self, clock: &Clock) -> bool {
+        self.age(clock) > Duration::from_secs(self.ttl_seconds.into())
+    }
+}
+
+impl LastModified {
+    /// `None` for a year that HTTP cannot write.
+    pub fn at(time: Timestamp) -> Option<Self> {
+        const LAST: i64 = 253_402_300_799; // 9999-12-31T23:59:59Z
+        let seconds = time.utc().timestamp();
+        let since_1970 = u64::try_from(seconds).ok().filter(|_| seconds <= LAST)?;
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(since_1970);
+        let header = HeaderValue::try_from(httpdate::fmt_http_date(time));
+        Some(Self {
+            time,
+            header: header.expect("a date is made of letters, digits and signs"),
+        })
+    }
+}
+
+/// What its coding does not change; `Age` is to be set with each answer. Caches may keep it and ask each time, and keep to themselves what names people.
+pub fn headers(lists_people: bool, modified: Option<&LastModified>) -> HeaderMap {
+    let cache_control = match lists_people {
+        true => "private, no-cache",
+        false => "no-cache",
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(AGE, HeaderValue::from_static("0"));
+    add_security_headers(&mut headers);
+    if let Some(modified) = modified {
+        headers.insert(LAST_MODIFIED, modified.header.clone());
+    }
+    headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORED: &str =
+        r#"{ "generated_at":"2025-09-23T00:05:12.345Z","ttl_seconds":90000, "data" : [ 1 , 2 ] }"#;
+
+    #[test]
+    fn the_bytes_are_kept_and_the_headers_follow_from_them() {
+        let entry = CachedResponse::parse(Snapshot::Weekly, STORED.as_bytes()).unwrap();
+        assert_eq!(entry.body, STORED);
+        assert_eq!(entry.data, "[ 1 , 2 ]");
+        let modified = entry.last_modified.unwrap();
+        assert_eq!(modified.header, "Tue, 23 Sep 2025 00:05:12 GMT");
+        assert_eq!(entry.representations[0].headers[CACHE_CONTROL], "no-cache");
+        let people = CachedResponse::parse(Snapshot::MonthlyTop, STORED.as_bytes()).unwrap();
+        assert_eq!(
+            people.representations[0].headers[CACHE_CONTROL],
+            "private, no-cache"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused() {
+        let padding = " ".repeat(MAX_VALUE_BYTES);
+        for text in [
+            "[]".to_owned(),
+            STORED.replace("90000", "0"),
+            STORED.replace("2025-", "1925-"),
+            STORED.replace("\"2025-", "\"+12025-"),
+            STORED.replace(", 2", &padding),
+        ] {
+            assert!(CachedResponse::parse(Snapshot::Weekly, text.as_bytes()).is_err());
+        }
+        let bytes = STORED.replace(" }", ",\"x\":\"?\"}").into_bytes();
+        let broken: Vec<u8> = bytes
+            .iter()
+            .map(|b| if *b == b'?' { 0xff } else { *b })
+            .collect();
+        assert!(CachedResponse::parse(Snapshot::Weekly, &bytes).is_ok());
+        assert!(CachedResponse::parse(Snapshot::Weekly, &broken).is_err());
+    }
+}

@@ -1,0 +1,8 @@
+//! The in-memory copy of what Redis holds, ready to send.
+
+pub mod cached_count;
+pub mod cached_response;
+pub mod live_cache;
+pub mod representation;
+pub mod state;
+pub mod summary;

@@ -1,0 +1,12 @@
+//! From a request to its response: resources, routing, headers.
+
+pub mod access_log;
+pub mod assets;
+pub mod conditional;
+pub mod cors;
+pub mod csp;
+pub mod health;
+pub mod listener_role;
+pub mod response;
+pub mod router;
+pub mod security_headers;

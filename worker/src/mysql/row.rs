@@ -1,0 +1,125 @@
+//! Reads the cells of a row, whatever dirt they hold: any text, any date.
+
+use anyhow::{Result, bail};
+use chrono::{NaiveDate, NaiveDateTime};
+use mysql_async::{Row, Value};
+use std::borrow::Cow;
+
+/// A DATE or DATETIME as it is stored, zero dates included; sorts as the database sorts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WallTime {
+    year: u16,
+    month: u8,
+    day: u8,
+    hour: u8,
+    minute: u8,
+    second: u8,
+    micros: u32,
+}
+
+impl WallTime {
+    /// `0000-00-00`: before all others.
+    pub const ZERO: Self = Self {
+        year: 0,
+        month: 0,
+        day: 0,
+        hour: 0,
+        minute: 0,
+        second: 0,
+        micros: 0,
+    };
+
+    /// The day, when it is one: `0000-00-00` and `2026-00-00` are not.
+    pub fn date(self) -> Option<NaiveDate> {
+        NaiveDate::from_ymd_opt(self.year.into(), self.month.into(), self.day.into())
+    }
+
+    /// The same with the time of day.
+    pub fn moment(self) -> Option<NaiveDateTime> {
+        let (hour, minute, second) = (self.hour.into(), self.minute.into(), self.second.into());
+        self.date()?
+            .and_hms_micro_opt(hour, minute, second, self.micros)
+    }
+}
+
+/// The cells of one row, by position.
+pub struct RowDecoder<'a>(pub &'a Row);
+
+impl RowDecoder<'_> {
+    /// Text; bytes that are none are replaced, never an error.
+    pub fn text(&self, index: usize) -> Option<Cow<'_, str>> {
+        match self.0.as_ref(index) {
+            None | Some(Value::NULL) => None,
+            Some(Value::Bytes(bytes)) => Some(String::from_utf8_lossy(bytes)),
+            Some(other) => Some(other.as_sql(true).into()),
+        }
+    }
+
+    /// The same of its own.
+    pub fn owned_text(&self, index: usize) -> Option<String> {
+        self.text(index).map(Cow::into_owned)
+    }
+
+    /// The bytes of an id or a code as they came, for counting; empty for NULL.
+    pub fn bytes(&self, index: usize) -> &[u8] {
+        match self.0.as_ref(index) {
+            Some(Value::Bytes(bytes)) => bytes,
+            _ => &[],
+        }
+    }
+
+    /// A whole number, or `None` for NULL.
+    ///
+    /// # Errors
+    /// What is not a whole number, with the name of the column.
+    pub fn integer(&self, index: usize) -> Result<Option<i64>> {
+        let number = match self.0.as_ref(index) {
+            None | Some(Value::NULL) => return Ok(None),
+            Some(Value::Int(number)) => Some(*number),
+            Some(Value::UInt(number)) => i64::try_from(*number).ok(),
+            Some(Value::Bytes(bytes)) => std::str::from_utf8(bytes)
+                .ok()
+                .and_then(|text| text.parse().ok()),
+            Some(_) => None,
+        };
+        match number {
+            Some(number) => Ok(Some(number)),
+            None => bail!("column {} does not hold a whole number", self.name(index)),
+        }
+    }
+
+    /// A count, 0 for NULL.
+    ///
+    /// # Errors
+    /// What is not a count.
+    pub fn count(&self, index: usize) -> Result<u64> {
+        Ok(u64::try_from(self.integer(index)?.unwrap_or(0))?)
+    }
+
+    /// A date or time; NULL is the zero date.
+    ///
+    /// # Errors
+    /// What is neither, with the name of the column.
+    pub fn time(&self, index: usize) -> Result<WallTime> {
+        match self.0.as_ref(index) {
+            None | Some(Value::NULL) => Ok(WallTime::ZERO),
+            Some(&Value::Date(year, month, day, hour, minute, second, micros)) => Ok(WallTime {
+                year,
+                month,
+                day,
+                hour,
+                minute,
+                second,
+                micros,
+            }),
+            Some(_) => bail!("column {} does not hold a date", self.name(index)),
+        }
+    }
+
+    fn name(&self, index: usize) -> String {
+        let columns = self.0.columns_ref();
+        columns
+            .get(index)
+            .map_or_else(String::new, |column| column.name_str().into_owned())
+    }
+}

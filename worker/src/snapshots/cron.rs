@@ -1,0 +1,347 @@
+//! When the daily figures are due. clokwerk ticks, in UTC; a cron expression in the library's zone decides.
+//!
+//! clokwerk's own day arithmetic panics around DST, so that it is never asked about days.
+
+use crate::calendar::Calendar;
+use crate::ops::status::Status;
+use chrono::{DateTime, TimeDelta, Utc};
+use clokwerk::{AsyncScheduler, TimeUnits};
+use croner::parser::{CronParser, Seconds, Year};
+use shared::catalog::Group;
+use shared::time::{Clock, Timestamp};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tracing::debug;
+
+/// Between two looks at the clock; a cron may name a second.
+const TICK: Duration = Duration::from_millis(500);
+/// A clock that goes back further than this was set, and the next time is worked out anew.
+const SET_BACK: TimeDelta = TimeDelta::minutes(5);
+
+/// How far back a time is looked for: 29 February comes after eight years at the latest.
+const FAR_BACK: TimeDelta = TimeDelta::days(8 * 366);
+
+/// A cron expression in the library's zone: five fields, or six with seconds first.
+#[derive(Clone)]
+pub struct Cron {
+    pattern: croner::Cron,
+    calendar: Calendar,
+}
+
+impl Cron {
+    /// Reads an expression that has a next time.
+    ///
+    /// # Errors
+    /// What would be right.
+    pub fn parse(text: &str, calendar: &Calendar) -> Result<Self, String> {
+        let parser = CronParser::builder()
+            .seconds(Seconds::Optional)
+            .year(Year::Disallowed)
+            .build();
+        // croner takes an empty part of a list for nothing, and looks for the nothing-th second for minutes.
+        let mut parts = text.split_whitespace().flat_map(|field| field.split(','));
+        if parts.any(str::is_empty) {
+            return Err("has an empty part in a list".to_owned());
+        }
+        let pattern = parser.parse(text);
+        let pattern =
+            pattern.map_err(|e| format!("is not a cron expression such as 5 0 * * * ({e})"))?;
+        let cron = Self {
+            pattern,
+            calendar: *calendar,
+        };
+        // From any day, so that an expression is right or wrong whenever it is read.
+        let some_day = Timestamp::from(DateTime::UNIX_EPOCH);
+        let next = cron.after(some_day);
+        next.map(|_| cron)
+            .ok_or_else(|| "is a time that never comes".to_owned())
+    }
+
+    /// The next time after `time`. In a DST gap the end of it; in an overlap the first of the two.
+    pub fn after(&self, time: Timestamp) -> Option<DateTime<Utc>> {
+        let next = self
+            .pattern
+            .find_next_occurrence(&self.calendar.local(time), false);
+        next.ok().map(|next| next.to_utc())
+    }
+
+    /// The last time up to `time`, as [`Self::after`] has it; `None` when it was years ago.
+    pub fn before(&self, time: Timestamp) -> Option<DateTime<Utc>> {
+        let up_to = |next: &DateTime<Utc>| *next <= time.utc();
+        let (mut from, mut to) = (Timestamp::from(time.utc() - FAR_BACK), time);
+        let mut last = self.after(from).filter(up_to)?;
+        // The instant after which no more time comes, to the millisecond, found by halves.
+        while to.millis() - from.millis() > 1 {
+            let middle = Timestamp::from(from.utc() + (to.utc() - from.utc()) / 2);
+            match self.after(middle).filter(up_to) {
+                Some(later) => (from, last) = (middle, later),
+                None => to = middle,
+            }
+        }
+        Some(last)
+    }
+}
+
+/// Says once for each time of a cron that it has come, late rather than never.
+struct CronTrigger {
+    cron: Cron,
+    next: Option<DateTime<Utc>>,
+    seen: Timestamp,
+}
+
+impl CronTrigger {
+    fn new(cron: Cron, now: Timestamp) -> Self {
+        Self {
+            next: cron.after(now),
+            cron,
+            seen: now,
+        }
+    }
+
+    fn due(&mut self, now: Timestamp) -> bool {
+        let set_back = self.seen.utc() - now.utc() > SET_BACK;
+        let due = self.next.is_some_and(|next| now.utc() >= next);
+        if due || set_back {
+            self.next = self.cron.after(now);
+        }
+        self.seen = now;
+        due
+    }
+}
+
+/// A cron and what it wakes.
+pub struct Job {
+    /// Whose figures are due.
+    pub group: Group,
+    /// When.
+    pub cron: Cron,
+    /// Woken each time.
+    pub due: Arc<Notify>,
+}
+
+/// Wakes each job when it is due, for ever.
+pub async fn run(jobs: [Job; 2], clock: Clock, status: Arc<Status>) {
+    let mut seen = clock.now();
+    let gates = jobs.map(|job| (CronTrigger::new(job.cron.clone(), seen), job));
+    for (gate, job) in &gates {
+        status.update(|status| status.cron(job.group).next = gate.next);
+    }
+    let gates = Arc::new(Mutex::new(gates));
+    let mut scheduler = scheduler(&gates, &clock, &status);
+    let mut tick = tokio::time::interval(TICK);
+    loop {
+        tick.tick().await;
+        // clokwerk remembers when its next look is due; after the clock was set back that is far away.
+        let now = clock.now();
+        if now < seen {
+            scheduler = self::scheduler(&gates, &clock, &status);
+        }
+        seen = now;
+        scheduler.run_pending().await;
+    }
+}
+
+type Gates = Arc<Mutex<[(CronTrigger, Job); 2]>>;
+
+/// Looks at the gates each second.
+fn scheduler(gates: &Gates, clock: &Clock, status: &Arc<Status>) -> AsyncScheduler<Utc> {
+    let (gates, clock, status) = (gates.clone(), clock.clone(), status.clone());
+    let mut scheduler = AsyncScheduler::with_tz(Utc);
+    scheduler.every(1.second()).run(move || {
+        let now = clock.now();
+        for (gate, job) in gates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter_mut()
+        {
+            let due = gate.due(now);
+            status.update(|status| {
+                let cron = status.cron(job.group);
+                cron.next = gate.next;
+                cron.last = if due { Some(now) } else { cron.last };
+            });
+            if due {
+                debug!(group = ?job.group, next = ?gate.next, "the time of a cron has come");
+                job.due.notify_one();
+            }
+        }
+        // The work itself is the refreshers': a job that took long would keep the others waiting.
+        std::future::ready(())
+    });
+    scheduler
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> Timestamp {
+        Timestamp::from(text.parse::<DateTime<Utc>>().unwrap())
+    }
+
+    fn cron(text: &str, zone: &str) -> Cron {
+        Cron::parse(text, &Calendar::parse(zone).unwrap())
+            .ok()
+            .unwrap()
+    }
+
+    /// Every firing between two instants, with a look each `step` minutes.
+    fn firings(cron: Cron, from: &str, to: &str, step: i64) -> Vec<String> {
+        let mut now = time(from);
+        let mut gate = CronTrigger::new(cron, now);
+        let mut fired = Vec::new();
+        while now < time(to) {
+            now = Timestamp::from(now.utc() + TimeDelta::minutes(step));
+            if gate.due(now) {
+                fired.push(now.to_string());
+            }
+        }
+        fired
+    }
+
+    #[test]
+    fn five_fields_or_six_with_seconds_first() {
+        let jakarta = Calendar::parse("Asia/Jakarta").unwrap();
+        let five = cron("5 0 * * *", "Asia/Jakarta").after(time("2025-09-23T00:00:00Z"));
+        assert_eq!(five, Some(time("2025-09-23T17:05:00Z").utc()));
+        let six = cron("30 5 0 * * *", "Asia/Jakarta").after(time("2025-09-23T00:00:00Z"));
+        assert_eq!(six, Some(time("2025-09-23T17:05:30Z").utc()));
+        for wrong in [
+            "5 0 * *",
+            "0 5 0 * * * 2025",
+            "5 25 * * *",
+            "0 0 31 2 *",
+            "noon",
+            "0 0 30 2 *",
+            ", * * * * 5L",
+            "5, 0 * * *",
+        ] {
+            assert!(Cron::parse(wrong, &jakarta).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_last_time_is_the_one_that_came_last() {
+        for (text, zone, now, last) in [
+            (
+                "5 0 * * *",
+                "Asia/Jakarta",
+                "2025-09-23T17:05:00Z",
+                "2025-09-23T17:05:00Z",
+            ),
+            (
+                "5 0 * * *",
+                "Asia/Jakarta",
+                "2025-09-23T17:04:59Z",
+                "2025-09-22T17:05:00Z",
+            ),
+            (
+                "*/2 * * * * *",
+                "Asia/Jakarta",
+                "2025-09-23T17:04:59Z",
+                "2025-09-23T17:04:58Z",
+            ),
+            (
+                "0 0 29 2 *",
+                "UTC",
+                "2103-03-01T00:00:00Z",
+                "2096-02-29T00:00:00Z",
+            ),
+            // A gap and an overlap.
+            (
+                "5 0 * * *",
+                "Africa/Cairo",
+                "2026-04-24T12:00:00Z",
+                "2026-04-23T22:00:00Z",
+            ),
+            (
+                "30 2 * * *",
+                "Europe/Zurich",
+                "2026-10-25T12:00:00Z",
+                "2026-10-25T00:30:00Z",
+            ),
+        ] {
+            let found = cron(text, zone).before(time(now));
+            assert_eq!(found, Some(time(last).utc()), "{text} in {zone} at {now}");
+        }
+    }
+
+    #[test]
+    fn a_time_in_a_gap_runs_at_its_end() {
+        let fired = firings(
+            cron("30 2 * * *", "Europe/Zurich"),
+            "2026-03-28T12:00:00Z",
+            "2026-03-30T12:00:00Z",
+            1,
+        );
+        assert_eq!(
+            fired,
+            ["2026-03-29T01:00:00.000Z", "2026-03-30T00:30:00.000Z"]
+        );
+        // Midnight does not exist in Cairo on 24 April 2026.
+        let fired = firings(
+            cron("5 0 * * *", "Africa/Cairo"),
+            "2026-04-23T12:00:00Z",
+            "2026-04-25T12:00:00Z",
+            1,
+        );
+        assert_eq!(
+            fired,
+            ["2026-04-23T22:00:00.000Z", "2026-04-24T21:05:00.000Z"]
+        );
+    }
+
+    #[test]
+    fn a_time_that_comes_twice_runs_at_the_first() {
+        let fired = firings(
+            cron("30 2 * * *", "Europe/Zurich"),
+            "2026-10-24T12:00:00Z",
+            "2026-10-26T12:00:00Z",
+            1,
+        );
+        assert_eq!(
+            fired,
+            ["2026-10-25T00:30:00.000Z", "2026-10-26T01:30:00.000Z"]
+        );
+    }
+
+    #[test]
+    fn a_process_that_slept_runs_once_and_late() {
+        let fired = firings(
+            cron("5 0 * * *", "Asia/Jakarta"),
+            "2025-09-23T16:00:00Z",
+            "2025-09-27T16:00:00Z",
+            60 * 72,
+        );
+        assert_eq!(
+            fired,
+            ["2025-09-26T16:00:00.000Z", "2025-09-29T16:00:00.000Z"]
+        );
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_repeats_nothing_and_loses_nothing() {
+        let mut gate = CronTrigger::new(
+            cron("5 0 * * *", "Asia/Jakarta"),
+            time("2025-09-23T16:00:00Z"),
+        );
+        assert!(gate.due(time("2025-09-23T17:05:00Z")));
+        assert!(
+            !gate.due(time("2025-09-23T17:04:00Z")),
+            "a step of a minute"
+        );
+        assert!(
+            !gate.due(time("2025-09-23T17:05:30Z")),
+            "the same time again"
+        );
+        assert!(
+            !gate.due(time("2025-09-21T12:00:00Z")),
+            "a step of two days"
+        );
+        assert!(
+            gate.due(time("2025-09-21T17:05:00Z")),
+            "the days are lived again"
+        );
+    }
+}

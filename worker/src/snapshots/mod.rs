@@ -1,0 +1,19 @@
+//! The daily figures: when they are due, how they are computed, one file for each figure or scan.
+
+pub mod compute;
+pub mod cron;
+pub mod freshness;
+pub mod interner;
+pub mod item_catalog;
+pub mod loan_scan;
+pub mod member_counter;
+pub mod member_names;
+pub mod member_ranking;
+pub mod ranking;
+pub mod refresh;
+pub mod row_batch;
+pub mod series;
+pub mod top_borrowers;
+pub mod top_titles;
+pub mod top_visitors;
+pub mod visit_scan;
