@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, LONG, SOON, message};
 use crate::process::start;
-use gateway::http::assets::Page;
+use gateway::http::assets::Asset;
 use gateway::http::router::Resource;
 use gateway::openapi::examples;
 use serde_json::Value;
@@ -18,7 +18,7 @@ use utoipa::openapi::OpenApi;
 const BOTH: [&str; 2] = ["Accept-Encoding: br", "If-None-Match: *"];
 
 async fn document(address: SocketAddr) -> Document {
-    let answer = get(address, Page::Document.path()).await;
+    let answer = get(address, Asset::Document.path()).await;
     assert_eq!(answer.status, 200);
     Document(answer.json())
 }
@@ -198,7 +198,7 @@ async fn who_finds_no_place_and_who_sends_too_much_are_answered_as_the_document_
 
 #[tokio::test]
 async fn what_is_switched_off_is_not_there_and_not_told_of() {
-    let pages = Page::ALL.map(Page::path);
+    let pages = Asset::ALL.map(Asset::path);
     let docs = pages.iter().filter(|path| path.starts_with("/docs"));
     let fixture = Fixture::with(&[("ENABLE_DOCS", "false")], |_| ()).await;
     assert_eq!(docs.clone().count(), 4);
@@ -211,7 +211,7 @@ async fn what_is_switched_off_is_not_there_and_not_told_of() {
     let fixture = Fixture::with(&variables, |_| ()).await;
     let document = document(fixture.address).await;
     let left = |resource: &Resource| {
-        let dashboard = [Page::Dashboard, Page::SharedStream].map(Resource::Page);
+        let dashboard = [Asset::Dashboard, Asset::SharedStream].map(Resource::Page);
         *resource != Resource::Stream && !dashboard.contains(resource)
     };
     let left = Resource::ALL.into_iter().filter(left);
@@ -239,9 +239,9 @@ async fn what_operators_have_a_port_for_is_not_told_to_everybody() {
 #[tokio::test]
 async fn the_page_finds_its_parts_below_any_path() {
     let fixture = Fixture::start().await;
-    let page = fixture.get(Page::Docs.path()).await;
+    let page = fixture.get(Asset::Docs.path()).await;
     let html = page.text();
-    for page in [Page::Document, Page::DocsScript, Page::DocsStyle] {
+    for page in [Asset::Document, Asset::DocsScript, Asset::DocsStyle] {
         let quoted = format!("\"{}\"", page.path().trim_start_matches('/'));
         assert!(html.contains(&quoted), "{quoted}");
     }
