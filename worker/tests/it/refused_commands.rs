@@ -30,7 +30,7 @@ enum Moment {
 }
 
 /// Commands without which a worker cannot do its work.
-const NEEDED: [&str; 13] = [
+const NEEDED: [&str; 12] = [
     "get",
     "set",
     "del",
@@ -43,15 +43,15 @@ const NEEDED: [&str; 13] = [
     "publish",
     "subscribe",
     "eval",
-    "client|id",
 ];
 /// Commands that only `worker check` sends, or that the server allows to everybody, or whose refusal the client forgives.
-const NOT_NEEDED: [&str; 10] = [
+const NOT_NEEDED: [&str; 11] = [
     "unsubscribe",
     "multi",
     "discard",
     "hello",
     "auth",
+    "client|id",
     "client|setname",
     "select",
     "ping",
@@ -161,7 +161,7 @@ async fn lose(mut pair: Pair, command: &str, moment: Moment) {
         })
         .await;
         pair.set_rules(&sick_account, &[&taken]).await;
-        if !NEEDED.contains(&command) || command.starts_with("client") {
+        if !NEEDED.contains(&command) {
             // What is sent once for each connection.
             pair.site
                 .redis_does("CLIENT", &["KILL", "USER", &sick_account])
