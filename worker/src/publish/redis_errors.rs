@@ -121,7 +121,7 @@ impl RedisErrors {
         self.rights_are_known.store(known, Ordering::Relaxed);
     }
 
-    /// Whether the server can tell what the account may do, so that no error of [`Part::Rights`] means that it may do all.
+    /// Whether the server can tell what the account may do, so that no error of [`RedisPart::Rights`] means that it may do all.
     pub fn rights_are_known(&self) -> bool {
         self.rights_are_known.load(Ordering::Relaxed)
     }

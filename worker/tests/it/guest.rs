@@ -138,7 +138,9 @@ async fn visits_are_read_at_once_only_where_nobody_waits() {
             site.sql(statement).await;
         }
         let mut session = site.parts().await.session;
-        let plan = plan::Plan::of(&mut session, "visitor_count").await.unwrap();
+        let plan = schema::TableSchema::of(&mut session, "visitor_count")
+            .await
+            .unwrap();
         let is_so = plan.grows_while_read(&mut session).await.unwrap();
         assert_eq!(is_so, grows, "{engine}, {hole}");
 
@@ -159,7 +161,9 @@ async fn visits_are_read_at_once_only_where_nobody_waits() {
         .await
         .unwrap();
     let mut session = site_on(mariadb, redis).await.parts().await.session;
-    let plan = plan::Plan::of(&mut session, "visitor_count").await.unwrap();
+    let plan = schema::TableSchema::of(&mut session, "visitor_count")
+        .await
+        .unwrap();
     assert!(!plan.grows_while_read(&mut session).await.unwrap());
 }
 
