@@ -133,7 +133,7 @@ async fn an_older_snapshot_is_not_shown_before_it_has_stood_for_a_while() {
     let patience = Duration::from_secs(3);
     let fixture = Fixture::with(&[], |config| {
         config.limits.reread = Duration::from_millis(100);
-        config.limits.patience = patience;
+        config.limits.stale_grace = patience;
     })
     .await;
     let newer = envelope(Snapshot::Weekly, 1);

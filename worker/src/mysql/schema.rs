@@ -93,7 +93,7 @@ impl TableSchema {
     pub async fn grows_while_read(&self, session: &mut Session) -> Result<bool> {
         let sql = "SELECT COUNT(*) FROM information_schema.tables \
                    WHERE table_schema = DATABASE() AND table_name = ? AND engine = 'MyISAM' AND data_free = 0 \
-                   AND concurrent_insert <> 'NEVER'";
+                   AND @@concurrent_insert <> 'NEVER'";
         let grows = session.first("the engine", sql, params([self.table]), |cells| {
             cells.count(0)
         });

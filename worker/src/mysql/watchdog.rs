@@ -37,7 +37,7 @@ pub(super) struct ServerConnId {
 impl ServerConnId {
     /// Asks. `None` when a proxy answers that has ids of its own.
     pub(super) async fn of(conn: &mut Conn) -> mysql_async::Result<Option<Self>> {
-        let sql = "SELECT ID, CONCAT(hostname, ':', port) FROM information_schema.PROCESSLIST \
+        let sql = "SELECT ID, CONCAT(@@hostname, ':', @@port) FROM information_schema.PROCESSLIST \
                    WHERE ID = CONNECTION_ID()";
         let known: Option<(u64, String)> = match conn.query_first(sql).await {
             // It may be forbidden one day; all else goes without it.
@@ -178,7 +178,7 @@ impl Watchdog {
     async fn reach(&self, known: &ServerConnId) -> Result<Option<Conn>> {
         let mut conn = Conn::new(self.options.clone()).await?;
         let server: Option<String> = conn
-            .query_first("SELECT CONCAT(hostname, ':', port)")
+            .query_first("SELECT CONCAT(@@hostname, ':', @@port)")
             .await?;
         ensure!(
             server.as_ref() == Some(&known.server),

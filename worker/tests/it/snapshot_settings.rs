@@ -166,7 +166,7 @@ async fn a_pass_whose_result_is_not_taken_backs_off_and_is_said() {
     let stepping = tokio::spawn(async move {
         loop {
             clock.step_to(clock.now().utc() - TimeDelta::minutes(6));
-            sleep(Duration::from_millis(200)).await;
+            sleep(Duration::from_millis(10)).await;
         }
     });
     let weekly = Snapshot::Weekly.name();

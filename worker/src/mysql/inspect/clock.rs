@@ -23,7 +23,7 @@ impl ServerClock {
     /// As the database says.
     pub async fn of(session: &mut Session) -> Result<Self> {
         let sql =
-            "SELECT UTC_TIMESTAMP(6), TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW()), time_zone";
+            "SELECT UTC_TIMESTAMP(6), TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW()), @@time_zone";
         let clock = session.first("the server's clock", sql, Params::Empty, |cells| {
             Ok(Self {
                 utc: cells.time(0)?.moment().context("the server has no time")?,

@@ -23,7 +23,7 @@ impl Server {
     /// # Errors
     /// As the database says.
     pub async fn of(session: &mut Session) -> Result<Self> {
-        let sql = "SELECT VERSION(), version_comment, CURRENT_USER()";
+        let sql = "SELECT VERSION(), @@version_comment, CURRENT_USER()";
         let server = session.first("the server's version", sql, Params::Empty, |cells| {
             let text = |index| cells.owned_text(index).unwrap_or_default();
             Ok([text(0), text(1), text(2)])
