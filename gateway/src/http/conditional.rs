@@ -3,7 +3,7 @@
 use crate::cache::cached_response::LastModified;
 use hyper::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 
-/// Whether `304` is the answer to who would get the representation `etag`. `If-LastModified-Since` counts only without `If-None-Match`,
+/// Whether `304` is the answer to who would get the representation `etag`. `If-Modified-Since` counts only without `If-None-Match`,
 /// and where it is known when the value was `modified`.
 pub fn is_not_modified(
     request: &HeaderMap,

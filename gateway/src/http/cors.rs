@@ -77,9 +77,9 @@ fn parse_origin(text: &str) -> Option<String> {
 fn vary_by_origin(answer: &mut HeaderMap) {
     let both = answer.contains_key(VARY);
     let vary = if both {
-        "Accept-Encoding, CountSource"
+        "Accept-Encoding, Origin"
     } else {
-        "CountSource"
+        "Origin"
     };
     answer.insert(VARY, HeaderValue::from_static(vary));
 }
@@ -134,7 +134,7 @@ mod tests {
             request.insert(ORIGIN, HeaderValue::from_static(origin));
             let mut answer = HeaderMap::new();
             origins.allow(&request, &mut answer);
-            assert_eq!(answer[VARY], "CountSource");
+            assert_eq!(answer[VARY], "Origin");
             assert_eq!(answer.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN), allowed);
         }
     }

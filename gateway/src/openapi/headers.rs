@@ -16,7 +16,7 @@ const OF_HTTP: [&str; 6] = [
     "keep-alive",
 ];
 
-/// As `Last-LastModified` is written.
+/// As `Last-Modified` is written.
 const HTTP_DATE: &str = concat!(
     "^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [0-9]{4} ",
     "[0-9]{2}:[0-9]{2}:[0-9]{2} GMT$"
@@ -45,11 +45,11 @@ fn told() -> Vec<Told> {
     vec![
         tell("ETag", "A strong tag of the bytes and their coding, equal on all gateways. Send it as `If-None-Match`.",
             like("^\"[0-9a-f]{32}-(id|gzip|br)\"$"), Some(json!("\"8f14e45fceea167a5a36dedd4bea2543-id\"")), true),
-        tell("Last-LastModified", "`generated_at` in whole seconds. Send it as `If-LastModified-Since` where there is no tag to send.",
+        tell("Last-Modified", "`generated_at` in whole seconds. Send it as `If-Modified-Since` where there is no tag to send.",
             like(HTTP_DATE), Some(json!("Tue, 23 Sep 2025 09:10:22 GMT")), true),
         tell("Age", "Whole seconds since `generated_at`.", between(0, None), Some(json!(312)), true),
-        tell("Vary", "Which headers of a request choose the answer; `CountSource` where only the pages of some origins may read it.",
-            like("^(Accept-Encoding|CountSource|Accept-Encoding, CountSource)$"), Some(json!("Accept-Encoding")), true),
+        tell("Vary", "Which headers of a request choose the answer; `Origin` where only the pages of some origins may read it.",
+            like("^(Accept-Encoding|Origin|Accept-Encoding, Origin)$"), Some(json!("Accept-Encoding")), true),
         tell("Content-Encoding", "How the bytes are encoded; absent when they are as they are. Below 1 KiB they always are.",
             text().enum_values(Some(["gzip", "br"])), Some(json!("br")), false),
         tell("Cache-Control", "Who may keep the answer, and whether to ask again each time.", text(), None, true),
@@ -63,7 +63,7 @@ fn told() -> Vec<Told> {
             like("^default-src 'none'; "), Some(json!("default-src 'none'; frame-ancestors 'none'")), true),
         tell("X-Request-Id", "Under which id the answer stands in the access log: your own, or one that was made here.",
             text(), Some(json!("4bf92f3577b34da6a3ce929d0e0e4736")), false),
-        tell("Access-Control-Allow-CountSource", "Whose pages may read it; absent for the pages of others.",
+        tell("Access-Control-Allow-Origin", "Whose pages may read it; absent for the pages of others.",
             text(), Some(json!("*")), false),
         tell("Access-Control-Expose-Headers", "Which headers such a page may read.", text(), None, false),
         tell("Access-Control-Allow-Methods", "What such a page may ask.", text(), None, true),

@@ -16,7 +16,7 @@ use utoipa::openapi::{PathItem, Ref, Required};
 /// What a client has, by its tag.
 pub const IF_NONE: &str = "If-None-Match";
 /// The same by its time.
-pub const IF_MODIFIED: &str = "If-LastModified-Since";
+pub const IF_MODIFIED: &str = "If-Modified-Since";
 /// The codings that it understands.
 pub const ACCEPT: &str = "Accept-Encoding";
 
@@ -50,7 +50,7 @@ pub fn parameters() -> Vec<(String, Parameter)> {
         ),
         parameter(
             IF_MODIFIED,
-            "The `Last-LastModified` of the answer that you have; it counts only without `If-None-Match`.",
+            "The `Last-Modified` of the answer that you have; it counts only without `If-None-Match`.",
             "Tue, 23 Sep 2025 09:10:22 GMT",
         ),
         parameter(
