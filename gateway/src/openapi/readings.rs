@@ -216,7 +216,7 @@ fn of_ready() -> Reading {
         parameters: &[],
         answers: vec![
             Answer {
-                real: health::well(),
+                real: health::ready_response(),
                 says: "It has heard from Redis.",
                 schema: Some(reference(Probe::name())),
             },
