@@ -19,7 +19,7 @@ pub fn raise_limit(config: &Config) {
         Ok(limit) if limit < wanted => warn!(
             limit,
             wanted,
-            "SSE_MAX_CLIENTS is {streams}, but the process may open only {limit} files: raise the limit (LimitNOFILE, ulimit -n)"
+            "SSE_MAX_CLIENTS is {streams}, but only {limit} files may be open: raise the limit (LimitNOFILE, ulimit -n)"
         ),
         Ok(_) => {}
         Err(error) => info!(%error, "cannot raise the limit of open files"),
