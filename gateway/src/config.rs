@@ -84,7 +84,7 @@ impl Config {
         Environment::declared_by(Self::from_environment)
     }
 
-    /// Returns the address for probes: `ADMIN_PORT` if it is on, so that probes work when `PORT` is at its connection limit.
+    /// Returns the address for probes: that of `ADMIN_PORT` if it is on, because `PORT` may be at its connection limit.
     pub fn probe_address(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.admin_port.unwrap_or(self.port))
     }

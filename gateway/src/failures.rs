@@ -1,4 +1,5 @@
-//! Records what fails at present, for `/health`: one short text per failing part, removed as soon as the part works again.
+//! Records what fails at present, for `/health`: one short text per failing part, removed as soon as the part works
+//! again.
 
 use fred::error::{Error, ErrorKind};
 use std::collections::BTreeMap;

@@ -48,8 +48,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-/// How long the first clients wait, in the kernel's queue, until the cache is filled. Redis answers within milliseconds;
-/// without Redis the gateway has nothing but 202 to offer.
+/// How long the first clients wait, in the kernel's queue, until the cache is filled. Redis answers within
+/// milliseconds; without Redis the gateway has nothing but 202 to offer.
 const FIRST_READ_LIMIT: Duration = Duration::from_millis(500);
 /// How long after the drain window a blocked stream may delay the exit: half of the contract's 2 s.
 const LAST_STREAMS_LIMIT: Duration = Duration::from_secs(1);
@@ -162,7 +162,8 @@ pub async fn run(
     }
 }
 
-/// Waits for the stop signal, closes the streams one by one over the drain window, then finishes the responses in progress.
+/// Waits for the stop signal, closes the streams one by one over the drain window, then finishes the responses in
+/// progress.
 async fn drain(gateway: &Gateway, closing: &CancellationToken, connections: &TaskTracker) {
     gateway.stop.cancelled().await;
     gateway.stopping.store(true, Ordering::Relaxed);

@@ -1,4 +1,5 @@
-//! Time and size limits that are not configurable. They are fields rather than constants so that tests can shorten them.
+//! Time and size limits that are not configurable. They are fields rather than constants so that tests can shorten
+//! them.
 
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ pub struct Limits {
     pub refresh_request_gap: Duration,
     /// The interval at which every key is read again.
     pub reread: Duration,
-    /// How long values are ignored that are older than the cached ones: a snapshot in Redis, or a count of another server.
+    /// How long values are ignored that are older than the cached ones: a snapshot in Redis, or a count of another
+    /// server.
     pub stale_grace: Duration,
     /// Open connections of a listener, streams not included.
     pub connections: usize,
@@ -42,8 +44,8 @@ impl Default for Limits {
             refresh_request_gap: Duration::from_millis(250),
             // The delay after a lost message. It is also the heartbeat that detects a dead connection well within 5 s.
             reread: Duration::from_secs(2),
-            // The worker compares Redis with its cache every 2 s, and a standby takes over within 6 s. A value that is still
-            // there after 10 s is intended.
+            // The worker compares Redis with its cache every 2 s, and a standby takes over within 6 s. A value that is
+            // still there after 10 s is intended.
             stale_grace: Duration::from_secs(10),
             // About 160 MiB at 20 KiB each. Balancers and browsers keep far fewer open.
             connections: 8_192,

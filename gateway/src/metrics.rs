@@ -56,7 +56,7 @@ pub struct Metrics {
     expires: Times,
 }
 
-/// A time for each cached snapshot, in seconds since 1970. Not an age, because an age would not grow while the gateway hangs.
+/// A time for each cached snapshot, in seconds since 1970. An age would not grow while the gateway hangs.
 type Times = Family<SnapshotLabels, Gauge<f64, AtomicU64>>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -282,7 +282,8 @@ impl Metrics {
         counter.inc();
     }
 
-    /// Returns the response to `/metrics`: all metrics as text. First updates those that come from `streams` and `state`.
+    /// Returns the response to `/metrics`: all metrics as text. First updates those that come from `streams` and
+    /// `state`.
     pub fn report(&self, streams: &StreamPermits, state: &CacheState) -> Response<Body> {
         self.streams.set(streams.in_use());
         self.streams_limit.set(streams.capacity());

@@ -1,5 +1,5 @@
-//! Builds the API document (OpenAPI 3.1) from the resources, the types of the bodies, and real responses, so that it cannot
-//! differ from what the gateway serves.
+//! Builds the API document (OpenAPI 3.1) from the resources, the types of the bodies, and real responses, so that it
+//! cannot differ from what the gateway serves.
 //!
 //! # Files
 //! - [`figures`]: the schemas of snapshots and summaries

@@ -85,7 +85,7 @@ impl Asset {
         }
     }
 
-    /// Returns the headers that do not depend on the encoding. Browsers may store an asset but must revalidate it each time.
+    /// Returns the headers that do not depend on the encoding. Browsers may store an asset but must revalidate it.
     pub fn headers(self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -129,8 +129,8 @@ impl Assets {
     }
 }
 
-/// Encodes an asset and stores the result. A large one takes a tenth of a second, which would block an I/O thread, so it runs
-/// on a thread for blocking work.
+/// Encodes an asset and stores the result. A large one takes a tenth of a second, which would block an I/O thread, so
+/// this runs on a thread for blocking work.
 pub async fn encode(gateway: Arc<Gateway>, asset: Asset) -> Arc<[Representation]> {
     let encoded =
         spawn_blocking(move || gateway.assets.get_or_encode(asset, &gateway.config)).await;

@@ -3,8 +3,8 @@
 use crate::cache::cached_response::LastModified;
 use hyper::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 
-/// Returns whether the response is 304, because the client already has the representation `etag`. `If-Modified-Since` counts
-/// only without `If-None-Match`, and only if `modified` is known.
+/// Returns whether the response is 304, because the client already has the representation `etag`. `If-Modified-Since`
+/// counts only without `If-None-Match`, and only if `modified` is known.
 pub fn is_not_modified(
     request: &HeaderMap,
     etag: &HeaderValue,

@@ -39,7 +39,8 @@ impl Origins {
         }
     }
 
-    /// Adds the headers that allow a page to read `response`, if the origin in `request` is allowed. Never allows credentials.
+    /// Adds the headers that let a page read `response`, if the origin in `request` is allowed. Never allows
+    /// credentials.
     pub fn allow(&self, request: &HeaderMap, response: &mut HeaderMap) {
         let allowed = match self {
             Self::Same => None,

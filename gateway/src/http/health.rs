@@ -30,8 +30,8 @@ pub struct Report {
     /// Null while the count is unknown.
     #[schema(required)]
     today: Option<TodayReport>,
-    /// Present failures, by part: `redis`, `subscription`, `messages`, `today`, `refresh_requests`, or the name of a snapshot.
-    /// Empty if there are none.
+    /// Present failures, by part: `redis`, `subscription`, `messages`, `today`, `refresh_requests`, or the name of a
+    /// snapshot. Empty if there are none.
     errors: BTreeMap<String, String>,
     /// By name, such as `visitors:monthly:top` for `/api/visitors/monthly/top`.
     snapshots: BTreeMap<String, SnapshotReport>,
@@ -111,7 +111,8 @@ pub fn live() -> Response<Body> {
     })
 }
 
-/// Returns the response to `/readyz`: 200 if Redis has responded since the start and the gateway is not stopping, else 503.
+/// Returns the response to `/readyz`: 200 if Redis has responded since the start and the gateway is not stopping, else
+/// 503.
 pub fn ready(gateway: &Gateway) -> Response<Body> {
     if gateway.is_stopping() {
         response::unavailable("this gateway is stopping")
@@ -129,7 +130,8 @@ pub fn ready_response() -> Response<Body> {
     })
 }
 
-/// Returns the response to `/health`: the state of Redis, of today's count and of each snapshot, and all present failures.
+/// Returns the response to `/health`: the state of Redis, of today's count and of each snapshot, and all present
+/// failures.
 pub fn report(state: &CacheState, failures: &Failures, clock: &Clock) -> Response<Body> {
     let errors = failures.report();
     let today = state.today(Instant::now());

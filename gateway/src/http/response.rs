@@ -157,8 +157,8 @@ pub fn event_stream() -> Response<Body> {
     response
 }
 
-/// Returns the only block of a refused stream: the time to reconnect and the reason. No blank line ends it, because some
-/// clients would dispatch an empty event.
+/// Returns the only block of a refused stream: the time to reconnect and the reason. No blank line ends it, because
+/// some clients would dispatch an empty event.
 pub fn refused_stream(detail: &str) -> Frame {
     let seconds = FULL_RETRY_SECONDS;
     let milliseconds = rand::random_range(seconds.start() * 1_000..=seconds.end() * 1_000);

@@ -82,8 +82,8 @@ impl Resource {
         all
     };
 
-    /// Returns the resource under `path`. Paths are compared as raw bytes: nothing is decoded, and a trailing slash makes
-    /// another path.
+    /// Returns the resource under `path`. Paths are compared as raw bytes: nothing is decoded, and a trailing slash
+    /// makes another path.
     pub fn find(path: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -192,8 +192,8 @@ fn finish(
     }
     let headers = response.headers_mut();
     gateway.config.origins.allow(request.headers(), headers);
-    // The gateway does not read request bodies, so a body would be taken for the next request. And a client that keeps its
-    // connection to a stopping gateway would lose its next request.
+    // The gateway does not read request bodies, so a body would be taken for the next request. And a client that keeps
+    // its connection to a stopping gateway would lose its next request.
     if !request.body().is_end_stream() || gateway.is_stopping() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }

@@ -1,9 +1,9 @@
-//! Limits how many connections, and separately how many streams, one client address may hold (`MAX_PER_ADDRESS`). Off by
-//! default; without a limit nothing is counted, parsed or locked.
+//! Limits how many connections, and separately how many streams, one client address may hold (`MAX_PER_ADDRESS`). Off
+//! by default; without a limit nothing is counted, parsed or locked.
 //!
-//! A connection counts for its peer, unless the peer is a trusted proxy: such a connection may carry the requests of many
-//! clients. A stream counts for its client, which a trusted proxy names in `X-Forwarded-For`. Other requests are not
-//! counted.
+//! A connection counts for its peer, unless the peer is a trusted proxy: such a connection may carry the requests of
+//! many clients. A stream counts for its client, which a trusted proxy names in `X-Forwarded-For`. Other requests are
+//! not counted.
 
 use crate::server::forwarded::TrustedProxies;
 use hyper::header::HeaderMap;

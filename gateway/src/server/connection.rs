@@ -92,8 +92,8 @@ impl Connection {
         let mut is_registered = false;
         let result = poll_fn(|cx| {
             let mut polled = Pin::new(&mut connection).poll(cx);
-            // The first poll registers this task's waker. Later polls happen only while the gateway stops, since each takes
-            // a lock that all connections share.
+            // The first poll registers this task's waker. Later polls happen only while the gateway stops, since each
+            // takes a lock that all connections share.
             let check = !mem::replace(&mut is_registered, true) || gateway.is_stopping();
             if polled.is_pending() && check && closing.as_mut().poll(cx).is_ready() {
                 Pin::new(&mut connection).graceful_shutdown();

@@ -7,8 +7,8 @@ use tracing::{info, warn};
 /// Descriptors for everything but streams and connections: listeners, Redis, the runtime.
 const RESERVED: u64 = 64;
 
-/// Raises the soft limit of open files to the hard limit. The usual soft limit of 1,024 exists for old programs, and each
-/// stream is an open file. Logs a warning if the hard limit is too low for the configured streams and connections.
+/// Raises the soft limit of open files to the hard limit. The usual soft limit of 1,024 exists for old programs, and
+/// each stream is an open file. Logs a warning if the hard limit is too low for the configured streams and connections.
 pub fn raise_limit(config: &Config) {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map(|()| hard));

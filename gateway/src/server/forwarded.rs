@@ -4,8 +4,8 @@ use hyper::header::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 
-/// Each proxy appends the address of its peer. Only the addresses that trusted proxies appended are reliable; a client may
-/// invent everything to the left of them.
+/// Each proxy appends the address of its peer. Only the addresses that trusted proxies appended are reliable; a client
+/// may invent everything to the left of them.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The proxies whose `X-Forwarded-For` is trusted. An IPv4 address in IPv6 (`::ffff:10.0.0.1`) is treated as IPv4.

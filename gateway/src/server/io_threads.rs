@@ -1,5 +1,5 @@
-//! Runs one single-threaded runtime per core. A connection stays on its thread, so that no work moves between cores while
-//! it is served.
+//! Runs one single-threaded runtime per core. A connection stays on its thread, so that no work moves between cores
+//! while it is served.
 
 use std::io;
 use std::thread;
@@ -48,8 +48,8 @@ impl IoThreads {
         &self.handles[index]
     }
 
-    /// Picks a random thread for a new connection. Round robin would be unfair: clients connect in patterns, such as a read
-    /// and then a stream, and one thread could get all the streams.
+    /// Picks a random thread for a new connection. Round robin would be unfair: clients connect in patterns, such as a
+    /// read and then a stream, and one thread could get all the streams.
     pub fn pick_random(&self) -> usize {
         rand::random_range(0..self.handles.len())
     }

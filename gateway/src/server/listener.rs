@@ -18,8 +18,8 @@ use tracing::{debug, warn};
 
 /// Pause after a failed accept: long enough to avoid a busy loop, too short for clients to notice.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Unsent bytes that the kernel may buffer for a connection. Above this limit the client counts as slow and misses events;
-/// without it, events could queue in the kernel for hours.
+/// Unsent bytes that the kernel may buffer for a connection. Above this limit the client counts as slow and misses
+/// events; without it, events could queue in the kernel for hours.
 const UNSENT_LIMIT: u32 = 16 << 10;
 
 /// What the listeners share: the threads that serve connections, and the means to end and await all connections.
@@ -88,8 +88,8 @@ pub async fn accept_loop(
     }
 }
 
-/// Serves the connection on the runtime that polls the returned future. A tokio socket belongs to the runtime that created
-/// it, so the socket is registered again there.
+/// Serves the connection on the runtime that polls the returned future. A tokio socket belongs to the runtime that
+/// created it, so the socket is registered again there.
 fn serve_on_io_thread(
     socket: TcpStream,
     connection: Connection,

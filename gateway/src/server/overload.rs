@@ -1,7 +1,7 @@
 //! Answers connections above the limit with 503 and `Retry-After` instead of dropping them silently.
 //!
-//! Their requests are not parsed, so a request for the stream cannot be recognized. An `EventSource` also gets a 503 here
-//! and does not reconnect after it.
+//! Their requests are not parsed, so a request for the stream cannot be recognized. An `EventSource` also gets a 503
+//! here and does not reconnect after it.
 
 use crate::http::response::FULL_RETRY_SECONDS;
 use crate::http::security_headers::HEADER_LINES;

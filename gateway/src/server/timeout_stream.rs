@@ -1,4 +1,5 @@
-//! A client's socket with time-outs for incomplete request heads, for idle connections, and for clients that read nothing.
+//! A client's socket with time-outs for incomplete request heads, for idle connections, and for clients that read
+//! nothing.
 //!
 //! hyper has one time limit for the head of a request and the idle time before it; the contract has two. So the socket
 //! itself enforces them. [`ConnectionState`] tells it whether a response is in progress.
@@ -45,8 +46,8 @@ impl ConnectionState {
     }
 }
 
-/// A response body that updates the [`ConnectionState`]: it yields no frames while the socket is blocked, and dropping it
-/// marks the connection as idle. Event streams do not use it, since a hub writes to their sockets.
+/// A response body that updates the [`ConnectionState`]: it yields no frames while the socket is blocked, and dropping
+/// it marks the connection as idle. Event streams do not use it, since a hub writes to their sockets.
 pub struct TrackedBody<B> {
     body: B,
     state: Arc<ConnectionState>,
@@ -169,7 +170,8 @@ impl TimeoutStream {
             self.read_timer.as_mut().reset(self.deadline);
             self.is_armed = false;
         }
-        // The waker never changes, since one task polls this connection. So an armed timer needs no poll until it fires.
+        // The waker never changes, since one task polls this connection. So an armed timer needs no poll until it
+        // fires.
         while !self.is_armed || self.read_timer.is_elapsed() {
             self.is_armed = self.read_timer.as_mut().poll(cx).is_pending();
             if !self.is_armed && self.read_timer.deadline() >= self.deadline {
