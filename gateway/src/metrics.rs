@@ -1,4 +1,4 @@
-//! The metrics of the process, served under `/metrics` as OpenMetrics text.
+//! The metrics of the process, served under `/metrics` in the text format of Prometheus.
 //!
 //! All names are defined in this file. Counting is one atomic addition. Values that other modules know are read when
 //! `/metrics` is requested.
