@@ -1,4 +1,4 @@
-//! What the gateway is told by its environment.
+//! The configuration of the gateway, read from the environment.
 
 use crate::http::cors::Origins;
 use crate::limits::Limits;
@@ -12,19 +12,19 @@ use shared::variable::Variable;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Above any number of sockets that one process can hold; it catches a slip of the keyboard.
-const MOST_STREAMS: u32 = 1_000_000;
-/// An hour; no orchestrator waits longer for a process to stop.
-const LONGEST_DRAIN_SECONDS: u64 = 3_600;
+/// Above any number of sockets that one process can hold; it catches typing errors.
+const MAX_STREAMS: u32 = 1_000_000;
+/// One hour. No orchestrator waits longer for a process to stop.
+const MAX_DRAIN_SECONDS: u64 = 3_600;
 
-/// The environment, read.
+/// The values of all variables.
 #[derive(Clone)]
 pub struct Config {
     /// `HOST`.
     pub host: IpAddr,
     /// `PORT`.
     pub port: u16,
-    /// `ADMIN_PORT`; `None` is off.
+    /// `ADMIN_PORT`; `None` if it is off.
     pub admin_port: Option<u16>,
     /// `ENABLE_SSE_TODAY`.
     pub streams_enabled: bool,
@@ -54,73 +54,73 @@ pub struct Config {
     pub keys: Keys,
     /// `LOG_FORMAT` and `RUST_LOG`.
     pub logging: Logging,
-    /// Whether a variable of the former backend is set that means nothing here.
+    /// Whether `USE_SEQUELIZE` is set, a variable of the former backend that has no effect here.
     pub sequelize_is_set: bool,
-    /// Not of the environment.
+    /// Limits that are not configurable.
     pub limits: Limits,
 }
 
 /// Which counts a stream sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Emit {
-    /// Every one.
+    /// Every count.
     Always,
-    /// One whose total or date differs from the last that was sent, and the next after a silence.
+    /// Counts whose total or date differs from the last one sent, and the next count after a silence of 15 s.
     Change,
 }
 
 impl Config {
-    /// Reads `environment`.
+    /// Reads the configuration from `environment`.
     ///
     /// # Errors
-    /// Every variable that cannot be used.
+    /// Names every invalid variable.
     pub fn read(mut environment: Environment<'_>) -> Result<Self, BadConfiguration> {
-        let config = Self::of(&mut environment);
+        let config = Self::from_environment(&mut environment);
         environment.finish(config)
     }
 
-    /// Every variable that the gateway reads.
+    /// Returns every variable that the gateway reads.
     pub fn variables() -> Vec<Variable> {
-        Environment::declared_by(Self::of)
+        Environment::declared_by(Self::from_environment)
     }
 
-    /// The address that answers probes, also when clients hold all connections of `PORT`.
+    /// Returns the address for probes: that of `ADMIN_PORT` if it is on, because `PORT` may be at its connection limit.
     pub fn probe_address(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.admin_port.unwrap_or(self.port))
     }
 
     #[rustfmt::skip]
-    fn of(env: &mut Environment<'_>) -> Self {
+    fn from_environment(env: &mut Environment<'_>) -> Self {
         use Variable as V;
         let port = env.port(V::optional("PORT", "3000", "the port to listen on; 0: any free one"));
         let host = listener::read_host(env);
-        let admin_port = V::optional("ADMIN_PORT", "0", "where /health and /metrics are served in place of PORT, with /livez and /readyz; 0: off");
+        let admin_port = V::optional("ADMIN_PORT", "0", "the port that serves /health and /metrics instead of PORT, and also /livez and /readyz; 0: off");
         let admin_port = Some(env.port(admin_port)).filter(|port| *port != 0);
         if admin_port == Some(port) {
             env.complain(format!("ADMIN_PORT={port} is the same as PORT: set it to another port, or to 0"));
         }
-        let emit = V::optional("SSE_EMIT", "always", "which counts a stream sends: always (each), or change (each that differs)");
-        let max_streams = V::optional("SSE_MAX_CLIENTS", "10000", "streams at once, 1 to 1000000; further ones are answered 503");
-        let max_per_address = V::optional("MAX_PER_ADDRESS", "0", "connections at once, and as many streams, that one client address may hold, to 1000000; 0: no limit");
-        let proxies = V::optional("TRUSTED_PROXIES", "", "whose X-Forwarded-For names the client's address: a list with commas, such as 10.0.0.0/8,::1");
-        let drain = V::optional("SHUTDOWN_DRAIN_SECONDS", "10", "over how many seconds streams are ended at a stop, 0 to 3600");
-        let origins = V::optional("CORS_ORIGINS", "", "whose pages may read the answers: empty (the same origin), a list with commas, or *");
+        let emit = V::optional("SSE_EMIT", "always", "which counts a stream sends: always (every count), or change (only counts that differ)");
+        let max_streams = V::optional("SSE_MAX_CLIENTS", "10000", "maximum number of open streams, 1 to 1000000; further requests get a 503");
+        let max_per_address = V::optional("MAX_PER_ADDRESS", "0", "maximum number of connections, and of streams, for each client address, up to 1000000; 0: no limit");
+        let proxies = V::optional("TRUSTED_PROXIES", "", "the proxies whose X-Forwarded-For is trusted: a comma-separated list such as 10.0.0.0/8,::1");
+        let drain = V::optional("SHUTDOWN_DRAIN_SECONDS", "10", "the seconds over which streams are closed when the gateway stops, 0 to 3600");
+        let origins = V::optional("CORS_ORIGINS", "", "the origins whose pages may read the responses: empty (only the same origin), a comma-separated list, or *");
         let redis = RedisUrl::read(env);
         Self {
             host,
             port,
             admin_port,
-            streams_enabled: env.flag(V::optional("ENABLE_SSE_TODAY", "true", "whether /api/visitors/today/stream is served")),
+            streams_enabled: env.flag(V::optional("ENABLE_SSE_TODAY", "true", "whether to serve /api/visitors/today/stream")),
             emit: env.choice(emit, &[("always", Emit::Always), ("change", Emit::Change)]),
-            max_streams: env.number(max_streams, 1..=MOST_STREAMS),
-            max_per_address: env.number(max_per_address, 0..=MOST_STREAMS),
+            max_streams: env.number(max_streams, 1..=MAX_STREAMS),
+            max_per_address: env.number(max_per_address, 0..=MAX_STREAMS),
             trusted_proxies: env.parse(proxies, TrustedProxies::parse),
-            serve_stale: env.flag(V::optional("SERVE_STALE", "true", "whether a figure that is older than its ttl_seconds is served; false: it is answered 202, like a missing one")),
-            drain_window: Duration::from_secs(env.number(drain, 0..=LONGEST_DRAIN_SECONDS)),
+            serve_stale: env.flag(V::optional("SERVE_STALE", "true", "whether to serve a figure that is older than its ttl_seconds; false: the response is 202, as for a missing figure")),
+            drain_window: Duration::from_secs(env.number(drain, 0..=MAX_DRAIN_SECONDS)),
             origins: env.parse(origins, Origins::parse),
-            access_log: env.flag(V::optional("ACCESS_LOG", "false", "whether each answer is a line of the log, with its X-Request-Id and the trace of its traceparent")),
-            dashboard_enabled: env.flag(V::optional("ENABLE_DASHBOARD", "true", "whether the dashboard is served, at /")),
-            docs_enabled: env.flag(V::optional("ENABLE_DOCS", "true", "whether the API's documents are served, /docs to read and /docs/json for machines")),
+            access_log: env.flag(V::optional("ACCESS_LOG", "false", "whether to log each response, with its X-Request-Id and the trace id of its traceparent")),
+            dashboard_enabled: env.flag(V::optional("ENABLE_DASHBOARD", "true", "whether to serve the dashboard at /")),
+            docs_enabled: env.flag(V::optional("ENABLE_DOCS", "true", "whether to serve the API documentation: /docs for people, /docs/json for machines")),
             keys: Keys::read(env, &redis),
             redis,
             logging: Logging::read(env, "gateway"),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_contract() {
+    fn defaults_match_the_contract() {
         let config = read(&[]).ok().unwrap();
         assert_eq!(config.host.to_string(), "0.0.0.0");
         assert_eq!(config.port, 3000);
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_two_ports_must_differ() {
+    fn port_and_admin_port_must_differ() {
         let ports = |port, admin| read(&[("PORT", port), ("ADMIN_PORT", admin)]).err();
         let error = ports("3002", "3002").unwrap();
         assert!(
@@ -178,17 +178,17 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_asks_the_port_of_the_operators() {
-        let asked = |pairs| read(pairs).ok().unwrap().probe_address().to_string();
-        assert_eq!(asked(&[("PORT", "3000")]), "0.0.0.0:3000");
+    fn probes_use_the_admin_port() {
+        let address = |pairs| read(pairs).ok().unwrap().probe_address().to_string();
+        assert_eq!(address(&[("PORT", "3000")]), "0.0.0.0:3000");
         assert_eq!(
-            asked(&[("HOST", "::1"), ("ADMIN_PORT", "3002")]),
+            address(&[("HOST", "::1"), ("ADMIN_PORT", "3002")]),
             "[::1]:3002"
         );
     }
 
     #[test]
-    fn every_bad_variable_is_named_at_once() {
+    fn all_invalid_variables_are_named_at_once() {
         let bad = [
             ("PORT", "70000"),
             ("ADMIN_PORT", "x"),
@@ -206,11 +206,11 @@ mod tests {
             ("ENABLE_DOCS", "2"),
             ("REDIS_URL", "http://:secret@x"),
         ];
-        let complaints = read(&bad).err().unwrap();
+        let error = read(&bad).err().unwrap();
         for (name, _) in bad {
             let start = format!("\n  {name}");
-            assert!(complaints.contains(&start), "{name}: {complaints}");
+            assert!(error.contains(&start), "{name}: {error}");
         }
-        assert!(!complaints.contains("secret"));
+        assert!(!error.contains("secret"));
     }
 }

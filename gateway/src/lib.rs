@@ -1,20 +1,17 @@
-//! The gateway: answers from a copy of what Redis holds, and relays today's count as a stream of events.
+//! The gateway: serves REST responses from a cache of Redis, and today's count as a stream of events.
 //!
-//! # Layout
-//! - [`config`], [`cors`], [`limits`]: what it is told, and the numbers that nobody tells
-//! - [`cache`]: the copy that requests are answered from, made of [`state`], [`entry`] (in its [`coding`]s), [`summary`], [`today`]
-//! - [`follow`]: the one task that keeps the copy like Redis, by way of [`source`], and [`follower`], which takes in what was heard, the costly part of it in a [`batch`]; [`awake`]: whether it stood still; [`failures`]: what fails at present
-//! - [`accept`], [`connection`], [`wire`], [`refusal`]: connections and their limits; [`io_threads`]: the threads that serve them
-//! - [`files`]: how many of all these there may be; [`client_limiter`], [`proxies`]: how much one client address may hold, and whose a request is
-//! - [`route`]: from a request to an answer, by [`reply`] and [`guard`], [`conditional`], [`health`]; [`role`]: on which port
-//! - [`pages`]: the dashboard and the API's documents; [`policy`]: what a browser lets them do
-//! - [`openapi`]: what the API's documents say
-//! - [`metrics`]: what is counted; [`access`]: a line for each answer, where it is wanted
-//! - [`doorbell`]: a request that waits for today's count
-//! - [`streams`], [`hub`], [`stream`]: all streams, those of one task, one; [`head`], [`frame`] and [`news`] are what is sent
+//! # Rooms
+//! - [`server`]: accepts connections, enforces limits and time-outs, runs HTTP/1.1
+//! - [`http`]: from a request to a response: router, headers, dashboard
+//! - [`openapi`]: the API document
+//! - [`sse`]: the event stream: permits, hubs, frames, change notices
+//! - [`redis`]: keeps the cache equal to Redis and sends refresh requests
+//! - [`cache`]: the last good copy of everything, ready to send
+//! - [`config`], [`limits`], [`metrics`], [`failures`]: values, counters, and what fails at present
 //!
-//! Invariants: it knows no MySQL, writes no key, and no request waits for Redis but one that waits for today's count, and
-//! those that come as it starts.
+//! # Invariants
+//! The gateway has no MySQL client and writes no key. A request waits for Redis only if it needs today's count and the
+//! cache has none, or if it arrives while the gateway starts.
 
 pub mod cache;
 pub mod config;
@@ -51,50 +48,50 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-/// How long who comes first waits for the copy, in the kernel's queue: an answer of Redis takes milliseconds, and without
-/// Redis 202 is all that there is.
-const FIRST_READING: Duration = Duration::from_millis(500);
-/// How long after the window a stream that cannot take its end may hold up the exit; half of the contract's 2 s.
-const LAST_STREAM: Duration = Duration::from_secs(1);
-/// How long answers that are being written may take after that; the other half, less what the exit itself takes.
-const LAST_ANSWERS: Duration = Duration::from_millis(800);
+/// How long the first clients wait, in the kernel's queue, until the cache is filled. Redis answers within
+/// milliseconds; without Redis the gateway has nothing but 202 to offer.
+const FIRST_READ_LIMIT: Duration = Duration::from_millis(500);
+/// How long after the drain window a blocked stream may delay the exit: half of the contract's 2 s.
+const LAST_STREAMS_LIMIT: Duration = Duration::from_secs(1);
+/// How long responses in progress may take after that: the other half, minus the time for the exit itself.
+const LAST_RESPONSES_LIMIT: Duration = Duration::from_millis(800);
 
-/// What every request sees.
+/// The state that all connections and tasks share.
 pub struct Gateway {
-    /// What it was told at the start.
+    /// The configuration.
     pub config: Config,
-    /// The time of day, for ages.
+    /// The time of day, used for ages.
     pub clock: Clock,
-    /// The copy of what Redis holds.
+    /// The last good copy of everything in Redis.
     pub cache: Cache,
-    /// Asks the worker for a fresh count.
+    /// Asks the worker for a fresh count of today.
     pub refresh_requests: RefreshRequests,
-    /// The places for streams.
+    /// The permits for streams.
     pub streams: StreamPermits,
-    /// What people look at.
+    /// The dashboard and the API documents.
     pub assets: Assets,
-    /// What is counted.
+    /// The metrics of the process.
     pub metrics: Metrics,
     /// What fails at present.
     pub failures: Failures,
-    /// What each client address holds.
+    /// Limits the connections and streams of each client address.
     pub client_limiter: ClientLimiter,
-    /// Cancelled when the process has been told to stop.
+    /// Cancelled when the process must stop.
     pub stop: CancellationToken,
     stopping: AtomicBool,
 }
 
 impl Gateway {
-    /// Whether the process has been told to stop; without the lock that asking `stop` takes.
+    /// Returns whether the drain has begun. Cheaper than checking `stop`, which takes a lock.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
 }
 
-/// Serves on `listeners` until `stop` is cancelled and the streams have left.
+/// Serves on `listeners` until `stop` is cancelled and all streams are closed.
 ///
 /// # Errors
-/// A Redis client that cannot be made, or a task that ended though it never should.
+/// If the Redis client or a thread cannot be created, or if a task ends that should run as long as the process.
 pub async fn run(
     listeners: impl Into<Listeners>,
     config: Config,
@@ -103,9 +100,9 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let listeners = listeners.into();
     let address = listeners.public.local_addr();
-    let address = address.context("asking for the address")?;
-    let source = Arc::new(RedisClient::new(&config).context("making the Redis client")?);
-    let io_threads = IoThreads::start().context("starting the threads that serve")?;
+    let address = address.context("reading the address of the listener")?;
+    let redis_client = Arc::new(RedisClient::new(&config).context("creating the Redis client")?);
+    let io_threads = IoThreads::start().context("starting the I/O threads")?;
     let (streams, arrivals) = StreamPermits::new(config.max_streams, io_threads.count());
     let gateway = Arc::new(Gateway {
         clock,
@@ -133,56 +130,63 @@ pub async fn run(
         tasks.spawn_on(hub, io_threads.handle(index));
     }
     tasks.spawn({
-        let (gateway, source) = (gateway.clone(), source.clone());
-        async move { redis::subscriber::run(&gateway, &source).await }
+        let (gateway, client) = (gateway.clone(), redis_client.clone());
+        async move { redis::subscriber::run(&gateway, &client).await }
     });
     tasks.spawn({
         let gateway = gateway.clone();
-        async move { match redis::refresh_request::send_requests(&gateway, &source).await {} }
+        async move { match redis::refresh_request::send_requests(&gateway, &redis_client).await {} }
     });
-    let hosts = Arc::new(ConnectionContext {
+    let context = Arc::new(ConnectionContext {
         io_threads,
         closing: closing.clone(),
         connections: connections.clone(),
     });
     for listener in listeners.with_roles() {
-        let (gateway, hosts) = (gateway.clone(), hosts.clone());
+        let (gateway, context) = (gateway.clone(), context.clone());
         tasks.spawn(async move {
-            // A balancer that sends here at once must not be told that a figure is missing, which others have.
-            drop(timeout(FIRST_READING, gateway.cache.ready()).await);
-            match server::listener::accept_loop(listener, gateway, hosts).await {}
+            // A balancer may send requests at once; they must not get a 202 for a snapshot that Redis has.
+            drop(timeout(FIRST_READ_LIMIT, gateway.cache.ready()).await);
+            match server::listener::accept_loop(listener, gateway, context).await {}
         });
     }
     info!(%address, version = env!("CARGO_PKG_VERSION"), "the gateway listens on {address}");
 
     tokio::select! {
         ended = tasks.join_next() => match ended {
-            Some(Ok(Err(e))) => Err(e).context("a task that serves for ever has ended"),
-            Some(Err(e)) => Err(e).context("a task has failed"),
-            Some(Ok(Ok(()))) | None => bail!("a task that serves for ever has ended"),
+            Some(Ok(Err(e))) => Err(e).context("a task that must run as long as the process has ended"),
+            Some(Err(e)) => Err(e).context("a task has panicked"),
+            Some(Ok(Ok(()))) | None => bail!("a task that must run as long as the process has ended"),
         },
         () = drain(&gateway, &closing, &connections) => Ok(()),
     }
 }
 
-/// From the signal to the exit: streams leave one by one, then the answers that are being written are finished.
+/// Waits for the stop signal, closes the streams one by one over the drain window, then finishes the responses in
+/// progress.
 async fn drain(gateway: &Gateway, closing: &CancellationToken, connections: &TaskTracker) {
     gateway.stop.cancelled().await;
     gateway.stopping.store(true, Ordering::Relaxed);
     let window = gateway.config.drain_window;
     let streams = gateway.streams.begin_drain(window);
     info!(streams, window_seconds = window.as_secs(), "draining");
-    let gone = timeout(window + LAST_STREAM, gateway.streams.all_released()).await;
-    if gone.is_err() {
+    let drained = timeout(window + LAST_STREAMS_LIMIT, gateway.streams.all_released()).await;
+    if drained.is_err() {
         warn!(
             streams = gateway.streams.in_use(),
-            "cutting the last streams"
+            "closing the last streams, which did not end in time"
         );
     }
     closing.cancel();
     connections.close();
-    if timeout(LAST_ANSWERS, connections.wait()).await.is_err() {
-        warn!("cutting {} connections", connections.len());
+    if timeout(LAST_RESPONSES_LIMIT, connections.wait())
+        .await
+        .is_err()
+    {
+        warn!(
+            "closing {} connections, which did not end in time",
+            connections.len()
+        );
     }
     info!("stopped");
 }

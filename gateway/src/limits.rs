@@ -1,50 +1,53 @@
-//! The limits that no operator sets. Fields rather than constants, so that a test need not wait for 75 seconds.
+//! Time and size limits that are not configurable. They are fields rather than constants so that tests can shorten
+//! them.
 
 use std::time::Duration;
 
-/// How long things may take, and how many there may be.
+/// The limits of connections, streams and the connection to Redis.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// From a connection, or the first byte of a later request, to the end of the request's head.
+    /// From accepting a connection, or from the first byte of a later request, to the end of the request head.
     pub head: Duration,
-    /// Between two requests of one connection.
+    /// How long a connection may be idle between two requests.
     pub idle: Duration,
-    /// Without the client taking a byte of what waits for it.
+    /// How long a client may read nothing while data is waiting for it.
     pub stalled: Duration,
-    /// A stream's silence, after which a comment shows that it lives.
+    /// After this silence a stream sends a comment, which shows that it is alive.
     pub keepalive: Duration,
-    /// A request's wait for a fresh count.
+    /// How long a request waits for a fresh count.
     pub count_wait: Duration,
-    /// Between two rings of this gateway's doorbell.
+    /// The shortest time between two refresh requests of this gateway.
     pub refresh_request_gap: Duration,
-    /// Between two readings of every key.
+    /// The interval at which every key is read again.
     pub reread: Duration,
-    /// What is older than what is shown is passed over for so long: a snapshot in Redis, a count of another server.
+    /// How long values are ignored that are older than the cached ones: a snapshot in Redis, or a count of another
+    /// server.
     pub stale_grace: Duration,
-    /// Connections at once, streams not counted.
+    /// Open connections of a listener, streams not included.
     pub connections: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            // A head is one packet or a few; 5 s leave room for two that are lost.
+            // A head is one packet or a few; 5 s allow for two lost packets.
             head: Duration::from_secs(5),
-            // Above the 60 s after which the usual balancers close, so that never we but they do.
+            // Above the 60 s of the usual load balancers, so that the balancer always closes first.
             idle: Duration::from_secs(75),
-            // Two keepalives that were not taken.
+            // Two keepalives that the client did not read.
             stalled: Duration::from_secs(30),
-            // Below the 30 to 60 s after which proxies take a silent stream for dead.
+            // Below the 30 to 60 s after which proxies close a silent stream.
             keepalive: Duration::from_secs(15),
-            // A count takes milliseconds; who waits longer is better told to come again.
+            // A count takes milliseconds; a client that would wait longer should retry instead.
             count_wait: Duration::from_secs(1),
-            // Four a second for each gateway cannot trouble the worker, which counts at most once a second.
+            // Four per second from each gateway are harmless: the worker counts at most once a second.
             refresh_request_gap: Duration::from_millis(250),
-            // What a lost message costs; and the heartbeat that notices a dead connection well within 5 s.
+            // The delay after a lost message. It is also the heartbeat that detects a dead connection well within 5 s.
             reread: Duration::from_secs(2),
-            // The worker looks every 2 s, and a standby is active within 6 s; what still stands after that is meant.
+            // The worker compares Redis with its cache every 2 s, and a standby takes over within 6 s. A value that is
+            // still there after 10 s is intended.
             stale_grace: Duration::from_secs(10),
-            // At some 20 KiB each 160 MiB; balancers and browsers keep far fewer open.
+            // About 160 MiB at 20 KiB each. Balancers and browsers keep far fewer open.
             connections: 8_192,
         }
     }

@@ -1,4 +1,4 @@
-//! The gateway process: configuration, logs, a listener, and [`gateway::run`].
+//! The gateway process: reads the configuration, opens the listeners and calls [`gateway::run`].
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use tokio::runtime::Builder;
 use tracing::{error, warn};
 
-/// Serves the library dashboard's figures over HTTP, out of a copy of what Redis holds.
+/// Serves the library dashboard's figures over HTTP from a cache of Redis.
 /// Without a command it runs until SIGTERM.
 #[derive(Parser)]
 #[command(name = "gateway", version, after_help = variable::help(&Config::variables()))]
@@ -31,7 +31,7 @@ struct Arguments {
 enum Command {
     /// Runs until SIGTERM (the same as no command)
     Run,
-    /// Asks the gateway that runs with the same variables whether it lives: status 0 when it does, for health checks
+    /// Requests /livez from the gateway that runs with the same variables; exits with status 0 if it responds
     Probe,
     #[command(flatten)]
     Manual(Manual),
@@ -40,10 +40,12 @@ enum Command {
 fn main() -> anyhow::Result<ExitCode> {
     let command = match Arguments::try_parse() {
         Ok(arguments) => arguments.command,
-        Err(shown) => {
-            // An error when a disk is full: what was asked for was not told.
-            shown.print()?;
-            return Ok(ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(1)));
+        Err(message) => {
+            // Fails if the output cannot be written, for example when the disk is full.
+            message.print()?;
+            return Ok(ExitCode::from(
+                u8::try_from(message.exit_code()).unwrap_or(1),
+            ));
         }
     };
     if let Some(Command::Manual(manual)) = command {
@@ -52,8 +54,8 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let config = match Config::read(Environment::of_process()) {
         Ok(config) => config,
-        Err(complaints) => {
-            drop(writeln!(std::io::stderr(), "gateway: {complaints}"));
+        Err(errors) => {
+            drop(writeln!(std::io::stderr(), "gateway: {errors}"));
             return Ok(ExitCode::from(EXIT_BAD_CONFIGURATION));
         }
     };
@@ -63,32 +65,32 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     config.logging.init();
     if config.sequelize_is_set {
-        warn!("USE_SEQUELIZE is set and ignored: it chose a library of the former backend");
+        warn!("USE_SEQUELIZE is set but ignored: it selected a library of the former backend");
     }
     config.keys.log_channels();
     fd_limit::raise_limit(&config);
     Ok(match serve(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            error!(error = format!("{e:#}"), "the gateway ends");
+            error!(error = format!("{e:#}"), "the gateway stops with an error");
             ExitCode::FAILURE
         }
     })
 }
 
 fn serve(config: Config) -> anyhow::Result<()> {
-    // For what is done once for all; requests and streams have threads of their own.
+    // For the tasks that exist once; connections and streams run on I/O threads.
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("starting the runtime")?;
-    let served = runtime.block_on(listen(config));
-    // Not waiting for a name that is being looked up: a resolver may take half a minute.
+    let result = runtime.block_on(listen(config));
+    // Does not wait for blocking tasks: a DNS lookup may take half a minute.
     runtime.shutdown_background();
-    served
+    result
 }
 
 async fn listen(config: Config) -> anyhow::Result<()> {
     shared::redis::install_tls_provider();
-    let stop = shutdown::on_signal().context("listening to signals")?;
+    let stop = shutdown::on_signal().context("installing the signal handlers")?;
     let bind = async |port, variable| {
         listener::bind(SocketAddr::new(config.host, port), variable, &stop).await
     };

@@ -1,6 +1,7 @@
-//! What is counted, and under which names: `/metrics` in the text format that Prometheus reads.
+//! The metrics of the process, served under `/metrics` in the text format of Prometheus.
 //!
-//! Every name stands in this file. Counting is one atomic addition; what is known elsewhere is asked when somebody reads.
+//! All names are defined in this file. Counting is one atomic addition. Values that other modules know are read when
+//! `/metrics` is requested.
 
 use crate::cache::state::CacheState;
 use crate::http::response::{self, Body};
@@ -20,33 +21,33 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
-/// The statuses that [`crate::http::router`] gives.
+/// The statuses of all responses from [`crate::http::router`].
 const STATUSES: [u16; 7] = [200, 202, 204, 304, 404, 405, 503];
-/// One more than there are resources: for the paths under which there is none.
+/// One for each resource, and one for all other paths.
 const ROUTES: usize = Resource::ALL.len() + 1;
 
-/// Every counter of the process.
+/// All metrics of the process.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    answers: Family<AnswerLabels, Counter>,
-    /// The same counters, each found without a lock once it has been needed.
-    known_answers: [[OnceLock<Counter>; STATUSES.len()]; ROUTES],
+    responses: Family<ResponseLabels, Counter>,
+    /// The same counters, found without a lock after the first use.
+    cached_responses: [[OnceLock<Counter>; STATUSES.len()]; ROUTES],
     streams: Gauge<u32, AtomicU32>,
     streams_limit: Gauge<u32, AtomicU32>,
-    /// Streams that a hub has taken over.
+    /// Streams that a hub has accepted.
     pub streams_opened: Counter,
     streams_closed: Family<ReasonLabels, Counter>,
     streams_refused: Family<ReasonLabels, Counter>,
-    /// Events that were not sent because the client had not taken the one before.
+    /// Events that were skipped because the client had not read the one before.
     pub frames_skipped: Counter,
-    /// Counts that came by message and were valid.
+    /// Valid counts that were received by message.
     pub counts_received: Counter,
-    /// Messages and values of Redis that were not valid.
+    /// Messages and values from Redis that were invalid.
     pub messages_invalid: Counter,
-    /// How often the worker was asked for a count.
+    /// Refresh requests that were sent to the worker.
     pub refresh_requests: Counter,
-    /// From the receipt of a count to the last write of a hub.
+    /// The time from receiving a count until a hub has written it to all its streams.
     pub fanout: Histogram,
     refusals: Family<ReasonLabels, Counter>,
     redis_connected: Gauge<u32, AtomicU32>,
@@ -55,11 +56,11 @@ pub struct Metrics {
     expires: Times,
 }
 
-/// Of each snapshot that is held, in seconds since 1970: a time rather than an age, which would stand still with its gateway.
+/// A time for each cached snapshot, in seconds since 1970. An age would not grow while the gateway hangs.
 type Times = Family<SnapshotLabels, Gauge<f64, AtomicU64>>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AnswerLabels {
+struct ResponseLabels {
     route: &'static str,
     code: u16,
 }
@@ -77,38 +78,38 @@ struct SnapshotLabels {
 /// Why a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseReason {
-    /// Its client has gone.
+    /// The client disconnected.
     Client,
-    /// Its client took nothing for too long.
+    /// The client read nothing for too long.
     Stalled,
-    /// The gateway stops.
+    /// The gateway is stopping.
     Drained,
 }
 
-/// Why a connection found no place.
+/// Why a connection was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalReason {
-    /// All places are taken.
+    /// The listener is at its limit of connections.
     Full,
-    /// All that one address may have are taken.
+    /// The client address is at its limit of `MAX_PER_ADDRESS` connections.
     Address,
-    /// There were no file descriptors.
+    /// No file descriptors are left.
     Descriptors,
 }
 
-/// Why a request for the stream got none.
+/// Why a request for the stream was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamRefused {
     /// `SSE_MAX_CLIENTS` streams are open.
     Full,
-    /// The client's address has `MAX_PER_ADDRESS` streams.
+    /// The client address is at its limit of `MAX_PER_ADDRESS` streams.
     Address,
-    /// The gateway stops.
+    /// The gateway is stopping.
     Stopping,
 }
 
 impl CloseReason {
-    const fn reason(self) -> &'static str {
+    const fn label(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::Stalled => "stalled",
@@ -118,7 +119,7 @@ impl CloseReason {
 }
 
 impl RefusalReason {
-    const fn reason(self) -> &'static str {
+    const fn label(self) -> &'static str {
         match self {
             Self::Full => "full",
             Self::Address => "address",
@@ -128,7 +129,7 @@ impl RefusalReason {
 }
 
 impl StreamRefused {
-    const fn reason(self) -> &'static str {
+    const fn label(self) -> &'static str {
         match self {
             Self::Full => "full",
             Self::Address => "address",
@@ -136,12 +137,12 @@ impl StreamRefused {
         }
     }
 
-    /// The reason for people, sent to the client.
+    /// Returns the reason as a text for people; it is sent to the client.
     pub const fn detail(self) -> &'static str {
         match self {
-            Self::Full => "all places for streams are taken",
-            Self::Address => "this address has all the streams that one address may have",
-            Self::Stopping => "this gateway is stopping: another one has a place",
+            Self::Full => "the gateway has too many open streams",
+            Self::Address => "this address already has all the streams that one address may have",
+            Self::Stopping => "this gateway is stopping; connect again to reach another one",
         }
     }
 }
@@ -153,64 +154,65 @@ impl From<std::io::Error> for CloseReason {
 }
 
 impl Metrics {
-    /// All at zero.
+    /// Creates and registers all metrics, with the value zero.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("gateway");
-        let answers = Family::default();
-        let text = "Answers to requests, by route and status";
-        registry.register("http_responses", text, answers.clone());
+        let responses = Family::default();
+        let text = "Responses, by route and status";
+        registry.register("http_responses", text, responses.clone());
         let streams = Gauge::default();
-        let text = "Streams that are open now";
+        let text = "Open streams";
         registry.register("streams", text, streams.clone());
         let streams_limit = Gauge::default();
-        let text = "Streams that may be open at once";
+        let text = "Maximum number of open streams (SSE_MAX_CLIENTS)";
         registry.register("streams_limit", text, streams_limit.clone());
         let streams_opened = Counter::default();
-        let text = "Streams that were opened";
+        let text = "Opened streams";
         registry.register("streams_opened", text, streams_opened.clone());
         let streams_closed = Family::default();
-        let text = "Streams that have ended: the client went, it took nothing, the gateway stops";
+        let text =
+            "Closed streams, by reason: client disconnected, client stalled, gateway drained";
         registry.register("streams_closed", text, streams_closed.clone());
         let streams_refused = Family::default();
-        let text = "Requests for the stream that were refused: all places taken, all of one address taken, or stopping";
+        let text = "Refused requests for the stream, by reason: gateway full, address limit reached, gateway stopping";
         registry.register("streams_refused", text, streams_refused.clone());
         let frames_skipped = Counter::default();
-        let text = "Events not sent because the client had not taken the one before";
+        let text = "Events skipped because the client had not read the one before";
         registry.register("stream_frames_skipped", text, frames_skipped.clone());
         let counts_received = Counter::default();
-        let text = "Counts of today that came from Redis by message";
+        let text = "Counts of today received from Redis by message";
         registry.register("redis_counts_received", text, counts_received.clone());
         let messages_invalid = Counter::default();
-        let text = "Messages and values of Redis that were not valid";
+        let text = "Invalid messages and values from Redis";
         registry.register("redis_messages_refused", text, messages_invalid.clone());
         let refresh_requests = Counter::default();
-        let text = "How often the worker was asked for a count, since somebody waited for one";
+        let text = "Requests for a fresh count that were sent to the worker";
         registry.register("doorbell_rings", text, refresh_requests.clone());
-        // From 50 µs, a stream or two, to 26 s, which is a machine that stood still.
+        // From 50 µs, for a few streams, to 26 s, when the machine was suspended.
         let fanout = Histogram::new(exponential_buckets(0.000_05, 2.0, 20));
-        let text = "From the receipt of a count until all streams of a thread were sent it";
+        let text = "Time from receiving a count until it was sent to all streams of a thread";
         registry.register_with_unit("fanout_duration", text, Unit::Seconds, fanout.clone());
         let refusals = Family::default();
-        let text = "Connections that found no place";
+        let text = "Refused connections, by reason: listener full, address limit reached, no file descriptors";
         registry.register("connections_refused", text, refusals.clone());
         let redis_connected = Gauge::default();
-        let text = "Whether Redis answered when it was last asked";
+        let text = "1 if Redis responded to the last request, else 0";
         registry.register("redis_connected", text, redis_connected.clone());
         let today = Gauge::default();
-        let text = "When the newest count of today was made, as Unix time; 0 before the first";
+        let text = "Unix time when the newest count of today was made; 0 before the first";
         registry.register("today_timestamp_seconds", text, today.clone());
         let generated = Times::default();
-        let text = "When the figures of a snapshot were read, as Unix time";
+        let text = "Unix time when a snapshot was generated";
         registry.register("snapshot_timestamp_seconds", text, generated.clone());
         let expires = Times::default();
-        let text = "Until when a snapshot counts as fresh, as Unix time";
+        let text = "Unix time until which a snapshot is fresh";
         registry.register("snapshot_expires_timestamp_seconds", text, expires.clone());
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "Which gateway this is", build);
+        registry.register("build", "Version of this gateway", build);
         Self {
             registry,
-            answers,
-            known_answers: Default::default(),
+            responses,
+            cached_responses: Default::default(),
             streams,
             streams_limit,
             streams_opened,
@@ -229,38 +231,40 @@ impl Metrics {
         }
     }
 
-    /// Counts an answer.
+    /// Counts a response. `resource` is `None` for a path without a resource.
     pub fn record_response(&self, resource: Option<Resource>, status: StatusCode) {
-        let known = STATUSES.iter().position(|known| *known == status.as_u16());
+        let index = STATUSES.iter().position(|known| *known == status.as_u16());
         let route = resource.map_or(ROUTES - 1, Resource::index);
-        let find = || {
-            let labels = AnswerLabels {
+        let counter = || {
+            let labels = ResponseLabels {
                 route: resource.map_or("other", Resource::path),
                 code: status.as_u16(),
             };
-            self.answers.get_or_create_owned(&labels)
+            self.responses.get_or_create_owned(&labels)
         };
-        match known {
-            Some(status) => self.known_answers[route][status].get_or_init(find).inc(),
-            None => find().inc(),
+        match index {
+            Some(status) => self.cached_responses[route][status]
+                .get_or_init(counter)
+                .inc(),
+            None => counter().inc(),
         };
     }
 
-    /// Counts a stream that has ended.
+    /// Counts a closed stream.
     pub fn record_stream_closed(&self, reason: CloseReason) {
-        let reason = reason.reason();
+        let reason = reason.label();
         let counter = self.streams_closed.get_or_create(&ReasonLabels { reason });
         counter.inc();
     }
 
-    /// Counts a request for the stream that was refused, whatever it was answered.
-    pub fn stream_refused(&self, reason: StreamRefused) {
-        let reason = reason.reason();
+    /// Counts a refused request for the stream, whatever the status of its response.
+    pub fn record_stream_refused(&self, reason: StreamRefused) {
+        let reason = reason.label();
         let counter = self.streams_refused.get_or_create(&ReasonLabels { reason });
         counter.inc();
     }
 
-    fn note(&self, snapshot: Snapshot, generated_at: Timestamp, ttl: Duration) {
+    fn set_snapshot_times(&self, snapshot: Snapshot, generated_at: Timestamp, ttl: Duration) {
         let labels = SnapshotLabels {
             snapshot: snapshot.name(),
         };
@@ -271,14 +275,15 @@ impl Metrics {
         gauge.set((generated + ttl).as_secs_f64());
     }
 
-    /// Counts a connection that found no place.
+    /// Counts a refused connection.
     pub fn record_refusal(&self, reason: RefusalReason) {
-        let reason = reason.reason();
+        let reason = reason.label();
         let counter = self.refusals.get_or_create(&ReasonLabels { reason });
         counter.inc();
     }
 
-    /// All of it as text, with the streams that are open now and what is held.
+    /// Returns the response to `/metrics`: all metrics as text. First updates those that come from `streams` and
+    /// `state`.
     pub fn report(&self, streams: &StreamPermits, state: &CacheState) -> Response<Body> {
         self.streams.set(streams.in_use());
         self.streams_limit.set(streams.capacity());
@@ -290,13 +295,13 @@ impl Metrics {
         for snapshot in Snapshot::ALL {
             if let Some(entry) = state.snapshot(snapshot) {
                 let ttl = Duration::from_secs(entry.ttl_seconds.into());
-                self.note(snapshot, entry.generated_at, ttl);
+                self.set_snapshot_times(snapshot, entry.generated_at, ttl);
             }
         }
-        let mut report = String::new();
-        let written = text::encode(&mut report, &self.registry);
-        written.expect("memory takes what is written to it");
-        response::metrics(report)
+        let mut body = String::new();
+        let result = text::encode(&mut body, &self.registry);
+        result.expect("writing to a string does not fail");
+        response::metrics(body)
     }
 }
 
@@ -315,14 +320,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_labels_are_as_dashboards_know_them() {
+    fn names_and_labels_match_the_dashboards() {
         let metrics = Metrics::new();
         metrics.record_response(Resource::find("/api/visitors/weekly"), StatusCode::OK);
         metrics.record_response(Resource::find("/api/visitors/weekly"), StatusCode::OK);
         metrics.record_response(None, StatusCode::NOT_FOUND);
         metrics.record_stream_closed(CloseReason::Stalled);
         metrics.record_refusal(RefusalReason::Full);
-        metrics.stream_refused(StreamRefused::Stopping);
+        metrics.record_stream_refused(StreamRefused::Stopping);
         let mut text = String::new();
         text::encode(&mut text, &metrics.registry).unwrap();
         for line in [

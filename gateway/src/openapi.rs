@@ -1,18 +1,18 @@
-//! The API's document, OpenAPI 3.1: made of the resources that are served, of the types that are sent, and of real answers,
-//! so that it cannot say anything else.
+//! Builds the API document (OpenAPI 3.1) from the resources, the types of the bodies, and real responses, so that it
+//! cannot differ from what the gateway serves.
 //!
-//! # Layout
-//! - [`figures`]: what each snapshot and each summary holds
-//! - [`operations`]: what may be asked of a resource; [`readings`]: each resource with all its answers
-//! - [`answers`], [`headers`]: one answer, and its headers
-//! - [`examples`]: figures to show
+//! # Files
+//! - [`figures`]: the schemas of snapshots and summaries
+//! - [`operation_specs`]: each resource with all its responses; [`operations`]: the operations GET, HEAD and OPTIONS
+//! - [`responses`], [`headers`]: one response, and its headers
+//! - [`examples`]: invented data for the examples
 
-pub mod answers;
 pub mod examples;
 pub mod figures;
 pub mod headers;
+pub mod operation_specs;
 pub mod operations;
-pub mod readings;
+pub mod responses;
 
 use crate::cache::cached_count::{Answer, Init};
 use crate::config::Config;
@@ -32,10 +32,10 @@ use utoipa::openapi::{
     Components, ComponentsBuilder, InfoBuilder, OpenApiBuilder, PathsBuilder, Server,
 };
 
-/// For whoever begins to use the API.
+/// The introduction for users of the API.
 const ABOUT: &str = include_str!("../docs/about.md");
 
-/// The document of what a gateway of this configuration serves for everybody.
+/// Returns the document as JSON. It describes what a gateway with this configuration serves on `PORT`.
 pub fn document(config: &Config) -> Bytes {
     let mut paths = PathsBuilder::new();
     for resource in resources(config) {
@@ -51,24 +51,24 @@ pub fn document(config: &Config) -> Bytes {
         .license(Some(license.build()));
     let document = OpenApiBuilder::new()
         .info(info)
-        // From where the document is; below a path of a balancer too.
+        // Relative to the document, so that it also works below a path of a balancer.
         .servers(Some([Server::new("..")]))
         .tags(Some(tags()))
         .paths(paths)
         .components(Some(components(config)))
         .build();
     let text = serde_json::to_vec(&document);
-    Bytes::from(text.expect("a document is made of texts, numbers and lists"))
+    Bytes::from(text.expect("a document consists of strings, numbers and lists"))
 }
 
-/// What is served on `PORT`.
+/// Returns the resources that are served on `PORT`.
 pub fn resources(config: &Config) -> impl Iterator<Item = Resource> {
-    let offer = match config.admin_port {
+    let role = match config.admin_port {
         Some(_) => ListenerRole::Public,
         None => ListenerRole::All,
     };
     let all = Resource::ALL.into_iter();
-    all.filter(move |resource| offer.serves(*resource) && resource.is_enabled(config))
+    all.filter(move |resource| role.serves(*resource) && resource.is_enabled(config))
 }
 
 fn tags() -> [Tag; 4] {
@@ -78,16 +78,19 @@ fn tags() -> [Tag; 4] {
     };
     [
         tag(
-            readings::LIVE,
-            "Today's count of visits, made about once a second.",
+            operation_specs::LIVE,
+            "Today's count of visits, updated about once a second.",
         ),
         tag(
-            readings::of_group(Group::Visitors),
+            operation_specs::group_tag(Group::Visitors),
             Group::Visitors.meaning(),
         ),
-        tag(readings::of_group(Group::Books), Group::Books.meaning()),
         tag(
-            readings::OPERATIONS,
+            operation_specs::group_tag(Group::Books),
+            Group::Books.meaning(),
+        ),
+        tag(
+            operation_specs::OPERATIONS,
             "For browsers, probes, balancers and Prometheus.",
         ),
     ]
@@ -115,7 +118,7 @@ fn components(config: &Config) -> Components {
     for (name, schema) in figures::schemas() {
         components = components.schema(name, schema);
     }
-    for (name, response) in answers::common(config) {
+    for (name, response) in responses::common(config) {
         components = components.response(name, response);
     }
     for (name, header) in headers::common() {

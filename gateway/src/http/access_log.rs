@@ -1,7 +1,6 @@
-//! The access log: a line for each answer, where it is wanted (`ACCESS_LOG`), with what ties it to the logs of others.
+//! Writes the access log (`ACCESS_LOG`): one line per response, with the request id and the trace id.
 //!
-//! It names no client and no path but our own: who looks at the figures of a library, and what strangers try, is for the
-//! balancer's log.
+//! It names no client, and no path that the gateway does not serve. A balancer's log can record both.
 
 use crate::http::response::Body;
 use crate::http::router::Resource;
@@ -11,51 +10,51 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response};
 use tracing::info;
 
-/// Under which an answer stands in the log.
+/// The header of the request id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// <https://www.w3.org/TR/trace-context/>
+/// See <https://www.w3.org/TR/trace-context/>.
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
-/// As long as anybody makes them; what is longer is not a name but a load.
-const LONGEST_ID: usize = 128;
+/// Long enough for all common formats. A longer id is replaced by a new one.
+const MAX_ID_BYTES: usize = 128;
 
-/// Writes the line, and tells the client under which id it stands: its own, or one that is made here.
-pub fn log(request: &Request<Incoming>, resource: Option<Resource>, answer: &mut Response<Body>) {
+/// Logs `response` and adds the request id to it: the client's own id if it is valid, else a new one.
+pub fn log(request: &Request<Incoming>, resource: Option<Resource>, response: &mut Response<Body>) {
     let id = request.headers().get(REQUEST_ID).filter(|id| is_id(id));
-    let id = id.cloned().unwrap_or_else(made);
+    let id = id.cloned().unwrap_or_else(random_id);
     let path = resource.map_or("other", Resource::path);
-    let (method, status) = (request.method(), answer.status().as_u16());
+    let (method, status) = (request.method(), response.status().as_u16());
     info!(
         %method,
         path,
         status,
-        bytes = answer.body().size_hint().exact(),
+        bytes = response.body().size_hint().exact(),
         request_id = id.to_str().unwrap_or_default(),
-        trace_id = trace(request.headers()),
+        trace_id = trace_id(request.headers()),
         "{method} {path} {status}"
     );
-    answer.headers_mut().insert(REQUEST_ID, id);
+    response.headers_mut().insert(REQUEST_ID, id);
 }
 
 fn is_id(id: &HeaderValue) -> bool {
     let id = id.as_bytes();
-    (1..=LONGEST_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
+    (1..=MAX_ID_BYTES).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
 }
 
-fn made() -> HeaderValue {
+fn random_id() -> HeaderValue {
     let id = format!("{:032x}", rand::random::<u128>());
-    HeaderValue::try_from(id).expect("digits may stand in a header")
+    HeaderValue::try_from(id).expect("hexadecimal digits are valid in a header")
 }
 
-/// The trace that the request is part of: 16 bytes in hex.
-fn trace(request: &HeaderMap) -> Option<&str> {
+/// Returns the trace id of the `traceparent`: 16 bytes in hexadecimal.
+fn trace_id(request: &HeaderMap) -> Option<&str> {
     let mut fields = request.get(TRACE_PARENT)?.to_str().ok()?.split('-');
     let (version, trace) = (fields.next()?, fields.next()?);
     let is_hex = |text: &str, length| {
         let digits = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         text.len() == length && digits
     };
-    let known = is_hex(version, 2) && version != "ff" && is_hex(trace, 32);
-    (known && trace.bytes().any(|digit| digit != b'0')).then_some(trace)
+    let is_valid = is_hex(version, 2) && version != "ff" && is_hex(trace, 32);
+    (is_valid && trace.bytes().any(|digit| digit != b'0')).then_some(trace)
 }
 
 #[cfg(test)]
@@ -63,11 +62,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trace_is_taken_from_a_valid_parent_alone() {
+    fn only_a_valid_traceparent_yields_a_trace_id() {
         let trace_of = |parent: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(TRACE_PARENT, HeaderValue::from_str(parent).unwrap());
-            trace(&headers).map(str::to_owned)
+            trace_id(&headers).map(str::to_owned)
         };
         let id = "4bf92f3577b34da6a3ce929d0e0e4736";
         let parent = format!("00-{id}-00f067aa0ba902b7-01");
@@ -89,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_a_short_word() {
+    fn a_request_id_is_visible_ascii_of_limited_length() {
         for (id, good) in [
             ("a", true),
             ("", false),
@@ -99,7 +98,7 @@ mod tests {
         ] {
             assert_eq!(is_id(&HeaderValue::from_str(id).unwrap()), good, "{id}");
         }
-        assert!(is_id(&made()));
-        assert_ne!(made(), made());
+        assert!(is_id(&random_id()));
+        assert_ne!(random_id(), random_id());
     }
 }

@@ -1,5 +1,4 @@
-//! What people look at: the dashboard of `gateway/dashboard`, and the API's documents. Each text is encoded when it is first
-//! asked for.
+//! The dashboard of `gateway/dashboard` and the API documentation. Each file is encoded when it is first requested.
 
 use crate::Gateway;
 use crate::cache::representation::Representation;
@@ -15,33 +14,33 @@ use tokio::task::spawn_blocking;
 const DASHBOARD: &str = include_str!("../../dashboard/index.html");
 const SHARED_STREAM: &str = include_str!("../../dashboard/stream.js");
 const DOCS: &str = include_str!("../../docs/index.html");
-/// Swagger UI, which `build.rs` puts there.
+/// Swagger UI, extracted by `build.rs`.
 const DOCS_SCRIPT: &str = include_str!(concat!(env!("OUT_DIR"), "/swagger-ui.js"));
 const DOCS_STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/swagger-ui.css"));
 
-/// One of them.
+/// A file for browsers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asset {
     /// The dashboard.
     Dashboard,
-    /// Its shared worker: one stream for all tabs of a browser.
+    /// The dashboard's shared worker: one stream for all tabs of a browser.
     SharedStream,
-    /// The API's document, to read and to try.
+    /// The page of the API documentation.
     Docs,
-    /// The same for machines.
+    /// The OpenAPI document.
     Document,
-    /// What shows it.
+    /// The script of Swagger UI.
     DocsScript,
-    /// How it looks.
+    /// The style sheet of Swagger UI.
     DocsStyle,
 }
 
-/// All of them, as they are sent.
+/// All assets that have been encoded so far.
 #[derive(Debug, Default)]
 pub struct Assets([OnceLock<Arc<[Representation]>>; Asset::ALL.len()]);
 
 impl Asset {
-    /// Every page.
+    /// Every asset.
     pub const ALL: [Self; 6] = [
         Self::Dashboard,
         Self::SharedStream,
@@ -51,12 +50,12 @@ impl Asset {
         Self::DocsStyle,
     ];
 
-    /// Its place in [`Self::ALL`].
+    /// Returns the index in [`Self::ALL`].
     pub const fn index(self) -> usize {
         self as usize
     }
 
-    /// Where it is.
+    /// Returns the URL path.
     pub const fn path(self) -> &'static str {
         match self {
             Self::Dashboard => "/",
@@ -68,7 +67,7 @@ impl Asset {
         }
     }
 
-    /// What it is.
+    /// Returns the media type.
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Dashboard | Self::Docs => "text/html; charset=utf-8",
@@ -78,7 +77,7 @@ impl Asset {
         }
     }
 
-    /// Whether it is wanted.
+    /// Returns whether the configuration enables the asset.
     pub fn is_enabled(self, config: &Config) -> bool {
         match self {
             Self::Dashboard | Self::SharedStream => config.dashboard_enabled,
@@ -86,7 +85,7 @@ impl Asset {
         }
     }
 
-    /// What its coding does not change. A browser keeps it and asks each time whether it is the same.
+    /// Returns the headers that do not depend on the encoding. Browsers may store an asset but must revalidate it.
     pub fn headers(self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -119,31 +118,32 @@ impl Asset {
 }
 
 impl Assets {
-    /// A page, if it has been asked for before.
-    pub fn ready(&self, page: Asset) -> Option<&[Representation]> {
-        self.0[page.index()].get().map(AsRef::as_ref)
+    /// Returns the encoded asset, or `None` if nobody has requested it yet.
+    pub fn get(&self, asset: Asset) -> Option<&[Representation]> {
+        self.0[asset.index()].get().map(AsRef::as_ref)
     }
 
-    fn get(&self, page: Asset, config: &Config) -> Arc<[Representation]> {
-        let encode = || Representation::encode_all(&page.body(config), &page.headers()).into();
-        self.0[page.index()].get_or_init(encode).clone()
+    fn get_or_encode(&self, asset: Asset, config: &Config) -> Arc<[Representation]> {
+        let encode = || Representation::encode_all(&asset.body(config), &asset.headers()).into();
+        self.0[asset.index()].get_or_init(encode).clone()
     }
 }
 
-/// A page that nobody has asked for yet. To encode a large one takes a tenth of a second, in which its thread serves nobody
-/// else; so it has a thread of its own.
-pub async fn encode(gateway: Arc<Gateway>, page: Asset) -> Arc<[Representation]> {
-    let encoded = spawn_blocking(move || gateway.assets.get(page, &gateway.config)).await;
-    encoded.expect("nothing in it fails, and the runtime lives as long as its requests")
+/// Encodes an asset and stores the result. A large one takes a tenth of a second, which would block an I/O thread, so
+/// this runs on a thread for blocking work.
+pub async fn encode(gateway: Arc<Gateway>, asset: Asset) -> Arc<[Representation]> {
+    let encoded =
+        spawn_blocking(move || gateway.assets.get_or_encode(asset, &gateway.config)).await;
+    encoded.expect("encoding does not panic, and the runtime outlives its requests")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// It stands in both, since the page must work without the other file; whoever mends one must mend the other.
+    /// The function is duplicated because the page must also work without the other file.
     #[test]
-    fn the_page_and_its_worker_follow_the_stream_in_the_same_lines() {
+    fn dashboard_and_shared_worker_contain_the_same_follow_function() {
         let follow = |text: &'static str| {
             let (_, rest) = text.split_once("\nfunction follow(").unwrap();
             rest.split_once("\n}\n").unwrap().0

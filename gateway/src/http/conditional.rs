@@ -1,10 +1,10 @@
-//! Whether a client holds the present value already (RFC 9110, section 13).
+//! Evaluates conditional requests (RFC 9110, section 13).
 
 use crate::cache::cached_response::LastModified;
 use hyper::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 
-/// Whether `304` is the answer to who would get the representation `etag`. `If-LastModified-Since` counts only without `If-None-Match`,
-/// and where it is known when the value was `modified`.
+/// Returns whether the response is 304, because the client already has the representation `etag`. `If-Modified-Since`
+/// counts only without `If-None-Match`, and only if `modified` is known.
 pub fn is_not_modified(
     request: &HeaderMap,
     etag: &HeaderValue,
@@ -12,7 +12,7 @@ pub fn is_not_modified(
 ) -> bool {
     if request.contains_key(IF_NONE_MATCH) {
         let mut lines = request.get_all(IF_NONE_MATCH).iter();
-        return lines.any(|line| lists(line, etag));
+        return lines.any(|line| contains_tag(line, etag));
     }
     let since = request.get(IF_MODIFIED_SINCE);
     let since = since.and_then(|text| httpdate::parse_http_date(text.to_str().ok()?).ok());
@@ -22,8 +22,8 @@ pub fn is_not_modified(
     }
 }
 
-/// Weak comparison. To split at commas is enough: our own tags hold none.
-fn lists(line: &HeaderValue, etag: &HeaderValue) -> bool {
+/// Uses the weak comparison. Splitting at commas is sufficient, since our own tags contain none.
+fn contains_tag(line: &HeaderValue, etag: &HeaderValue) -> bool {
     let mut tags = line.as_bytes().split(|byte| *byte == b',');
     tags.any(|tag| {
         let tag = tag.trim_ascii();
@@ -42,7 +42,7 @@ mod tests {
         CachedResponse::parse(Snapshot::Weekly, text.as_bytes()).unwrap()
     }
 
-    fn asked(pairs: &[(hyper::header::HeaderName, &str)]) -> bool {
+    fn is_304(pairs: &[(hyper::header::HeaderName, &str)]) -> bool {
         let pairs = pairs.iter();
         let request = pairs
             .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
@@ -56,36 +56,36 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_matches_alone_in_a_list_and_weakly() {
+    fn a_tag_matches_alone_in_a_list_or_as_a_weak_tag() {
         let entry = entry();
         let tag = entry.representations[0].etag.to_str().unwrap();
-        for yes in [
+        for matching in [
             tag.to_owned(),
             format!("W/{tag}"),
             format!("\"x\", {tag}"),
             "*".to_owned(),
         ] {
-            assert!(asked(&[(IF_NONE_MATCH, &yes)]), "{yes}");
+            assert!(is_304(&[(IF_NONE_MATCH, &matching)]), "{matching}");
         }
-        for no in ["\"x\"", tag.trim_matches('"'), "", "W/\"x\""] {
-            assert!(!asked(&[(IF_NONE_MATCH, no)]), "{no}");
+        for other in ["\"x\"", tag.trim_matches('"'), "", "W/\"x\""] {
+            assert!(!is_304(&[(IF_NONE_MATCH, other)]), "{other}");
         }
     }
 
     #[test]
-    fn a_date_counts_only_without_a_tag() {
+    fn if_modified_since_is_ignored_if_there_is_a_tag() {
         let same = "Tue, 23 Sep 2025 00:05:12 GMT";
-        assert!(asked(&[(IF_MODIFIED_SINCE, same)]));
-        assert!(asked(&[(
+        assert!(is_304(&[(IF_MODIFIED_SINCE, same)]));
+        assert!(is_304(&[(
             IF_MODIFIED_SINCE,
             "Wed, 24 Sep 2025 00:05:12 GMT"
         )]));
-        assert!(!asked(&[(
+        assert!(!is_304(&[(
             IF_MODIFIED_SINCE,
             "Tue, 23 Sep 2025 00:05:11 GMT"
         )]));
-        assert!(!asked(&[(IF_MODIFIED_SINCE, "yesterday")]));
-        assert!(!asked(&[
+        assert!(!is_304(&[(IF_MODIFIED_SINCE, "yesterday")]));
+        assert!(!is_304(&[
             (IF_NONE_MATCH, "\"x\""),
             (IF_MODIFIED_SINCE, same)
         ]));

@@ -1,4 +1,4 @@
-//! Which other sites' pages may read the answers: `CORS_ORIGINS`.
+//! Decides which other sites' pages may read responses (`CORS_ORIGINS`).
 
 use hyper::Uri;
 use hyper::header::{
@@ -6,22 +6,22 @@ use hyper::header::{
     VARY,
 };
 
-/// The sites that may read.
+/// The origins whose pages may read responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origins {
-    /// Pages of the gateway's own origin alone: no header is sent.
+    /// Only the gateway's own origin: no header is sent.
     Same,
-    /// Any page.
+    /// Every origin.
     Any,
-    /// Pages of these origins, each `scheme://host[:port]` in lower case, as browsers send it.
+    /// These origins, each as `scheme://host[:port]` in lower case, as browsers send it.
     List(Vec<String>),
 }
 
 impl Origins {
-    /// Reads nothing, `*`, or a list with commas.
+    /// Parses an empty text, `*`, or a comma-separated list of origins.
     ///
     /// # Errors
-    /// What would be right.
+    /// Describes the expected format.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.trim() {
             "" => Ok(Self::Same),
@@ -32,30 +32,30 @@ impl Origins {
                 .collect::<Option<_>>()
                 .map(Self::List)
                 .ok_or_else(|| {
-                    "is neither * nor a list with commas of origins such as https://example.org:8443, \
+                    "is neither * nor a comma-separated list of origins such as https://example.org:8443, \
                      without a path"
                         .to_owned()
                 }),
         }
     }
 
-    /// Adds what a browser wants to see before it shows an answer to a page. Never credentials.
-    pub fn allow(&self, request: &HeaderMap, answer: &mut HeaderMap) {
+    /// Adds the headers that let a page read `response`, if the origin in `request` is allowed. Never allows
+    /// credentials.
+    pub fn allow(&self, request: &HeaderMap, response: &mut HeaderMap) {
         let allowed = match self {
             Self::Same => None,
             Self::Any => Some(HeaderValue::from_static("*")),
             Self::List(origins) => {
-                vary_by_origin(answer);
-                let asking = request.get(ORIGIN);
-                asking
-                    .filter(|asking| origins.iter().any(|origin| *asking == origin.as_str()))
+                vary_by_origin(response);
+                let sent = request.get(ORIGIN);
+                sent.filter(|sent| origins.iter().any(|origin| *sent == origin.as_str()))
                     .cloned()
             }
         };
         if let Some(allowed) = allowed {
-            answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+            response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
             let exposed = HeaderValue::from_static("ETag, Retry-After");
-            answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+            response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         }
     }
 }
@@ -64,24 +64,25 @@ fn parse_origin(text: &str) -> Option<String> {
     let uri: Uri = text.parse().ok()?;
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?.as_str());
     let host = uri.host().filter(|host| !host.is_empty())?;
-    // Written again without a path it must be what it was; that also refuses a user name and a wild card.
-    let whole = format!("{scheme}://{authority}").eq_ignore_ascii_case(text);
-    let plain = !authority.contains('@') && !host.contains('*');
-    // A browser leaves the usual port away, so that an origin with it would match nobody.
-    let usual = if scheme == "https" { 443 } else { 80 };
-    let port = authority == host || uri.port_u16().is_some_and(|port| port != usual);
-    (matches!(scheme, "http" | "https") && whole && plain && port)
+    // Nothing may follow the authority: scheme and authority must be the whole text.
+    let is_complete = format!("{scheme}://{authority}").eq_ignore_ascii_case(text);
+    let is_plain = !authority.contains('@') && !host.contains('*');
+    // Browsers omit the default port, so an origin that includes it would match no request.
+    let default_port = if scheme == "https" { 443 } else { 80 };
+    let is_port_valid =
+        authority == host || uri.port_u16().is_some_and(|port| port != default_port);
+    (matches!(scheme, "http" | "https") && is_complete && is_plain && is_port_valid)
         .then(|| text.to_ascii_lowercase())
 }
 
-fn vary_by_origin(answer: &mut HeaderMap) {
-    let both = answer.contains_key(VARY);
-    let vary = if both {
-        "Accept-Encoding, CountSource"
+fn vary_by_origin(response: &mut HeaderMap) {
+    let has_vary = response.contains_key(VARY);
+    let vary = if has_vary {
+        "Accept-Encoding, Origin"
     } else {
-        "CountSource"
+        "Origin"
     };
-    answer.insert(VARY, HeaderValue::from_static(vary));
+    response.insert(VARY, HeaderValue::from_static(vary));
 }
 
 #[cfg(test)]
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_read_as_browsers_write_origins() {
+    fn origins_are_stored_as_browsers_send_them() {
         assert_eq!(Origins::parse(""), Ok(Origins::Same));
         assert_eq!(Origins::parse(" * "), Ok(Origins::Any));
         let list = [
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_origin_is_refused() {
+    fn invalid_origins_are_rejected() {
         for text in [
             "example.org",
             "http://example.org/",
@@ -127,15 +128,15 @@ mod tests {
     }
 
     #[test]
-    fn only_a_listed_origin_is_echoed_and_a_list_always_varies() {
+    fn only_a_listed_origin_is_echoed_and_a_list_always_sets_vary() {
         let origins = Origins::parse("https://a.example").unwrap();
         for (origin, allowed) in [("https://a.example", true), ("https://b.example", false)] {
             let mut request = HeaderMap::new();
             request.insert(ORIGIN, HeaderValue::from_static(origin));
-            let mut answer = HeaderMap::new();
-            origins.allow(&request, &mut answer);
-            assert_eq!(answer[VARY], "CountSource");
-            assert_eq!(answer.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN), allowed);
+            let mut response = HeaderMap::new();
+            origins.allow(&request, &mut response);
+            assert_eq!(response[VARY], "Origin");
+            assert_eq!(response.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN), allowed);
         }
     }
 }

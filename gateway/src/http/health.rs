@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz` and `/health`: for orchestrators, balancers and people.
+//! Responses of `/livez`, `/readyz` and `/health`, for orchestrators, balancers and people.
 
 use crate::Gateway;
 use crate::cache::cached_count::CachedCount;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-/// How a gateway is.
+/// The state of a gateway.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Health)]
 pub struct Report {
@@ -27,17 +27,17 @@ pub struct Report {
     version: &'static str,
     #[schema(inline)]
     redis: Connection,
-    /// Null while no count is known.
+    /// Null while the count is unknown.
     #[schema(required)]
     today: Option<TodayReport>,
-    /// What fails at present, by part: `redis`, `subscription`, `messages`, `today`, `refresh_requests`, or the name of a snapshot.
-    /// Empty when nothing does.
+    /// Present failures, by part: `redis`, `subscription`, `messages`, `today`, `refresh_requests`, or the name of a
+    /// snapshot. Empty if there are none.
     errors: BTreeMap<String, String>,
-    /// By name: `visitors:monthly:top` is that of `/api/visitors/monthly/top`.
+    /// By name, such as `visitors:monthly:top` for `/api/visitors/monthly/top`.
     snapshots: BTreeMap<String, SnapshotReport>,
 }
 
-/// The count that is shown.
+/// The count that the gateway serves.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TodayHealth)]
 pub struct TodayReport {
@@ -50,7 +50,7 @@ pub struct TodayReport {
     age_seconds: f64,
 }
 
-/// How a snapshot is.
+/// The state of a snapshot.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SnapshotHealth)]
 pub struct SnapshotReport {
@@ -64,8 +64,7 @@ pub struct SnapshotReport {
     age_seconds: Option<f64>,
 }
 
-/// `degraded` when anything is not as it should be: `errors` is not empty, Redis is away, a snapshot is stale or missing, the
-/// count is unknown.
+/// `degraded` if `errors` is not empty, Redis is disconnected, a snapshot is stale or missing, or the count is unknown.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Status {
@@ -73,7 +72,7 @@ enum Status {
     Degraded,
 }
 
-/// Whether Redis answered when it was last asked, two seconds ago at most.
+/// Whether Redis responded to the last request, at most two seconds ago.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Connection {
@@ -90,63 +89,65 @@ enum State {
     Missing,
 }
 
-/// What a probe is told when all is well.
+/// The response to a successful probe.
 #[derive(Serialize, ToSchema)]
 pub struct Probe {
     #[schema(inline)]
-    status: Well,
+    status: ProbeStatus,
 }
 
-/// Which probe it answers: `/livez`, `/readyz`.
+/// `alive` from `/livez`, `ready` from `/readyz`.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Well {
+enum ProbeStatus {
     Alive,
     Ready,
 }
 
-/// The process turns.
+/// Returns the response to `/livez`: the process runs.
 pub fn live() -> Response<Body> {
     response::current(&Probe {
-        status: Well::Alive,
+        status: ProbeStatus::Alive,
     })
 }
 
-/// It can serve: it has heard from Redis, whence all that it holds comes, and has not been told to stop.
+/// Returns the response to `/readyz`: 200 if Redis has responded since the start and the gateway is not stopping, else
+/// 503.
 pub fn ready(gateway: &Gateway) -> Response<Body> {
     if gateway.is_stopping() {
         response::unavailable("this gateway is stopping")
     } else if gateway.cache.is_ready() {
-        well()
+        ready_response()
     } else {
-        response::unavailable("this gateway has not heard from Redis yet")
+        response::unavailable("Redis has not responded since this gateway started")
     }
 }
 
-/// The answer of a gateway that can serve.
-pub fn well() -> Response<Body> {
+/// Returns the response of a gateway that can serve.
+pub fn ready_response() -> Response<Body> {
     response::current(&Probe {
-        status: Well::Ready,
+        status: ProbeStatus::Ready,
     })
 }
 
-/// Everything that one wants to know at a glance. `degraded` when anything is not as it should be.
+/// Returns the response to `/health`: the state of Redis, of today's count and of each snapshot, and all present
+/// failures.
 pub fn report(state: &CacheState, failures: &Failures, clock: &Clock) -> Response<Body> {
     let errors = failures.report();
     let today = state.today(Instant::now());
-    let today = today.map(|today| TodayReport::of(today, clock));
+    let today = today.map(|today| TodayReport::new(today, clock));
     let snapshots: BTreeMap<_, _> = Snapshot::ALL
         .into_iter()
         .map(|snapshot| {
             let entry = state.snapshot(snapshot).map(AsRef::as_ref);
-            (snapshot.name(), SnapshotReport::of(entry, clock))
+            (snapshot.name(), SnapshotReport::new(entry, clock))
         })
         .collect();
-    let fresh = snapshots
+    let all_fresh = snapshots
         .values()
         .all(|report| report.state == State::Fresh);
     response::current(&Report {
-        status: if state.connected && errors.is_empty() && fresh && today.is_some() {
+        status: if state.connected && errors.is_empty() && all_fresh && today.is_some() {
             Status::Ok
         } else {
             Status::Degraded
@@ -164,7 +165,7 @@ pub fn report(state: &CacheState, failures: &Failures, clock: &Clock) -> Respons
 }
 
 impl TodayReport {
-    fn of(today: &CachedCount, clock: &Clock) -> Self {
+    fn new(today: &CachedCount, clock: &Clock) -> Self {
         let generated_at = today.count.generated_at;
         Self {
             total: today.count.total,
@@ -175,7 +176,7 @@ impl TodayReport {
 }
 
 impl SnapshotReport {
-    fn of(entry: Option<&CachedResponse>, clock: &Clock) -> Self {
+    fn new(entry: Option<&CachedResponse>, clock: &Clock) -> Self {
         Self {
             state: match entry {
                 None => State::Missing,
@@ -188,7 +189,7 @@ impl SnapshotReport {
     }
 }
 
-/// To the tenth, as people read it.
+/// Rounds to tenths of a second, for people.
 fn seconds(age: Duration) -> f64 {
     (age.as_secs_f64() * 10.0).round() / 10.0
 }

@@ -1,20 +1,20 @@
-//! What is served on which port.
+//! Decides which resources each port serves.
 
 use crate::http::router::Resource;
 use tokio::net::TcpListener;
 
-/// What a listener offers.
+/// Determines which resources a listener serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListenerRole {
-    /// On the one port that there is.
+    /// `PORT` without an `ADMIN_PORT`: everything.
     All,
-    /// On `PORT`, beside an `ADMIN_PORT`: what is for everybody, and what balancers ask.
+    /// `PORT` when there is an `ADMIN_PORT`: everything but `/health` and `/metrics`.
     Public,
-    /// On `ADMIN_PORT`: what is for operators alone.
+    /// `ADMIN_PORT`: `/health`, `/metrics` and the probes.
     Admin,
 }
 
-/// Where the gateway listens.
+/// The listening sockets.
 pub struct Listeners {
     /// `PORT`.
     pub public: TcpListener,
@@ -23,7 +23,7 @@ pub struct Listeners {
 }
 
 impl ListenerRole {
-    /// Whether `resource` is among it.
+    /// Returns whether a listener with this role serves `resource`.
     pub fn serves(self, resource: Resource) -> bool {
         match resource {
             Resource::Live | Resource::Ready => true,
@@ -34,7 +34,7 @@ impl ListenerRole {
 }
 
 impl Listeners {
-    /// Each with what it offers.
+    /// Returns each listener with its role.
     pub fn with_roles(self) -> Vec<(TcpListener, ListenerRole)> {
         match self.admin {
             None => vec![(self.public, ListenerRole::All)],
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_is_offered_somewhere_and_probes_everywhere() {
+    fn each_resource_has_a_port_and_probes_are_on_both() {
         for resource in Resource::ALL {
             assert!(ListenerRole::All.serves(resource));
             let both =

@@ -1,4 +1,4 @@
-//! From a request to its response: resources, routing, headers.
+//! Turns a request into a response: resources, router, headers, dashboard.
 
 pub mod access_log;
 pub mod assets;

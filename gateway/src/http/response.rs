@@ -1,4 +1,4 @@
-//! The shapes of answers, with their headers.
+//! Builds every kind of response, with its headers.
 
 use crate::cache::cached_count::{self, CachedCount, CountSource};
 use crate::cache::cached_response::{CachedResponse, JSON, LastModified};
@@ -18,105 +18,105 @@ use serde_json::value::RawValue;
 use shared::time::Clock;
 use utoipa::ToSchema;
 
-/// Known in full before it is sent; shared, not copied.
+/// A complete body. Its bytes are shared, not copied.
 pub type Body = Full<Bytes>;
 
-/// What is asked of a client while a snapshot is being prepared; the contract's number, in the header and the body.
+/// When clients should retry while a snapshot is being prepared. The contract fixes it, in the header and the body.
 const WARMING_RETRY_SECONDS: u64 = 5;
-/// What a client is told of the count and of the summaries while they are being prepared.
+/// The `message` of a 202 while today's count is unknown.
 pub const TODAY_WARMING: &str = "today's visitors are being counted";
-/// See [`TODAY_WARMING`].
+/// The `message` of a 202 while the summary of visitors is incomplete.
 pub const VISITORS_WARMING: &str = "the summary of visitors is being prepared";
-/// See [`TODAY_WARMING`].
+/// The `message` of a 202 while the summary of books is incomplete.
 pub const BOOKS_WARMING: &str = "the summary of books is being prepared";
-/// From when to when clients come back that found no place: apart, so that they do not all come at once.
+/// When refused clients should retry, drawn at random so that they do not all return at once.
 pub const FULL_RETRY_SECONDS: std::ops::RangeInclusive<u64> = 2..=8;
-/// Two hours: browsers keep the answer to a preflight no longer.
+/// Two hours. Browsers cache the response to a preflight no longer.
 const PREFLIGHT_SECONDS: u64 = 7_200;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// What is there while a figure is being made for the first time.
+/// The body of a 202: the figure is being computed for the first time.
 #[derive(Serialize, ToSchema)]
 pub struct Warming<'a> {
     #[schema(inline)]
     status: Status,
-    /// What is being made, for people.
+    /// What is being prepared, for people.
     message: &'a str,
-    /// After how many seconds to ask again; the header `Retry-After` says the same.
+    /// The seconds to wait before the next request, as in the header `Retry-After`.
     #[schema(minimum = 5, maximum = 5)]
     retry_after_seconds: u64,
-    /// Today's count, in `/api/visitors/summary` alone, and there when it is known.
+    /// Today's count, if it is known. Only in `/api/visitors/summary`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = cached_count::Answer, required = false)]
     today: Option<&'a RawValue>,
 }
 
-/// Tells it from an answer with figures, which has no such field.
+/// Distinguishes this body from one with figures, which has no such field.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Status {
     Warming,
 }
 
-/// Why there is no answer: RFC 9457, `application/problem+json`.
+/// An error as `application/problem+json` (RFC 9457).
 #[derive(Serialize, ToSchema)]
 pub struct Problem<'a> {
-    /// Always `about:blank`: the status says what kind it is.
+    /// Always `about:blank`: the status identifies the kind of problem.
     #[serde(rename = "type")]
     kind: &'static str,
-    /// The status in words.
+    /// The reason phrase of the status.
     title: &'a str,
-    /// The status.
+    /// The HTTP status.
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    /// What is the matter, for people.
+    /// The reason, for people.
     detail: &'a str,
 }
 
-/// A snapshot or a summary: `200`, or `304` to a client that has it.
+/// Returns a snapshot or a summary: 200, or 304 if the client already has it.
 pub fn snapshot(entry: &CachedResponse, request: &HeaderMap, clock: &Clock) -> Response<Body> {
-    let mut answer = whole_or_unmodified(
+    let mut response = full_or_not_modified(
         &entry.representations,
         entry.last_modified.as_ref(),
         request,
     );
-    // It has its place; to insert it would make room for one more first.
-    if let Some(age) = answer.headers_mut().get_mut(AGE) {
+    // Replaces the value in place: inserting could make the map grow first.
+    if let Some(age) = response.headers_mut().get_mut(AGE) {
         *age = entry.age(clock).as_secs().into();
     }
-    answer
+    response
 }
 
-/// A page: `200`, or `304` to a browser that has it.
+/// Returns an asset: 200, or 304 if the browser already has it.
 pub fn asset(encoded: &[Representation], request: &HeaderMap) -> Response<Body> {
-    whole_or_unmodified(encoded, None, request)
+    full_or_not_modified(encoded, None, request)
 }
 
-fn whole_or_unmodified(
+fn full_or_not_modified(
     all: &[Representation],
     modified: Option<&LastModified>,
     request: &HeaderMap,
 ) -> Response<Body> {
     let encoded = Representation::negotiate(all, request);
-    let mut answer = Response::new(Body::default());
+    let mut response = Response::new(Body::default());
     if is_not_modified(request, &encoded.etag, modified) {
-        *answer.status_mut() = StatusCode::NOT_MODIFIED;
-        *answer.headers_mut() = encoded.not_modified_headers.clone();
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.headers_mut() = encoded.not_modified_headers.clone();
     } else {
-        *answer.headers_mut() = encoded.headers.clone();
-        *answer.body_mut() = encoded.body.clone().into();
+        *response.headers_mut() = encoded.headers.clone();
+        *response.body_mut() = encoded.body.clone().into();
     }
-    answer
+    response
 }
 
-/// Today's count.
+/// Returns today's count.
 pub fn today(today: &CachedCount, source: CountSource) -> Response<Body> {
-    not_stored(StatusCode::OK, JSON, today.json_from(source))
+    no_store(StatusCode::OK, JSON, today.json_from(source))
 }
 
-/// `202`: nothing is there yet. `today` is told where a summary would have told it.
+/// Returns a 202: the figure is not there yet. `today` is the count that the summary of visitors includes.
 pub fn warming(message: &str, today: Option<&CachedCount>) -> Response<Body> {
     let today = today.map(|today| today.json_from(CountSource::Cache));
     let today = today.as_deref().map(serde_json::from_slice);
@@ -124,85 +124,88 @@ pub fn warming(message: &str, today: Option<&CachedCount>) -> Response<Body> {
         status: Status::Warming,
         message,
         retry_after_seconds: WARMING_RETRY_SECONDS,
-        today: today.map(|text| text.expect("it was written as JSON")),
+        today: today.map(|text| text.expect("the cached count is valid JSON")),
     };
-    let answer = not_stored(StatusCode::ACCEPTED, JSON, json(&body));
-    with(answer, RETRY_AFTER, WARMING_RETRY_SECONDS.into())
+    let response = no_store(StatusCode::ACCEPTED, JSON, json(&body));
+    with_header(response, RETRY_AFTER, WARMING_RETRY_SECONDS.into())
 }
 
-/// JSON that is of this moment.
+/// Returns `body` as JSON that must not be stored.
 pub fn current(body: &impl Serialize) -> Response<Body> {
-    not_stored(StatusCode::OK, JSON, json(body))
+    no_store(StatusCode::OK, JSON, json(body))
 }
 
-/// What was counted, in the format that [`crate::metrics`] writes.
+/// Returns the metrics, in the format of [`crate::metrics`].
 pub fn metrics(text: String) -> Response<Body> {
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let content_type = HeaderValue::from_static(content_type);
-    not_stored(StatusCode::OK, content_type, text.into())
+    no_store(StatusCode::OK, content_type, text.into())
 }
 
-/// The head of the stream.
+/// Returns the head of an event stream.
 pub fn event_stream() -> Response<Body> {
-    let mut answer = Response::new(Body::default());
-    let headers = answer.headers_mut();
+    let mut response = Response::new(Body::default());
+    let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    // A proxy that compressed it would hold events back.
+    // A proxy that compresses the stream would delay events.
     let cache_control = HeaderValue::from_static("no-store, no-transform");
     headers.insert(CACHE_CONTROL, cache_control);
     add_security_headers(headers);
-    // nginx would gather events in a buffer.
+    // Without this header nginx would buffer events.
     let name = HeaderName::from_static("x-accel-buffering");
     headers.insert(name, HeaderValue::from_static("no"));
-    answer
+    response
 }
 
-/// The only block of a refused stream: when to come back, and why. No blank line ends it, since some clients would dispatch an
-/// empty event.
+/// Returns the only block of a refused stream: the time to reconnect and the reason. No blank line ends it, because
+/// some clients would dispatch an empty event.
 pub fn refused_stream(detail: &str) -> Frame {
     let seconds = FULL_RETRY_SECONDS;
     let milliseconds = rand::random_range(seconds.start() * 1_000..=seconds.end() * 1_000);
     Frame::new(format!("retry: {milliseconds}\n: {detail}\n").as_bytes())
 }
 
-/// What a browser asks before it lets a page send what it would not send by itself.
+/// Returns the response to an OPTIONS request, which browsers send as a preflight.
 pub fn preflight() -> Response<Body> {
-    let mut answer = Response::new(Body::default());
-    *answer.status_mut() = StatusCode::NO_CONTENT;
-    let headers = answer.headers_mut();
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
     add_security_headers(headers);
     headers.insert(ALLOW, METHODS);
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-    // No header of a request changes what may be read, so any may be sent.
+    // No request header changes what a page may read, so all are allowed.
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
     headers.insert(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS.into());
-    answer
+    response
 }
 
-/// `404`.
+/// Returns a 404.
 pub fn not_found() -> Response<Body> {
-    problem(StatusCode::NOT_FOUND, "nothing is served under this path")
+    problem(
+        StatusCode::NOT_FOUND,
+        "there is no resource under this path",
+    )
 }
 
-/// `405`.
+/// Returns a 405.
 pub fn method_not_allowed() -> Response<Body> {
-    let detail = "this path can be read, with GET or HEAD, and nothing else";
-    let answer = problem(StatusCode::METHOD_NOT_ALLOWED, detail);
-    with(answer, ALLOW, METHODS)
+    let detail = "this resource supports only GET, HEAD and OPTIONS";
+    let response = problem(StatusCode::METHOD_NOT_ALLOWED, detail);
+    with_header(response, ALLOW, METHODS)
 }
 
-/// `503` to a client that may come back soon.
+/// Returns a 503 with a `Retry-After` of a few seconds.
 pub fn too_busy(detail: &str) -> Response<Body> {
     let seconds = rand::random_range(FULL_RETRY_SECONDS);
-    with(unavailable(detail), RETRY_AFTER, seconds.into())
+    with_header(unavailable(detail), RETRY_AFTER, seconds.into())
 }
 
-/// `503`.
+/// Returns a 503.
 pub fn unavailable(detail: &str) -> Response<Body> {
     problem(StatusCode::SERVICE_UNAVAILABLE, detail)
 }
 
-/// `detail` is for strangers: nothing of the inside.
+/// Returns a problem. `detail` is public and must not reveal internals.
 fn problem(status: StatusCode, detail: &str) -> Response<Body> {
     let body = Problem {
         kind: "about:blank",
@@ -211,25 +214,29 @@ fn problem(status: StatusCode, detail: &str) -> Response<Body> {
         detail,
     };
     let content_type = HeaderValue::from_static("application/problem+json");
-    not_stored(status, content_type, json(&body))
+    no_store(status, content_type, json(&body))
 }
 
-fn not_stored(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<Body> {
-    let mut answer = Response::new(body.into());
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
+fn no_store(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, NO_STORE);
     add_security_headers(headers);
-    answer
+    response
 }
 
-fn with(mut answer: Response<Body>, name: HeaderName, value: HeaderValue) -> Response<Body> {
-    answer.headers_mut().insert(name, value);
-    answer
+fn with_header(
+    mut response: Response<Body>,
+    name: HeaderName,
+    value: HeaderValue,
+) -> Response<Body> {
+    response.headers_mut().insert(name, value);
+    response
 }
 
 fn json(value: &impl Serialize) -> Bytes {
     let text = serde_json::to_vec(value);
-    Bytes::from(text.expect("an answer is made of texts, numbers and lists"))
+    Bytes::from(text.expect("a response body consists of strings, numbers and lists"))
 }

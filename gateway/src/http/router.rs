@@ -1,4 +1,4 @@
-//! From a request to its answer.
+//! Routes a request to its resource and returns the response.
 
 use crate::Gateway;
 use crate::cache::cached_count::CountSource;
@@ -22,16 +22,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// What can be read.
+/// A resource that clients can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
-    /// One figure.
+    /// A snapshot, such as `/api/visitors/weekly`.
     Snapshot(Snapshot),
-    /// All of a group.
+    /// All snapshots of a group in one response.
     Summary(Group),
     /// Today's count.
     Today,
-    /// Today's count as it changes.
+    /// Today's count as an event stream.
     Stream,
     /// `/livez`.
     Live,
@@ -41,55 +41,56 @@ pub enum Resource {
     Health,
     /// `/metrics`.
     Metrics,
-    /// What people look at.
+    /// A file of the dashboard or of the API documentation.
     Page(Asset),
 }
 
-/// What a request gets.
+/// The result of routing a request.
 pub enum Dispatch {
-    /// All of it, at once.
+    /// The response is ready.
     Ready(Response<Body>),
-    /// All of it, when a count has come or has not, or once a page that nobody has asked for yet has been encoded.
+    /// The response needs a fresh count, or an asset that has not been encoded yet.
     Deferred(BoxFuture<'static, Response<Body>>),
-    /// The head of a stream, and how it goes on.
+    /// The head of a stream, and what follows it.
     Upgrade(Response<Body>, Start),
 }
 
-/// How a stream goes on after its head.
+/// What follows the head of a stream.
 #[derive(Debug)]
 pub enum Start {
-    /// It is served.
+    /// The stream itself.
     Granted(StreamPermit),
-    /// It ends after this block.
-    RefusalReason(Frame),
+    /// This block, and then the end.
+    Refused(Frame),
 }
 
 impl Resource {
-    /// Everything that can be read.
-    pub const ALL: [Self; PAGES + Asset::ALL.len()] = {
-        let mut all = [Self::Today; PAGES + Asset::ALL.len()];
+    /// Every resource.
+    pub const ALL: [Self; FIRST_ASSET + Asset::ALL.len()] = {
+        let mut all = [Self::Today; FIRST_ASSET + Asset::ALL.len()];
         let mut index = 0;
         while index < all.len() {
             all[index] = if index < OTHERS.len() {
                 OTHERS[index]
-            } else if index < PAGES {
+            } else if index < FIRST_ASSET {
                 Self::Snapshot(Snapshot::ALL[index - OTHERS.len()])
             } else {
-                Self::Page(Asset::ALL[index - PAGES])
+                Self::Page(Asset::ALL[index - FIRST_ASSET])
             };
             index += 1;
         }
         all
     };
 
-    /// What is under a path. Paths are compared as they came: nothing is decoded, and a slash at the end is another path.
+    /// Returns the resource under `path`. Paths are compared as raw bytes: nothing is decoded, and a trailing slash
+    /// makes another path.
     pub fn find(path: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|resource| resource.path() == path)
     }
 
-    /// Where it is.
+    /// Returns the URL path.
     pub const fn path(self) -> &'static str {
         match self {
             Self::Snapshot(snapshot) => snapshot.path(),
@@ -100,24 +101,24 @@ impl Resource {
             Self::Ready => "/readyz",
             Self::Health => "/health",
             Self::Metrics => "/metrics",
-            Self::Page(page) => page.path(),
+            Self::Page(asset) => asset.path(),
         }
     }
 
-    /// Whether it is wanted.
+    /// Returns whether the configuration enables the resource.
     pub fn is_enabled(self, config: &Config) -> bool {
         match self {
             Self::Stream => config.streams_enabled,
-            Self::Page(page) => page.is_enabled(config),
+            Self::Page(asset) => asset.is_enabled(config),
             _ => true,
         }
     }
 
-    /// Its place in [`Self::ALL`].
+    /// Returns the index in [`Self::ALL`].
     pub fn index(self) -> usize {
         match self {
             Self::Snapshot(snapshot) => OTHERS.len() + snapshot.index(),
-            Self::Page(page) => PAGES + page.index(),
+            Self::Page(asset) => FIRST_ASSET + asset.index(),
             other => OTHERS
                 .iter()
                 .position(|resource| *resource == other)
@@ -136,20 +137,20 @@ const OTHERS: [Resource; 8] = [
     Resource::Health,
     Resource::Metrics,
 ];
-/// Where pages begin: last, since they are asked for least.
-const PAGES: usize = OTHERS.len() + Snapshot::ALL.len();
+/// The index of the first asset. Assets come last because they are requested least.
+const FIRST_ASSET: usize = OTHERS.len() + Snapshot::ALL.len();
 
-/// Answers any request that came on a connection of `peer` to a port with this `role`, and counts the answer.
+/// Routes a request from `peer` on a listener with this `role`. Counts and logs the response.
 pub fn dispatch(
     gateway: &Arc<Gateway>,
     role: ListenerRole,
     peer: IpAddr,
     request: Request<Incoming>,
 ) -> Dispatch {
-    let enabled =
+    let is_served =
         |resource: &Resource| role.serves(*resource) && resource.is_enabled(&gateway.config);
-    let resource = Resource::find(request.uri().path()).filter(enabled);
-    let answer = match (request.method(), resource) {
+    let resource = Resource::find(request.uri().path()).filter(is_served);
+    let response = match (request.method(), resource) {
         (_, None) => response::not_found(),
         (&Method::GET, Some(Resource::Stream)) => {
             match start_stream(gateway, peer, request.headers()) {
@@ -157,54 +158,62 @@ pub fn dispatch(
                     let head = finish(gateway, &request, resource, response::event_stream());
                     return Dispatch::Upgrade(head, start);
                 }
-                Err(refused) => response::too_busy(refused.detail()),
+                Err(reason) => response::too_busy(reason.detail()),
             }
         }
         (&Method::GET | &Method::HEAD, Some(found)) => {
-            match read(gateway, found, request.headers()) {
-                Some(answer) => answer,
+            match respond_now(gateway, found, request.headers()) {
+                Some(response) => response,
                 None => {
-                    return Dispatch::Deferred(Box::pin(awaited(gateway.clone(), found, request)));
+                    return Dispatch::Deferred(Box::pin(respond_later(
+                        gateway.clone(),
+                        found,
+                        request,
+                    )));
                 }
             }
         }
         (&Method::OPTIONS, Some(_)) => response::preflight(),
         (_, Some(_)) => response::method_not_allowed(),
     };
-    Dispatch::Ready(finish(gateway, &request, resource, answer))
+    Dispatch::Ready(finish(gateway, &request, resource, response))
 }
 
-/// What all answers have in common.
+/// Completes a response: counts it, logs it, and adds the headers that depend on the request.
 fn finish(
     gateway: &Gateway,
     request: &Request<Incoming>,
     resource: Option<Resource>,
-    mut answer: Response<Body>,
+    mut response: Response<Body>,
 ) -> Response<Body> {
-    gateway.metrics.record_response(resource, answer.status());
+    gateway.metrics.record_response(resource, response.status());
     if gateway.config.access_log {
-        access_log::log(request, resource, &mut answer);
+        access_log::log(request, resource, &mut response);
     }
-    let headers = answer.headers_mut();
+    let headers = response.headers_mut();
     gateway.config.origins.allow(request.headers(), headers);
-    // A body is not read, so that what follows on this connection would be taken for a request; and who keeps its
-    // connection to a gateway that stops would lose its next request.
+    // The gateway does not read request bodies, so a body would be taken for the next request. And a client that keeps
+    // its connection to a stopping gateway would lose its next request.
     if !request.body().is_end_stream() || gateway.is_stopping() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    answer
+    response
 }
 
-/// `None` for what is to be waited for: today's count when there is none, a page that nobody has asked for yet.
-fn read(gateway: &Gateway, resource: Resource, request: &HeaderMap) -> Option<Response<Body>> {
+/// Returns the response, or `None` if it must wait for today's count or for the encoding of an asset.
+fn respond_now(
+    gateway: &Gateway,
+    resource: Resource,
+    request: &HeaderMap,
+) -> Option<Response<Body>> {
     Some(match resource {
-        Resource::Snapshot(snapshot) => snapshot_answer(gateway, snapshot, request),
-        Resource::Summary(group) => summary_answer(gateway, group, request),
+        Resource::Snapshot(snapshot) => snapshot_response(gateway, snapshot, request),
+        Resource::Summary(group) => summary_response(gateway, group, request),
         Resource::Today => {
             let state = gateway.cache.state();
             response::today(state.today(Instant::now())?, CountSource::Cache)
         }
-        // To HEAD, which takes no place.
+        // Only HEAD arrives here; it needs no permit.
         Resource::Stream => response::event_stream(),
         Resource::Live => health::live(),
         Resource::Ready => health::ready(gateway),
@@ -215,18 +224,19 @@ fn read(gateway: &Gateway, resource: Resource, request: &HeaderMap) -> Option<Re
             let state = gateway.cache.state();
             gateway.metrics.report(&gateway.streams, &state)
         }
-        Resource::Page(page) => response::asset(gateway.assets.ready(page)?, request),
+        Resource::Page(asset) => response::asset(gateway.assets.get(asset)?, request),
     })
 }
 
-async fn awaited(
+/// Waits for what [`respond_now`] lacked, and returns the response.
+async fn respond_later(
     gateway: Arc<Gateway>,
     resource: Resource,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    let answer = match resource {
-        Resource::Page(page) => {
-            let encoded = assets::encode(gateway.clone(), page).await;
+    let response = match resource {
+        Resource::Page(asset) => {
+            let encoded = assets::encode(gateway.clone(), asset).await;
             response::asset(&encoded, request.headers())
         }
         _ => match wait_for_count(&gateway).await {
@@ -234,10 +244,10 @@ async fn awaited(
             None => response::warming(response::TODAY_WARMING, None),
         },
     };
-    finish(&gateway, &request, Some(resource), answer)
+    finish(&gateway, &request, Some(resource), response)
 }
 
-fn snapshot_answer(gateway: &Gateway, snapshot: Snapshot, request: &HeaderMap) -> Response<Body> {
+fn snapshot_response(gateway: &Gateway, snapshot: Snapshot, request: &HeaderMap) -> Response<Body> {
     match gateway.cache.state().snapshot(snapshot) {
         Some(entry) if is_served(gateway, entry) => {
             response::snapshot(entry, request, &gateway.clock)
@@ -246,20 +256,20 @@ fn snapshot_answer(gateway: &Gateway, snapshot: Snapshot, request: &HeaderMap) -
     }
 }
 
-/// Whether a copy may be shown: past its time only where that is wanted.
+/// Returns whether a cached snapshot may be served: always if it is fresh, else only with `SERVE_STALE`.
 fn is_served(gateway: &Gateway, entry: &CachedResponse) -> bool {
     gateway.config.serve_stale || !entry.is_stale(&gateway.clock)
 }
 
-fn summary_answer(gateway: &Gateway, group: Group, request: &HeaderMap) -> Response<Body> {
+fn summary_response(gateway: &Gateway, group: Group, request: &HeaderMap) -> Response<Body> {
     let state = gateway.cache.state();
     let now = Instant::now();
-    let is_served = |part| {
+    let is_part_served = |part| {
         let entry = state.snapshot(part);
         entry.is_some_and(|entry| is_served(gateway, entry))
     };
     if let Some(entry) = state.summary(group, now)
-        && group.snapshots().all(is_served)
+        && group.snapshots().all(is_part_served)
     {
         return response::snapshot(entry, request, &gateway.clock);
     }
@@ -272,28 +282,29 @@ fn summary_answer(gateway: &Gateway, group: Group, request: &HeaderMap) -> Respo
     }
 }
 
-/// Grants a stream, or refuses it in the way that its client understands: an `EventSource` never comes back after any status
-/// but 200. The error is for other clients.
+/// Grants or refuses a stream. An `EventSource` does not reconnect after any status but 200, so its refusal is a
+/// [`Start::Refused`].
+///
+/// # Errors
+/// The reason of a refusal, for any other client.
 fn start_stream(
     gateway: &Gateway,
     peer: IpAddr,
     request: &HeaderMap,
 ) -> Result<Start, StreamRefused> {
-    match stream_place(gateway, peer, request) {
-        Ok(place) => Ok(Start::Granted(place)),
-        Err(refused) => {
-            gateway.metrics.stream_refused(refused);
+    match acquire_permit(gateway, peer, request) {
+        Ok(permit) => Ok(Start::Granted(permit)),
+        Err(reason) => {
+            gateway.metrics.record_stream_refused(reason);
             match accepts_events(request) {
-                true => Ok(Start::RefusalReason(response::refused_stream(
-                    refused.detail(),
-                ))),
-                false => Err(refused),
+                true => Ok(Start::Refused(response::refused_stream(reason.detail()))),
+                false => Err(reason),
             }
         }
     }
 }
 
-fn stream_place(
+fn acquire_permit(
     gateway: &Gateway,
     peer: IpAddr,
     request: &HeaderMap,
@@ -301,14 +312,14 @@ fn stream_place(
     if gateway.is_stopping() {
         return Err(StreamRefused::Stopping);
     }
-    let of_address = gateway.client_limiter.try_acquire_stream(peer, request);
-    let place = gateway
+    let client_permit = gateway.client_limiter.try_acquire_stream(peer, request);
+    let permit = gateway
         .streams
-        .try_acquire(of_address.ok_or(StreamRefused::Address)?);
-    place.ok_or(StreamRefused::Full)
+        .try_acquire(client_permit.ok_or(StreamRefused::Address)?);
+    permit.ok_or(StreamRefused::Full)
 }
 
-/// Whether `Accept` names `text/event-stream`, as that of every `EventSource` does.
+/// Returns whether `Accept` names `text/event-stream`, as every `EventSource` does.
 fn accepts_events(request: &HeaderMap) -> bool {
     let lines = request.get_all(ACCEPT).into_iter();
     let ranges = lines.flat_map(|line| line.to_str().unwrap_or_default().split(','));
@@ -322,7 +333,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_resource_is_found_under_its_path_alone() {
+    fn each_resource_is_found_only_under_its_own_path() {
         for (index, resource) in Resource::ALL.into_iter().enumerate() {
             assert_eq!(Resource::find(resource.path()), Some(resource));
             assert_eq!(resource.index(), index);
@@ -343,8 +354,8 @@ mod tests {
     }
 
     #[test]
-    fn only_an_accept_that_names_the_type_is_an_event_source() {
-        for (accept, names) in [
+    fn only_an_accept_header_that_names_the_type_accepts_events() {
+        for (accept, expected) in [
             ("text/event-stream", true),
             ("text/html, Text/Event-Stream;q=0.5", true),
             ("*/*", false),
@@ -354,7 +365,7 @@ mod tests {
         ] {
             let accept = HeaderValue::from_static(accept);
             let request = HeaderMap::from_iter([(ACCEPT, accept.clone())]);
-            assert_eq!(accepts_events(&request), names, "{accept:?}");
+            assert_eq!(accepts_events(&request), expected, "{accept:?}");
         }
         assert!(!accepts_events(&HeaderMap::new()));
     }

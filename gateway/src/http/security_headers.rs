@@ -1,19 +1,19 @@
-//! What every answer tells a browser that has been sent here by somebody else's page.
+//! Headers in every response that protect against misuse by other sites' pages.
 //!
-//! Nothing about who may read an answer: that is for [`crate::http::cors`] to say, and no header here is in its way.
+//! They do not decide which pages may read a response; [`crate::http::cors`] does.
 
 use hyper::header::{CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 
-/// JSON is not a script or a page, however it is embedded.
+/// Browsers must not treat JSON as a script or a page.
 const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
-/// Nobody puts an answer into a frame of its own page, and if one is ever shown as a page, nothing in it is loaded or run.
+/// No page may show a response in a frame. If a browser shows a response as a page, it loads and runs nothing in it.
 const NO_CONTENT: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-/// The same for an answer that is written without hyper.
-pub const LINES: &str = "x-content-type-options: nosniff\r\n\
+/// The same headers as lines, for responses that are written without hyper.
+pub const HEADER_LINES: &str = "x-content-type-options: nosniff\r\n\
     content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n";
 
-/// Adds them; to headers that stand ready this is done once, not with each answer.
+/// Adds the security headers to `headers`.
 pub fn add_security_headers(headers: &mut HeaderMap) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
     headers.insert(CONTENT_SECURITY_POLICY, NO_CONTENT);
@@ -24,13 +24,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways_to_write_them_are_the_same() {
+    fn header_lines_equal_the_headers() {
         let mut headers = HeaderMap::new();
         add_security_headers(&mut headers);
         let lines: String = headers
             .iter()
             .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()))
             .collect();
-        assert_eq!(lines, LINES);
+        assert_eq!(lines, HEADER_LINES);
     }
 }

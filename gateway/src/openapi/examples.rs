@@ -1,4 +1,4 @@
-//! Figures to show in the document: rows of the real types, in the real envelope. All of it is invented.
+//! Invented data for the examples in the document: rows of the real types in the real envelope.
 
 use crate::cache::cached_count::{CachedCount, CountSource};
 use crate::cache::cached_response::CachedResponse;
@@ -18,43 +18,43 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long the figures of the example count as fresh: the worker's default.
+/// How long the example's figures are fresh: the worker's default.
 const TTL_SECONDS: u32 = 90_000;
-/// Twice the pace of the worker's fast loop.
-const COUNT_LIFE: Duration = Duration::from_secs(2);
-/// The document is made long before.
+/// Twice the interval of the worker's fast loop.
+const COUNT_TTL: Duration = Duration::from_secs(2);
+/// Building the document takes far less time.
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
-/// A gateway's copy in which nothing is missing.
+/// Returns a cache in which nothing is missing.
 pub fn state() -> CacheState {
     let mut state = CacheState::default();
     state.connected = true;
     for snapshot in Snapshot::ALL {
         let entry = CachedResponse::parse(snapshot, &stored(snapshot));
-        state.put(snapshot, entry.expect("the example is an envelope"));
+        state.put(snapshot, entry.expect("the example is a valid envelope"));
     }
     state.insert_today(Arc::new(today()));
     state.compose();
     state
 }
 
-/// A clock of the time of the example; a little slow, so that everything is of age 0 in each document alike.
+/// Returns a clock that shows a time before the example, so that every age in the document is 0.
 pub fn clock() -> Clock {
-    Clock::starting_at(read_at().before(AN_HOUR).utc())
+    Clock::starting_at(example_time().before(AN_HOUR).utc())
 }
 
-/// Today's count.
+/// Returns today's count.
 pub fn today() -> CachedCount {
-    // It came later than now, so that it does not expire while the document is made.
+    // Received in the future, so that it does not expire while the document is built.
     let today = CachedCount::from_message(&json(&count()), Instant::now() + AN_HOUR);
-    today.expect("the example is a message")
+    today.expect("the example is a valid message")
 }
 
-/// What a client of the stream would see first.
+/// Returns the beginning of a stream.
 pub fn events() -> Bytes {
-    let (today, mut news) = (today(), SnapshotVersions::default());
-    news.learn(&state(), Instant::now());
-    let changed = news.block([Snapshot::Weekly].into_iter().collect());
+    let (today, mut versions) = (today(), SnapshotVersions::default());
+    versions.learn(&state(), Instant::now());
+    let changed = versions.block([Snapshot::Weekly].into_iter().collect());
     let (init, update, changed) = (
         today.init(CountSource::Cache),
         today.update.bytes(false),
@@ -71,28 +71,30 @@ pub fn events() -> Bytes {
     .into()
 }
 
-/// What the worker would store.
+/// Returns the value that the worker would store for a snapshot.
 pub fn stored(snapshot: Snapshot) -> Bytes {
     match snapshot {
-        Snapshot::Weekly => around(snapshot, days()),
-        Snapshot::Monthly => around(snapshot, months()),
-        Snapshot::Yearly => around(snapshot, years()),
-        Snapshot::MonthlyTop | Snapshot::YearlyTop => around(snapshot, visitors()),
-        Snapshot::Collection => around(snapshot, collection()),
+        Snapshot::Weekly => in_envelope(snapshot, days()),
+        Snapshot::Monthly => in_envelope(snapshot, months()),
+        Snapshot::Yearly => in_envelope(snapshot, years()),
+        Snapshot::MonthlyTop | Snapshot::YearlyTop => in_envelope(snapshot, visitors()),
+        Snapshot::Collection => in_envelope(snapshot, collection()),
         Snapshot::TopBorrowed | Snapshot::TopBorrowedMonth | Snapshot::TopBorrowedYear => {
-            around(snapshot, titles())
+            in_envelope(snapshot, titles())
         }
-        Snapshot::TopBorrowersMonth | Snapshot::TopBorrowersYear => around(snapshot, borrowers()),
+        Snapshot::TopBorrowersMonth | Snapshot::TopBorrowersYear => {
+            in_envelope(snapshot, borrowers())
+        }
     }
 }
 
-fn around(snapshot: Snapshot, data: impl Serialize) -> Bytes {
+fn in_envelope(snapshot: Snapshot, data: impl Serialize) -> Bytes {
     let period = snapshot.period().map(|period| match period {
         Period::Month => month(day()),
         Period::Year => day().year().to_string(),
     });
     json(&Envelope {
-        generated_at: read_at(),
+        generated_at: example_time(),
         ttl_seconds: TTL_SECONDS,
         period,
         data,
@@ -100,23 +102,23 @@ fn around(snapshot: Snapshot, data: impl Serialize) -> Bytes {
 }
 
 fn count() -> TodayCount {
-    let generated_at = read_at();
+    let generated_at = example_time();
     TodayCount {
         total: 312,
         generated_at,
         date: day(),
-        expires_at: generated_at.after(COUNT_LIFE),
+        expires_at: generated_at.after(COUNT_TTL),
     }
 }
 
 fn day() -> NaiveDate {
-    NaiveDate::from_ymd_opt(2025, 9, 23).expect("a day of the calendar")
+    NaiveDate::from_ymd_opt(2025, 9, 23).expect("a valid date")
 }
 
 /// 16:10 in Jakarta.
-fn read_at() -> Timestamp {
+fn example_time() -> Timestamp {
     let time = day().and_hms_milli_opt(9, 10, 22, 111);
-    time.expect("a time of the day").and_utc().into()
+    time.expect("a valid time").and_utc().into()
 }
 
 fn month(day: NaiveDate) -> String {
@@ -164,7 +166,7 @@ fn years() -> Vec<YearTotal> {
         .collect()
 }
 
-/// A member as all is shown, one of no institution, one whom nobody knows any more, and one with the same total.
+/// Two members with an institution, one without, and one who is no longer in the database; two have the same total.
 fn visitors() -> Vec<TopVisitor> {
     let row = |rank, id: &str, name: Option<&str>, institution: Option<&str>, total| TopVisitor {
         rank,
@@ -225,5 +227,5 @@ fn collection() -> Collection {
 
 fn json(value: &impl Serialize) -> Bytes {
     let text = serde_json::to_vec(value);
-    Bytes::from(text.expect("the example is made of texts and numbers"))
+    Bytes::from(text.expect("the example consists of strings and numbers"))
 }

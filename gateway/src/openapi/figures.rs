@@ -1,4 +1,4 @@
-//! What each snapshot and each summary holds: a schema for its `data`, and one for the whole.
+//! The schemas of snapshots and summaries: one for the `data` of each, and one for the complete body.
 
 use crate::cache::cached_count::Answer;
 use shared::catalog::{Group, Period, Snapshot};
@@ -10,15 +10,15 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A ranking shows no more.
-const MOST_RANKED: usize = 10;
+/// The most rows in a ranking.
+const MAX_RANKED: usize = 10;
 
-/// Every schema of this module under its name.
+/// Returns all schemas of this module with their names.
 pub fn schemas() -> Vec<(String, RefOr<Schema>)> {
     let mut schemas = Vec::new();
     for snapshot in Snapshot::ALL {
-        schemas.push((name(snapshot).to_owned(), data(snapshot)));
-        schemas.push((whole(snapshot), envelope(snapshot)));
+        schemas.push((data_name(snapshot).to_owned(), data(snapshot)));
+        schemas.push((envelope_name(snapshot), envelope(snapshot)));
     }
     for group in [Group::Visitors, Group::Books] {
         schemas.push((summary_name(group).to_owned(), summary(group)));
@@ -26,8 +26,8 @@ pub fn schemas() -> Vec<(String, RefOr<Schema>)> {
     schemas
 }
 
-/// What a snapshot's `data` is called.
-pub fn name(snapshot: Snapshot) -> &'static str {
+/// Returns the schema name of a snapshot's `data`.
+pub fn data_name(snapshot: Snapshot) -> &'static str {
     match snapshot {
         Snapshot::Weekly => "WeeklyVisitors",
         Snapshot::Monthly => "MonthlyVisitors",
@@ -43,12 +43,12 @@ pub fn name(snapshot: Snapshot) -> &'static str {
     }
 }
 
-/// What a snapshot is called, with all that is around its `data`.
-pub fn whole(snapshot: Snapshot) -> String {
-    format!("{}Snapshot", name(snapshot))
+/// Returns the schema name of a snapshot with its envelope.
+pub fn envelope_name(snapshot: Snapshot) -> String {
+    format!("{}Snapshot", data_name(snapshot))
 }
 
-/// What a summary is called.
+/// Returns the schema name of a summary.
 pub fn summary_name(group: Group) -> &'static str {
     match group {
         Group::Visitors => "VisitorsSummary",
@@ -71,52 +71,54 @@ fn data(snapshot: Snapshot) -> RefOr<Schema> {
     rows.description(Some(snapshot.meaning())).into()
 }
 
-/// Exactly so many rows.
+/// Returns the schema of a list with exactly this many rows.
 fn series<Row: ToSchema>(rows: usize) -> ArrayBuilder {
     list::<Row>().min_items(Some(rows)).max_items(Some(rows))
 }
 
 fn ranking<Row: ToSchema>() -> ArrayBuilder {
-    list::<Row>().max_items(Some(MOST_RANKED))
+    list::<Row>().max_items(Some(MAX_RANKED))
 }
 
 fn list<Row: ToSchema>() -> ArrayBuilder {
     ArrayBuilder::new().items(reference(Row::name()))
 }
 
-/// A schema of the document.
+/// Returns a reference to the schema `name`.
 pub fn reference(name: impl Into<String>) -> RefOr<Schema> {
     Ref::from_schema_name(name).into()
 }
 
-/// The envelope that is stored, around the `data` of `snapshot`.
+/// Returns the schema of the envelope with the `data` of `snapshot`.
 fn envelope(snapshot: Snapshot) -> RefOr<Schema> {
-    let title = format!("{}, with when that was found.", snapshot.title());
-    around(reference(name(snapshot)), snapshot.period(), &title)
+    let title = format!("{}, and when it was generated.", snapshot.title());
+    wrap_in_envelope(reference(data_name(snapshot)), snapshot.period(), &title)
 }
 
-/// The same around all of a group.
+/// Returns the schema of the envelope with all snapshots of a group.
 fn summary(group: Group) -> RefOr<Schema> {
     let mut data = ObjectBuilder::new();
     if group == Group::Visitors {
         let today = OneOfBuilder::new()
             .item(reference(Answer::name()))
             .item(ObjectBuilder::new().schema_type(Type::Null))
-            .description(Some("Null while the count is not known."));
+            .description(Some("Null while the count is unknown."));
         data = data.property("today", today).required("today");
     }
     for part in group.snapshots() {
         let field = part.field();
-        data = data.property(&field, reference(name(part))).required(field);
+        data = data
+            .property(&field, reference(data_name(part)))
+            .required(field);
     }
-    let title = "All of a group at once. `generated_at` is that of its oldest part, `ttl_seconds` the least of all.";
-    around(data.build().into(), None, title)
+    let title = "All snapshots of a group. `generated_at` is that of the oldest one, `ttl_seconds` the smallest of all.";
+    wrap_in_envelope(data.build().into(), None, title)
 }
 
-fn around(data: RefOr<Schema>, period: Option<Period>, title: &str) -> RefOr<Schema> {
+fn wrap_in_envelope(data: RefOr<Schema>, period: Option<Period>, title: &str) -> RefOr<Schema> {
     let mut envelope = match Envelope::<Collection>::schema() {
         RefOr::T(Schema::Object(envelope)) => envelope,
-        // The envelope is a struct with names.
+        // Never happens: the envelope is a struct with named fields.
         other => return other,
     };
     envelope.properties.insert("data".to_owned(), data);

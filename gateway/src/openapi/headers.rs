@@ -1,4 +1,4 @@
-//! Every header of an answer, as the document tells of it.
+//! Describes the headers of responses in the document.
 
 use hyper::header::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
@@ -6,8 +6,8 @@ use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Ref, RefOr};
 
-/// What HTTP itself needs; a client library sees to them, and the document says nothing of `Content-Type` but by its content.
-const OF_HTTP: [&str; 6] = [
+/// Headers that the document omits. HTTP libraries handle them, and OpenAPI describes `Content-Type` as the content.
+const OMITTED: [&str; 6] = [
     "content-type",
     "content-length",
     "transfer-encoding",
@@ -16,102 +16,102 @@ const OF_HTTP: [&str; 6] = [
     "keep-alive",
 ];
 
-/// As `Last-LastModified` is written.
+/// The format of `Last-Modified`.
 const HTTP_DATE: &str = concat!(
     "^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [0-9]{4} ",
     "[0-9]{2}:[0-9]{2}:[0-9]{2} GMT$"
 );
 
-/// What is said of a header wherever it is.
-struct Told {
+/// The description of a header.
+struct HeaderSpec {
     name: &'static str,
-    says: &'static str,
+    description: &'static str,
     schema: ObjectBuilder,
-    /// `None` for one whose value each answer has of its own.
+    /// `None` if the value depends on the response.
     example: Option<Value>,
-    /// Whether it is there with each answer that may have it.
-    always: bool,
+    /// Whether the header is always there in the responses that list it.
+    required: bool,
 }
 
-/// All of them.
+/// Returns the descriptions of all headers.
 #[rustfmt::skip]
-fn told() -> Vec<Told> {
+fn specs() -> Vec<HeaderSpec> {
     let text = || ObjectBuilder::new().schema_type(Type::String);
-    let like = |pattern: &str| text().pattern(Some(pattern));
-    let between = |least: u32, most: Option<u32>| {
-        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least)).maximum(most)
+    let matching = |pattern: &str| text().pattern(Some(pattern));
+    let between = |min: u32, max: Option<u32>| {
+        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(min)).maximum(max)
     };
-    let tell = |name, says, schema, example, always| Told { name, says, schema, example, always };
+    let spec = |name, description, schema, example, required| HeaderSpec { name, description, schema, example, required };
     vec![
-        tell("ETag", "A strong tag of the bytes and their coding, equal on all gateways. Send it as `If-None-Match`.",
-            like("^\"[0-9a-f]{32}-(id|gzip|br)\"$"), Some(json!("\"8f14e45fceea167a5a36dedd4bea2543-id\"")), true),
-        tell("Last-LastModified", "`generated_at` in whole seconds. Send it as `If-LastModified-Since` where there is no tag to send.",
-            like(HTTP_DATE), Some(json!("Tue, 23 Sep 2025 09:10:22 GMT")), true),
-        tell("Age", "Whole seconds since `generated_at`.", between(0, None), Some(json!(312)), true),
-        tell("Vary", "Which headers of a request choose the answer; `CountSource` where only the pages of some origins may read it.",
-            like("^(Accept-Encoding|CountSource|Accept-Encoding, CountSource)$"), Some(json!("Accept-Encoding")), true),
-        tell("Content-Encoding", "How the bytes are encoded; absent when they are as they are. Below 1 KiB they always are.",
+        spec("ETag", "A strong tag of the bytes and their encoding, equal on all gateways. Send it as `If-None-Match`.",
+            matching("^\"[0-9a-f]{32}-(id|gzip|br)\"$"), Some(json!("\"8f14e45fceea167a5a36dedd4bea2543-id\"")), true),
+        spec("Last-Modified", "`generated_at` in whole seconds. Send it as `If-Modified-Since` if you have no `ETag`.",
+            matching(HTTP_DATE), Some(json!("Tue, 23 Sep 2025 09:10:22 GMT")), true),
+        spec("Age", "Whole seconds since `generated_at`.", between(0, None), Some(json!(312)), true),
+        spec("Vary", "The request headers that the response depends on. `Origin` is among them if only some origins may read it.",
+            matching("^(Accept-Encoding|Origin|Accept-Encoding, Origin)$"), Some(json!("Accept-Encoding")), true),
+        spec("Content-Encoding", "The encoding of the body. Absent if it is not encoded, which is always so below 1 KiB.",
             text().enum_values(Some(["gzip", "br"])), Some(json!("br")), false),
-        tell("Cache-Control", "Who may keep the answer, and whether to ask again each time.", text(), None, true),
-        tell("Retry-After", "After how many seconds to ask again: 5 with a 202, with a 503 drawn anew for each client.",
+        spec("Cache-Control", "Who may store the response, and whether to revalidate it each time.", text(), None, true),
+        spec("Retry-After", "The seconds to wait before the next request: 5 with a 202, random with a 503.",
             between(2, Some(8)), Some(json!(5)), true),
-        tell("Allow", "What may be asked of this path.", text(), None, true),
-        tell("X-Accel-Buffering", "Tells nginx not to gather events.", text(), None, true),
-        tell("X-Content-Type-Options", "Browsers are to believe the content type.",
+        spec("Allow", "The methods that this path supports.", text(), None, true),
+        spec("X-Accel-Buffering", "Tells nginx not to buffer events.", text(), None, true),
+        spec("X-Content-Type-Options", "Tells browsers not to guess the media type.",
             text().enum_values(Some(["nosniff"])), Some(json!("nosniff")), true),
-        tell("Content-Security-Policy", "What a browser may load and run for it: nothing, but for the pages what stands in them.",
-            like("^default-src 'none'; "), Some(json!("default-src 'none'; frame-ancestors 'none'")), true),
-        tell("X-Request-Id", "Under which id the answer stands in the access log: your own, or one that was made here.",
+        spec("Content-Security-Policy", "What a browser may load and run: nothing, except the parts of the pages themselves.",
+            matching("^default-src 'none'; "), Some(json!("default-src 'none'; frame-ancestors 'none'")), true),
+        spec("X-Request-Id", "The id of the request in the access log: your own, or a new one.",
             text(), Some(json!("4bf92f3577b34da6a3ce929d0e0e4736")), false),
-        tell("Access-Control-Allow-CountSource", "Whose pages may read it; absent for the pages of others.",
+        spec("Access-Control-Allow-Origin", "The origin whose pages may read the response. Absent for any other origin.",
             text(), Some(json!("*")), false),
-        tell("Access-Control-Expose-Headers", "Which headers such a page may read.", text(), None, false),
-        tell("Access-Control-Allow-Methods", "What such a page may ask.", text(), None, true),
-        tell("Access-Control-Allow-Headers", "Which headers such a page may send: any.", text(), None, true),
-        tell("Access-Control-Max-Age", "For how many seconds a browser need not ask this again.",
+        spec("Access-Control-Expose-Headers", "The headers that such a page may read.", text(), None, false),
+        spec("Access-Control-Allow-Methods", "The methods that such a page may use.", text(), None, true),
+        spec("Access-Control-Allow-Headers", "The headers that such a page may send: any.", text(), None, true),
+        spec("Access-Control-Max-Age", "The seconds for which a browser may cache this response.",
             between(7200, Some(7200)), Some(json!(7200)), true),
     ]
 }
 
-/// Those that are the same everywhere, for answers to refer to.
+/// Returns the headers that are described once and referenced by responses, with their names.
 pub fn common() -> Vec<(String, Header)> {
-    let common = told().into_iter().filter(|told| told.example.is_some());
+    let common = specs().into_iter().filter(|spec| spec.example.is_some());
     common
-        .map(|told| (told.name.to_owned(), written(told, None)))
+        .map(|spec| (spec.name.to_owned(), render_header(spec, None)))
         .collect()
 }
 
-/// The header of an answer under its name; `None` for what HTTP itself needs. One that is not in the table is told without a word
-/// about it, which a test finds.
-pub fn of(name: &HeaderName, value: &HeaderValue) -> Option<(String, RefOr<Header>)> {
-    if OF_HTTP.contains(&name.as_str()) {
+/// Renders a header of a response; returns it with its name, or `None` if the document omits it. A header without a
+/// description is rendered without one, which makes a test fail.
+pub fn render(name: &HeaderName, value: &HeaderValue) -> Option<(String, RefOr<Header>)> {
+    if OMITTED.contains(&name.as_str()) {
         return None;
     }
-    let same = |told: &Told| told.name.eq_ignore_ascii_case(name.as_str());
-    let Some(told) = told().into_iter().find(same) else {
+    let has_name = |spec: &HeaderSpec| spec.name.eq_ignore_ascii_case(name.as_str());
+    let Some(spec) = specs().into_iter().find(has_name) else {
         return Some((name.to_string(), Header::default().into()));
     };
-    let name = told.name.to_owned();
-    if told.example.is_some() {
+    let name = spec.name.to_owned();
+    if spec.example.is_some() {
         let reference = Ref::new(format!("#/components/headers/{name}"));
         return Some((name, RefOr::Ref(reference)));
     }
     let value = value.to_str().unwrap_or_default().to_owned();
-    Some((name, written(told, Some(value)).into()))
+    Some((name, render_header(spec, Some(value)).into()))
 }
 
-/// One whose value is its answer's own can have no other.
-fn written(told: Told, own: Option<String>) -> Header {
-    let schema = match &own {
-        Some(value) => told.schema.enum_values(Some([value.as_str()])),
-        None => told.schema,
+/// Renders a header. If the response determines its value, `value` is the only one that the schema allows.
+fn render_header(spec: HeaderSpec, value: Option<String>) -> Header {
+    let schema = match &value {
+        Some(value) => spec.schema.enum_values(Some([value.as_str()])),
+        None => spec.schema,
     };
-    // A field of the header that the builder does not know.
-    let required = [("required", told.always)].into_iter().collect();
+    // The builder has no method for this field.
+    let required = [("required", spec.required)].into_iter().collect();
     HeaderBuilder::new()
-        .description(Some(told.says))
+        .description(Some(spec.description))
         .schema(Some(schema))
-        .example(told.example.or(own.map(Value::String)))
+        .example(spec.example.or(value.map(Value::String)))
         .extensions(Some(required))
         .build()
 }

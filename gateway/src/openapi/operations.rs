@@ -1,10 +1,10 @@
-//! The operations on a resource: to read it, to see its headers, to ask what may be asked.
+//! Renders the operations of a resource: GET, HEAD and OPTIONS.
 
 use crate::config::Config;
 use crate::http::response;
 use crate::http::router::Resource;
-use crate::openapi::answers::{self, Answer};
-use crate::openapi::readings::{Reading, reading};
+use crate::openapi::operation_specs::{OperationSpec, operation_spec};
+use crate::openapi::responses::{self, ResponseSpec};
 use hyper::header::ETAG;
 use utoipa::openapi::link::{Link, LinkBuilder};
 use utoipa::openapi::path::{
@@ -13,31 +13,31 @@ use utoipa::openapi::path::{
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{PathItem, Ref, Required};
 
-/// What a client has, by its tag.
+/// The header with the `ETag` of what the client has.
 pub const IF_NONE: &str = "If-None-Match";
-/// The same by its time.
-pub const IF_MODIFIED: &str = "If-LastModified-Since";
-/// The codings that it understands.
+/// The header with the time of what the client has.
+pub const IF_MODIFIED: &str = "If-Modified-Since";
+/// The header with the encodings that the client accepts.
 pub const ACCEPT: &str = "Accept-Encoding";
 
-/// All that may be asked of a resource.
+/// Returns all operations of a resource.
 pub fn path_item(resource: Resource, config: &Config) -> PathItem {
-    let reading = reading(resource);
+    let spec = operation_spec(resource);
     PathItemBuilder::new()
-        .operation(HttpMethod::Get, get(&reading, config))
-        .operation(HttpMethod::Head, head(&reading, config))
-        .operation(HttpMethod::Options, options(&reading, config))
+        .operation(HttpMethod::Get, get(&spec, config))
+        .operation(HttpMethod::Head, head(&spec, config))
+        .operation(HttpMethod::Options, options(&spec, config))
         .build()
 }
 
-/// The headers of requests that matter, by their names.
+/// Returns the request headers that have an effect, with their names.
 pub fn parameters() -> Vec<(String, Parameter)> {
-    let parameter = |name: &str, says: &str, example: &str| {
+    let parameter = |name: &str, description: &str, example: &str| {
         let parameter = ParameterBuilder::new()
             .name(name)
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
-            .description(Some(says))
+            .description(Some(description))
             .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
             .example(Some(example.into()));
         (name.to_owned(), parameter.build())
@@ -45,104 +45,97 @@ pub fn parameters() -> Vec<(String, Parameter)> {
     vec![
         parameter(
             IF_NONE,
-            "The `ETag` of the answer that you have: 304 while it is the same.",
+            "The `ETag` of the response that you have. The response is 304 if it has not changed.",
             "\"8f14e45fceea167a5a36dedd4bea2543-id\"",
         ),
         parameter(
             IF_MODIFIED,
-            "The `Last-LastModified` of the answer that you have; it counts only without `If-None-Match`.",
+            "The `Last-Modified` of the response that you have. Ignored if there is an `If-None-Match`.",
             "Tue, 23 Sep 2025 09:10:22 GMT",
         ),
         parameter(
             ACCEPT,
-            "`br` and `gzip` are understood, with their weights.",
+            "The gateway supports `br` and `gzip`, with weights.",
             "br, gzip",
         ),
     ]
 }
 
-fn get(reading: &Reading, config: &Config) -> OperationBuilder {
-    let operation = begin("get", reading, &reading.summary).description(Some(&reading.says));
-    answered(
-        with_parameters(operation, reading),
-        reading,
-        &reading.answers,
+fn get(spec: &OperationSpec, config: &Config) -> OperationBuilder {
+    let operation = begin("get", spec, &spec.summary).description(Some(&spec.description));
+    with_responses(
+        with_parameters(operation, spec),
+        spec,
+        &spec.responses,
         config,
     )
 }
 
-fn head(reading: &Reading, config: &Config) -> OperationBuilder {
-    let summary = format!("{}: the headers alone", reading.summary);
-    let operation = begin("head", reading, &summary);
-    let operation = operation.description(Some("The same headers, without a body."));
-    let bare = |answer: &Answer| Answer {
+fn head(spec: &OperationSpec, config: &Config) -> OperationBuilder {
+    let summary = format!("{}: only the headers", spec.summary);
+    let operation = begin("head", spec, &summary);
+    let operation = operation.description(Some(
+        "The same headers as the response to GET, without a body.",
+    ));
+    let without_body = |response: &ResponseSpec| ResponseSpec {
         schema: None,
-        ..answer.clone()
+        ..response.clone()
     };
-    let answers: Vec<Answer> = reading.answers.iter().map(bare).collect();
-    answered(
-        with_parameters(operation, reading),
-        reading,
-        &answers,
-        config,
-    )
+    let responses: Vec<ResponseSpec> = spec.responses.iter().map(without_body).collect();
+    with_responses(with_parameters(operation, spec), spec, &responses, config)
 }
 
-fn options(reading: &Reading, config: &Config) -> OperationBuilder {
-    let summary = format!("{}: what may be asked", reading.summary);
-    let preflight = Answer {
-        real: response::preflight(),
-        says: "What may be asked; a browser's preflight.",
+fn options(spec: &OperationSpec, config: &Config) -> OperationBuilder {
+    let summary = format!("{}: the supported methods", spec.summary);
+    let preflight = ResponseSpec {
+        response: response::preflight(),
+        description: "The supported methods. Also the response to a browser's preflight.",
         schema: None,
     };
-    answered(
-        begin("options", reading, &summary),
-        reading,
-        &[preflight],
-        config,
-    )
+    with_responses(begin("options", spec, &summary), spec, &[preflight], config)
 }
 
-fn begin(method: &str, reading: &Reading, summary: &str) -> OperationBuilder {
+fn begin(method: &str, spec: &OperationSpec, summary: &str) -> OperationBuilder {
     OperationBuilder::new()
-        .operation_id(Some(format!("{method}{}", reading.id)))
-        .tag(reading.tag)
+        .operation_id(Some(format!("{method}{}", spec.id)))
+        .tag(spec.tag)
         .summary(Some(summary))
 }
 
-fn with_parameters(operation: OperationBuilder, reading: &Reading) -> OperationBuilder {
-    let parameters = reading.parameters.iter();
+fn with_parameters(operation: OperationBuilder, spec: &OperationSpec) -> OperationBuilder {
+    let parameters = spec.parameters.iter();
     parameters.fold(operation, |operation, name| {
         operation.parameter_ref(Ref::new(format!("#/components/parameters/{name}")))
     })
 }
 
-/// With `answers`, and with what every path may be answered, but for the statuses for which it has an answer of its own.
-fn answered(
+/// Adds `own_responses`, and the shared responses of all paths for the other statuses.
+fn with_responses(
     mut operation: OperationBuilder,
-    reading: &Reading,
-    answers: &[Answer],
+    spec: &OperationSpec,
+    own_responses: &[ResponseSpec],
     config: &Config,
 ) -> OperationBuilder {
-    for (status, reference) in answers::of_every_path() {
+    for (status, reference) in responses::common_references() {
         operation = operation.response(status, reference);
     }
-    for answer in answers {
-        let is_kept = answer.real.headers().contains_key(ETAG);
-        let (status, mut told) = answers::told(answer.clone(), config);
-        if is_kept && status == "200" {
-            told.links.insert("again".to_owned(), again(reading).into());
+    for response_spec in own_responses {
+        let has_etag = response_spec.response.headers().contains_key(ETAG);
+        let (status, mut response) = responses::render(response_spec.clone(), config);
+        if has_etag && status == "200" {
+            let link = revalidation_link(spec);
+            response.links.insert("revalidate".to_owned(), link.into());
         }
-        operation = operation.response(status, told);
+        operation = operation.response(status, response);
     }
     operation
 }
 
-/// How a client asks whether what it has is the same still.
-fn again(reading: &Reading) -> Link {
+/// Returns the link that shows how a client revalidates the response that it has.
+fn revalidation_link(spec: &OperationSpec) -> Link {
     LinkBuilder::new()
-        .operation_id(format!("get{}", reading.id))
+        .operation_id(format!("get{}", spec.id))
         .parameter(IF_NONE, "$response.header.ETag")
-        .description("304 while it is the same.")
+        .description("The response is 304 if it has not changed.")
         .build()
 }

@@ -1,9 +1,9 @@
-//! How much one client address may hold: `MAX_PER_ADDRESS` connections, and as many streams besides. Off unless it is
-//! set; then nothing is counted, parsed or locked.
+//! Limits how many connections, and separately how many streams, one client address may hold (`MAX_PER_ADDRESS`). Off
+//! by default; without a limit nothing is counted, parsed or locked.
 //!
-//! A connection counts for its peer, unless that is a trusted proxy: whose connections those are is not known before
-//! a head has come, and then they may serve many. A stream counts for its client, by the proxy's word if there is one.
-//! Reads are not counted.
+//! A connection counts for its peer, unless the peer is a trusted proxy: such a connection may carry the requests of
+//! many clients. A stream counts for its client, which a trusted proxy names in `X-Forwarded-For`. Other requests are
+//! not counted.
 
 use crate::server::forwarded::TrustedProxies;
 use hyper::header::HeaderMap;
@@ -12,30 +12,30 @@ use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The part of an IPv6 address that names a site; the rest its clients choose for themselves, a new one each day.
-const SITE: u128 = !0 << 64;
+/// The first 64 bits of an IPv6 address name a network. Clients choose the other bits themselves, new ones each day.
+const NETWORK_MASK: u128 = !0 << 64;
 
-/// The places of each address.
+/// Counts the connections and streams of each address.
 #[derive(Debug)]
 pub struct ClientLimiter {
-    /// For each address; 0 is no limit.
+    /// Per address; 0 means no limit.
     limit: u32,
     proxies: TrustedProxies,
     connections: Arc<Counts>,
     streams: Arc<Counts>,
 }
 
-/// A place that counts for an address, or for none; given back when it is dropped.
+/// A permit for one connection or stream of an address, or of nobody if it is not counted. Released on drop.
 #[derive(Debug, Default)]
 pub struct ClientPermit(Option<(Arc<Counts>, IpAddr)>);
 
-/// How many places an address holds. Who holds none is not in it, so that it never has more entries than there are
-/// connections, or streams.
+/// How many permits each address holds. An address without permits has no entry, so there are never more entries than
+/// connections or streams.
 #[derive(Debug, Default)]
 struct Counts(Mutex<HashMap<IpAddr, u32>>);
 
 impl ClientLimiter {
-    /// `limit` places for each address, or 0 for no limit.
+    /// Creates a limiter with `limit` connections and `limit` streams per address; 0 means no limit.
     pub fn new(limit: u32, proxies: TrustedProxies) -> Self {
         Self {
             limit,
@@ -45,58 +45,60 @@ impl ClientLimiter {
         }
     }
 
-    /// A place for a connection, unless its peer has all that it may.
+    /// Returns a permit for a connection of `peer`, or `None` if `peer` is at its limit.
     pub fn try_acquire_connection(&self, peer: IpAddr) -> Option<ClientPermit> {
-        if self.limit == 0 || self.proxies.trust(peer) {
+        if self.limit == 0 || self.proxies.contains(peer) {
             return Some(ClientPermit::default());
         }
-        self.admit(&self.connections, peer)
+        self.try_acquire(&self.connections, peer)
     }
 
-    /// A place for a stream that `peer` asks for with `request`, unless its client has all that it may.
+    /// Returns a permit for a stream that `peer` requests, or `None` if its client is at its limit. `request` holds the
+    /// headers that name the client behind a trusted proxy.
     pub fn try_acquire_stream(&self, peer: IpAddr, request: &HeaderMap) -> Option<ClientPermit> {
         if self.limit == 0 {
             return Some(ClientPermit::default());
         }
-        self.admit(&self.streams, self.proxies.client(peer, request))
+        self.try_acquire(&self.streams, self.proxies.client(peer, request))
     }
 
-    fn admit(&self, counts: &Arc<Counts>, address: IpAddr) -> Option<ClientPermit> {
-        let site = site(address);
-        let mut held = counts.lock();
-        let places = held.entry(site).or_default();
-        // An entry that is made here is counted at once: there is a place for the first.
-        (*places < self.limit).then(|| {
-            *places += 1;
-            ClientPermit(Some((counts.clone(), site)))
+    fn try_acquire(&self, counts: &Arc<Counts>, address: IpAddr) -> Option<ClientPermit> {
+        let prefix = prefix(address);
+        let mut map = counts.lock();
+        let count = map.entry(prefix).or_default();
+        // A new entry never stays at 0: the limit is at least 1.
+        (*count < self.limit).then(|| {
+            *count += 1;
+            ClientPermit(Some((counts.clone(), prefix)))
         })
     }
 }
 
 impl Counts {
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
-        // Nothing can panic in between.
+        // No code panics while it holds the lock, so a poisoned map would still be consistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for ClientPermit {
     fn drop(&mut self) {
-        if let Some((counts, site)) = self.0.take()
-            && let Entry::Occupied(mut places) = counts.lock().entry(site)
+        if let Some((counts, prefix)) = self.0.take()
+            && let Entry::Occupied(mut count) = counts.lock().entry(prefix)
         {
-            *places.get_mut() -= 1;
-            if *places.get() == 0 {
-                places.remove();
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
             }
         }
     }
 }
 
-/// What counts as one address: of IPv6 the first 64 bits, which is the least that a household is given.
-fn site(address: IpAddr) -> IpAddr {
+/// What counts as one address: the whole IPv4 address, or the first 64 bits of IPv6, the smallest network that a
+/// household gets.
+fn prefix(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & SITE).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK_MASK).into(),
         v4 => v4,
     }
 }
@@ -105,7 +107,7 @@ fn site(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn addresses(limit: u32) -> ClientLimiter {
+    fn limiter(limit: u32) -> ClientLimiter {
         ClientLimiter::new(limit, TrustedProxies::parse("10.0.0.0/8").unwrap())
     }
 
@@ -121,79 +123,79 @@ mod tests {
     }
 
     #[test]
-    fn who_has_all_places_gets_none_until_one_is_given_back() {
-        let addresses = addresses(2);
+    fn an_address_at_its_limit_gets_no_permit_until_one_is_released() {
+        let limiter = limiter(2);
         let (one, two) = (ip("192.0.2.1"), ip("192.0.2.2"));
-        let first = addresses.try_acquire_connection(one);
-        let second = addresses.try_acquire_connection(one);
+        let first = limiter.try_acquire_connection(one);
+        let second = limiter.try_acquire_connection(one);
         assert!(first.is_some() && second.is_some());
-        assert!(addresses.try_acquire_connection(one).is_none());
-        let another = addresses.try_acquire_connection(two);
-        // Streams are counted by themselves.
-        let stream = addresses.try_acquire_stream(one, &HeaderMap::new());
+        assert!(limiter.try_acquire_connection(one).is_none());
+        let another = limiter.try_acquire_connection(two);
+        // Streams have a limit of their own.
+        let stream = limiter.try_acquire_stream(one, &HeaderMap::new());
         assert!(another.is_some() && stream.is_some());
         drop(first);
-        let first = addresses.try_acquire_connection(one);
-        assert!(first.is_some() && addresses.try_acquire_connection(one).is_none());
+        let first = limiter.try_acquire_connection(one);
+        assert!(first.is_some() && limiter.try_acquire_connection(one).is_none());
     }
 
     #[test]
-    fn nothing_is_kept_of_who_has_left() {
-        let addresses = addresses(1);
+    fn an_address_without_permits_has_no_entry() {
+        let limiter = limiter(1);
         for last in 0..100 {
-            let place = addresses.try_acquire_connection(IpAddr::from([192, 0, 2, last]));
-            assert!(place.is_some());
-            assert_eq!(addresses.connections.lock().len(), 1);
-            let refused = addresses.try_acquire_connection(IpAddr::from([192, 0, 2, last]));
+            let permit = limiter.try_acquire_connection(IpAddr::from([192, 0, 2, last]));
+            assert!(permit.is_some());
+            assert_eq!(limiter.connections.lock().len(), 1);
+            let refused = limiter.try_acquire_connection(IpAddr::from([192, 0, 2, last]));
             assert!(refused.is_none());
         }
-        assert!(addresses.connections.lock().is_empty());
+        assert!(limiter.connections.lock().is_empty());
     }
 
     #[test]
-    fn a_proxy_may_hold_any_number_and_its_clients_may_not() {
-        let addresses = addresses(1);
+    fn connections_of_a_proxy_are_unlimited_and_streams_of_its_clients_are_not() {
+        let limiter = limiter(1);
         let proxy = ip("10.0.0.1");
-        let connections = [(); 5].map(|()| addresses.try_acquire_connection(proxy));
+        let connections = [(); 5].map(|()| limiter.try_acquire_connection(proxy));
         assert!(connections.iter().all(Option::is_some));
-        let stream = addresses.try_acquire_stream(proxy, &forwarded("192.0.2.1"));
+        let stream = limiter.try_acquire_stream(proxy, &forwarded("192.0.2.1"));
         assert!(stream.is_some());
-        for (client, served) in [("192.0.2.1", false), ("192.0.2.2", true)] {
-            let place = addresses.try_acquire_stream(proxy, &forwarded(client));
-            assert_eq!(place.is_some(), served, "{client}");
+        for (client, granted) in [("192.0.2.1", false), ("192.0.2.2", true)] {
+            let permit = limiter.try_acquire_stream(proxy, &forwarded(client));
+            assert_eq!(permit.is_some(), granted, "{client}");
         }
-        // The same client, past the proxy.
-        let direct = addresses.try_acquire_stream(ip("192.0.2.1"), &forwarded("192.0.2.3"));
+        // The same client without the proxy.
+        let direct = limiter.try_acquire_stream(ip("192.0.2.1"), &forwarded("192.0.2.3"));
         assert!(direct.is_none());
     }
 
     #[test]
-    fn a_household_is_one_and_so_are_two_spellings() {
+    fn addresses_are_compared_by_network_and_not_by_spelling() {
         for (one, other, same) in [
             ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", true),
             ("2001:db8:0:1::1", "2001:db8:0:2::1", false),
             ("192.0.2.1", "::ffff:192.0.2.1", true),
             ("::ffff:192.0.2.1", "::ffff:192.0.2.2", false),
         ] {
-            let addresses = addresses(1);
-            let _place = addresses.try_acquire_connection(ip(one));
-            let next = addresses.try_acquire_connection(ip(other));
+            let limiter = limiter(1);
+            let _permit = limiter.try_acquire_connection(ip(one));
+            let next = limiter.try_acquire_connection(ip(other));
             assert_eq!(next.is_none(), same, "{one} and {other}");
         }
     }
 
     #[test]
-    fn without_a_limit_nothing_is_counted() {
-        let addresses = addresses(0);
-        let places = [(); 5].map(|()| {
+    fn nothing_is_counted_without_a_limit() {
+        let limiter = limiter(0);
+        let permits = [(); 5].map(|()| {
             let peer = ip("192.0.2.1");
-            let connection = addresses.try_acquire_connection(peer).unwrap();
+            let connection = limiter.try_acquire_connection(peer).unwrap();
             (
                 connection,
-                addresses.try_acquire_stream(peer, &HeaderMap::new()),
+                limiter.try_acquire_stream(peer, &HeaderMap::new()),
             )
         });
-        assert!(places.iter().all(|(connection, stream)| {
+        assert!(permits.iter().all(|(connection, stream)| {
             connection.0.is_none() && stream.as_ref().is_some_and(|stream| stream.0.is_none())
         }));
     }

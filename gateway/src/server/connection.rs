@@ -1,10 +1,10 @@
-//! HTTP/1.1 on one connection.
+//! Serves HTTP/1.1 on one connection.
 
 use crate::Gateway;
 use crate::http::listener_role::ListenerRole;
 use crate::http::router::{self, Dispatch, Start};
 use crate::server::client_limit;
-use crate::server::overload::{RESPONSE_LIMIT, respond_503};
+use crate::server::overload::{RESPONSE_LIMIT, send_and_close};
 use crate::server::timeout_stream::{ConnectionState, TimeoutStream, TrackedBody};
 use crate::sse::frame::LAST_CHUNK;
 use crate::sse::response_head;
@@ -28,30 +28,30 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-/// The contract's limit for the head of a request; above, hyper answers `431`.
+/// The contract's limit for the head of a request. Above it hyper responds with 431.
 const HEAD_LIMIT: usize = 16 << 10;
-/// For the buffers of a connection: room for a head and no more.
+/// The limit of a connection's buffers: room for one head.
 const BUFFER_LIMIT: usize = HEAD_LIMIT + 512;
 
 /// An accepted connection.
 pub struct Connection {
-    /// What it serves.
+    /// The shared state of the process.
     pub gateway: Arc<Gateway>,
-    /// What is offered where it came in.
+    /// The role of the listener that accepted the connection.
     pub role: ListenerRole,
-    /// Who has called.
+    /// The address of the peer.
     pub peer: IpAddr,
-    /// On which io_thread it is served, and which hub would have it as a stream.
+    /// The index of the I/O thread that serves the connection, and of the hub that gets it as a stream.
     pub io_thread: usize,
-    /// Ends it after the answer that it is giving.
+    /// When cancelled, the connection ends after the current response.
     pub closing: CancellationToken,
-    /// Held until it ends or becomes a stream.
-    pub places: (OwnedSemaphorePermit, client_limit::ClientPermit),
+    /// Held until the connection ends or becomes a stream.
+    pub permits: (OwnedSemaphorePermit, client_limit::ClientPermit),
 }
 
 impl Connection {
-    /// Serves one connection until it ends, or until it is to be a stream: then its socket goes to a hub, and what HTTP
-    /// needed of memory is free.
+    /// Serves the connection until it ends or becomes a stream. In the latter case its socket moves to a hub, and the
+    /// memory that HTTP needed is freed.
     pub async fn serve(self, socket: TcpStream) {
         let Self {
             gateway,
@@ -59,25 +59,27 @@ impl Connection {
             peer,
             io_thread,
             closing,
-            places,
+            permits,
         } = self;
         let state = Arc::new(ConnectionState::default());
-        let granted = OnceLock::new();
-        let wire = TimeoutStream::new(socket, &gateway.config.limits, state.clone());
+        let upgrade = OnceLock::new();
+        let stream = TimeoutStream::new(socket, &gateway.config.limits, state.clone());
         let service = service_fn(|request: Request<Incoming>| {
-            let sending = TrackedBody::begin(&state);
+            let track_body = TrackedBody::begin(&state);
             let version = request.version();
-            // Nothing is boxed for an answer that is there at once.
+            // A response that is ready needs no box.
             match router::dispatch(&gateway, role, peer, request) {
-                Dispatch::Ready(answer) => {
-                    Either::Left(ready(Ok::<_, Infallible>(answer.map(sending))))
+                Dispatch::Ready(response) => {
+                    Either::Left(ready(Ok::<_, Infallible>(response.map(track_body))))
                 }
-                Dispatch::Deferred(answer) => {
-                    Either::Right(answer.map(|answer| Ok(answer.map(sending))).boxed())
-                }
+                Dispatch::Deferred(response) => Either::Right(
+                    response
+                        .map(|response| Ok(response.map(track_body)))
+                        .boxed(),
+                ),
                 Dispatch::Upgrade(head, start) => {
-                    drop(granted.set((head, version, start)));
-                    // hyper is to answer nothing: the connection is taken out of its hands.
+                    drop(upgrade.set((head, version, start)));
+                    // hyper must send nothing: the loop below takes the connection away from it.
                     Either::Right(pending().boxed())
                 }
             }
@@ -85,26 +87,26 @@ impl Connection {
         let mut connection = http1::Builder::new()
             .max_header_size(HEAD_LIMIT)
             .max_buf_size(BUFFER_LIMIT)
-            .serve_connection(TokioIo::new(wire), service);
-        let mut closed = pin!(closing.cancelled().fuse());
-        let mut listens = false;
-        let served = poll_fn(|cx| {
+            .serve_connection(TokioIo::new(stream), service);
+        let mut closing = pin!(closing.cancelled().fuse());
+        let mut is_registered = false;
+        let result = poll_fn(|cx| {
             let mut polled = Pin::new(&mut connection).poll(cx);
-            // Asked once so that it wakes this task, and then only when it may have come: asking takes a lock that all
-            // connections share.
-            let ask = !mem::replace(&mut listens, true) || gateway.is_stopping();
-            if polled.is_pending() && ask && closed.as_mut().poll(cx).is_ready() {
+            // The first poll registers this task's waker. Later polls happen only while the gateway stops, since each
+            // takes a lock that all connections share.
+            let check = !mem::replace(&mut is_registered, true) || gateway.is_stopping();
+            if polled.is_pending() && check && closing.as_mut().poll(cx).is_ready() {
                 Pin::new(&mut connection).graceful_shutdown();
                 polled = Pin::new(&mut connection).poll(cx);
             }
-            // Earlier answers have been sent whole, unless the client takes nothing.
-            if granted.get().is_some() && !state.is_blocked() {
+            // Earlier responses have been sent completely, unless the socket is blocked.
+            if upgrade.get().is_some() && !state.is_blocked() {
                 return Poll::Ready(Ok(()));
             }
             polled
         });
-        if let Err(e) = served.await {
-            // hyper has answered by itself.
+        if let Err(e) = result.await {
+            // hyper itself has sent the response.
             if e.is_parse_too_large() {
                 let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
                 gateway.metrics.record_response(None, status);
@@ -113,29 +115,29 @@ impl Connection {
                     .metrics
                     .record_response(None, StatusCode::BAD_REQUEST);
             }
-            debug!(error = %e, "a connection ended early");
+            debug!(error = %e, "a connection ended with an error");
         }
         let socket = connection.into_parts().io.into_inner().into_socket();
-        let Some((head, version, start)) = granted.into_inner() else {
+        let Some((head, version, start)) = upgrade.into_inner() else {
             return;
         };
         let chunked = version != Version::HTTP_10;
         let head = response_head::bytes(head.headers(), chunked, &gateway.clock);
         match start {
-            Start::Granted(place) => {
-                let opening = SseStart {
+            Start::Granted(permit) => {
+                let stream = SseStart {
                     socket,
                     head,
                     chunked,
-                    place,
+                    place: permit,
                 };
-                drop(places);
-                gateway.streams.dispatch(io_thread, opening).await;
+                drop(permits);
+                gateway.streams.dispatch(io_thread, stream).await;
             }
-            Start::RefusalReason(block) => {
+            Start::Refused(block) => {
                 let end = if chunked { LAST_CHUNK } else { b"" };
-                let answer = [&head[..], block.bytes(chunked), end].concat();
-                respond_503(socket, &answer, RESPONSE_LIMIT).await;
+                let response = [&head[..], block.bytes(chunked), end].concat();
+                send_and_close(socket, &response, RESPONSE_LIMIT).await;
             }
         }
     }

@@ -1,46 +1,47 @@
-//! Whose word is taken for where a request comes from: `TRUSTED_PROXIES`.
+//! Finds the address of the client behind trusted proxies (`TRUSTED_PROXIES`).
 
 use hyper::header::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 
-/// Each hop appends the address that it was called from; what stands to the left of the last hop that one trusts may
-/// be anybody's invention.
+/// Each proxy appends the address of its peer. Only the addresses that trusted proxies appended are reliable; a client
+/// may invent everything to the left of them.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The proxies that tell the truth about their clients. IPv4 in IPv6 (`::ffff:10.0.0.1`) is the IPv4 everywhere.
+/// The proxies whose `X-Forwarded-For` is trusted. An IPv4 address in IPv6 (`::ffff:10.0.0.1`) is treated as IPv4.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
-    /// Reads nothing, or a list with commas of addresses and networks.
+    /// Parses a comma-separated list of addresses and networks; an empty text trusts nobody.
     ///
     /// # Errors
-    /// What would be right.
+    /// Describes the expected format.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
         let networks = text.split(',').map(|network| parse_network(network.trim()));
         networks.collect::<Option<_>>().map(Self).ok_or_else(|| {
-            "is not a list with commas of IP addresses and networks such as 10.0.0.0/8, ::1"
+            "is not a comma-separated list of IP addresses and networks such as 10.0.0.0/8, ::1"
                 .to_owned()
         })
     }
 
-    /// Whether `address` is a trusted proxy's.
-    pub fn trust(&self, address: IpAddr) -> bool {
+    /// Returns whether `address` belongs to a trusted proxy.
+    pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Where a request comes from that `peer` has sent: the rightmost address of its `X-Forwarded-For` that is no trusted
-    /// proxy's. Where that cannot be read, the last trusted hop; of a peer that is not trusted, the peer.
+    /// Returns the client of a request that `peer` has sent: the rightmost address in `X-Forwarded-For` that is not a
+    /// trusted proxy. If the next hop is missing or invalid, returns the last trusted one. If `peer` is not trusted,
+    /// returns `peer`.
     pub fn client(&self, peer: IpAddr, request: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         let lines = request.get_all(FORWARDED_FOR).iter().rev();
         let mut hops = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
-        while self.trust(client) {
+        while self.contains(client) {
             match hops.next().and_then(parse_hop) {
                 Some(hop) => client = hop,
                 None => break,
@@ -55,12 +56,12 @@ fn parse_network(text: &str) -> Option<IpNet> {
         return Some(address.to_canonical().into());
     }
     let network: IpNet = text.parse().ok()?;
-    // ClientLimiter are compared as IPv4, so that a network of the other spelling would match nobody.
+    // Addresses are compared as IPv4, so a network in the IPv6 spelling would match nothing.
     let address = network.addr();
     (address == address.to_canonical()).then_some(network)
 }
 
-/// Some proxies write the port too.
+/// Parses one hop. Some proxies append the port.
 fn parse_hop(hop: &[u8]) -> Option<IpAddr> {
     let hop = std::str::from_utf8(hop).ok()?.trim();
     let with_port = |_| hop.parse().map(|address: SocketAddr| address.ip());
@@ -86,14 +87,14 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_who_called_whatever_it_says() {
+    fn the_header_of_an_untrusted_peer_is_ignored() {
         assert_eq!(client("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
         assert_eq!(client("192.0.2.1", &["10.0.0.1", "::1"]), "192.0.2.1");
         assert_eq!(client("2001:db8::1", &[]), "2001:db8::1");
     }
 
     #[test]
-    fn a_proxy_names_its_client_and_what_the_client_says_is_not_believed() {
+    fn the_last_hop_before_the_trusted_proxy_is_the_client() {
         assert_eq!(client("10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
         let spoofed = ["203.0.113.9, 198.51.100.7"];
         assert_eq!(client("10.0.0.1", &spoofed), "198.51.100.7");
@@ -104,15 +105,15 @@ mod tests {
     }
 
     #[test]
-    fn in_a_chain_of_proxies_the_first_that_is_none_counts() {
+    fn trusted_proxies_in_a_chain_are_skipped() {
         let chain = ["203.0.113.9 ,198.51.100.7,10.0.0.3", " 10.0.0.2 "];
         assert_eq!(client("10.0.0.1", &chain), "198.51.100.7");
-        // All of them are ours: the one farthest away has asked.
+        // If all hops are trusted, the farthest one is the client.
         assert_eq!(client("10.0.0.1", &["10.0.0.3, ::1"]), "10.0.0.3");
     }
 
     #[test]
-    fn what_cannot_be_read_leaves_the_last_hop_that_is_trusted() {
+    fn an_invalid_hop_yields_the_last_trusted_hop() {
         for garbage in ["", ",", "unknown", "198.51.100", "198.51.100.7,", "x\u{ff}"] {
             assert_eq!(client("10.0.0.1", &[garbage]), "10.0.0.1", "{garbage}");
         }
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn one_address_may_be_written_in_many_ways() {
+    fn ports_and_ipv6_spellings_of_ipv4_are_understood() {
         assert_eq!(client("::ffff:192.0.2.1", &[]), "192.0.2.1");
         assert_eq!(client("::ffff:10.0.0.1", &["192.0.2.1"]), "192.0.2.1");
         for hop in ["192.0.2.1:4711", "::ffff:192.0.2.1", "::FFFF:C000:201"] {
@@ -130,11 +131,11 @@ mod tests {
         }
         assert_eq!(client("10.0.0.1", &["[2001:db8::1]:443"]), "2001:db8::1");
         let proxies = TrustedProxies::parse("::ffff:10.0.0.1").unwrap();
-        assert!(proxies.trust("10.0.0.1".parse().unwrap()));
+        assert!(proxies.contains("10.0.0.1".parse().unwrap()));
     }
 
     #[test]
-    fn a_list_is_of_addresses_and_networks() {
+    fn parses_addresses_and_networks() {
         assert_eq!(TrustedProxies::parse(" "), Ok(TrustedProxies::default()));
         let proxies = TrustedProxies::parse("192.0.2.7,2001:db8::/32 , 10.0.0.0/8").unwrap();
         for (address, trusted) in [
@@ -146,7 +147,7 @@ mod tests {
             ("11.0.0.0", false),
         ] {
             assert_eq!(
-                proxies.trust(address.parse().unwrap()),
+                proxies.contains(address.parse().unwrap()),
                 trusted,
                 "{address}"
             );

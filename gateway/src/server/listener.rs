@@ -1,4 +1,4 @@
-//! Accepts connections, as many as there is room for, and gives each to a io_thread.
+//! Accepts connections up to the limit and gives each one to an I/O thread.
 
 use crate::Gateway;
 use crate::http::listener_role::ListenerRole;
@@ -16,59 +16,61 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-/// After a failed accept: long enough not to spin, too short to be noticed.
+/// Pause after a failed accept: long enough to avoid a busy loop, too short for clients to notice.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Bytes that the kernel may hold unsent: beyond, a client counts as slow, so that events are dropped here and do not
-/// queue there for hours.
+/// Unsent bytes that the kernel may buffer for a connection. Above this limit the client counts as slow and misses
+/// events; without it, events could queue in the kernel for hours.
 const UNSENT_LIMIT: u32 = 16 << 10;
 
-/// Where connections go: the threads that serve them, and the list by which the end waits for them.
+/// What the listeners share: the threads that serve connections, and the means to end and await all connections.
 #[derive(Debug)]
 pub struct ConnectionContext {
-    /// The threads.
+    /// The threads that serve connections.
     pub io_threads: IoThreads,
-    /// Ends each connection after the answer that it is giving.
+    /// When cancelled, each connection ends after its current response.
     pub closing: CancellationToken,
-    /// Every connection.
+    /// Tracks every open connection.
     pub connections: TaskTracker,
 }
 
-/// Accepts for ever. Each listener has all its places for itself, so that clients cannot keep operators out.
+/// Accepts connections until the process ends. Each listener has its own connection limit, so that clients of `PORT`
+/// cannot lock out operators on `ADMIN_PORT`.
 pub async fn accept_loop(
     (listener, role): (TcpListener, ListenerRole),
     gateway: Arc<Gateway>,
-    hosts: Arc<ConnectionContext>,
+    context: Arc<ConnectionContext>,
 ) -> Infallible {
-    let places = Arc::new(Semaphore::new(gateway.config.limits.connections));
+    let permits = Arc::new(Semaphore::new(gateway.config.limits.connections));
     let mut overload = OverloadResponder::new();
     loop {
-        let accepted = hosts.closing.run_until_cancelled(listener.accept()).await;
+        let accepted = context.closing.run_until_cancelled(listener.accept()).await;
         let Some(accepted) = accepted else {
-            // A clean overload, rather than a connection that nobody answers.
+            // Closed, so that the kernel refuses new connections instead of queueing them unanswered.
             drop(listener);
             std::future::pending().await
         };
-        match (accepted, places.clone().try_acquire_owned()) {
-            (Ok((socket, peer)), Ok(of_all)) => {
+        match (accepted, permits.clone().try_acquire_owned()) {
+            (Ok((socket, peer)), Ok(listener_permit)) => {
                 let peer = peer.ip();
-                let Some(of_address) = gateway.client_limiter.try_acquire_connection(peer) else {
+                let Some(client_permit) = gateway.client_limiter.try_acquire_connection(peer)
+                else {
                     gateway.metrics.record_refusal(RefusalReason::Address);
                     overload.try_send_503(socket);
                     continue;
                 };
-                prepare(&socket, gateway.config.limits.stalled);
-                let io_thread = hosts.io_threads.pick_random();
+                set_socket_options(&socket, gateway.config.limits.stalled);
+                let io_thread = context.io_threads.pick_random();
                 let connection = Connection {
                     gateway: gateway.clone(),
                     role,
                     peer,
                     io_thread,
-                    closing: hosts.closing.clone(),
-                    places: (of_all, of_address),
+                    closing: context.closing.clone(),
+                    permits: (listener_permit, client_permit),
                 };
-                let served = hand_over(socket, connection);
-                let handle = hosts.io_threads.handle(io_thread);
-                hosts.connections.spawn_on(served, handle);
+                let task = serve_on_io_thread(socket, connection);
+                let handle = context.io_threads.handle(io_thread);
+                context.connections.spawn_on(task, handle);
             }
             (Ok((socket, _)), Err(_)) => {
                 gateway.metrics.record_refusal(RefusalReason::Full);
@@ -78,7 +80,7 @@ pub async fn accept_loop(
                 if overload.shed_with_reserve_fd(&listener, &e).await {
                     gateway.metrics.record_refusal(RefusalReason::Descriptors);
                 } else {
-                    warn!(error = %e, "a connection could not be accepted");
+                    warn!(error = %e, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -86,26 +88,30 @@ pub async fn accept_loop(
     }
 }
 
-/// A socket belongs to the runtime that made it, so that it is made anew where it is served.
-fn hand_over(socket: TcpStream, connection: Connection) -> impl Future<Output = ()> + Send {
+/// Serves the connection on the runtime that polls the returned future. A tokio socket belongs to the runtime that
+/// created it, so the socket is registered again there.
+fn serve_on_io_thread(
+    socket: TcpStream,
+    connection: Connection,
+) -> impl Future<Output = ()> + Send {
     let socket = socket.into_std();
     async move {
         match socket.and_then(TcpStream::from_std) {
             Ok(socket) => connection.serve(socket).await,
-            Err(e) => debug!(error = %e, "a connection could not be handed over"),
+            Err(e) => debug!(error = %e, "cannot move a connection to its I/O thread"),
         }
     }
 }
 
-/// A socket that refuses an option is served all the same.
-fn prepare(socket: &TcpStream, stalled: Duration) {
+/// Sets the options of a socket. A socket that refuses an option is served nevertheless.
+fn set_socket_options(socket: &TcpStream, stalled: Duration) {
     let options = SockRef::from(socket);
-    // An event is one small packet; it must not wait for the next.
+    // An event is one small packet, and must not wait for the next one.
     let no_delay = options.set_tcp_nodelay(true);
-    // A client that vanished without a word: the kernel gives up when it has acknowledged nothing for so long.
-    let vanished = options.set_tcp_user_timeout(Some(stalled));
+    // For clients that vanish without a FIN: the kernel closes the socket if nothing is acknowledged for this long.
+    let user_timeout = options.set_tcp_user_timeout(Some(stalled));
     let unsent = options.set_tcp_notsent_lowat(UNSENT_LIMIT);
-    if let Err(e) = no_delay.and(vanished).and(unsent) {
-        debug!(error = %e, "an option of a socket could not be set");
+    if let Err(e) = no_delay.and(user_timeout).and(unsent) {
+        debug!(error = %e, "cannot set a socket option");
     }
 }

@@ -1,4 +1,4 @@
-//! Accepts connections, enforces their limits, and runs HTTP/1.1 on them.
+//! Accepts connections, enforces limits and time-outs, and runs HTTP/1.1.
 
 pub mod client_limit;
 pub mod connection;

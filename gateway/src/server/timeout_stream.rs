@@ -1,8 +1,8 @@
-//! A client's socket with the limits that HTTP itself does not have: a head that does not end, a connection that
-//! nobody uses, a client that takes nothing.
+//! A client's socket with time-outs for incomplete request heads, for idle connections, and for clients that read
+//! nothing.
 //!
-//! hyper has one time limit for the head of a request and for the idle time before it; the contract has two. So the
-//! socket itself keeps time, knowing from [`ConnectionState`] whether a request is being answered.
+//! hyper has one time limit for the head of a request and the idle time before it; the contract has two. So the socket
+//! itself enforces them. [`ConnectionState`] tells it whether a response is in progress.
 
 use crate::limits::Limits;
 use bytes::Bytes;
@@ -16,25 +16,25 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A head has begun, or is owed by a new connection.
+/// A request head has begun, or the connection is new.
 const HEAD: u8 = 0;
-/// A request is being answered.
-const ANSWER: u8 = 1;
-/// The last answer has been given, and nothing came since.
+/// A response is in progress.
+const RESPONSE: u8 = 1;
+/// The last response is complete, and nothing has been received since.
 const IDLE: u8 = 2;
 
-/// What a connection is doing; shared by its socket, its service and its bodies, which all run in one task.
+/// What a connection is doing. Shared by its socket, its service and its response bodies, which all run in one task.
 #[derive(Debug, Default)]
 pub struct ConnectionState {
     phase: AtomicU8,
-    /// Counts the changes of phase, so that a time-out of an earlier phase is told from a present one's.
+    /// Counts the phase changes, so that a deadline of an earlier phase can be recognized.
     changes: AtomicUsize,
-    /// The socket takes nothing more for the moment.
+    /// The socket accepts no more bytes at the moment.
     blocked: AtomicBool,
 }
 
 impl ConnectionState {
-    /// Whether the client takes nothing for the moment.
+    /// Returns whether the last write to the socket was pending, because the client reads nothing.
     pub fn is_blocked(&self) -> bool {
         self.blocked.load(Ordering::Relaxed)
     }
@@ -46,17 +46,17 @@ impl ConnectionState {
     }
 }
 
-/// An answer's body, as its connection sends it: nothing more is handed over while the client takes nothing, and when it
-/// is dropped the connection is idle. Streams are not sent this way; a hub has their sockets.
+/// A response body that updates the [`ConnectionState`]: it yields no frames while the socket is blocked, and dropping
+/// it marks the connection as idle. Event streams do not use it, since a hub writes to their sockets.
 pub struct TrackedBody<B> {
     body: B,
     state: Arc<ConnectionState>,
 }
 
 impl<B> TrackedBody<B> {
-    /// A request's head is complete; the answer begins.
+    /// Marks the beginning of a response, after a complete request head. Returns the function that wraps its body.
     pub fn begin(state: &Arc<ConnectionState>) -> impl FnOnce(B) -> Self + use<B> {
-        state.enter(ANSWER);
+        state.enter(RESPONSE);
         let state = state.clone();
         |body| Self { body, state }
     }
@@ -77,7 +77,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for TrackedBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         if self.state.blocked.load(Ordering::Relaxed) {
-            // The socket wakes this task when it takes something again.
+            // The socket wakes this task when it accepts bytes again.
             return Poll::Pending;
         }
         Pin::new(&mut self.body).poll_frame(cx)
@@ -92,66 +92,68 @@ impl<B: Body<Data = Bytes> + Unpin> Body for TrackedBody<B> {
     }
 }
 
-/// The last bytes that were read: whether a head may have begun behind the last one.
+/// The last three bytes that were read. They show whether a head has just ended or the next one has begun.
 #[derive(Debug, Default)]
 struct HeadDetector([u8; 3]);
 
 impl HeadDetector {
-    fn note(&mut self, bytes: &[u8]) {
-        let kept = bytes.len().min(self.0.len());
-        self.0.rotate_left(kept);
-        let from = self.0.len() - kept;
-        self.0[from..].copy_from_slice(&bytes[bytes.len() - kept..]);
+    fn push(&mut self, bytes: &[u8]) {
+        let count = bytes.len().min(self.0.len());
+        self.0.rotate_left(count);
+        let start = self.0.len() - count;
+        self.0[start..].copy_from_slice(&bytes[bytes.len() - count..]);
     }
 
-    /// A head ends with an empty line, and no part of a head does. After a body nothing is waited for.
-    fn ends_a_head(&self) -> bool {
+    /// Returns whether the bytes end with an empty line. Only a complete head does; request bodies are never read.
+    fn is_end_of_head(&self) -> bool {
         self.0.ends_with(b"\n\n") || self.0 == *b"\n\r\n"
     }
 }
 
-/// The socket.
+/// A socket that closes the connection when a deadline has passed.
 pub struct TimeoutStream {
     socket: TcpStream,
     limits: Limits,
     state: Arc<ConnectionState>,
-    read: HeadDetector,
-    /// Until when what is being waited for must have come.
+    head_detector: HeadDetector,
+    /// When the current phase must have ended.
     deadline: Instant,
-    /// The change of phase that the deadline was set for.
-    deadline_since: usize,
-    /// Fires at the deadline or before it: to move it with each request would cost more than to look again.
-    reading: Pin<Box<Sleep>>,
-    /// Whether it has been asked to wake the task of this connection.
-    wakes: bool,
-    writing: Option<Pin<Box<Sleep>>>,
+    /// The number of phase changes when the deadline was set.
+    deadline_change: usize,
+    /// Fires at the deadline or before it. Resetting it with each request would cost more than checking again.
+    read_timer: Pin<Box<Sleep>>,
+    /// Whether the read timer will wake this connection's task.
+    is_armed: bool,
+    /// Runs while a write is pending.
+    write_timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl TimeoutStream {
-    /// A connection that has just been accepted.
+    /// Wraps the socket of a connection that has just been accepted.
     pub fn new(socket: TcpStream, limits: &Limits, state: Arc<ConnectionState>) -> Self {
         Self {
             deadline: Instant::now() + limits.head,
-            deadline_since: state.changes.load(Ordering::Relaxed),
-            reading: Box::pin(sleep(limits.head)),
-            wakes: false,
-            writing: None,
-            read: HeadDetector::default(),
+            deadline_change: state.changes.load(Ordering::Relaxed),
+            read_timer: Box::pin(sleep(limits.head)),
+            is_armed: false,
+            write_timer: None,
+            head_detector: HeadDetector::default(),
             limits: limits.clone(),
             socket,
             state,
         }
     }
 
-    /// The bare socket, for whoever keeps time otherwise.
+    /// Returns the socket without the time-outs.
     pub fn into_socket(self) -> TcpStream {
         self.socket
     }
 
-    /// Sets the timer for what is being waited for, and tells whether that has not come in time.
+    /// Sets the timer for the current phase and returns whether its deadline has passed.
     fn deadline_passed(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.state.phase.load(Ordering::Relaxed) == IDLE && !self.read.ends_a_head() {
-            // The beginning of the next head came with the request that was answered.
+        if self.state.phase.load(Ordering::Relaxed) == IDLE && !self.head_detector.is_end_of_head()
+        {
+            // The beginning of the next head was read together with the last request.
             self.state.enter(HEAD);
         }
         let limit = match self.state.phase.load(Ordering::Relaxed) {
@@ -160,51 +162,54 @@ impl TimeoutStream {
             _ => return false,
         };
         let change = self.state.changes.load(Ordering::Relaxed);
-        if self.deadline_since != change {
-            self.deadline_since = change;
+        if self.deadline_change != change {
+            self.deadline_change = change;
             self.deadline = Instant::now() + limit;
         }
-        if self.reading.deadline() > self.deadline {
-            self.reading.as_mut().reset(self.deadline);
-            self.wakes = false;
+        if self.read_timer.deadline() > self.deadline {
+            self.read_timer.as_mut().reset(self.deadline);
+            self.is_armed = false;
         }
-        // Asked once it wakes this task, which is always the same; until then there is nothing to ask.
-        while !self.wakes || self.reading.is_elapsed() {
-            self.wakes = self.reading.as_mut().poll(cx).is_pending();
-            if !self.wakes && self.reading.deadline() >= self.deadline {
+        // The waker never changes, since one task polls this connection. So an armed timer needs no poll until it
+        // fires.
+        while !self.is_armed || self.read_timer.is_elapsed() {
+            self.is_armed = self.read_timer.as_mut().poll(cx).is_pending();
+            if !self.is_armed && self.read_timer.deadline() >= self.deadline {
                 return true;
             }
-            if !self.wakes {
-                self.reading.as_mut().reset(self.deadline);
+            if !self.is_armed {
+                self.read_timer.as_mut().reset(self.deadline);
             }
         }
         false
     }
 
-    /// Keeps time while the client takes nothing.
-    fn written(
+    /// Handles the result of a write: starts or stops the write timer and updates the state.
+    fn after_write(
         &mut self,
         cx: &mut Context<'_>,
         result: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         if result.is_ready() {
-            self.writing = None;
-            let known = self.deadline_since == self.state.changes.load(Ordering::Relaxed);
-            if known && self.state.phase.load(Ordering::Relaxed) == IDLE {
-                // An answer that was made whole is still being taken.
+            self.write_timer = None;
+            let is_current = self.deadline_change == self.state.changes.load(Ordering::Relaxed);
+            if is_current && self.state.phase.load(Ordering::Relaxed) == IDLE {
+                // The client is still reading the buffered end of the last response.
                 self.deadline = Instant::now() + self.limits.idle;
             }
             if self.state.blocked.swap(false, Ordering::Relaxed) {
-                // For the body, which waits in this same task.
+                // Wakes the response body, which waits in this task.
                 cx.waker().wake_by_ref();
             }
             return result;
         }
         self.state.blocked.store(true, Ordering::Relaxed);
         let limit = self.limits.stalled;
-        let writing = self.writing.get_or_insert_with(|| Box::pin(sleep(limit)));
-        let late = writing.as_mut().poll(cx);
-        late.map(|()| Err(io::ErrorKind::TimedOut.into()))
+        let timer = self
+            .write_timer
+            .get_or_insert_with(|| Box::pin(sleep(limit)));
+        let elapsed = timer.as_mut().poll(cx);
+        elapsed.map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -214,18 +219,18 @@ impl AsyncRead for TimeoutStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
+        let start = buffer.filled().len();
         let result = Pin::new(&mut self.socket).poll_read(cx, buffer);
         if result.is_pending() {
-            // As though the client had gone; that ends a connection without a word.
+            // Reports end of file, so that hyper closes the connection without a response.
             return match self.deadline_passed(cx) {
                 true => Poll::Ready(Ok(())),
                 false => Poll::Pending,
             };
         }
-        let came = &buffer.filled()[before..];
-        if !came.is_empty() {
-            self.read.note(came);
+        let received = &buffer.filled()[start..];
+        if !received.is_empty() {
+            self.head_detector.push(received);
             if self.state.phase.load(Ordering::Relaxed) == IDLE {
                 self.state.enter(HEAD);
             }
@@ -241,7 +246,7 @@ impl AsyncWrite for TimeoutStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.socket).poll_write(cx, bytes);
-        self.written(cx, result)
+        self.after_write(cx, result)
     }
 
     fn poll_write_vectored(
@@ -250,7 +255,7 @@ impl AsyncWrite for TimeoutStream {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.socket).poll_write_vectored(cx, parts);
-        self.written(cx, result)
+        self.after_write(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -258,7 +263,7 @@ impl AsyncWrite for TimeoutStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // hyper does not read again after an answer when its last read found nothing; the idle time begins here.
+        // hyper does not read again after a response if its last read was pending, so the idle time begins here.
         self.deadline_passed(cx);
         Pin::new(&mut self.socket).poll_flush(cx)
     }
@@ -274,7 +279,7 @@ mod tests {
     use futures_util::task::noop_waker_ref;
 
     #[test]
-    fn the_end_of_a_head_is_seen_however_it_comes() {
+    fn the_end_of_a_head_is_detected_across_reads() {
         for (parts, ends) in [
             (&["GET / HTTP/1.1\r\n\r\n"][..], true),
             (&["x\r\n", "\r\n"], true),
@@ -285,20 +290,20 @@ mod tests {
             (&["x\r\n\r\n", "y", "\r"], false),
             (&[], false),
         ] {
-            let mut tail = HeadDetector::default();
+            let mut detector = HeadDetector::default();
             for part in parts {
-                tail.note(part.as_bytes());
+                detector.push(part.as_bytes());
             }
-            assert_eq!(tail.ends_a_head(), ends, "{parts:?}");
+            assert_eq!(detector.is_end_of_head(), ends, "{parts:?}");
         }
     }
 
     #[test]
-    fn a_body_makes_nothing_while_its_client_takes_nothing() {
+    fn a_body_yields_nothing_while_the_socket_is_blocked() {
         let state = Arc::new(ConnectionState::default());
-        let begin = TrackedBody::begin(&state);
-        assert_eq!(state.phase.load(Ordering::Relaxed), ANSWER);
-        let mut body = begin(http_body_util::Full::new(Bytes::from_static(b"x")));
+        let track_body = TrackedBody::begin(&state);
+        assert_eq!(state.phase.load(Ordering::Relaxed), RESPONSE);
+        let mut body = track_body(http_body_util::Full::new(Bytes::from_static(b"x")));
         let mut cx = Context::from_waker(noop_waker_ref());
         state.blocked.store(true, Ordering::Relaxed);
         assert!(Pin::new(&mut body).poll_frame(&mut cx).is_pending());

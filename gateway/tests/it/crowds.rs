@@ -129,5 +129,9 @@ async fn ten_thousand_streams_leave_one_after_another() {
     assert!(retries > 3_000, "{retries}");
     // 1,111 when nothing disturbs; a machine that stands still for a moment lets some catch up.
     assert!(densest < 3_000, "{densest} in one second");
-    assert!(!process.log().contains("cutting"), "{}", process.log());
+    assert!(
+        !process.log().contains("did not end in time"),
+        "{}",
+        process.log()
+    );
 }

@@ -226,14 +226,14 @@ async fn more_streams_than_places_are_told_to_come_again() {
             &fixture,
             "HTTP/1.1",
             accept,
-            "all places for streams are taken",
+            "the gateway has too many open streams",
         )
         .await;
         is_refused_as_a_stream(
             &fixture,
             "HTTP/1.0",
             accept,
-            "all places for streams are taken",
+            "the gateway has too many open streams",
         )
         .await;
     }

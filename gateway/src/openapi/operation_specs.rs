@@ -1,0 +1,297 @@
+//! Describes each resource: its meaning and all its responses.
+
+use crate::cache::cached_count::{self, CountSource};
+use crate::cache::representation::Representation;
+use crate::cache::state::CacheState;
+use crate::failures::Failures;
+use crate::http::assets::Asset;
+use crate::http::health::{self, Probe, Report};
+use crate::http::response::{self, Problem, Warming};
+use crate::http::router::Resource;
+use crate::metrics::Metrics;
+use crate::openapi::examples;
+use crate::openapi::figures::{self, envelope_name, reference};
+use crate::openapi::operations::{ACCEPT, IF_MODIFIED, IF_NONE};
+use crate::openapi::responses::ResponseSpec;
+use crate::sse::permits::StreamPermits;
+use bytes::Bytes;
+use hyper::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
+use shared::catalog::{Group, Snapshot};
+use tokio::time::Instant;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+
+/// The tag of today's count.
+pub const LIVE: &str = "live";
+/// The tag of all resources that are not figures.
+pub const OPERATIONS: &str = "operations";
+const STREAM: &str = include_str!("../../docs/stream.md");
+
+/// The description of a resource.
+pub struct OperationSpec {
+    /// The operation id without the method.
+    pub id: String,
+    /// The tag of its operations.
+    pub tag: &'static str,
+    /// The summary in a few words.
+    pub summary: String,
+    /// The meaning of the resource.
+    pub description: String,
+    /// The names of the request headers that have an effect.
+    pub parameters: &'static [&'static str],
+    /// The responses that are specific to the resource.
+    pub responses: Vec<ResponseSpec>,
+}
+
+/// Returns the tag of a group's figures.
+pub fn group_tag(group: Group) -> &'static str {
+    match group {
+        Group::Visitors => "visitors",
+        Group::Books => "books",
+    }
+}
+
+/// Returns the description of a resource.
+pub fn operation_spec(resource: Resource) -> OperationSpec {
+    match resource {
+        Resource::Snapshot(snapshot) => snapshot_spec(snapshot),
+        Resource::Summary(group) => summary_spec(group),
+        Resource::Today => today_spec(),
+        Resource::Stream => stream_spec(),
+        Resource::Page(asset) => asset_spec(asset),
+        Resource::Live => live_spec(),
+        Resource::Ready => ready_spec(),
+        Resource::Health => health_spec(),
+        Resource::Metrics => metrics_spec(),
+    }
+}
+
+fn snapshot_spec(snapshot: Snapshot) -> OperationSpec {
+    let (state, clock) = (examples::state(), examples::clock());
+    let entry = state.snapshot(snapshot).expect("the example is complete");
+    let mut responses = cacheable_responses(
+        |request| response::snapshot(entry, request, &clock),
+        reference(envelope_name(snapshot)),
+    );
+    responses.push(warming(&snapshot.warming()));
+    OperationSpec {
+        id: figures::data_name(snapshot).to_owned(),
+        tag: group_tag(snapshot.group()),
+        summary: snapshot.title(),
+        description: snapshot.meaning().to_owned(),
+        parameters: &[IF_NONE, IF_MODIFIED, ACCEPT],
+        responses,
+    }
+}
+
+fn summary_spec(group: Group) -> OperationSpec {
+    let (state, clock) = (examples::state(), examples::clock());
+    let entry = state.summary(group, Instant::now());
+    let entry = entry.expect("the example is complete");
+    let mut responses = cacheable_responses(
+        |request| response::snapshot(entry, request, &clock),
+        reference(figures::summary_name(group)),
+    );
+    let tag = group_tag(group);
+    let (message, more, parameters) = match group {
+        Group::Visitors => (
+            response::VISITORS_WARMING,
+            " It changes with each count; `today` is null while the count is unknown.",
+            &[IF_NONE, ACCEPT][..],
+        ),
+        Group::Books => (
+            response::BOOKS_WARMING,
+            "",
+            &[IF_NONE, IF_MODIFIED, ACCEPT][..],
+        ),
+    };
+    responses.push(warming(message));
+    OperationSpec {
+        id: figures::summary_name(group).to_owned(),
+        tag,
+        summary: format!("All figures of {tag}"),
+        description: format!(
+            "The `data` of each figure of {tag} in one response, for a dashboard that starts.{more}"
+        ),
+        parameters,
+        responses,
+    }
+}
+
+fn today_spec() -> OperationSpec {
+    let description = "The visits of today so far, from memory. If no count is known, the response waits for a fresh one, at most a \
+         second. Use the stream to show the count as it changes.";
+    OperationSpec {
+        id: "Today".to_owned(),
+        tag: LIVE,
+        summary: "Today's visitors".to_owned(),
+        description: description.to_owned(),
+        parameters: &[],
+        responses: vec![
+            ResponseSpec {
+                response: response::today(&examples::today(), CountSource::Cache),
+                description: "The count.",
+                schema: Some(reference(cached_count::Answer::name())),
+            },
+            warming(response::TODAY_WARMING),
+        ],
+    }
+}
+
+fn stream_spec() -> OperationSpec {
+    OperationSpec {
+        id: "TodayStream".to_owned(),
+        tag: LIVE,
+        summary: "Today's visitors, live, and notices of changed figures".to_owned(),
+        description: STREAM.to_owned(),
+        parameters: &[],
+        responses: vec![ResponseSpec {
+            response: response::event_stream().map(|_| examples::events().into()),
+            description: "Events, until one side closes the connection. If the stream is refused and the request's `Accept` names \
+                   `text/event-stream`: a `retry`, a comment with the reason, and the end.",
+            schema: Some(text("text/event-stream")),
+        }],
+    }
+}
+
+fn asset_spec(asset: Asset) -> OperationSpec {
+    let (id, summary, description) = match asset {
+        Asset::Dashboard => (
+            "Dashboard",
+            "The dashboard",
+            "A page that shows all figures.",
+        ),
+        Asset::SharedStream => (
+            "SharedStream",
+            "A script of the dashboard",
+            "The dashboard's shared worker: one stream for all tabs of a browser.",
+        ),
+        Asset::Docs => ("Docs", "This document, for people", "Swagger UI."),
+        Asset::Document => (
+            "Document",
+            "This document, for machines",
+            "OpenAPI 3.1. It describes what this gateway serves.",
+        ),
+        Asset::DocsScript => ("DocsScript", "The script of `/docs`", "Swagger UI."),
+        Asset::DocsStyle => ("DocsStyle", "The style of `/docs`", "Swagger UI."),
+    };
+    let schema = match asset {
+        Asset::Document => ObjectBuilder::new().schema_type(Type::Object).into(),
+        asset => text(asset.content_type()),
+    };
+    let encoded = Representation::encode_all(&Bytes::new(), &asset.headers());
+    OperationSpec {
+        id: id.to_owned(),
+        tag: OPERATIONS,
+        summary: summary.to_owned(),
+        description: description.to_owned(),
+        parameters: &[IF_NONE, ACCEPT],
+        responses: cacheable_responses(|request| response::asset(&encoded, request), schema),
+    }
+}
+
+fn live_spec() -> OperationSpec {
+    OperationSpec {
+        id: "Liveness".to_owned(),
+        tag: OPERATIONS,
+        summary: "Liveness probe".to_owned(),
+        description: "Checks only that the process responds; it does not depend on Redis."
+            .to_owned(),
+        parameters: &[],
+        responses: vec![ResponseSpec {
+            response: health::live(),
+            description: "The process responds.",
+            schema: Some(reference(Probe::name())),
+        }],
+    }
+}
+
+fn ready_spec() -> OperationSpec {
+    let unready = response::unavailable("Redis has not responded since this gateway started");
+    OperationSpec {
+        id: "Readiness".to_owned(),
+        tag: OPERATIONS,
+        summary: "Readiness probe".to_owned(),
+        description: "For load balancers. Missing figures do not make a gateway unready."
+            .to_owned(),
+        parameters: &[],
+        responses: vec![
+            ResponseSpec {
+                response: health::ready_response(),
+                description: "The gateway can serve.",
+                schema: Some(reference(Probe::name())),
+            },
+            ResponseSpec {
+                response: unready,
+                description: "Redis has not responded since the gateway started, or the gateway is stopping.",
+                schema: Some(reference(Problem::name())),
+            },
+        ],
+    }
+}
+
+fn health_spec() -> OperationSpec {
+    OperationSpec {
+        id: "Health".to_owned(),
+        tag: OPERATIONS,
+        summary: "Health report".to_owned(),
+        description: "For people and alerts: what the gateway has in its cache, how old it is, and what fails at present.".to_owned(),
+        parameters: &[],
+        responses: vec![ResponseSpec {
+            response: health::report(&examples::state(), &Failures::default(), &examples::clock()),
+            description: "Always 200, whatever the report says.",
+            schema: Some(reference(Report::name())),
+        }],
+    }
+}
+
+fn metrics_spec() -> OperationSpec {
+    OperationSpec {
+        id: "Metrics".to_owned(),
+        tag: OPERATIONS,
+        summary: "Metrics".to_owned(),
+        description: "For Prometheus. Times instead of ages, so that missing updates are visible."
+            .to_owned(),
+        parameters: &[],
+        responses: vec![ResponseSpec {
+            response: Metrics::new().report(&StreamPermits::new(1, 0).0, &CacheState::default()),
+            description: "OpenMetrics text.",
+            schema: Some(text("application/openmetrics-text")),
+        }],
+    }
+}
+
+/// Returns the responses of a resource with an `ETag`: 200 and 304.
+fn cacheable_responses(
+    respond: impl Fn(&HeaderMap) -> hyper::Response<response::Body>,
+    schema: RefOr<Schema>,
+) -> Vec<ResponseSpec> {
+    let no_headers = HeaderMap::new();
+    let any_tag = [(IF_NONE_MATCH, HeaderValue::from_static("*"))];
+    vec![
+        ResponseSpec {
+            response: respond(&no_headers),
+            description: "The complete body.",
+            schema: Some(schema),
+        },
+        ResponseSpec {
+            response: respond(&any_tag.into_iter().collect()),
+            description: "Not modified: your copy is current.",
+            schema: None,
+        },
+    ]
+}
+
+fn warming(message: &str) -> ResponseSpec {
+    ResponseSpec {
+        response: response::warming(message, None),
+        description: "The figure is being computed for the first time. Retry after the time in `Retry-After`.",
+        schema: Some(reference(Warming::name())),
+    }
+}
+
+fn text(media_type: &str) -> RefOr<Schema> {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    text.content_media_type(media_type).into()
+}
