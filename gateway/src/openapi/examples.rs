@@ -53,8 +53,8 @@ pub fn today() -> CachedCount {
 /// What a client of the stream would see first.
 pub fn events() -> Bytes {
     let (today, mut news) = (today(), SnapshotVersions::default());
-    news.learn(&state(), Instant::now());
-    let changed = news.block([Snapshot::Weekly].into_iter().collect());
+    news.update(&state(), Instant::now());
+    let changed = news.encode_events([Snapshot::Weekly].into_iter().collect());
     let (init, update, changed) = (
         today.init(CountSource::Cache),
         today.update.bytes(false),

@@ -127,7 +127,7 @@ impl Connection {
                     socket,
                     head,
                     chunked,
-                    place,
+                    permit: place,
                 };
                 drop(places);
                 gateway.streams.dispatch(io_thread, opening).await;
