@@ -1,7 +1,7 @@
 //! Change notices: the stream's event `snapshot`, which names a figure that has changed, so that clients need not poll.
 //!
-//! Each stream gets its notices at a random moment, because each client then reads the figure. The changes of a stream are
-//! a set, not a queue: a figure that changes twice before the notice is sent once, and a slow client loses nothing.
+//! Each stream gets its notices at a random moment, because each client then reads the figure. The changes of a stream
+//! are a set, not a queue: a figure that changes twice before the notice is sent once, and a slow client loses nothing.
 
 use crate::cache::cached_response::CachedResponse;
 use crate::cache::state::CacheState;
@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-/// A stream that opens within this time after a change gets the notice too: its client may have read the older copy from
-/// another gateway, which gets the change up to 2 s later.
+/// A stream that opens within this time after a change gets the notice too: its client may have read the older copy
+/// from another gateway, which gets the change up to 2 s later.
 const RECENT: Duration = Duration::from_secs(10);
 
 /// A set of snapshots, with one bit for each.

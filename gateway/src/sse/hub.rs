@@ -22,17 +22,18 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// Between two periodic passes: how long a client whose socket was full waits for what it missed.
 const ROUND: Duration = Duration::from_millis(200);
-/// Each client is checked once in so many rounds, which is once a second; the contract allows 3 s. A check costs more than
-/// everything else in a pass.
+/// Each client is checked once in so many rounds, which is once a second; the contract allows 3 s. A check costs more
+/// than everything else in a pass.
 const CHECK_EVERY: usize = 5;
 /// [`ROUND`] during the drain.
 const DRAIN_ROUND: Duration = Duration::from_millis(20);
-/// Each stream gets a change notice in a random one of so many rounds. Over these 5 s, ten thousand clients that read the
-/// figure make two thousand requests a second.
+/// Each stream gets a change notice in a random one of so many rounds. Over these 5 s, ten thousand clients that read
+/// the figure make two thousand requests a second.
 const NOTICE_ROUNDS: usize = 25;
 /// Streams between two yields to other tasks. A write takes some 10 µs, so that no task waits for a millisecond.
 const YIELD_EVERY: usize = 64;
-/// Streams between two checks whether a count is still current: asking the clock each time costs nearly a tenth of a write.
+/// Streams between two checks whether a count is still current: asking the clock each time costs nearly a tenth of a
+/// write.
 const EXPIRY_CHECK_EVERY: usize = 16;
 /// When a client reconnects after a broken connection, in milliseconds: random, so that they do not all come at once.
 const RETRY_MS: std::ops::RangeInclusive<u64> = 1_000..=5_000;

@@ -65,7 +65,8 @@ impl StreamPermits {
         drop(self.hub_senders[hub].send(start).await);
     }
 
-    /// Returns a stream permit, or `None` if `SSE_MAX_CLIENTS` streams are open. Takes the permit of the client's address.
+    /// Returns a stream permit, or `None` if `SSE_MAX_CLIENTS` streams are open. Takes the permit of the client's
+    /// address.
     pub fn try_acquire(&self, client: client_limit::ClientPermit) -> Option<StreamPermit> {
         let total = self.permits.clone().try_acquire_owned().ok()?;
         Some(StreamPermit {

@@ -11,9 +11,9 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-/// The client of a stream has nothing to send. If it sends more than this between two checks, which are at most a second
-/// apart, it is disconnected: its data would hide the end of the connection, and reading all of it would cost more than the
-/// stream.
+/// The client of a stream has nothing to send. If it sends more than this between two checks, which are at most a
+/// second apart, it is disconnected: its data would hide the end of the connection, and reading all of it would cost
+/// more than the stream.
 const MAX_INPUT: usize = 64 << 10;
 
 /// A granted request for the stream: everything that a hub needs to take over the connection.
@@ -129,7 +129,8 @@ impl SseStream {
         Ok(self.started)
     }
 
-    /// Adds to the changes that the client is told of from `round` on. Changes that are already queued keep their round.
+    /// Adds to the changes that the client is told of from `round` on. Changes that are already queued keep their
+    /// round.
     pub fn queue_changes(&mut self, changed: SnapshotSet, round: usize) {
         if self.pending_changes.is_empty() {
             self.notify_from_round = round;
@@ -169,8 +170,8 @@ impl SseStream {
         Ok(is_free)
     }
 
-    /// Sends a block, or drops it if the socket takes none of it now; returns whether it was sent or is on its way. Dropping is
-    /// right because the next block is newer.
+    /// Sends a block, or drops it if the socket takes none of it now; returns whether it was sent or is on its way.
+    /// Dropping is right because the next block is newer.
     ///
     /// # Errors
     /// If the connection has ended.
