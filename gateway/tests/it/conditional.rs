@@ -7,7 +7,7 @@ use testkit::http::ask;
 use testkit::server::shared_redis;
 
 #[tokio::test]
-async fn a_matching_tag_is_answered_without_a_body() {
+async fn matching_etag_is_304() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     for path in [
@@ -40,7 +40,7 @@ async fn a_matching_tag_is_answered_without_a_body() {
 }
 
 #[tokio::test]
-async fn a_date_counts_only_without_a_tag() {
+async fn date_is_ignored_if_there_is_a_tag() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     let path = Snapshot::Weekly.path();
@@ -66,7 +66,7 @@ async fn a_date_counts_only_without_a_tag() {
 }
 
 #[tokio::test]
-async fn tags_are_equal_on_all_gateways_and_change_with_the_bytes() {
+async fn etags_are_equal_on_all_gateways_and_change_with_the_bytes() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     let url = shared_redis().await.url();
@@ -103,7 +103,7 @@ async fn tags_are_equal_on_all_gateways_and_change_with_the_bytes() {
 }
 
 #[tokio::test]
-async fn a_long_value_is_encoded_for_those_who_accept_it() {
+async fn long_value_is_encoded_if_the_client_accepts_it() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     let title = "Laskar Pelangi ".repeat(200);

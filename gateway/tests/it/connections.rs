@@ -14,7 +14,7 @@ use tokio::time::Instant;
 const LIVE: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
 
 #[tokio::test]
-async fn a_request_with_a_body_is_answered_and_its_connection_closed() {
+async fn request_with_a_body_is_answered_and_its_connection_closed() {
     let fixture = Fixture::start().await;
     for (status, raw) in [
         (
@@ -52,7 +52,7 @@ async fn a_request_with_a_body_is_answered_and_its_connection_closed() {
 }
 
 #[tokio::test]
-async fn a_head_of_16_kib_passes_and_a_longer_one_does_not() {
+async fn head_of_16_kib_is_accepted_and_a_longer_one_is_431() {
     let fixture = Fixture::start().await;
     let empty = "GET /livez HTTP/1.1\r\nHost: x\r\nX: \r\n\r\n".len();
     for (status, size) in [(200, 16_384), (431, 16_385), (431, 60_000)] {
@@ -64,7 +64,7 @@ async fn a_head_of_16_kib_passes_and_a_longer_one_does_not() {
 }
 
 #[tokio::test]
-async fn many_requests_may_come_at_once() {
+async fn pipelined_requests_are_answered() {
     let fixture = Fixture::start().await;
     let mut connection = Connection::open(fixture.address).await;
     connection.send(LIVE.repeat(50)).await;
@@ -80,7 +80,7 @@ fn short(config: &mut Config) {
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_end_is_not_waited_for() {
+async fn connection_is_closed_if_its_head_takes_too_long() {
     let fixture = Fixture::with(&[], short).await;
     // Nothing at all; a beginning; a byte now and then.
     for beginning in ["", "GET /livez HT"] {
@@ -106,7 +106,7 @@ async fn a_head_that_does_not_end_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_kept_longer_and_its_next_head_is_timed_again() {
+async fn idle_connection_has_its_own_timeout_and_its_next_head_is_timed_again() {
     let fixture = Fixture::with(&[], short).await;
     let mut connection = Connection::open(fixture.address).await;
     for _ in 0..2 {
@@ -137,7 +137,7 @@ async fn an_idle_connection_is_kept_longer_and_its_next_head_is_timed_again() {
 }
 
 #[tokio::test]
-async fn an_answer_that_takes_longer_than_a_head_may_is_given() {
+async fn slow_response_is_not_cut_by_the_timeouts_of_the_head() {
     let fixture = Fixture::with(&[], |config| {
         short(config);
         config.limits.idle = Duration::from_millis(300);
@@ -155,7 +155,7 @@ async fn an_answer_that_takes_longer_than_a_head_may_is_given() {
 }
 
 #[tokio::test]
-async fn who_finds_no_place_is_told_to_come_again() {
+async fn connection_above_the_limit_is_503_with_a_random_retry_after() {
     let fixture = Fixture::with(&[], |config| config.limits.connections = 3).await;
     let mut open = Vec::new();
     // The test that the gateway is ready may hold a place for a moment.
@@ -216,7 +216,7 @@ async fn under(ulimit: &str) -> (Process, SocketAddr) {
 
 /// As a container or a shell often has it: few, but it may have more.
 #[tokio::test]
-async fn a_soft_limit_of_files_is_raised() {
+async fn soft_limit_of_open_files_is_raised() {
     let (process, address) = under("-Sn 40").await;
     let mut streams = Vec::new();
     for _ in 0..60 {
@@ -228,7 +228,7 @@ async fn a_soft_limit_of_files_is_raised() {
 }
 
 #[tokio::test]
-async fn without_descriptors_clients_are_told_and_it_recovers() {
+async fn without_file_descriptors_clients_get_503_and_the_gateway_recovers() {
     let (process, address) = under("-n 40").await;
     let told = process.log();
     assert!(

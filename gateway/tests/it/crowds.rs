@@ -46,7 +46,7 @@ impl Crowd {
 }
 
 #[tokio::test]
-async fn of_twenty_thousand_connections_those_without_a_place_are_told_and_the_others_served() {
+async fn of_20_000_connections_those_above_the_limits_get_503_and_the_others_are_served() {
     let prefix = unique("gw");
     let (process, address) = start(&[("REDIS_KEY_PREFIX", &prefix)]).await;
     let worker = Worker::on(&shared_redis().await.url(), &prefix).await;
@@ -102,7 +102,7 @@ async fn of_twenty_thousand_connections_those_without_a_place_are_told_and_the_o
 }
 
 #[tokio::test]
-async fn ten_thousand_streams_leave_one_after_another() {
+async fn ten_thousand_streams_drain_evenly() {
     let (mut process, address) = start(&[("SHUTDOWN_DRAIN_SECONDS", "10")]).await;
     let mut crowd = Crowd::of(address, STREAM, STREAMS);
     let [open, refused] = crowd.says("open").await;

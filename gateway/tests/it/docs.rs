@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, LONG, SOON, message};
 use crate::process::start;
-use gateway::http::assets::Page;
+use gateway::http::assets::Asset;
 use gateway::http::router::Resource;
 use gateway::openapi::examples;
 use serde_json::Value;
@@ -18,7 +18,7 @@ use utoipa::openapi::OpenApi;
 const BOTH: [&str; 2] = ["Accept-Encoding: br", "If-None-Match: *"];
 
 async fn document(address: SocketAddr) -> Document {
-    let answer = get(address, Page::Document.path()).await;
+    let answer = get(address, Asset::Document.path()).await;
     assert_eq!(answer.status, 200);
     Document(answer.json())
 }
@@ -65,7 +65,7 @@ async fn warm(fixture: &Fixture) {
 }
 
 #[tokio::test]
-async fn the_document_is_openapi_3_1_and_tells_of_every_resource_and_nothing_else() {
+async fn document_is_openapi_3_1_and_lists_exactly_the_resources() {
     let fixture = Fixture::start().await;
     let document = document(fixture.address).await;
     assert_eq!(document.0["openapi"], "3.1.0");
@@ -81,7 +81,7 @@ async fn the_document_is_openapi_3_1_and_tells_of_every_resource_and_nothing_els
 
 /// In both directions; the parts of a page are for that page alone.
 #[tokio::test]
-async fn the_readmes_table_of_endpoints_tells_of_the_same() {
+async fn readme_lists_the_endpoints_of_the_document() {
     let readme = include_str!("../../../README.md");
     let (_, table) = readme.split_once("## Endpoints").unwrap();
     let (table, _) = table.split_once("\n## ").unwrap();
@@ -98,7 +98,7 @@ async fn the_readmes_table_of_endpoints_tells_of_the_same() {
 }
 
 #[tokio::test]
-async fn every_answer_is_as_the_document_says() {
+async fn every_response_matches_the_document() {
     let lists = [
         ("", "false"),
         ("*", "true"),
@@ -116,7 +116,7 @@ async fn every_answer_is_as_the_document_says() {
 }
 
 #[tokio::test]
-async fn the_events_of_a_stream_are_as_the_document_says() {
+async fn stream_events_match_the_document() {
     let fixture = Fixture::start().await;
     let document = document(fixture.address).await;
     warm(&fixture).await;
@@ -151,7 +151,7 @@ fn capital(name: &str) -> String {
 }
 
 #[tokio::test]
-async fn who_finds_no_place_and_who_sends_too_much_are_answered_as_the_document_says() {
+async fn refusals_match_the_document() {
     let one = |config: &mut gateway::config::Config| config.max_streams = 1;
     let fixture = Fixture::with(&[], one).await;
     let document = document(fixture.address).await;
@@ -197,8 +197,8 @@ async fn who_finds_no_place_and_who_sends_too_much_are_answered_as_the_document_
 }
 
 #[tokio::test]
-async fn what_is_switched_off_is_not_there_and_not_told_of() {
-    let pages = Page::ALL.map(Page::path);
+async fn disabled_resources_are_neither_served_nor_documented() {
+    let pages = Asset::ALL.map(Asset::path);
     let docs = pages.iter().filter(|path| path.starts_with("/docs"));
     let fixture = Fixture::with(&[("ENABLE_DOCS", "false")], |_| ()).await;
     assert_eq!(docs.clone().count(), 4);
@@ -211,7 +211,7 @@ async fn what_is_switched_off_is_not_there_and_not_told_of() {
     let fixture = Fixture::with(&variables, |_| ()).await;
     let document = document(fixture.address).await;
     let left = |resource: &Resource| {
-        let dashboard = [Page::Dashboard, Page::SharedStream].map(Resource::Page);
+        let dashboard = [Asset::Dashboard, Asset::SharedStream].map(Resource::Page);
         *resource != Resource::Stream && !dashboard.contains(resource)
     };
     let left = Resource::ALL.into_iter().filter(left);
@@ -220,7 +220,7 @@ async fn what_is_switched_off_is_not_there_and_not_told_of() {
 }
 
 #[tokio::test]
-async fn what_operators_have_a_port_for_is_not_told_to_everybody() {
+async fn resources_of_the_admin_port_are_not_documented_on_the_public_port() {
     let admin = free_port().unwrap().to_string();
     let (_process, address) = start(&[("ADMIN_PORT", &admin)]).await;
     let document = document(address).await;
@@ -237,11 +237,11 @@ async fn what_operators_have_a_port_for_is_not_told_to_everybody() {
 
 /// Below a path of a balancer its own links lead astray if they begin with a slash.
 #[tokio::test]
-async fn the_page_finds_its_parts_below_any_path() {
+async fn docs_page_uses_relative_links_only() {
     let fixture = Fixture::start().await;
-    let page = fixture.get(Page::Docs.path()).await;
+    let page = fixture.get(Asset::Docs.path()).await;
     let html = page.text();
-    for page in [Page::Document, Page::DocsScript, Page::DocsStyle] {
+    for page in [Asset::Document, Asset::DocsScript, Asset::DocsStyle] {
         let quoted = format!("\"{}\"", page.path().trim_start_matches('/'));
         assert!(html.contains(&quoted), "{quoted}");
     }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 #[tokio::test]
-async fn without_streams_it_ends_at_once() {
+async fn gateway_without_streams_exits_at_once() {
     let mut fixture = Fixture::with(&[("SHUTDOWN_DRAIN_SECONDS", "60")], |_| ()).await;
     let mut idle = testkit::http::Connection::open(fixture.address).await;
     idle.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
@@ -24,7 +24,7 @@ async fn without_streams_it_ends_at_once() {
 }
 
 #[tokio::test]
-async fn streams_leave_evenly_and_cleanly_while_reads_are_served() {
+async fn streams_close_evenly_and_cleanly_while_reads_are_served() {
     let window = ("SHUTDOWN_DRAIN_SECONDS", "4");
     let mut fixture = Fixture::with(&[window], |_| ()).await;
     fixture.worker.count(&message(1, LONG), LONG).await;
@@ -119,7 +119,7 @@ async fn streams_leave_evenly_and_cleanly_while_reads_are_served() {
 
 /// Some clients dispatch an empty event at a blank line without data before it.
 #[tokio::test]
-async fn a_stream_that_leaves_ends_with_retry_and_no_blank_line() {
+async fn drained_stream_ends_with_retry_and_no_blank_line() {
     for version in ["HTTP/1.1", "HTTP/1.0"] {
         let fixture = Fixture::with(&[("SHUTDOWN_DRAIN_SECONDS", "1")], |_| ()).await;
         let mut stream = Events::open_as(fixture.address, version).await;
@@ -138,7 +138,7 @@ async fn a_stream_that_leaves_ends_with_retry_and_no_blank_line() {
 }
 
 #[tokio::test]
-async fn a_request_that_waits_for_a_count_is_answered_at_the_stop() {
+async fn request_that_waits_for_a_count_is_answered_at_shutdown() {
     let mut fixture = Fixture::start().await;
     let rings = fixture.worker.listen_for_rings().await;
     let mut waiting = testkit::http::Connection::open(fixture.address).await;
@@ -156,7 +156,7 @@ async fn a_request_that_waits_for_a_count_is_answered_at_the_stop() {
 }
 
 #[tokio::test]
-async fn a_stream_that_cannot_take_its_end_does_not_hold_up_the_exit() {
+async fn blocked_stream_does_not_delay_the_exit() {
     let mut fixture = Fixture::with(&[("SHUTDOWN_DRAIN_SECONDS", "1")], |_| ()).await;
     fixture.worker.count(&message(1, LONG), LONG).await;
     let _stuck = Events::open(fixture.address).await;

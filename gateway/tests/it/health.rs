@@ -11,7 +11,7 @@ use testkit::server::{shared_redis, unique};
 
 /// A balancer that does not ask whether it is ready sends readers as soon as it listens; others have what they want.
 #[tokio::test]
-async fn who_comes_first_finds_what_there_is() {
+async fn first_requests_wait_for_the_first_read_of_redis() {
     let url = shared_redis().await.url();
     let worker = Arc::new(Worker::on(&url, &unique("gw")).await);
     let weekly = envelope(Snapshot::Weekly, 1);
@@ -28,7 +28,7 @@ async fn who_comes_first_finds_what_there_is() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_never_heard_from_redis_is_alive_and_not_ready() {
+async fn gateway_without_redis_is_live_and_not_ready() {
     let worker = Worker::on(&shared_redis().await.url(), "never").await;
     let url = format!("redis://127.0.0.1:{}", free_port().unwrap());
     let fixture = Fixture::unconnected(Arc::new(worker), &url, &[], |_| ()).await;
@@ -48,7 +48,7 @@ async fn a_gateway_that_never_heard_from_redis_is_alive_and_not_ready() {
 }
 
 #[tokio::test]
-async fn health_tells_of_every_snapshot() {
+async fn health_reports_every_snapshot() {
     let fixture = Fixture::start().await;
     let missing = json!({"state": "missing", "generated_at": null, "age_seconds": null});
     let body = fixture.get("/health").await.json();
@@ -96,7 +96,7 @@ async fn health_tells_of_every_snapshot() {
 }
 
 #[tokio::test]
-async fn none_of_it_is_stored_by_anybody() {
+async fn health_responses_are_no_store() {
     let fixture = Fixture::start().await;
     for path in ["/livez", "/readyz", "/health"] {
         let answer = get(fixture.address, path).await;
@@ -106,7 +106,7 @@ async fn none_of_it_is_stored_by_anybody() {
 }
 
 #[tokio::test]
-async fn past_its_time_a_snapshot_is_served_only_where_that_is_wanted() {
+async fn stale_snapshot_is_202_if_serve_stale_is_false() {
     let fixture = Fixture::with(&[("SERVE_STALE", "false")], |_| ()).await;
     let start = fixture.clock.now();
     // One outlives the others.

@@ -198,7 +198,7 @@ fn large() -> Vec<(Fate, String)> {
 }
 
 #[tokio::test]
-async fn every_shape_meets_its_fate_and_nobody_else_feels_it() {
+async fn hostile_requests_get_their_status_and_other_clients_are_served() {
     let prefix = unique("gw");
     let (process, address) = start(&[("REDIS_KEY_PREFIX", &prefix)]).await;
     let worker = Worker::on(&shared_redis().await.url(), &prefix).await;
@@ -258,7 +258,7 @@ async fn files_are_back(process: &testkit::process::Process, files: usize) {
 }
 
 #[tokio::test]
-async fn a_thousand_requests_in_one_go_are_answered_in_order() {
+async fn thousand_pipelined_requests_are_answered_in_order() {
     let (_process, address) = start(&[]).await;
     let one = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /x HTTP/1.1\r\nHost: x\r\n\r\n";
     let all = [&one.repeat(500)[..], NEXT].concat();
@@ -267,7 +267,7 @@ async fn a_thousand_requests_in_one_go_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn connections_that_break_leave_nothing_behind() {
+async fn broken_connections_leak_no_descriptor() {
     let (process, address) = start(&[]).await;
     let files = process.open_files().unwrap();
     let stream = "GET /api/visitors/today/stream HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -300,7 +300,7 @@ async fn connections_that_break_leave_nothing_behind() {
 const NEXT_TEXT: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
 
 #[tokio::test]
-async fn the_beginning_of_a_head_behind_another_request_is_not_kept_for_long() {
+async fn partial_head_after_a_request_times_out() {
     let fixture = crate::fixture::Fixture::with(&[], |config| {
         config.limits.head = Duration::from_millis(300);
         config.limits.idle = SOON * 6;

@@ -21,7 +21,7 @@ async fn reaches(fixture: &Fixture, name: &str, wanted: u64) {
 }
 
 #[tokio::test]
-async fn answers_are_counted_by_route_and_status() {
+async fn responses_are_counted_by_route_and_status() {
     let fixture = Fixture::start().await;
     let answer = fixture.get("/metrics").await;
     let content_type = answer.header("content-type").unwrap();
@@ -58,7 +58,7 @@ async fn answers_are_counted_by_route_and_status() {
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_counted_too() {
+async fn malformed_requests_are_counted() {
     let fixture = Fixture::start().await;
     let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(20_000));
     for (raw, code) in [("GET  /livez HTTP/1.1\r\n\r\n", 400), (&long, 431)] {
@@ -69,7 +69,7 @@ async fn what_is_not_http_is_counted_too() {
 }
 
 #[tokio::test]
-async fn streams_are_counted_as_they_come_and_go() {
+async fn streams_are_counted_when_they_open_and_close() {
     let fixture = Fixture::with(&[("SSE_MAX_CLIENTS", "7")], |config| {
         // Long enough for the healthy one on a busy machine: cut too, it would be counted with the idle one.
         config.limits.stalled = Duration::from_secs(3);
@@ -105,7 +105,7 @@ async fn streams_are_counted_as_they_come_and_go() {
 }
 
 #[tokio::test]
-async fn what_is_not_valid_is_counted() {
+async fn invalid_messages_are_counted() {
     let fixture = Fixture::start().await;
     let name = "gateway_redis_messages_refused_total";
     assert_eq!(figure(&fixture, name).await, 0);
@@ -115,7 +115,7 @@ async fn what_is_not_valid_is_counted() {
 }
 
 #[tokio::test]
-async fn counts_are_followed_from_their_receipt_to_the_last_stream() {
+async fn fanout_is_measured_from_receipt_to_the_last_stream() {
     let fixture = Fixture::start().await;
     let _streams = (
         Events::open(fixture.address).await,
@@ -140,7 +140,7 @@ async fn counts_are_followed_from_their_receipt_to_the_last_stream() {
 }
 
 #[tokio::test]
-async fn rings_are_counted() {
+async fn refresh_requests_are_counted() {
     let fixture = Fixture::start().await;
     let answer = fixture.get("/api/visitors/today").await;
     assert_eq!(answer.status, 202);
@@ -148,7 +148,7 @@ async fn rings_are_counted() {
 }
 
 #[tokio::test]
-async fn streams_that_leave_with_the_gateway_are_counted_as_drained() {
+async fn streams_closed_at_shutdown_are_counted_as_drained() {
     let fixture = Fixture::with(&[("SHUTDOWN_DRAIN_SECONDS", "4")], |_| ()).await;
     fixture.worker.count(&message(1, LONG), LONG).await;
     let mut first = Events::open(fixture.address).await;
@@ -162,7 +162,7 @@ async fn streams_that_leave_with_the_gateway_are_counted_as_drained() {
 }
 
 #[tokio::test]
-async fn times_of_snapshots_are_told_also_when_they_are_over() {
+async fn snapshot_times_are_reported_even_if_stale() {
     let fixture = Fixture::start().await;
     let text = fixture.get("/metrics").await.text().to_owned();
     assert!(
@@ -184,7 +184,7 @@ async fn times_of_snapshots_are_told_also_when_they_are_over() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_away_is_told() {
+async fn redis_connected_follows_the_connection() {
     let redis = testkit::server::Redis::start().await.unwrap();
     let fixture = Fixture::on(&redis).await;
     reaches(&fixture, "gateway_redis_connected", 1).await;

@@ -39,7 +39,7 @@ async fn redis_is(fixture: &Fixture, state: &str, limit: Duration) {
 }
 
 #[tokio::test]
-async fn a_copy_outlives_its_keys() {
+async fn cached_snapshots_outlive_their_keys() {
     let redis = Redis::start().await.unwrap();
     let fixture = Fixture::on(&redis).await;
     fixture.warm().await;
@@ -59,7 +59,7 @@ async fn a_copy_outlives_its_keys() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_killed_and_comes_back_empty_takes_nothing_away() {
+async fn cached_snapshots_survive_a_redis_that_restarts_empty() {
     let redis = Redis::start().await.unwrap();
     let fixture = Fixture::on(&redis).await;
     fixture.warm().await;
@@ -92,7 +92,7 @@ async fn a_redis_that_is_killed_and_comes_back_empty_takes_nothing_away() {
 }
 
 #[tokio::test]
-async fn what_changed_while_it_was_away_is_read_on_reconnect() {
+async fn changes_during_an_outage_are_read_on_reconnect() {
     let redis = Redis::start().await.unwrap();
     let worker = Worker::on(&redis.url(), "").await;
     // Never again by time: only the reconnect can be the reason.
@@ -129,11 +129,11 @@ async fn what_changed_while_it_was_away_is_read_on_reconnect() {
 /// What a replica holds that was promoted a moment ago and has missed the newest. The worker stores that again; what nobody
 /// corrects is meant.
 #[tokio::test]
-async fn an_older_snapshot_is_not_shown_before_it_has_stood_for_a_while() {
-    let patience = Duration::from_secs(3);
+async fn older_snapshot_is_shown_only_after_the_grace() {
+    let grace = Duration::from_secs(3);
     let fixture = Fixture::with(&[], |config| {
         config.limits.reread = Duration::from_millis(100);
-        config.limits.patience = patience;
+        config.limits.stale_grace = grace;
     })
     .await;
     let newer = envelope(Snapshot::Weekly, 1);
@@ -144,11 +144,11 @@ async fn an_older_snapshot_is_not_shown_before_it_has_stood_for_a_while() {
     let began = Instant::now();
     fixture.worker.set(&key, &older).await;
     fixture.shows(Snapshot::Weekly.path(), &older).await;
-    assert!(began.elapsed() >= patience, "{:?}", began.elapsed());
+    assert!(began.elapsed() >= grace, "{:?}", began.elapsed());
 }
 
 #[tokio::test]
-async fn a_frozen_redis_is_noticed_and_forgiven() {
+async fn frozen_redis_is_noticed_and_the_gateway_recovers() {
     let redis = Redis::start().await.unwrap();
     let fixture = Fixture::on(&redis).await;
     fixture.warm().await;
@@ -171,7 +171,7 @@ async fn a_frozen_redis_is_noticed_and_forgiven() {
 }
 
 #[tokio::test]
-async fn a_connection_that_carries_nothing_any_more_is_left() {
+async fn dead_connection_to_redis_is_replaced() {
     let redis = Redis::start().await.unwrap();
     let road = Road::to(redis.port(), 1).await.unwrap();
     let url = format!("redis://127.0.0.1:{}", road.port());
@@ -190,7 +190,7 @@ async fn a_connection_that_carries_nothing_any_more_is_left() {
 }
 
 #[tokio::test]
-async fn the_gateway_writes_no_key() {
+async fn gateway_writes_no_key() {
     let redis = Redis::start().await.unwrap();
     let fixture = Fixture::on(&redis).await;
     let info = |all: &str| -> Vec<String> {

@@ -47,7 +47,7 @@ pub(crate) fn signal(process: &Process, name: &str) {
 }
 
 #[tokio::test]
-async fn it_may_start_before_redis_and_comes_up_by_itself() {
+async fn gateway_starts_without_redis_and_becomes_ready_later() {
     let redis = Redis::start().await.unwrap();
     redis.kill().await.unwrap();
     let port = free_port().unwrap();
@@ -78,7 +78,7 @@ async fn it_may_start_before_redis_and_comes_up_by_itself() {
 }
 
 #[tokio::test]
-async fn sigterm_without_streams_is_exit_0_at_once() {
+async fn sigterm_without_streams_exits_0_at_once() {
     let (mut process, _) = start(&[("SHUTDOWN_DRAIN_SECONDS", "60")]).await;
     signal(&process, "TERM");
     let status = process.wait_exit(SOON).await.unwrap();
@@ -86,7 +86,7 @@ async fn sigterm_without_streams_is_exit_0_at_once() {
 }
 
 #[tokio::test]
-async fn sigint_lets_streams_leave_and_is_exit_0() {
+async fn sigint_drains_streams_and_exits_0() {
     let (mut process, address) = start(&[("SHUTDOWN_DRAIN_SECONDS", "1")]).await;
     let mut stream = Events::open(address).await;
     signal(&process, "INT");
@@ -100,7 +100,7 @@ async fn sigint_lets_streams_leave_and_is_exit_0() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
+async fn second_signal_ends_the_process_at_once() {
     let (mut process, address) = start(&[("SHUTDOWN_DRAIN_SECONDS", "60")]).await;
     let _one = Events::open(address).await;
     let _two = Events::open(address).await;
@@ -116,7 +116,7 @@ async fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn a_bad_configuration_is_told_once_with_every_name() {
+fn every_bad_variable_is_reported_at_once() {
     let output = Command::new(BINARY)
         .env_clear()
         .envs([
@@ -139,7 +139,7 @@ fn a_bad_configuration_is_told_once_with_every_name() {
 }
 
 #[test]
-fn every_kind_of_bad_variable_is_named_with_status_64() {
+fn each_kind_of_bad_variable_exits_64_with_its_name() {
     for (name, value, told) in [
         ("ADMIN_PORT", "3000", "ADMIN_PORT=3000 is the same as PORT"),
         (
@@ -178,7 +178,7 @@ fn every_kind_of_bad_variable_is_named_with_status_64() {
 }
 
 #[tokio::test]
-async fn a_hangup_lets_streams_leave_and_is_exit_0() {
+async fn sighup_drains_streams_and_exits_0() {
     let (mut process, address) = start(&[("SHUTDOWN_DRAIN_SECONDS", "1")]).await;
     let mut stream = Events::open(address).await;
     signal(&process, "HUP");
@@ -189,7 +189,7 @@ async fn a_hangup_lets_streams_leave_and_is_exit_0() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_an_error_that_names_it() {
+fn port_in_use_is_an_error_that_names_it() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let output = Command::new(BINARY)
@@ -230,7 +230,7 @@ fn help_explains_every_variable_and_shows_no_value() {
 }
 
 #[test]
-fn its_manual_and_its_completions_tell_what_help_tells() {
+fn manual_and_completions_match_help() {
     let told = |arguments: &[&str]| {
         let output = Command::new(BINARY).env_clear().args(arguments).output();
         let output = output.unwrap();
@@ -247,7 +247,7 @@ fn its_manual_and_its_completions_tell_what_help_tells() {
 }
 
 #[tokio::test]
-async fn a_probe_tells_by_its_status_whether_the_gateway_lives() {
+async fn probe_exits_0_if_the_gateway_is_live() {
     let (process, address) = start(&[]).await;
     let probe = |port: u16| {
         let probe = Command::new(BINARY)
@@ -273,7 +273,7 @@ async fn a_probe_tells_by_its_status_whether_the_gateway_lives() {
 }
 
 #[test]
-fn no_mysql_is_in_its_tree_not_even_in_that_of_its_tests() {
+fn dependency_tree_contains_no_mysql() {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--prefix=none", "-p", "gateway"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -36,7 +36,7 @@ async fn snapshots_are_served_byte_for_byte_with_their_headers() {
 }
 
 #[tokio::test]
-async fn age_is_told_by_the_clock() {
+async fn age_follows_the_clock() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     let generated_at = "2025-09-23T00:05:10.345Z";
@@ -55,7 +55,7 @@ async fn age_is_told_by_the_clock() {
 }
 
 #[tokio::test]
-async fn while_redis_is_empty_everything_is_warming() {
+async fn everything_is_202_while_redis_is_empty() {
     let fixture = Fixture::start().await;
     let paths = Snapshot::ALL.map(Snapshot::path);
     for path in paths.into_iter().chain(SUMMARIES) {
@@ -77,7 +77,7 @@ async fn while_redis_is_empty_everything_is_warming() {
 }
 
 #[tokio::test]
-async fn a_warming_summary_of_visitors_tells_the_count_that_is_known() {
+async fn warming_summary_of_visitors_contains_the_count() {
     let fixture = Fixture::start().await;
     fixture.worker.count(&message(7, LONG), LONG).await;
     eventually("the count is in the summary", SOON, async || {
@@ -91,7 +91,7 @@ async fn a_warming_summary_of_visitors_tells_the_count_that_is_known() {
 }
 
 #[tokio::test]
-async fn summaries_hold_their_parts_in_order() {
+async fn summaries_contain_their_parts_in_order() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     for (group, first) in [(Group::Visitors, Some("today")), (Group::Books, None)] {
@@ -128,7 +128,7 @@ async fn summaries_hold_their_parts_in_order() {
 }
 
 #[tokio::test]
-async fn a_new_value_is_read_when_its_key_is_named() {
+async fn snapshot_is_read_when_a_message_names_its_key() {
     // So rarely reread that only the message can be the reason.
     let fixture = Fixture::with(&[], |config| config.limits.reread = LONG).await;
     for version in 1..=3 {
@@ -153,7 +153,7 @@ async fn a_new_value_is_read_when_its_key_is_named() {
 }
 
 #[tokio::test]
-async fn a_lost_message_is_made_up_for() {
+async fn snapshot_is_read_without_a_message() {
     let fixture = Fixture::start().await;
     let value = envelope(Snapshot::TopBorrowed, 1);
     let key = fixture.worker.keys.snapshot(Snapshot::TopBorrowed);
@@ -162,7 +162,7 @@ async fn a_lost_message_is_made_up_for() {
 }
 
 #[tokio::test]
-async fn what_is_not_an_envelope_is_not_passed_on() {
+async fn invalid_envelope_is_not_served() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     let large = envelope(Snapshot::Weekly, 1).replace('é', &"x".repeat(1 << 20));
@@ -261,7 +261,7 @@ async fn other_methods_and_other_paths_are_refused() {
 }
 
 #[tokio::test]
-async fn a_query_and_the_absolute_form_make_no_difference() {
+async fn query_and_absolute_form_are_ignored() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     let expected = envelope(Snapshot::Weekly, 1);
@@ -298,7 +298,7 @@ async fn options_answers_preflight() {
 }
 
 #[tokio::test]
-async fn cors_is_on_every_answer() {
+async fn cors_headers_are_on_every_response() {
     let full = ("SSE_MAX_CLIENTS", "1");
     let worker = Worker::on(&shared_redis().await.url(), &testkit::server::unique("gw")).await;
     let worker = Arc::new(worker);

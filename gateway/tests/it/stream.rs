@@ -43,7 +43,7 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 #[tokio::test]
-async fn a_known_count_is_told_at_once_and_each_new_one_follows() {
+async fn stream_begins_with_init_and_sends_each_new_count() {
     let fixture = Fixture::start().await;
     known(&fixture, 100).await;
     let mut stream = Events::open(fixture.address).await;
@@ -76,7 +76,7 @@ async fn a_known_count_is_told_at_once_and_each_new_one_follows() {
 }
 
 #[tokio::test]
-async fn a_cold_stream_is_not_refused_and_its_first_message_is_init() {
+async fn stream_without_a_count_begins_with_the_first_one() {
     let fixture = Fixture::start().await;
     let mut stream = Events::open(fixture.address).await;
     assert_eq!(stream.status, 200);
@@ -87,7 +87,7 @@ async fn a_cold_stream_is_not_refused_and_its_first_message_is_init() {
 }
 
 #[tokio::test]
-async fn a_count_whose_time_is_over_is_never_init() {
+async fn expired_count_is_never_sent_as_init() {
     let fixture = Fixture::start().await;
     let life = Duration::from_millis(200);
     fixture.worker.message(&message(1, life)).await;
@@ -105,7 +105,7 @@ async fn a_count_whose_time_is_over_is_never_init() {
 }
 
 #[tokio::test]
-async fn silence_is_filled_with_comments() {
+async fn keepalive_comments_fill_silence() {
     let short = |config: &mut Config| config.limits.keepalive = Duration::from_millis(300);
     let fixture = Fixture::with(&[], short).await;
     let mut stream = Events::open(fixture.address).await;
@@ -134,7 +134,7 @@ async fn silence_is_filled_with_comments() {
 }
 
 #[tokio::test]
-async fn by_change_only_what_differs_is_sent() {
+async fn emit_change_sends_only_counts_that_differ() {
     let fixture = Fixture::with(&[("SSE_EMIT", "change")], |_| ()).await;
     known(&fixture, 50).await;
     let mut stream = Events::open(fixture.address).await;
@@ -150,7 +150,7 @@ async fn by_change_only_what_differs_is_sent() {
 }
 
 #[tokio::test]
-async fn by_change_the_next_message_after_a_silence_is_sent_though_it_is_equal() {
+async fn emit_change_sends_an_equal_count_after_a_silence() {
     let short = |config: &mut Config| config.limits.keepalive = Duration::from_millis(500);
     let fixture = Fixture::with(&[("SSE_EMIT", "change")], short).await;
     known(&fixture, 50).await;
@@ -204,7 +204,7 @@ async fn is_refused_as_a_stream(fixture: &Fixture, version: &str, accept: &str, 
 }
 
 #[tokio::test]
-async fn more_streams_than_places_are_told_to_come_again() {
+async fn stream_above_the_limit_is_refused_with_retry() {
     let fixture = Fixture::with(&[("SSE_MAX_CLIENTS", "2")], |_| ()).await;
     let one = Events::open(fixture.address).await;
     let two = Events::open(fixture.address).await;
@@ -256,7 +256,7 @@ async fn more_streams_than_places_are_told_to_come_again() {
 }
 
 #[tokio::test]
-async fn head_tells_the_headers_and_ends() {
+async fn head_returns_the_headers_of_the_stream() {
     let fixture = Fixture::start().await;
     let get = Events::open(fixture.address).await;
     let mut connection = testkit::http::Connection::open(fixture.address).await;
@@ -278,7 +278,7 @@ async fn head_tells_the_headers_and_ends() {
 }
 
 #[tokio::test]
-async fn to_http_1_0_the_stream_ends_with_its_connection() {
+async fn stream_over_http_1_0_is_not_chunked() {
     let fixture = Fixture::start().await;
     known(&fixture, 5).await;
     let mut stream = Events::open_as(fixture.address, "HTTP/1.0").await;
@@ -292,7 +292,7 @@ async fn to_http_1_0_the_stream_ends_with_its_connection() {
 }
 
 #[tokio::test]
-async fn it_can_be_switched_off() {
+async fn stream_can_be_disabled() {
     let fixture = Fixture::with(&[("ENABLE_SSE_TODAY", "off")], |_| ()).await;
     for method in ["GET", "HEAD", "OPTIONS", "POST"] {
         assert_eq!(ask(fixture.address, method, STREAM, &[]).await.status, 404);
@@ -300,7 +300,7 @@ async fn it_can_be_switched_off() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_nothing_is_cut_and_its_place_is_free() {
+async fn stalled_client_is_disconnected_and_its_permit_released() {
     let fixture = Fixture::with(&[("SSE_MAX_CLIENTS", "1")], |config| {
         config.limits.stalled = Duration::from_millis(500);
     })
@@ -323,7 +323,7 @@ async fn a_client_that_takes_nothing_is_cut_and_its_place_is_free() {
 }
 
 #[tokio::test]
-async fn a_slow_client_gets_the_newest_count_and_not_those_that_it_missed() {
+async fn slow_client_skips_to_the_latest_count() {
     let fixture = Fixture::start().await;
     known(&fixture, 1).await;
     let mut stream = Events::open(fixture.address).await;
@@ -345,7 +345,7 @@ async fn a_slow_client_gets_the_newest_count_and_not_those_that_it_missed() {
 
 /// Whoever comes at the very moment of a count begins with it or is told it, and not both.
 #[tokio::test]
-async fn a_stream_that_opens_as_a_count_comes_is_told_it_once() {
+async fn stream_opened_during_a_broadcast_gets_the_count_once() {
     let fixture = Fixture::start().await;
     for total in 1..=100 {
         let message = message(total, LONG);

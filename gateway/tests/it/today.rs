@@ -30,7 +30,7 @@ async fn everywhere(fixture: &Fixture) -> [serde_json::Value; 3] {
 }
 
 #[tokio::test]
-async fn a_count_is_answered_as_the_contract_says() {
+async fn today_matches_the_contract() {
     let fixture = Fixture::start().await;
     let sent = message(312, LONG);
     fixture.worker.count(&sent, LONG).await;
@@ -49,7 +49,7 @@ async fn a_count_is_answered_as_the_contract_says() {
 }
 
 #[tokio::test]
-async fn a_count_ends_without_any_message_everywhere_at_once() {
+async fn count_expires_everywhere_without_a_message() {
     let fixture = Fixture::with(&[], |config| {
         config.limits.count_wait = Duration::from_millis(50);
     })
@@ -82,7 +82,7 @@ async fn a_count_ends_without_any_message_everywhere_at_once() {
 }
 
 #[tokio::test]
-async fn a_value_that_is_read_lives_as_long_as_its_key() {
+async fn count_read_from_the_key_expires_with_it() {
     let fixture = Fixture::start().await;
     // An hour by its own words, three seconds by the key.
     let life = Duration::from_secs(3);
@@ -94,7 +94,7 @@ async fn a_value_that_is_read_lives_as_long_as_its_key() {
 }
 
 #[tokio::test]
-async fn a_value_without_an_end_is_as_none() {
+async fn count_under_a_key_without_ttl_is_ignored() {
     let fixture = Fixture::start().await;
     let key = fixture.worker.keys.today_count();
     let redis = &fixture.worker.redis;
@@ -121,7 +121,7 @@ async fn a_value_without_an_end_is_as_none() {
 }
 
 #[tokio::test]
-async fn messages_count_in_the_order_of_arrival() {
+async fn last_message_wins() {
     let fixture = Fixture::start().await;
     for total in [500, 400, 450] {
         fixture.worker.count(&message(total, LONG), LONG).await;
@@ -135,7 +135,7 @@ async fn messages_count_in_the_order_of_arrival() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_message_is_not_passed_on() {
+async fn invalid_messages_are_ignored() {
     let fixture = Fixture::start().await;
     fixture.worker.count(&message(10, LONG), LONG).await;
     shows_total(&fixture, 10).await;
@@ -170,7 +170,7 @@ async fn what_is_not_a_message_is_not_passed_on() {
 }
 
 #[tokio::test]
-async fn a_count_that_only_the_key_tells_is_a_message_too() {
+async fn count_found_only_under_the_key_is_sent_to_streams() {
     let fixture = Fixture::start().await;
     fixture.worker.count(&message(20, LONG), LONG).await;
     shows_total(&fixture, 20).await;
@@ -190,7 +190,7 @@ async fn a_count_that_only_the_key_tells_is_a_message_too() {
 
 /// A promoted replica may have missed the newest count; messages are of one worker, whose clock may be set back.
 #[tokio::test]
-async fn an_older_value_is_none_while_the_newer_may_be_shown_but_messages_count_as_they_come() {
+async fn older_count_under_the_key_is_ignored_while_a_newer_one_is_current() {
     let fixture = Fixture::start().await;
     let life = Duration::from_secs(6);
     fixture.worker.count(&message(5, life), life).await;

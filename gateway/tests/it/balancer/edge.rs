@@ -15,7 +15,7 @@ const ONE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
 
 #[tokio::test]
-async fn browsers_are_served_by_tls_and_http_2_and_can_be_found_in_the_log() {
+async fn browsers_are_served_over_tls_and_http_2_and_their_requests_are_logged() {
     let pair = Pair::start(&[("ACCESS_LOG", "on"), ("LOG_FORMAT", "json")]).await;
     for kind in KINDS {
         let balancer = Balancer::before(kind, pair.addresses).await.unwrap();
@@ -67,7 +67,7 @@ async fn each_event_arrives_before_the_next_is_published() {
 }
 
 #[tokio::test]
-async fn an_address_with_all_its_streams_is_told_so_whatever_it_says_and_nobody_else_feels_it() {
+async fn address_limit_holds_behind_a_balancer_whatever_the_client_forwards() {
     for kind in KINDS {
         let limits = [("MAX_PER_ADDRESS", "1"), ("TRUSTED_PROXIES", "127.0.0.1")];
         let pair = Pair::start(&limits).await;

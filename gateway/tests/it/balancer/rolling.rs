@@ -147,11 +147,11 @@ async fn both_are_started_anew(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn behind_nginx_nobody_sees_both_gateways_started_anew() {
+async fn rolling_restart_behind_nginx_is_not_noticed() {
     both_are_started_anew(Kind::Nginx).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn behind_haproxy_nobody_sees_both_gateways_started_anew() {
+async fn rolling_restart_behind_haproxy_is_not_noticed() {
     both_are_started_anew(Kind::Haproxy).await;
 }

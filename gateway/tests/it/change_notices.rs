@@ -44,7 +44,7 @@ async fn tag(fixture: &Fixture, snapshot: Snapshot) -> String {
 }
 
 #[tokio::test]
-async fn a_change_is_told_to_every_stream_at_a_moment_of_its_own() {
+async fn every_stream_gets_the_notice_at_a_random_moment() {
     let fixture = without_comments().await;
     fixture.worker.count(&message(1, LONG), LONG).await;
     let mut streams = join_all((0..40).map(|_| begun(&fixture))).await;
@@ -72,7 +72,7 @@ async fn a_change_is_told_to_every_stream_at_a_moment_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_has_not_changed_is_no_news() {
+async fn unchanged_snapshots_send_no_notice() {
     let fixture = without_comments().await;
     fixture.warm().await;
     fixture.worker.count(&message(1, LONG), LONG).await;
@@ -92,7 +92,7 @@ async fn what_has_not_changed_is_no_news() {
 
 /// A worker that may not read the visits makes the other figures all the same.
 #[tokio::test]
-async fn who_waits_for_a_count_is_told_of_figures_all_the_same() {
+async fn stream_without_a_count_gets_notices() {
     let fixture = without_comments().await;
     let mut stream = Events::open(fixture.address).await;
     fixture.warm().await;
@@ -106,7 +106,7 @@ async fn who_waits_for_a_count_is_told_of_figures_all_the_same() {
 }
 
 #[tokio::test]
-async fn who_comes_soon_after_a_change_is_told_of_it() {
+async fn stream_opened_soon_after_a_change_gets_the_notice() {
     let fixture = without_comments().await;
     fixture.worker.count(&message(1, LONG), LONG).await;
     let stored = envelope(Snapshot::Yearly, 1);
@@ -117,7 +117,7 @@ async fn who_comes_soon_after_a_change_is_told_of_it() {
 }
 
 #[tokio::test]
-async fn a_client_that_was_slow_loses_no_change() {
+async fn slow_client_loses_no_notice() {
     let fixture = without_comments().await;
     fixture.worker.count(&message(1, LONG), LONG).await;
     let mut stream = begun(&fixture).await;

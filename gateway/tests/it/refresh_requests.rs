@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 const TODAY: &str = "/api/visitors/today";
 
 #[tokio::test]
-async fn who_waited_is_told_that_it_was_counted() {
+async fn request_that_waited_gets_source_db() {
     let fixture = Fixture::with(&[], |config| config.limits.count_wait = SOON).await;
     let rings = fixture.worker.listen_for_rings().await;
     let asked = tokio::spawn(get(fixture.address, TODAY));
@@ -32,7 +32,7 @@ async fn who_waited_is_told_that_it_was_counted() {
 }
 
 #[tokio::test]
-async fn who_waited_in_vain_is_told_to_come_again() {
+async fn request_without_a_count_is_202_after_1_second() {
     let fixture = Fixture::start().await;
     let answer = fixture.get(TODAY).await;
     assert_eq!(answer.status, 202);
@@ -47,7 +47,7 @@ async fn who_waited_in_vain_is_told_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_herd_rings_four_times_a_second_at_most() {
+async fn thousand_requests_send_at_most_four_refresh_requests_a_second() {
     let fixture = Fixture::start().await;
     let rings = fixture.worker.listen_for_rings().await;
     let began = tokio::time::Instant::now();
@@ -64,7 +64,7 @@ async fn a_herd_rings_four_times_a_second_at_most() {
 }
 
 #[tokio::test]
-async fn while_redis_is_away_nobody_waits() {
+async fn no_request_waits_while_redis_is_down() {
     let worker = Worker::on(&shared_redis().await.url(), "away").await;
     let url = format!("redis://127.0.0.1:{}", free_port().unwrap());
     let long = |config: &mut gateway::config::Config| config.limits.count_wait = LONG;

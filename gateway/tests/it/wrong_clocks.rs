@@ -25,7 +25,7 @@ fn clocks() -> Vec<DateTime<Utc>> {
 }
 
 #[tokio::test]
-async fn every_clock_shows_the_count_for_its_life_and_never_longer() {
+async fn count_lives_for_its_lifetime_under_every_clock() {
     let fixture = Fixture::with(&[], |config| {
         config.limits.count_wait = Duration::from_millis(20);
     })

@@ -48,7 +48,7 @@ async fn dribble(address: SocketAddr, arrival: Duration) -> Duration {
 }
 
 #[tokio::test]
-async fn thousands_that_never_end_their_heads_are_gone_in_time_and_disturb_nobody() {
+async fn clients_that_never_end_their_heads_are_disconnected_and_others_are_served() {
     // One process has our ends, another the gateway's.
     let room = u32::try_from(descriptors::raise().unwrap()).unwrap_or(u32::MAX);
     let clients = CLIENTS.min(room.saturating_sub(BESIDES));

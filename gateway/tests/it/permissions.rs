@@ -176,7 +176,7 @@ async fn each_refused_command_is_named_and_the_gateway_recovers() {
 }
 
 #[tokio::test]
-async fn a_refused_password_is_told_and_the_gateway_recovers() {
+async fn refused_password_is_reported_and_the_gateway_recovers() {
     let site = Site::start().await;
     let worker = &site.fixture.worker;
     site.fixture.warm().await;
@@ -200,7 +200,7 @@ async fn a_refused_password_is_told_and_the_gateway_recovers() {
 
 /// The messages do not arrive, though nothing is refused: as of a worker that may not publish.
 #[tokio::test]
-async fn counts_that_no_message_announces_are_told() {
+async fn counts_without_messages_are_reported() {
     let often = |config: &mut gateway::config::Config| {
         config.limits.reread = Duration::from_millis(200);
     };
@@ -224,7 +224,7 @@ async fn counts_that_no_message_announces_are_told() {
 }
 
 #[tokio::test]
-async fn a_key_of_another_type_or_with_an_invalid_value_is_named() {
+async fn invalid_key_is_reported_by_name() {
     let often = |config: &mut gateway::config::Config| {
         config.limits.reread = Duration::from_millis(200);
     };

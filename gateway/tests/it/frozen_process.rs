@@ -42,7 +42,7 @@ async fn count_has_ended(worker: &Worker) {
 }
 
 #[tokio::test]
-async fn counts_that_ended_while_it_stood_still_are_shown_nowhere() {
+async fn counts_that_expired_while_the_process_was_stopped_are_not_shown() {
     let (process, address, worker) = gateway().await;
     worker.count(&message(1, LONG), LONG).await;
     shows_total(address, 1).await;
@@ -75,7 +75,7 @@ async fn counts_that_ended_while_it_stood_still_are_shown_nowhere() {
 }
 
 #[tokio::test]
-async fn what_was_counted_while_it_stood_still_is_current_if_it_lives() {
+async fn count_made_while_the_process_was_stopped_is_shown_if_current() {
     let (process, address, worker) = gateway().await;
     let mut stream = Events::open(address).await;
     signal(&process, "STOP");

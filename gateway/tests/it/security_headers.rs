@@ -72,7 +72,7 @@ async fn ask_for_all(address: SocketAddr, origin: &str) -> BTreeSet<u16> {
 }
 
 #[tokio::test]
-async fn every_answer_is_guarded() {
+async fn every_response_has_the_security_headers() {
     let all = [
         ("CORS_ORIGINS", "https://a.example"),
         ("SSE_MAX_CLIENTS", "1"),
@@ -106,7 +106,7 @@ async fn every_answer_is_guarded() {
 }
 
 #[tokio::test]
-async fn operators_have_a_port_of_their_own() {
+async fn admin_port_serves_health_and_metrics() {
     let admin = free_port().unwrap();
     let (process, public) = start(&[("ADMIN_PORT", &admin.to_string())]).await;
     let admin = SocketAddr::from(([127, 0, 0, 1], admin));
@@ -135,7 +135,7 @@ async fn operators_have_a_port_of_their_own() {
 }
 
 #[test]
-fn an_admin_port_that_is_taken_is_an_error_that_names_it() {
+fn admin_port_in_use_is_an_error_that_names_it() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let output = Command::new(env!("CARGO_BIN_EXE_gateway"))

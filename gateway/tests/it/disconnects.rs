@@ -55,7 +55,7 @@ async fn open_streams(address: SocketAddr) -> usize {
 }
 
 #[tokio::test]
-async fn streams_of_clients_that_left_quietly_are_closed_within_3_seconds() {
+async fn streams_of_disconnected_clients_are_closed_within_3_seconds() {
     descriptors::raise().unwrap();
     let limit = CLIENTS.to_string();
     let (_process, address) = start(&[("SSE_MAX_CLIENTS", &limit)]).await;
@@ -93,7 +93,7 @@ async fn streams_of_clients_that_left_quietly_are_closed_within_3_seconds() {
 
 /// It never stops sending, and then it leaves.
 #[tokio::test]
-async fn a_client_that_sends_all_the_time_does_not_hide_its_end() {
+async fn client_that_sends_data_is_noticed_when_it_disconnects() {
     let fixture = Fixture::start().await;
     let streams = async || open_streams(fixture.address).await;
     let stream = Events::open(fixture.address).await;
@@ -110,7 +110,7 @@ async fn a_client_that_sends_all_the_time_does_not_hide_its_end() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_nothing_and_closes_its_sending_side_is_noticed() {
+async fn blocked_client_that_closes_its_sending_side_is_noticed() {
     let fixture = Fixture::start().await;
     fixture.worker.count(&message(1, LONG), LONG).await;
     let stream = Events::open(fixture.address).await;
@@ -135,7 +135,7 @@ async fn a_client_that_takes_nothing_and_closes_its_sending_side_is_noticed() {
 
 /// The same of the permits of connections.
 #[tokio::test]
-async fn a_connection_whose_client_left_frees_its_permit() {
+async fn connection_of_a_disconnected_client_frees_its_permit() {
     let fixture = Fixture::with(&[], |config| config.limits.connections = 2).await;
     let live = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
     for (state, request) in [

@@ -51,7 +51,7 @@ async fn shows(address: SocketAddr, path: &str, value: &str) -> bool {
 }
 
 #[tokio::test]
-async fn counts_and_new_connections_overtake_a_large_snapshot() {
+async fn large_snapshot_delays_no_count_and_no_connection() {
     let (_process, address, worker) = gateway().await;
     let path = Snapshot::Weekly.path();
     let value = large(1);
@@ -77,7 +77,7 @@ async fn counts_and_new_connections_overtake_a_large_snapshot() {
 }
 
 #[tokio::test]
-async fn the_newest_of_large_and_small_values_stays() {
+async fn newest_value_wins_among_large_and_small_ones() {
     let (_process, address, worker) = gateway().await;
     for round in 0..4 {
         // The large one takes long; the small one behind it must not be overtaken by it.
@@ -108,7 +108,7 @@ async fn the_newest_of_large_and_small_values_stays() {
 }
 
 #[tokio::test]
-async fn the_summary_follows_the_count_though_it_is_large() {
+async fn large_summary_contains_each_new_count() {
     let (_process, address, worker) = gateway().await;
     let value = large(1);
     worker.store(Snapshot::Weekly, &value).await;

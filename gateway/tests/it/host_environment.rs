@@ -43,7 +43,7 @@ async fn start(name: &str, line: &str, variables: &[(&str, &str)]) -> (Process, 
 }
 
 #[tokio::test]
-async fn a_process_whose_logs_cannot_be_written_goes_on() {
+async fn process_runs_on_if_its_logs_cannot_be_written() {
     for name in ["gateway", "worker"] {
         let (mut process, address) = start(name, "exec $0 >/dev/full 2>&1", &[]).await;
         if name == "gateway" {
@@ -66,7 +66,7 @@ async fn a_process_whose_logs_cannot_be_written_goes_on() {
 }
 
 #[test]
-fn what_could_not_be_told_is_told_by_the_status() {
+fn failed_output_is_reported_by_the_exit_status() {
     for name in ["gateway", "worker"] {
         let program = binary_path(name).unwrap();
         for (line, expected) in [
@@ -114,7 +114,7 @@ fn files(process: &Process) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn neither_a_zone_database_nor_a_folder_of_its_own_is_needed() {
+async fn no_zone_database_and_no_writable_folder_is_needed() {
     // As everywhere, and with nothing: a zone that is not there, no database of zones, a folder without a file.
     let bare = [
         ("TZ", "Nowhere/Nothing"),

@@ -41,7 +41,7 @@ fn tells_to_come_again(answer: &Answer, why: &str) {
 }
 
 #[tokio::test]
-async fn a_third_stream_of_one_address_is_told_to_come_again() {
+async fn stream_above_the_limit_of_its_address_is_503() {
     let fixture = most("2").await;
     let first = stream(&fixture, ONE, &[]).await;
     let second = stream(&fixture, ONE, &[]).await;
@@ -68,7 +68,7 @@ async fn a_third_stream_of_one_address_is_told_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_third_connection_of_one_address_is_told_to_come_again() {
+async fn connection_above_the_limit_of_its_address_is_503() {
     let fixture = most("2").await;
     let (first, answer) = connect(&fixture, ONE).await;
     let (_second, other_answer) = connect(&fixture, ONE).await;
@@ -87,7 +87,7 @@ async fn a_third_connection_of_one_address_is_told_to_come_again() {
 }
 
 #[tokio::test]
-async fn however_many_are_refused_each_is_told_and_others_are_served() {
+async fn every_refused_connection_gets_503_and_other_addresses_are_served() {
     descriptors::raise().unwrap();
     let fixture = most("1").await;
     let (_first, answer) = connect(&fixture, ONE).await;
@@ -104,7 +104,7 @@ async fn however_many_are_refused_each_is_told_and_others_are_served() {
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_tells_whose_a_stream_is_and_nobody_else_does() {
+async fn only_a_trusted_proxy_names_the_client_of_a_stream() {
     let proxy = IpAddr::from(Ipv4Addr::LOCALHOST);
     let variables = [
         ("MAX_PER_ADDRESS", "1"),
