@@ -9,7 +9,7 @@ use testkit::process::Process;
 
 const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// The lines of answers.
+/// The lines of the access log.
 fn lines(process: &Process) -> Vec<Value> {
     let log = process.log();
     let lines = log

@@ -1,4 +1,4 @@
-//! The gateway against a real Redis, as clients see it: bytes on sockets.
+//! Integration tests: the gateway with a real Redis, seen from the sockets of its clients.
 
 #![expect(
     clippy::unwrap_used,

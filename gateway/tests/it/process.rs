@@ -1,4 +1,4 @@
-//! The real binary: its help, its exit codes, its signals, and what it is made of.
+//! The real binary: its help, exit codes, signals, and dependencies.
 
 use crate::fixture::{LONG, SOON, Worker, message};
 use gateway::config::Config;
@@ -21,7 +21,7 @@ pub(crate) async fn start(variables: &[(&str, &str)]) -> (Process, SocketAddr) {
     start_at(free_port().unwrap(), &variables).await
 }
 
-/// The same on a port of the test's.
+/// The same on a given port.
 pub(crate) async fn start_at(port: u16, variables: &[(&str, String)]) -> (Process, SocketAddr) {
     let mut environment = vec![
         ("PORT", port.to_string()),
@@ -58,7 +58,7 @@ async fn gateway_starts_without_redis_and_becomes_ready_later() {
     ];
     let _process = Process::spawn_at(Path::new(BINARY), &[], &environment).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    eventually("it listens", SOON, async || {
+    eventually("it accepts connections", SOON, async || {
         tokio::net::TcpStream::connect(address).await.ok()
     })
     .await;
@@ -73,7 +73,7 @@ async fn gateway_starts_without_redis_and_becomes_ready_later() {
     })
     .await;
     let worker = Worker::on(&redis.url(), "").await;
-    worker.count(&message(1, LONG), LONG).await;
+    worker.publish_count(&message(1, LONG), LONG).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
 }
 
@@ -128,19 +128,19 @@ fn every_bad_variable_is_reported_at_once() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(EXIT_BAD_CONFIGURATION.into()));
-    let told = String::from_utf8(output.stderr).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
     let both = "REDIS_URL and REDIS_URL_FILE are both set";
     for name in ["PORT", "SSE_EMIT", both] {
-        assert!(told.contains(name), "{told}");
+        assert!(stderr.contains(name), "{stderr}");
     }
-    assert!(told.starts_with("gateway: "), "{told}");
-    assert!(!told.contains("hunter2"));
+    assert!(stderr.starts_with("gateway: "), "{stderr}");
+    assert!(!stderr.contains("hunter2"));
     assert!(output.stdout.is_empty());
 }
 
 #[test]
 fn each_kind_of_bad_variable_exits_64_with_its_name() {
-    for (name, value, told) in [
+    for (name, value, expected) in [
         ("ADMIN_PORT", "3000", "ADMIN_PORT=3000 is the same as PORT"),
         (
             "RUST_LOG",
@@ -167,7 +167,7 @@ fn each_kind_of_bad_variable_exits_64_with_its_name() {
             "{name}: {error}"
         );
         assert!(
-            error.starts_with("gateway: ") && error.contains(told),
+            error.starts_with("gateway: ") && error.contains(expected),
             "{error}"
         );
         assert!(
@@ -198,9 +198,9 @@ fn port_in_use_is_an_error_that_names_it() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let told = String::from_utf8(output.stdout).unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
     let advice = format!("another process listens on 127.0.0.1:{port}: stop it, or set PORT");
-    assert!(told.contains(&advice), "{told}");
+    assert!(stdout.contains(&advice), "{stdout}");
 }
 
 #[test]
@@ -213,13 +213,13 @@ fn help_explains_every_variable_and_shows_no_value() {
             .output()
             .unwrap();
         assert!(output.status.success());
-        let told = String::from_utf8(output.stdout).unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
         for variable in Config::variables() {
-            assert!(told.contains(variable.name), "{told}");
+            assert!(stdout.contains(variable.name), "{stdout}");
             let file = variable.file.unwrap_or_default();
-            assert!(told.contains(file), "{told}");
+            assert!(stdout.contains(file), "{stdout}");
         }
-        assert!(!told.contains("hunter2"));
+        assert!(!stdout.contains("hunter2"));
     }
     let version = Command::new(BINARY).arg("--version").output().unwrap();
     let version = String::from_utf8(version.stdout).unwrap();
@@ -231,18 +231,18 @@ fn help_explains_every_variable_and_shows_no_value() {
 
 #[test]
 fn manual_and_completions_match_help() {
-    let told = |arguments: &[&str]| {
+    let stdout = |arguments: &[&str]| {
         let output = Command::new(BINARY).env_clear().args(arguments).output();
         let output = output.unwrap();
         assert!(output.status.success(), "{arguments:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let manual = told(&["manual"]);
+    let manual = stdout(&["manual"]);
     for variable in Config::variables() {
         assert!(manual.contains(variable.name), "{}", variable.name);
     }
     for shell in ["bash", "zsh", "fish"] {
-        assert!(told(&["completions", shell]).contains("probe"), "{shell}");
+        assert!(stdout(&["completions", shell]).contains("probe"), "{shell}");
     }
 }
 
@@ -263,11 +263,11 @@ async fn probe_exits_0_if_the_gateway_is_live() {
         )
     };
     assert_eq!(probe(address.port()), (Some(0), String::new()));
-    // It listens, and answers nothing.
+    // A stopped process: the port is open, but there is no response.
     signal(&process, "STOP");
-    let (status, said) = probe(address.port());
+    let (status, error) = probe(address.port());
     assert_eq!(status, Some(1));
-    assert!(said.contains(&address.to_string()), "{said}");
+    assert!(error.contains(&address.to_string()), "{error}");
     drop(process);
     assert_eq!(probe(address.port()).0, Some(1));
 }
