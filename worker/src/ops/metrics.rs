@@ -6,7 +6,7 @@
 use crate::mysql::metrics::MysqlMetrics;
 use crate::ops::status::Inner;
 use crate::publish::publisher::Publisher;
-use crate::publish::redis_errors::VisitQuery;
+use crate::publish::redis_errors::RedisPart;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -281,7 +281,7 @@ impl Told {
         self.clock_off.set(clock_off);
         self.redis.set(store.is_connected().into());
         let errors = store.errors().all();
-        for part in VisitQuery::ALL.map(VisitQuery::name) {
+        for part in RedisPart::ALL.map(RedisPart::name) {
             let failing = self.redis_errors.get_or_create(&PartLabels { part });
             failing.set(errors.contains_key(part).into());
         }

@@ -6,7 +6,7 @@ use crate::publish::fence::{
     COMMAND_LIMIT, Fence, FencedWrite, Rights, SnapshotMeta, WriteRefused, commands,
 };
 use crate::publish::lease::Lease;
-use crate::publish::redis_errors::{RedisErrors, VisitQuery, is_of_this_account};
+use crate::publish::redis_errors::{RedisErrors, RedisPart, is_of_this_account};
 use crate::snapshots::freshness::{AHEAD, FreshnessPolicy};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -139,7 +139,7 @@ impl Publisher {
                 },
                 error = failed.recv() => {
                     if let Ok((error, _)) = error {
-                        self.errors.set(VisitQuery::Connection, &error.into());
+                        self.errors.set(RedisPart::Connection, &error.into());
                     }
                     continue;
                 },
@@ -149,7 +149,7 @@ impl Publisher {
             if !self.is_connected() {
                 continue;
             }
-            self.errors.clear(VisitQuery::Connection);
+            self.errors.clear(RedisPart::Connection);
             self.check_rights().await;
             let looked = self.sync().await;
             if let Err(error) = &looked {
@@ -159,7 +159,7 @@ impl Publisher {
                     continue;
                 }
             }
-            self.errors.note(VisitQuery::Snapshots, &looked);
+            self.errors.note(RedisPart::Snapshots, &looked);
         }
     }
 
@@ -178,7 +178,7 @@ impl Publisher {
             ))),
             Err(error) => Err(error),
         };
-        self.errors.note(VisitQuery::Rights, &complete);
+        self.errors.note(RedisPart::Rights, &complete);
     }
 
     /// Lets [`Self::keep`] look at once.
@@ -448,7 +448,7 @@ impl Publisher {
         let written = self.fence.write(&lease, write).await;
         match &written {
             Err(error) if error.is::<WriteRefused>() => self.lease.on_write_error(error),
-            _ => self.errors.note(VisitQuery::Today, &written),
+            _ => self.errors.note(RedisPart::Today, &written),
         }
         written.context("publishing today's count")
     }
@@ -460,7 +460,7 @@ impl Publisher {
     pub async fn increments(&self, day: chrono::NaiveDate) -> Result<i64> {
         let counter = self.read_increments(day).await;
         if self.is_connected() {
-            self.errors.note(VisitQuery::Increments, &counter);
+            self.errors.note(RedisPart::Increments, &counter);
         }
         counter
     }

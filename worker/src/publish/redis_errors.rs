@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 /// A part of the worker that uses Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum VisitQuery {
+pub enum RedisPart {
     /// The connection itself: connecting and logging in.
     Connection,
     /// Taking and renewing the lease.
@@ -26,7 +26,7 @@ pub enum VisitQuery {
     RefreshRequests,
 }
 
-impl VisitQuery {
+impl RedisPart {
     /// Every part, in the order of `/health`.
     pub const ALL: [Self; 7] = [
         Self::Connection,
@@ -63,7 +63,7 @@ impl VisitQuery {
 /// The errors that are not over yet.
 #[derive(Debug, Default)]
 pub struct RedisErrors {
-    failures: Mutex<BTreeMap<VisitQuery, Failure>>,
+    failures: Mutex<BTreeMap<RedisPart, Failure>>,
     rights_are_known: AtomicBool,
 }
 
@@ -76,7 +76,7 @@ struct Failure {
 
 impl RedisErrors {
     /// Notes that `part` failed. Logs an error that differs from the last one.
-    pub fn set(&self, part: VisitQuery, error: &anyhow::Error) {
+    pub fn set(&self, part: RedisPart, error: &anyhow::Error) {
         let text = format!("{error:#}");
         let mut errors = self.lock();
         let known = errors.get(&part);
@@ -92,7 +92,7 @@ impl RedisErrors {
     }
 
     /// Notes that `part` works, or that this worker does not do it any more.
-    pub fn clear(&self, part: VisitQuery) {
+    pub fn clear(&self, part: RedisPart) {
         if self.lock().remove(&part).is_some() {
             let name = part.name();
             info!(part = name, "Redis, {name}: the error is over");
@@ -100,7 +100,7 @@ impl RedisErrors {
     }
 
     /// Notes how `part` ended.
-    pub fn note<T>(&self, part: VisitQuery, result: &anyhow::Result<T>) {
+    pub fn note<T>(&self, part: RedisPart, result: &anyhow::Result<T>) {
         match result {
             Ok(_) => self.clear(part),
             Err(error) => self.set(part, error),
@@ -121,7 +121,7 @@ impl RedisErrors {
         self.rights_are_known.store(known, Ordering::Relaxed);
     }
 
-    /// Whether the server can tell what the account may do, so that no error of [`Part::Rights`] means that it may do all.
+    /// Whether the server can tell what the account may do, so that no error of [`RedisPart::Rights`] means that it may do all.
     pub fn rights_are_known(&self) -> bool {
         self.rights_are_known.load(Ordering::Relaxed)
     }
@@ -136,7 +136,7 @@ impl RedisErrors {
         own.min_by_key(|(since, _)| *since)
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<VisitQuery, Failure>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RedisPart, Failure>> {
         // A panic elsewhere leaves the map whole: no change to it has steps.
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -168,16 +168,16 @@ mod tests {
         let silent = error(ErrorKind::Timeout, "Request timed out.");
         let errors = RedisErrors::default();
         for shared in [&full, &silent] {
-            errors.set(VisitQuery::Snapshots, shared);
+            errors.set(RedisPart::Snapshots, shared);
             assert_eq!(errors.own_failure(), None, "{shared}");
         }
-        errors.set(VisitQuery::Connection, &denied);
+        errors.set(RedisPart::Connection, &denied);
         assert_eq!(errors.own_failure(), None);
-        errors.set(VisitQuery::Snapshots, &denied);
+        errors.set(RedisPart::Snapshots, &denied);
         let since = errors.own_failure().unwrap().0;
-        errors.set(VisitQuery::Today, &denied);
+        errors.set(RedisPart::Today, &denied);
         assert_eq!(errors.own_failure().unwrap().0, since, "the first counts");
-        errors.clear(VisitQuery::Snapshots);
+        errors.clear(RedisPart::Snapshots);
         assert!(errors.own_failure().unwrap().1.starts_with("today: "));
         assert_eq!(errors.all().len(), 2);
     }

@@ -1,7 +1,7 @@
 //! The refresh_requested that a gateway rings when somebody asks for a count that it does not have.
 
 use crate::publish::publisher::Publisher;
-use crate::publish::redis_errors::VisitQuery;
+use crate::publish::redis_errors::RedisPart;
 use anyhow::Context;
 use fred::interfaces::{EventInterface, PubsubInterface};
 use std::sync::Arc;
@@ -37,9 +37,7 @@ pub(crate) async fn listen(store: Arc<Publisher>, ring: watch::Sender<()>) {
             let subscribed = subscribed.with_context(|| {
                 format!("subscribing to {channel}: requests for a fresh count do not arrive")
             });
-            store
-                .errors()
-                .note(VisitQuery::RefreshRequests, &subscribed);
+            store.errors().note(RedisPart::RefreshRequests, &subscribed);
         }
     }
 }

@@ -11,7 +11,7 @@ use testkit::process::Process;
 use testkit::road::{Direction, Mode, Road};
 use tokio::time::timeout;
 use worker::mysql::connection::{Database, Limits, Session};
-use worker::mysql::error::{Refusal, refusal};
+use worker::mysql::error::{ErrorKind, refusal};
 
 /// Busy for longer than any test; unlike SLEEP or the wait for a lock it does not notice that its client has gone.
 const ENDLESS: &str = "SELECT COUNT(*) FROM seq_1_to_100000000000000 WHERE seq MOD 2 = 3";
@@ -105,7 +105,7 @@ async fn no_statement_outlives_its_limit_on_the_server() {
     let database = Database::with_limits(&site.config().mysql, LONG);
     let mut session = database.session(Duration::from_millis(300)).await.unwrap();
     let error = run(&mut session, ENDLESS).await.unwrap_err();
-    assert_eq!(refusal(&error), Some(Refusal::TooLong), "{error:#}");
+    assert_eq!(refusal(&error), Some(ErrorKind::TooLong), "{error:#}");
     assert_eq!(number(&mut session, "SELECT 2").await.unwrap(), Some(2));
 }
 

@@ -4,7 +4,7 @@ use crate::fixture::{HOLE, SOON, Site, own_servers, site_on};
 use chrono::TimeZone;
 use mysql_async::prelude::Queryable;
 use std::time::Duration;
-use testkit::generate::{Size, TableSchema, generate};
+use testkit::generate::{Plan, Size, generate};
 use testkit::mariadb::MariaDb;
 use testkit::oracle::Names;
 use testkit::schema::{Engine, Shape};
@@ -17,7 +17,7 @@ const NOW: &str = "2025-09-23T10:00:00";
 /// A school of two years on servers of its own.
 async fn school(shape: Shape) -> (Site, &'static MariaDb) {
     let (mariadb, redis) = own_servers().await;
-    let plan = TableSchema {
+    let plan = Plan {
         size: Size::School,
         years: 2,
         now: NOW.parse().unwrap(),
@@ -138,7 +138,7 @@ async fn visits_are_read_at_once_only_where_nobody_waits() {
             site.sql(statement).await;
         }
         let mut session = site.parts().await.session;
-        let plan = plan::TableSchema::of(&mut session, "visitor_count")
+        let plan = schema::TableSchema::of(&mut session, "visitor_count")
             .await
             .unwrap();
         let is_so = plan.grows_while_read(&mut session).await.unwrap();
@@ -161,7 +161,7 @@ async fn visits_are_read_at_once_only_where_nobody_waits() {
         .await
         .unwrap();
     let mut session = site_on(mariadb, redis).await.parts().await.session;
-    let plan = plan::TableSchema::of(&mut session, "visitor_count")
+    let plan = schema::TableSchema::of(&mut session, "visitor_count")
         .await
         .unwrap();
     assert!(!plan.grows_while_read(&mut session).await.unwrap());

@@ -8,7 +8,7 @@ use shared::snapshot::Envelope;
 use std::time::Duration;
 use testkit::eventually::eventually;
 use tokio::time::{Instant, sleep};
-use worker::publish::fence::{Fence, Made, Taken, Write, WriteRefused};
+use worker::publish::fence::{Acquired, Fence, FencedWrite, SnapshotMeta, WriteRefused};
 use worker::publish::publisher::Publisher;
 
 /// A count's life in tests that do not wait for its end.
@@ -44,7 +44,7 @@ async fn a_worker_that_has_lost_its_lease_writes_nothing() {
     let (one, other) = (site.active("one").await, site.store("other"));
     publish(&one, "first", LONG).await.unwrap();
     let first = epoch(&site.stored("worker:lease").await.unwrap());
-    // Taken over behind its back, while it still takes itself for the active one.
+    // Acquired over behind its back, while it still takes itself for the active one.
     let lease = eventually("the other is quicker", SOON, async || {
         expire(&site).await;
         let (lease, beside) = other.lease().acquire_or_borrow().await.unwrap();
@@ -179,21 +179,21 @@ async fn a_snapshot_that_was_given_up_is_not_stored_later() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let fence = Fence::new(site.redis.clone(), site.config().keys);
-    let write = |value: &'static str| Write {
+    let write = |value: &'static str| FencedWrite {
         key: site.key("books:collection"),
         value: value.into(),
         life: LONG,
         ends: Instant::now() + LONG,
         channel: site.key("snapshots"),
         message: value.into(),
-        snapshot: Some(Made {
+        snapshot: Some(SnapshotMeta {
             name: "books:collection".to_owned(),
             settings: value.to_owned(),
             unless_newer: None,
         }),
     };
     let taken = fence.acquire("one", LONG, 0).await.unwrap();
-    let Taken::Ours(lease) = taken else {
+    let Acquired::Ours(lease) = taken else {
         panic!("nobody else is there: {taken:?}")
     };
     fence.write(&lease, write("first")).await.unwrap();

@@ -5,7 +5,7 @@ use crate::fixture::{HOLE, Site, TINY_CHUNKS};
 use chrono::TimeZone;
 use rand::seq::SliceRandom;
 use rand::{SeedableRng, rngs::StdRng};
-use testkit::generate::{Size, TableSchema, generate};
+use testkit::generate::{Plan, Size, generate};
 use testkit::library::Library;
 use testkit::oracle::Names;
 use testkit::schema::{Engine, Shape};
@@ -111,7 +111,7 @@ cases! {
 }
 
 fn library(change: impl FnOnce(&mut Library, &mut StdRng)) -> Library {
-    let plan = TableSchema {
+    let plan = Plan {
         size: Size::Tiny,
         years: 6,
         now: NOW.parse().unwrap(),

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use tempfile::TempDir;
 use testkit::eventually::eventually;
-use testkit::generate::{Size, TableSchema, generate};
+use testkit::generate::{Plan, Size, generate};
 use testkit::http::{Events, get};
 use testkit::mariadb::{MariaDb, shared_mariadb};
 use testkit::process::{Process, free_port};
@@ -60,7 +60,7 @@ impl Place {
         let mariadb = shared_mariadb().await;
         let zone = chrono_tz::Asia::Jakarta;
         let now = Clock::system().now().utc();
-        let plan = TableSchema {
+        let plan = Plan {
             size: Size::Tiny,
             years: 1,
             now: now.with_timezone(&zone).naive_local(),

@@ -9,7 +9,7 @@ use shared::time::Clock;
 use std::net::SocketAddr;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::generate::{Size, TableSchema, generate};
+use testkit::generate::{Plan, Size, generate};
 use testkit::http::get;
 use testkit::process::{Process, free_port};
 use testkit::schema::Shape;
@@ -24,7 +24,7 @@ async fn present_site() -> Site {
     let (mariadb, redis) = own_servers().await;
     let zone = chrono_tz::Asia::Jakarta;
     let now = Clock::system().now().utc();
-    let plan = TableSchema {
+    let plan = Plan {
         size: Size::Tiny,
         years: 1,
         now: now.with_timezone(&zone).naive_local(),

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use testkit::certificates::{Authority, Issued};
 use testkit::eventually::eventually;
-use testkit::generate::{Size, TableSchema, generate};
+use testkit::generate::{Plan, Size, generate};
 use testkit::http::get;
 use testkit::mariadb::{MariaDb, MariaDbOptions, shared_mariadb};
 use testkit::process::{Process, free_port};
@@ -52,7 +52,7 @@ async fn redis(issued: &Issued) -> (&'static Redis, u16) {
 }
 
 async fn site(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
-    let plan = TableSchema {
+    let plan = Plan {
         size: Size::Tiny,
         years: 1,
         now: "2025-09-23T10:00:00".parse().unwrap(),

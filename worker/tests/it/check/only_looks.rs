@@ -5,14 +5,14 @@ use crate::guest::rows_read;
 use chrono::TimeZone;
 use fred::interfaces::ClientLike;
 use fred::types::InfoKind;
-use testkit::generate::{Size, TableSchema, generate};
+use testkit::generate::{Plan, Size, generate};
 use testkit::schema::Shape;
 
 /// It reads and only reads: some thousand rows of each table, whatever their size, and nothing is stored.
 #[tokio::test]
 async fn it_only_looks() {
     let (mariadb, redis) = own_servers().await;
-    let plan = TableSchema {
+    let plan = Plan {
         size: Size::School,
         years: 12,
         now: "2025-09-23T10:00:00".parse().unwrap(),
