@@ -41,7 +41,7 @@ pub struct SseStream {
     blocked_since: Option<Instant>,
     /// Whether the first count has been sent.
     started: bool,
-    /// Changes that the client has not been told of, and the round of the hub from which they may be sent.
+    /// Changes whose notices have not been sent, and the round of the hub from which they may be sent.
     pending_changes: SnapshotSet,
     notify_from_round: usize,
     /// When the drain closes this stream.
@@ -129,8 +129,7 @@ impl SseStream {
         Ok(self.started)
     }
 
-    /// Adds to the changes that the client is told of from `round` on. Changes that are already queued keep their
-    /// round.
+    /// Queues change notices that may be sent from `round` on. Changes that are already queued keep their round.
     pub fn queue_changes(&mut self, changed: SnapshotSet, round: usize) {
         if self.pending_changes.is_empty() {
             self.notify_from_round = round;

@@ -1,5 +1,5 @@
-//! `/health` when Redis refuses a command or a key holds an invalid value: the gateway serves its cache, names the failing
-//! part, and recovers.
+//! `/health` when Redis refuses a command or a key holds an invalid value: the gateway serves its cache, names the
+//! failing part, and recovers.
 
 use crate::fixture::{Fixture, LONG, SOON, Worker, envelope, message};
 use fred::interfaces::ClientLike;
