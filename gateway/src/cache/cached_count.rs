@@ -1,4 +1,4 @@
-//! Today's count as it came, and everything that is sent of it, made once for all who get it.
+//! Today's count as it came from Redis, encoded once for all clients.
 
 use crate::cache::cached_response::MAX_VALUE_BYTES;
 use crate::sse::frame::Frame;
@@ -12,30 +12,30 @@ use std::time::Duration;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-/// A valid message, or the value under the key.
+/// A valid count, from a message or from the key.
 #[derive(Debug)]
 pub struct CachedCount {
-    /// Its bytes.
+    /// The bytes that Redis sent.
     pub message: Bytes,
-    /// What they say.
+    /// The parsed message.
     pub count: TodayCount,
-    /// The event `update`, ready to send.
+    /// The encoded event `update`.
     pub update: Frame,
-    /// The object of `/api/visitors/today` to who did not have to wait, ready to send.
-    pub answer: Bytes,
-    /// When it came, or was asked for.
+    /// The JSON of `/api/visitors/today` with `source: cache`, for requests that did not wait.
+    pub json: Bytes,
+    /// When the message arrived, or the read was sent.
     pub since: Instant,
-    /// Until when it may be shown, by a clock that nobody sets.
+    /// Until when it may be shown, on the monotonic clock.
     expires: Instant,
 }
 
-/// Whether the answer had to wait for the count: `cache`, it was known; `db`, it was counted while the answer waited.
+/// Whether the request had to wait for the count: `cache`: it was known; `db`: it was counted while the request waited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CountSource {
-    /// It was known.
+    /// The count was known.
     Cache,
-    /// It was counted while the answer waited.
+    /// It was counted while the request waited.
     Db,
 }
 
@@ -43,19 +43,19 @@ pub enum CountSource {
 #[derive(Serialize, ToSchema)]
 #[schema(as = CachedCount)]
 pub struct Answer {
-    /// Visits of the day so far, guests included. It may fall: at midnight, or when a row is deleted.
+    /// Visits of the day so far, guests included. It can fall: at midnight, or when a row is deleted.
     #[schema(examples(312))]
     total: u64,
     #[schema(inline)]
     source: CountSource,
-    /// The day that was counted, by the library's calendar.
+    /// The day that was counted, in the library's time zone.
     #[schema(examples("2025-09-23"))]
     date: NaiveDate,
     /// When it was counted.
     generated_at: Timestamp,
 }
 
-/// The first event of a stream, `init`: the count as it is now.
+/// The first event of a stream, `init`: the current count.
 #[derive(Serialize, ToSchema)]
 #[schema(as = InitEvent)]
 pub struct Init {
@@ -66,48 +66,47 @@ pub struct Init {
     source: CountSource,
     /// When it was counted.
     at: Timestamp,
-    /// The day that was counted, by the library's calendar.
+    /// The day that was counted, in the library's time zone.
     #[schema(examples("2025-09-23"))]
     date: NaiveDate,
 }
 
 impl CachedCount {
-    /// A message that came at `received`; shown for its lifetime from then on.
+    /// Parses a message that arrived at `received`; its lifetime begins then.
     ///
     /// # Errors
-    /// What is not a valid message.
+    /// If the message is not valid.
     pub fn from_message(message: &[u8], received: Instant) -> Result<Self, serde_json::Error> {
         Self::with_lifetime(message, received, Duration::MAX)
     }
 
-    /// The value of the key, asked for at `asked`, when the key had `remaining` to live.
-    ///
-    /// Counted from the question, not from the answer, so that it can only end too early.
+    /// Parses the value of the key, which had a TTL of `remaining`. The command was sent at `sent_at`, and the lifetime
+    /// begins then, so that it can only end too early.
     ///
     /// # Errors
-    /// What is not a valid value.
+    /// If the value is not valid.
     pub fn from_key(
         value: &[u8],
-        asked: Instant,
+        sent_at: Instant,
         remaining: Duration,
     ) -> Result<Self, serde_json::Error> {
-        Self::with_lifetime(value, asked, remaining)
+        Self::with_lifetime(value, sent_at, remaining)
     }
 
-    /// Whether it may be shown still.
+    /// Whether the count has not expired.
     pub fn is_current(&self, now: Instant) -> bool {
         now < self.expires
     }
 
-    /// The same to who had to.
+    /// The JSON of `/api/visitors/today` with this `source`.
     pub fn json_from(&self, source: CountSource) -> Bytes {
         match source {
-            CountSource::Cache => self.answer.clone(),
-            CountSource::Db => answer(&self.count, source),
+            CountSource::Cache => self.json.clone(),
+            CountSource::Db => today_json(&self.count, source),
         }
     }
 
-    /// The event `init`, to which each connection adds a line `retry:` in front.
+    /// The encoded event `init`. Each stream puts its own `retry:` line in front.
     pub fn init(&self, source: CountSource) -> Bytes {
         let TodayCount {
             total,
@@ -121,13 +120,13 @@ impl CachedCount {
             at,
             date,
         });
-        event("init", at, &data)
+        encode_event("init", at, &data)
     }
 
     fn with_lifetime(
         message: &[u8],
-        from: Instant,
-        at_most: Duration,
+        since: Instant,
+        max_lifetime: Duration,
     ) -> Result<Self, serde_json::Error> {
         if message.len() > MAX_VALUE_BYTES {
             return Err(serde_json::Error::custom("it is larger than 1 MiB"));
@@ -136,17 +135,17 @@ impl CachedCount {
         let count = TodayCount::parse(message)?;
         let message = Bytes::copy_from_slice(message);
         Ok(Self {
-            update: Frame::new(&event("update", count.generated_at, &message)),
-            answer: answer(&count, CountSource::Cache),
-            since: from,
-            expires: from + at_most.min(count.lifetime()),
+            update: Frame::new(&encode_event("update", count.generated_at, &message)),
+            json: today_json(&count, CountSource::Cache),
+            since,
+            expires: since + max_lifetime.min(count.lifetime()),
             count,
             message,
         })
     }
 }
 
-fn answer(count: &TodayCount, source: CountSource) -> Bytes {
+fn today_json(count: &TodayCount, source: CountSource) -> Bytes {
     let TodayCount {
         total,
         generated_at,
@@ -161,8 +160,9 @@ fn answer(count: &TodayCount, source: CountSource) -> Bytes {
     })
 }
 
-/// A block of `text/event-stream`. A line break within the data becomes a further `data:` line, as the format wants.
-fn event(name: &str, generated_at: Timestamp, data: &[u8]) -> Bytes {
+/// Encodes a block of `text/event-stream`. A line break within the data begins another `data:` line, as the format
+/// requires.
+fn encode_event(name: &str, generated_at: Timestamp, data: &[u8]) -> Bytes {
     let mut block = BytesMut::with_capacity(data.len() + 64);
     block.put_slice(format!("event: {name}\nid: {}\n", generated_at.millis()).as_bytes());
     for line in data.split(|byte| matches!(byte, b'\r' | b'\n')) {
@@ -176,7 +176,7 @@ fn event(name: &str, generated_at: Timestamp, data: &[u8]) -> Bytes {
 
 fn json(value: &impl Serialize) -> Bytes {
     let text = serde_json::to_vec(value);
-    Bytes::from(text.expect("numbers, dates and names can be written"))
+    Bytes::from(text.expect("numbers, dates and names can be serialized"))
 }
 
 #[cfg(test)]
@@ -186,7 +186,7 @@ mod tests {
     const MESSAGE: &str = r#"{"total":313,"generated_at":"2025-09-23T09:10:22.111Z","date":"2025-09-23","expires_at":"2025-09-23T09:10:24.111Z"}"#;
 
     #[test]
-    fn what_is_sent_is_as_the_contract_says() {
+    fn json_and_events_match_the_contract() {
         let today = CachedCount::from_message(MESSAGE.as_bytes(), Instant::now()).unwrap();
         assert_eq!(
             today.json_from(CountSource::Cache),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_of_several_lines_stays_one_event() {
+    fn message_of_several_lines_is_one_event() {
         let message = MESSAGE.replace(",\"", ",\n\"");
         let today = CachedCount::from_message(message.as_bytes(), Instant::now()).unwrap();
         let text = String::from_utf8(today.update.bytes(false).to_vec()).unwrap();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_current_for_its_life_and_never_longer() {
+    fn count_is_current_for_its_lifetime_and_never_longer() {
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
         let message = CachedCount::from_message(MESSAGE.as_bytes(), start).unwrap();

@@ -1,4 +1,4 @@
-//! A value kept ready to send: its bytes, and the headers that depend on them alone.
+//! A snapshot or summary that is ready to send: body and headers in every content coding.
 
 use crate::cache::representation::Representation;
 use crate::http::security_headers::add_security_headers;
@@ -10,47 +10,48 @@ use shared::snapshot::Envelope;
 use shared::time::{Clock, Timestamp};
 use std::time::{Duration, SystemTime};
 
-/// The largest value that is passed on: ten titles of any length stay far below it.
+/// The largest value that is accepted from Redis. Ten titles of any length stay far below it.
 pub const MAX_VALUE_BYTES: usize = 1 << 20;
-/// What nearly every answer is made of.
+/// The content type of nearly every response.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// A snapshot, or a summary of several.
+/// A snapshot, or a summary of several snapshots.
 #[derive(Debug)]
 pub struct CachedResponse {
-    /// What is served, byte for byte.
+    /// The body as stored in Redis, byte for byte.
     pub body: Bytes,
-    /// The text of `data` within `body`.
+    /// The JSON text of `data`, a slice of `body`.
     pub data: Bytes,
     /// `generated_at` of the envelope.
     pub generated_at: Timestamp,
     /// `ttl_seconds` of the envelope.
     pub ttl_seconds: u32,
-    /// When it last changed; `None` where it changes with today's count.
+    /// When it last changed; `None` if it changes with today's count.
     pub last_modified: Option<LastModified>,
-    /// The same in every coding that is worth it, with its headers.
+    /// The body in every content coding that makes it smaller, with the headers; the identity coding is last.
     pub representations: Vec<Representation>,
 }
 
-/// A time in whole seconds, as HTTP knows it.
+/// A time in whole seconds, as HTTP writes it.
 #[derive(Clone, Debug)]
 pub struct LastModified {
-    /// To compare with `If-LastModified-Since`; of a summary the newest part's.
+    /// The time to compare with `If-Modified-Since`; of a summary, the time of its newest part.
     pub time: SystemTime,
-    /// To send as `Last-LastModified`.
+    /// The value of `Last-Modified`.
     pub header: HeaderValue,
 }
 
 impl CachedResponse {
-    /// Reads what is stored under the key of `snapshot`. Copied, since the client's buffer is much larger.
+    /// Parses the value of the key of `snapshot`. The bytes are copied, because the Redis client's buffer is much
+    /// larger.
     ///
     /// # Errors
-    /// What is not an envelope, or over 1 MiB.
+    /// If the value is not a valid envelope, or larger than 1 MiB.
     pub fn parse(snapshot: Snapshot, stored: &[u8]) -> Result<Self, serde_json::Error> {
         if stored.len() > MAX_VALUE_BYTES {
             return Err(serde_json::Error::custom("it is larger than 1 MiB"));
         }
-        // A field that nobody reads would be passed over unchecked.
+        // The parser does not check that unknown fields are UTF-8.
         std::str::from_utf8(stored).map_err(serde_json::Error::custom)?;
         let body = Bytes::copy_from_slice(stored);
         let envelope = Envelope::parse(&body)?;
@@ -70,19 +71,19 @@ impl CachedResponse {
         })
     }
 
-    /// How long ago its figures were read.
+    /// The time since `generated_at`.
     pub fn age(&self, clock: &Clock) -> Duration {
         clock.now().since(self.generated_at)
     }
 
-    /// Whether its time is over; it is served all the same.
+    /// Whether it is older than `ttl_seconds`. It is served all the same, unless `SERVE_STALE=false`.
     pub fn is_stale(&self, clock: &Clock) -> bool {
         self.age(clock) > Duration::from_secs(self.ttl_seconds.into())
     }
 }
 
 impl LastModified {
-    /// `None` for a year that HTTP cannot write.
+    /// Returns `None` before 1970 or after 9999, which HTTP cannot write.
     pub fn at(time: Timestamp) -> Option<Self> {
         const LAST: i64 = 253_402_300_799; // 9999-12-31T23:59:59Z
         let seconds = time.utc().timestamp();
@@ -91,12 +92,13 @@ impl LastModified {
         let header = HeaderValue::try_from(httpdate::fmt_http_date(time));
         Some(Self {
             time,
-            header: header.expect("a date is made of letters, digits and signs"),
+            header: header.expect("an HTTP date is ASCII"),
         })
     }
 }
 
-/// What its coding does not change; `Age` is to be set with each answer. Caches may keep it and ask each time, and keep to themselves what names people.
+/// The headers that do not depend on the content coding; each response sets its own `Age`. Caches must revalidate each
+/// time, and only private caches may store a list of people.
 pub fn headers(lists_people: bool, modified: Option<&LastModified>) -> HeaderMap {
     let cache_control = match lists_people {
         true => "private, no-cache",
@@ -121,13 +123,13 @@ mod tests {
         r#"{ "generated_at":"2025-09-23T00:05:12.345Z","ttl_seconds":90000, "data" : [ 1 , 2 ] }"#;
 
     #[test]
-    fn the_bytes_are_kept_and_the_headers_follow_from_them() {
-        let entry = CachedResponse::parse(Snapshot::Weekly, STORED.as_bytes()).unwrap();
-        assert_eq!(entry.body, STORED);
-        assert_eq!(entry.data, "[ 1 , 2 ]");
-        let modified = entry.last_modified.unwrap();
+    fn body_is_kept_and_headers_follow_from_it() {
+        let weekly = CachedResponse::parse(Snapshot::Weekly, STORED.as_bytes()).unwrap();
+        assert_eq!(weekly.body, STORED);
+        assert_eq!(weekly.data, "[ 1 , 2 ]");
+        let modified = weekly.last_modified.unwrap();
         assert_eq!(modified.header, "Tue, 23 Sep 2025 00:05:12 GMT");
-        assert_eq!(entry.representations[0].headers[CACHE_CONTROL], "no-cache");
+        assert_eq!(weekly.representations[0].headers[CACHE_CONTROL], "no-cache");
         let people = CachedResponse::parse(Snapshot::MonthlyTop, STORED.as_bytes()).unwrap();
         assert_eq!(
             people.representations[0].headers[CACHE_CONTROL],
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_refused() {
+    fn invalid_envelopes_are_refused() {
         let padding = " ".repeat(MAX_VALUE_BYTES);
         for text in [
             "[]".to_owned(),

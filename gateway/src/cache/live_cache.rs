@@ -1,4 +1,4 @@
-//! The copy of what Redis holds, as requests and streams see it: read without a lock, changed by one task alone.
+//! The gateway's cache: requests and streams read it without a lock, and only the subscriber's task changes it.
 
 use crate::cache::cached_count::CachedCount;
 use crate::cache::state::CacheState;
@@ -9,70 +9,75 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::info;
 
-/// The state of the moment, and slots that wake who waits for the next count or change.
+/// The current state, and channels that wake the tasks that wait for the next count or change.
 #[derive(Debug, Default)]
 pub struct Cache {
     state: ArcSwap<CacheState>,
-    newest: watch::Sender<Option<Arc<CachedCount>>>,
+    latest_count: watch::Sender<Option<Arc<CachedCount>>>,
     changes: watch::Sender<()>,
     ready: watch::Sender<bool>,
 }
 
 impl Cache {
-    /// What is held now.
+    /// The current state.
     pub fn state(&self) -> Guard<Arc<CacheState>> {
         self.state.load()
     }
 
-    /// The newest count, expired or not, and each that follows. Who is slow sees the newest alone.
+    /// Subscribes to counts: the latest one, even if expired, and each that follows. Slow receivers skip intermediate
+    /// counts and see only the latest.
     pub fn subscribe_counts(&self) -> watch::Receiver<Option<Arc<CachedCount>>> {
-        self.newest.subscribe()
+        self.latest_count.subscribe()
     }
 
-    /// Wakes whenever a snapshot has changed, once for several that change together.
+    /// Subscribes to changes of snapshots. Several that change together wake the receiver once.
     pub fn subscribe_changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
     }
 
-    /// Notes that Redis has answered, or has not.
+    /// Records whether Redis answers.
     pub fn set_connected(&self, connected: bool) {
         if self.state().connected != connected {
             info!(
                 connected,
-                "Redis {}",
-                if connected { "answers" } else { "is away" }
+                "{}",
+                if connected {
+                    "Redis answers"
+                } else {
+                    "Redis does not answer"
+                }
             );
             self.change(|state| state.connected = connected);
         }
     }
 
-    /// Notes that the first answers of Redis have been taken in.
-    pub fn set_heard(&self) {
+    /// Records that the first read of every key has been applied.
+    pub fn set_ready(&self) {
         self.ready
             .send_if_modified(|ready| !mem::replace(ready, true));
     }
 
-    /// Whether Redis has ever answered, so that what is missing is missing there.
+    /// Whether every key has been read once, so that a snapshot that is missing here is missing in Redis.
     pub fn is_ready(&self) -> bool {
         *self.ready.borrow()
     }
 
-    /// Waits for the first answer of Redis.
+    /// Waits until every key has been read once.
     pub async fn ready(&self) {
-        // An error would mean that the cache is gone, which is borrowed here.
+        // It cannot fail: the sender lives as long as `self`.
         drop(self.ready.subscribe().wait_for(|ready| *ready).await);
     }
 
-    /// Takes new snapshots and summaries in; then wakes the tasks that tell of them, if `has_changes`.
-    pub fn put_prepared(&self, prepared: CacheState, has_changes: bool) {
-        self.change(|state| state.take_prepared(prepared));
+    /// Replaces snapshots and summaries by those of `encoded`; then wakes the subscribers of changes, if `has_changes`.
+    pub fn set_snapshots(&self, encoded: CacheState, has_changes: bool) {
+        self.change(|state| state.merge_snapshots(encoded));
         if has_changes {
             self.changes.send_replace(());
         }
     }
 
-    /// Takes a new count in, then wakes the tasks that wait for it. With `compose` it is in the summary at once, else with the
-    /// next batch.
+    /// Sets today's count, then wakes the subscribers of counts. With `compose` the summary contains it at once,
+    /// otherwise after the next batch.
     pub fn set_count(&self, today: CachedCount, compose: bool) {
         let today = Arc::new(today);
         self.change(|state| {
@@ -81,17 +86,17 @@ impl Cache {
                 state.compose();
             }
         });
-        self.newest.send_replace(Some(today));
+        self.latest_count.send_replace(Some(today));
     }
 
-    /// Whether a count that was made later may be shown still.
+    /// Whether the cache has a current count that was generated later than `today`.
     pub fn has_newer_count(&self, today: &CachedCount) -> bool {
         let state = self.state();
-        let present = state.today(Instant::now());
-        present.is_some_and(|present| present.count.generated_at > today.count.generated_at)
+        let cached = state.today(Instant::now());
+        cached.is_some_and(|cached| cached.count.generated_at > today.count.generated_at)
     }
 
-    /// Only the following task changes anything, so no change is lost between the two lines.
+    /// Only the subscriber's task calls this, so that no change is lost between load and store.
     fn change(&self, change: impl FnOnce(&mut CacheState)) {
         let mut next = CacheState::clone(&self.state());
         change(&mut next);

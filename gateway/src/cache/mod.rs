@@ -1,4 +1,4 @@
-//! The in-memory copy of what Redis holds, ready to send.
+//! The last good copy of everything that Redis holds, encoded and ready to send.
 
 pub mod cached_count;
 pub mod cached_response;

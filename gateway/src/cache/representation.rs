@@ -1,4 +1,4 @@
-//! Content codings: which one a client takes, and a value encoded in each, once for all who ask.
+//! Content codings: encodes a value once in each of them, and chooses the one that a client prefers.
 
 use bytes::Bytes;
 use flate2::write::GzEncoder;
@@ -9,15 +9,16 @@ use hyper::header::{
 use std::io::Write;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Below, a coding saves less than a packet.
+/// Smaller values are not encoded: that would save less than a packet.
 const MIN_ENCODED_BYTES: usize = 1 << 10;
-/// Of 9. The summary of visitors is encoded each second; the level above costs twice the time for a hundredth of the size.
+/// Of 9. The summary of visitors is encoded each second; the next level takes twice the time and saves a hundredth of
+/// the size.
 const GZIP_LEVEL: u32 = 6;
 /// Of 11, for the same reason.
 const BROTLI_QUALITY: u32 = 5;
-/// 2^18 bytes: what is encoded here is a few kilobytes, and a larger window only costs memory.
+/// 2^18 bytes: values are a few kilobytes, and a larger window only costs memory.
 const BROTLI_WINDOW: u32 = 18;
-/// What a `304` tells of the headers of the `200`.
+/// The headers of the `200` that a `304` repeats.
 const NOT_MODIFIED_HEADERS: [HeaderName; 5] = [
     ETAG,
     VARY,
@@ -26,10 +27,10 @@ const NOT_MODIFIED_HEADERS: [HeaderName; 5] = [
     CONTENT_SECURITY_POLICY,
 ];
 
-/// How the bytes are encoded.
+/// A content coding that the gateway can send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentCoding {
-    /// As they are.
+    /// Not encoded.
     Identity,
     /// RFC 1952.
     Gzip,
@@ -37,14 +38,14 @@ pub enum ContentCoding {
     Brotli,
 }
 
-/// A value as it is sent in one coding.
+/// A value in one content coding, with its headers.
 #[derive(Clone, Debug)]
 pub struct Representation {
-    /// Which.
+    /// The coding.
     pub coding: ContentCoding,
-    /// The bytes.
+    /// The encoded bytes.
     pub body: Bytes,
-    /// A strong tag of the value and the coding alone, so that it is equal on all gateways.
+    /// A strong entity tag. It depends only on the value and the coding, so that it is equal on all gateways.
     pub etag: HeaderValue,
     /// All headers of a `200`.
     pub headers: HeaderMap,
@@ -53,7 +54,7 @@ pub struct Representation {
 }
 
 impl ContentCoding {
-    /// As in `Content-Encoding`, which says nothing of bytes as they are.
+    /// The name in `Content-Encoding`; `None` for identity, which has no such header.
     pub fn name(self) -> Option<&'static str> {
         match self {
             Self::Identity => None,
@@ -64,25 +65,25 @@ impl ContentCoding {
 }
 
 impl Representation {
-    /// `value` in every coding that makes it smaller, the smallest first, as it is last; each with the headers `common`
-    /// and its own.
+    /// Encodes `value` in every coding that makes it smaller: brotli, gzip, and identity last. Each gets the headers
+    /// `common` and its own.
     pub fn encode_all(value: &Bytes, common: &HeaderMap) -> Vec<Self> {
         let hash = xxh3_128(value);
         let encoded = |coding: ContentCoding, body: Bytes| {
             let tag = format!("\"{hash:032x}-{}\"", coding.name().unwrap_or("id"));
-            let etag = HeaderValue::try_from(tag).expect("a tag is made of digits and letters");
+            let etag = HeaderValue::try_from(tag).expect("a tag is ASCII");
             let mut headers = common.clone();
             headers.insert(ETAG, etag.clone());
             headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
             if let Some(name) = coding.name() {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
             }
-            let kept = NOT_MODIFIED_HEADERS.into_iter().filter_map(|name| {
+            let repeated = NOT_MODIFIED_HEADERS.into_iter().filter_map(|name| {
                 let value = headers.get(&name)?.clone();
                 Some((name, value))
             });
             Self {
-                not_modified_headers: kept.collect(),
+                not_modified_headers: repeated.collect(),
                 headers,
                 coding,
                 body,
@@ -99,30 +100,33 @@ impl Representation {
         all
     }
 
-    /// What a client likes best; among what it likes equally, the first.
+    /// Chooses the representation that the request's `Accept-Encoding` prefers; the first one if it prefers several
+    /// equally.
     pub fn negotiate<'a>(all: &'a [Self], request: &HeaderMap) -> &'a Self {
-        let mut best = all.last().expect("every value is there as it is");
+        let mut best = all
+            .last()
+            .expect("there is always an identity representation");
         if !request.contains_key(ACCEPT_ENCODING) {
             return best;
         }
-        let mut most = 0;
+        let mut best_qvalue = 0;
         for encoded in all {
             let qvalue = match encoded.coding.name() {
                 Some(name) => qvalue(request, name).unwrap_or(0),
-                // Always taken, but less than anything that is asked for by name.
+                // Always acceptable, but any coding that the client names is preferred.
                 None => qvalue(request, "identity").unwrap_or(1),
             };
-            if qvalue > most {
-                (best, most) = (encoded, qvalue);
+            if qvalue > best_qvalue {
+                (best, best_qvalue) = (encoded, qvalue);
             }
         }
         best
     }
 }
 
-/// How much a client likes a coding, in thousandths; `None` when it does not say.
+/// The quality value of `coding` in `Accept-Encoding`, in thousandths; `None` if the request does not mention it.
 fn qvalue(request: &HeaderMap, coding: &str) -> Option<u16> {
-    let mut any = None;
+    let mut wildcard = None;
     for line in request.get_all(ACCEPT_ENCODING) {
         for item in line.to_str().unwrap_or_default().split(',') {
             let (name, parameter) = item.split_once(';').unwrap_or((item, ""));
@@ -139,25 +143,25 @@ fn qvalue(request: &HeaderMap, coding: &str) -> Option<u16> {
             let quality = (quality.clamp(0.0, 1.0) * 1000.0) as u16;
             match name.trim() {
                 name if name.eq_ignore_ascii_case(coding) => return Some(quality),
-                "*" => any = Some(quality),
+                "*" => wildcard = Some(quality),
                 _ => {}
             }
         }
     }
-    any.filter(|_| coding != "identity")
+    wildcard.filter(|_| coding != "identity")
 }
 
 fn gzip(value: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::new(GZIP_LEVEL));
     let written = encoder.write_all(value).and_then(|()| encoder.finish());
-    written.expect("memory takes what is written to it").into()
+    written.expect("writing to memory cannot fail").into()
 }
 
 fn brotli(value: &[u8]) -> Bytes {
     let mut encoder =
         brotli::CompressorWriter::new(Vec::new(), MIN_ENCODED_BYTES, BROTLI_QUALITY, BROTLI_WINDOW);
     let written = encoder.write_all(value).and_then(|()| encoder.flush());
-    written.expect("memory takes what is written to it");
+    written.expect("writing to memory cannot fail");
     encoder.into_inner().into()
 }
 
@@ -166,7 +170,7 @@ mod tests {
     use super::*;
     use std::io::Read;
 
-    fn best(accepted: Option<&str>, length: usize) -> ContentCoding {
+    fn negotiated(accepted: Option<&str>, length: usize) -> ContentCoding {
         let value = Bytes::from("abcdefghij".repeat(length / 10));
         let mut request = HeaderMap::new();
         if let Some(accepted) = accepted {
@@ -180,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_gets_what_it_likes_best() {
+    fn client_gets_the_coding_that_it_prefers() {
         for (accepted, coding) in [
             (None, ContentCoding::Identity),
             (Some(""), ContentCoding::Identity),
@@ -196,18 +200,18 @@ mod tests {
             (Some("gzip;q=nonsense"), ContentCoding::Identity),
             (Some("deflate"), ContentCoding::Identity),
         ] {
-            assert_eq!(best(accepted, 2_000), coding, "{accepted:?}");
+            assert_eq!(negotiated(accepted, 2_000), coding, "{accepted:?}");
         }
     }
 
     #[test]
-    fn what_is_small_is_sent_as_it_is() {
-        assert_eq!(best(Some("gzip, br"), 1_000), ContentCoding::Identity);
-        assert_eq!(best(Some("gzip, br"), 1_030), ContentCoding::Brotli);
+    fn small_values_are_not_encoded() {
+        assert_eq!(negotiated(Some("gzip, br"), 1_000), ContentCoding::Identity);
+        assert_eq!(negotiated(Some("gzip, br"), 1_030), ContentCoding::Brotli);
     }
 
     #[test]
-    fn what_is_decoded_is_the_value_and_tags_tell_codings_apart() {
+    fn every_coding_decodes_to_the_value_and_has_its_own_tag() {
         let value = Bytes::from("Laskar Pelangi ".repeat(200));
         let all = Representation::encode_all(&value, &HeaderMap::new());
         assert_eq!(all.len(), 3);

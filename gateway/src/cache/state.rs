@@ -1,4 +1,5 @@
-//! What the gateway holds at one moment. Immutable once it is shown: a change makes a new one that shares the rest.
+//! The content of the cache at one moment. It is immutable once published: a change makes a new state that shares the
+//! rest.
 
 use crate::cache::cached_count::CachedCount;
 use crate::cache::cached_response::CachedResponse;
@@ -11,20 +12,21 @@ use tokio::time::Instant;
 /// The last good copy of everything, ready to send.
 #[derive(Clone, Debug, Default)]
 pub struct CacheState {
-    /// Whether Redis answered when it was last asked.
+    /// Whether Redis answered the last command.
     pub connected: bool,
-    entries: [Option<Arc<CachedResponse>>; Snapshot::ALL.len()],
+    snapshots: [Option<Arc<CachedResponse>>; Snapshot::ALL.len()],
     today: Option<Arc<CachedCount>>,
     summaries: Summaries,
 }
 
-/// Composed from the entries and the count. Those in need of composing anew are marked until [`CacheState::compose`].
+/// Summaries, composed from the snapshots and the count. A summary whose parts have changed is marked until
+/// [`CacheState::compose`].
 #[derive(Clone, Debug, Default)]
 struct Summaries {
     books: Option<Arc<CachedResponse>>,
     visitors: Option<Arc<CachedResponse>>,
-    /// The same with a count, which ends before the rest of it does. It may be an earlier count than the newest, for as long as
-    /// it takes to compose the next one.
+    /// The summary of visitors with a count, which expires sooner than the snapshots. The count may be older than the
+    /// latest one until the next summary is composed.
     visitors_with_today: Option<(Arc<CachedCount>, Arc<CachedResponse>)>,
     books_changed: bool,
     visitors_changed: bool,
@@ -32,22 +34,22 @@ struct Summaries {
 }
 
 impl CacheState {
-    /// The last good copy of a snapshot.
+    /// The last good copy of a snapshot; `None` until there is one.
     pub fn snapshot(&self, snapshot: Snapshot) -> Option<&Arc<CachedResponse>> {
-        self.entries[snapshot.index()].as_ref()
+        self.snapshots[snapshot.index()].as_ref()
     }
 
-    /// Today's count, if it may be shown still.
+    /// Today's count, unless it has expired.
     pub fn today(&self, now: Instant) -> Option<&Arc<CachedCount>> {
         self.today.as_ref().filter(|today| today.is_current(now))
     }
 
-    /// The newest count, expired or not.
+    /// The latest count, even if expired.
     pub fn newest_count(&self) -> Option<&CachedCount> {
         self.today.as_deref()
     }
 
-    /// A summary, unless a part of it is missing.
+    /// The summary of a group; `None` if one of its snapshots is missing.
     pub fn summary(&self, group: Group, now: Instant) -> Option<&Arc<CachedResponse>> {
         match group {
             Group::Books => self.summaries.books.as_ref(),
@@ -58,45 +60,46 @@ impl CacheState {
         }
     }
 
-    /// Whether these bytes are the present count already.
+    /// Whether the latest count has exactly these bytes.
     pub fn has_count(&self, message: &[u8]) -> bool {
-        let present = self.today.as_ref();
-        present.is_some_and(|today| today.message == message)
+        let latest = self.today.as_ref();
+        latest.is_some_and(|today| today.message == message)
     }
 
-    /// Takes a snapshot's new value in, with the summary that it is in.
-    pub fn put(&mut self, snapshot: Snapshot, entry: CachedResponse) {
-        self.insert(snapshot, entry);
+    /// Inserts a snapshot and composes the summary that contains it.
+    pub fn put(&mut self, snapshot: Snapshot, response: CachedResponse) {
+        self.insert(snapshot, response);
         self.compose();
     }
 
-    /// The same without the summary.
-    pub fn insert(&mut self, snapshot: Snapshot, entry: CachedResponse) {
-        self.entries[snapshot.index()] = Some(Arc::new(entry));
+    /// Inserts a snapshot without composing a summary.
+    pub fn insert(&mut self, snapshot: Snapshot, response: CachedResponse) {
+        self.snapshots[snapshot.index()] = Some(Arc::new(response));
         match snapshot.group() {
             Group::Books => self.summaries.books_changed = true,
             Group::Visitors => self.summaries.visitors_changed = true,
         }
     }
 
-    /// Takes a new count in, without the summary that it is in.
+    /// Sets today's count without composing a summary.
     pub fn insert_today(&mut self, today: Arc<CachedCount>) {
         self.today = Some(today);
         self.summaries.today_changed = true;
     }
 
-    /// Takes the snapshots and summaries of `other`, which were prepared while this one got new counts alone.
-    pub fn take_prepared(&mut self, other: Self) {
-        let is_newest = match (&self.today, &other.today) {
+    /// Takes the snapshots and summaries of `other`, which was made from this state; since then only counts have
+    /// changed here.
+    pub fn merge_snapshots(&mut self, other: Self) {
+        let has_latest_count = match (&self.today, &other.today) {
             (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
             (ours, _) => ours.is_none(),
         };
-        self.entries = other.entries;
+        self.snapshots = other.snapshots;
         self.summaries = other.summaries;
-        self.summaries.today_changed = !is_newest;
+        self.summaries.today_changed = !has_latest_count;
     }
 
-    /// Whether a summary is older than its parts.
+    /// Whether the parts of a summary have changed since it was composed.
     pub fn needs_composing(&self) -> bool {
         let Summaries {
             books_changed,
@@ -107,13 +110,13 @@ impl CacheState {
         books_changed || visitors_changed || today_changed
     }
 
-    /// How many bytes composing would compress beside what is new.
+    /// The number of bytes that composing all summaries compresses.
     pub fn summary_bytes(&self) -> usize {
-        let bytes = |group: Group| {
+        let size_of = |group: Group| {
             let parts = group.snapshots().filter_map(|part| self.snapshot(part));
-            parts.map(|entry| entry.body.len()).sum::<usize>()
+            parts.map(|part| part.body.len()).sum::<usize>()
         };
-        bytes(Group::Books) + bytes(Group::Visitors)
+        size_of(Group::Books) + size_of(Group::Visitors)
     }
 
     /// Composes each summary whose parts have changed.

@@ -1,4 +1,4 @@
-//! A summary: the `data` of a group's snapshots side by side in one envelope, made without parsing them again.
+//! Composes a summary: one envelope with the `data` of every snapshot of a group, without parsing that data again.
 
 use crate::cache::cached_count::{CachedCount, CountSource};
 use crate::cache::cached_response::{self, CachedResponse, LastModified};
@@ -7,7 +7,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use shared::catalog::{Group, Snapshot};
 use std::sync::Arc;
 
-/// Makes the summary of `group`; `None` while a part is missing. `today` counts for the visitors alone.
+/// Composes the summary of `group`, or returns `None` while a snapshot is missing. `today` is used only for the
+/// visitors.
 pub fn compose<'a>(
     group: Group,
     part: impl Fn(Snapshot) -> Option<&'a Arc<CachedResponse>>,
@@ -15,11 +16,14 @@ pub fn compose<'a>(
 ) -> Option<Arc<CachedResponse>> {
     let parts: Vec<_> = group
         .snapshots()
-        .map(|snapshot| part(snapshot).map(|entry| (snapshot, entry)))
+        .map(|snapshot| part(snapshot).map(|response| (snapshot, response)))
         .collect::<Option<_>>()?;
-    let times = || parts.iter().map(|(_, entry)| entry.generated_at);
+    let times = || parts.iter().map(|(_, response)| response.generated_at);
     let generated_at = times().min()?;
-    let ttl_seconds = parts.iter().map(|(_, entry)| entry.ttl_seconds).min()?;
+    let ttl_seconds = parts
+        .iter()
+        .map(|(_, response)| response.ttl_seconds)
+        .min()?;
     let data = data(group, &parts, today);
 
     let mut text = BytesMut::with_capacity(data.len() + 96);
@@ -28,7 +32,7 @@ pub fn compose<'a>(
     text.put_slice(&data);
     text.put_u8(b'}');
     let body = text.freeze();
-    // It is as old as its oldest part and changes with its newest: who asks by date must have the newest.
+    // `generated_at` is that of the oldest part, but `If-Modified-Since` must be compared with the newest part.
     let modified = match group {
         Group::Visitors => None,
         Group::Books => Some(LastModified {
@@ -56,11 +60,11 @@ fn data(
 ) -> Bytes {
     let mut fields = BytesMut::new();
     if group == Group::Visitors {
-        let answer = today.map(|today| today.json_from(CountSource::Cache));
-        put_field(&mut fields, "today", answer.as_deref().unwrap_or(b"null"));
+        let today = today.map(|today| today.json_from(CountSource::Cache));
+        put_field(&mut fields, "today", today.as_deref().unwrap_or(b"null"));
     }
-    for (snapshot, entry) in parts {
-        put_field(&mut fields, &snapshot.field(), &entry.data);
+    for (snapshot, response) in parts {
+        put_field(&mut fields, &snapshot.field(), &response.data);
     }
     fields.put_u8(b'}');
     fields.freeze()
@@ -77,7 +81,7 @@ mod tests {
     use super::*;
     use tokio::time::Instant;
 
-    fn entry(snapshot: Snapshot, second: usize) -> Arc<CachedResponse> {
+    fn response(snapshot: Snapshot, second: usize) -> Arc<CachedResponse> {
         let text = format!(
             r#"{{"generated_at":"2025-09-23T00:05:0{second}.000Z","ttl_seconds":{},"data":[{second}]}}"#,
             90_000 - second
@@ -87,12 +91,12 @@ mod tests {
 
     fn parts() -> Vec<Arc<CachedResponse>> {
         let all = Snapshot::ALL.into_iter();
-        all.map(|snapshot| entry(snapshot, 9 - snapshot.index() % 5))
+        all.map(|snapshot| response(snapshot, 9 - snapshot.index() % 5))
             .collect()
     }
 
     #[test]
-    fn the_visitors_summary_begins_with_today() {
+    fn visitors_summary_begins_with_today() {
         let parts = parts();
         let part = |snapshot: Snapshot| parts.get(snapshot.index());
         let without = compose(Group::Visitors, part, None).unwrap();
@@ -121,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_books_summary_is_as_old_as_its_oldest_part_and_changes_with_its_newest() {
+    fn books_summary_is_as_old_as_its_oldest_part_and_modified_with_its_newest() {
         let parts = parts();
         let summary = compose(Group::Books, |s| parts.get(s.index()), None).unwrap();
         let text = String::from_utf8(summary.data.to_vec()).unwrap();
@@ -139,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_part_makes_no_summary() {
+    fn no_summary_while_a_part_is_missing() {
         let parts = parts();
         let part = |snapshot: Snapshot| {
             parts

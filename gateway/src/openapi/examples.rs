@@ -53,8 +53,8 @@ pub fn today() -> CachedCount {
 /// Returns the beginning of a stream.
 pub fn events() -> Bytes {
     let (today, mut versions) = (today(), SnapshotVersions::default());
-    versions.learn(&state(), Instant::now());
-    let changed = versions.block([Snapshot::Weekly].into_iter().collect());
+    versions.update(&state(), Instant::now());
+    let changed = versions.encode_events([Snapshot::Weekly].into_iter().collect());
     let (init, update, changed) = (
         today.init(CountSource::Cache),
         today.update.bytes(false),

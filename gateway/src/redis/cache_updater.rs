@@ -1,4 +1,4 @@
-//! What becomes of the messages and readings of Redis: taken into the cache, or passed over, or complained about.
+//! Applies messages and reads from Redis to the cache: accepts, ignores or reports each value.
 
 use crate::Gateway;
 use crate::cache::cached_count::CachedCount;
@@ -6,7 +6,7 @@ use crate::cache::live_cache::Cache;
 use crate::failures::{Failures, MESSAGES, REDIS, SUBSCRIPTION, TODAY, in_short};
 use crate::metrics::Metrics;
 use crate::redis::client::{ReadResult, StoredValue};
-use crate::redis::encode_batch::{Batch, NewValue, Outcome, Prepared, SMALL};
+use crate::redis::encode_batch::{Batch, MAX_INLINE_BYTES, NewValue, Outcome, Prepared};
 use crate::redis::stall_detector::StallDetector;
 use arc_swap::Guard;
 use bytes::Bytes;
@@ -20,40 +20,40 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Between two lines about messages that are not valid, however many come.
-const QUIET: Duration = Duration::from_secs(60);
-/// Readings in a row that found a new count of which no message told. The worker publishes a count right after storing it, so
-/// that a reading in between may come first, but hardly three times.
-const UNANNOUNCED: u32 = 3;
+/// Between two log lines about invalid messages, however many come.
+const WARN_INTERVAL: Duration = Duration::from_secs(60);
+/// Reads in a row that found a new count without a message, after which that is reported. The worker stores and
+/// publishes a count together; a read may still see it before the message, but hardly three times in a row.
+const MAX_UNANNOUNCED: u32 = 3;
 
-/// What the following task remembers between two steps.
+/// Applies values to the cache; belongs to the subscriber.
 pub struct CacheUpdater<'a> {
     cache: &'a Cache,
     stale_grace: Duration,
     metrics: &'a Metrics,
     failures: &'a Failures,
-    /// Whether it stood still, so that a message may be older than it seems.
+    /// Detects gaps in which the process did not run, so that a message may be older than it seems.
     pub stall_detector: StallDetector,
-    /// Which server the last valid count came from, and when.
+    /// The server that sent the last valid count, and when.
     last_publisher: Option<(Server, Instant)>,
-    /// A valid count came by message since the reading began, and is at least as new as what will be read.
+    /// A valid count came by message since the read began; it is at least as new as the value that is read.
     pub message_since_read: bool,
-    /// How many readings in a row found a new count of which no message told.
-    unannounced: u32,
-    /// When a bad message was last spoken of.
-    warned: Option<Instant>,
-    /// The newest value of each snapshot that waits for the next batch, and whether a message announced it.
-    waiting: BTreeMap<Snapshot, (Bytes, bool)>,
-    /// A batch is under way on another thread.
-    is_busy: bool,
-    /// Since when what stands in Redis is older than what is shown.
-    older: HashMap<Snapshot, Instant>,
-    /// The last value of each key that was complained about, so that each is complained about once.
-    bad: HashMap<Option<Snapshot>, u64>,
+    /// How many reads in a row found a new count without a message.
+    unannounced_counts: u32,
+    /// When an invalid message was last logged.
+    last_warning: Option<Instant>,
+    /// The newest value of each snapshot for the next batch, and whether a message announced it.
+    queued: BTreeMap<Snapshot, (Bytes, bool)>,
+    /// A batch is running.
+    batch_running: bool,
+    /// Since when the snapshot in Redis is older than the cached one.
+    older_since: HashMap<Snapshot, Instant>,
+    /// The hash of the last invalid value of each key (`None`: today's count), so that each value is logged once.
+    invalid: HashMap<Option<Snapshot>, u64>,
 }
 
 impl<'a> CacheUpdater<'a> {
-    /// Nothing has been heard yet. A snapshot that is older than the one that is shown is passed over for `stale_grace`.
+    /// Creates an updater. It ignores a snapshot that is older than the cached one until `stale_grace` has passed.
     pub fn new(
         cache: &'a Cache,
         metrics: &'a Metrics,
@@ -68,17 +68,17 @@ impl<'a> CacheUpdater<'a> {
             stall_detector: StallDetector::new(Instant::now()),
             last_publisher: None,
             message_since_read: false,
-            unannounced: 0,
-            warned: None,
-            waiting: BTreeMap::new(),
-            is_busy: false,
-            older: HashMap::new(),
-            bad: HashMap::new(),
+            unannounced_counts: 0,
+            last_warning: None,
+            queued: BTreeMap::new(),
+            batch_running: false,
+            older_since: HashMap::new(),
+            invalid: HashMap::new(),
         }
     }
 
-    /// For a gateway.
-    pub fn of(gateway: &'a Gateway) -> Self {
+    /// Creates the updater of a gateway.
+    pub fn for_gateway(gateway: &'a Gateway) -> Self {
         Self::new(
             &gateway.cache,
             &gateway.metrics,
@@ -87,11 +87,11 @@ impl<'a> CacheUpdater<'a> {
         )
     }
 
-    /// Notes why Redis cannot be read. What stood there before means nothing after it.
-    pub fn lose(&mut self, error: &Error) {
-        self.older.clear();
+    /// Reports why Redis cannot be read. Older snapshots that were seen before the error no longer count.
+    pub fn on_redis_error(&mut self, error: &Error) {
+        self.older_since.clear();
         self.cache.set_connected(false);
-        // Without a connection each command ends so; the reason why there is none says more.
+        // Without a connection every command is cancelled; the reason reported earlier says more.
         if *error.kind() == ErrorKind::Canceled && self.failures.contains(REDIS) {
             return;
         }
@@ -101,14 +101,14 @@ impl<'a> CacheUpdater<'a> {
         }
     }
 
-    /// Takes in what came on the channel of counts, from `server`.
-    pub fn apply_message(&mut self, bytes: &[u8], server: &Server) {
-        match CachedCount::from_message(bytes, self.stall_detector.received_not_before()) {
+    /// Applies a message from the channel of counts, sent by `server`.
+    pub fn apply_message(&mut self, message: &[u8], server: &Server) {
+        match CachedCount::from_message(message, self.stall_detector.received_not_before()) {
             Ok(today) => {
                 self.metrics.counts_received.inc();
-                self.unannounced = 0;
+                self.unannounced_counts = 0;
                 self.failures.clear(MESSAGES);
-                // When a cluster has moved the slot, we listen at two servers, and one of them may be late.
+                // After a cluster has moved the slot, two servers send messages, and those of one may be late.
                 if self.is_from_other_node(server) && self.cache.has_newer_count(&today) {
                     return;
                 }
@@ -119,58 +119,61 @@ impl<'a> CacheUpdater<'a> {
             Err(e) => {
                 let refused = &self.metrics.messages_invalid;
                 refused.inc();
-                self.failures
-                    .set(MESSAGES, "the last message of a count was not valid");
+                self.failures.set(
+                    MESSAGES,
+                    "the last message on the channel of counts was not valid",
+                );
                 let now = Instant::now();
-                if self.warned.is_none_or(|warned| now - warned >= QUIET) {
-                    self.warned = Some(now);
+                if self
+                    .last_warning
+                    .is_none_or(|last| now - last >= WARN_INTERVAL)
+                {
+                    self.last_warning = Some(now);
                     let refused = refused.get();
-                    warn!(error = %e, refused, "messages that are not counts are not passed on, {refused} so far");
+                    warn!(error = %e, refused, "messages that are not valid counts are ignored, {refused} so far");
                 }
             }
         }
     }
 
-    /// Whether another server than this one has spoken a moment ago.
+    /// Whether the last count came from another server within `stale_grace`.
     fn is_from_other_node(&self, server: &Server) -> bool {
-        let last_publisher = self.last_publisher.as_ref();
-        last_publisher.is_some_and(|(last_publisher, at)| {
-            last_publisher != server && at.elapsed() < self.stale_grace
-        })
+        let last = self.last_publisher.as_ref();
+        last.is_some_and(|(last, at)| last != server && at.elapsed() < self.stale_grace)
     }
 
-    /// Takes in what was read. New snapshots wait for [`Self::next_batch`].
-    pub fn apply_read(&mut self, reading: ReadResult) {
+    /// Applies the result of a read. New snapshots wait for [`Self::next_batch`].
+    pub fn apply_read(&mut self, read: ReadResult) {
         self.failures.clear(REDIS);
         self.cache.set_connected(true);
-        if let Some(refused) = &reading.unsubscribed {
-            self.note_subscription(refused);
+        if let Some(refused) = &read.refused_channels {
+            self.report_subscription(refused);
         }
-        for (snapshot, value) in reading.snapshots {
+        for (snapshot, value) in read.snapshots {
             match value {
-                StoredValue::None => self.take_nothing(snapshot),
+                StoredValue::None => self.on_missing(snapshot),
                 StoredValue::Unusable(why) => {
                     self.warn_invalid(Some(snapshot), why.as_bytes(), &why, why)
                 }
                 StoredValue::Bytes(bytes) => {
-                    let (waiting, announced) = self.waiting.entry(snapshot).or_default();
-                    *waiting = bytes;
-                    *announced |= reading.announced.contains(&snapshot);
+                    let (value, announced) = self.queued.entry(snapshot).or_default();
+                    *value = bytes;
+                    *announced |= read.announced.contains(&snapshot);
                 }
             }
         }
-        match reading.today {
+        match read.today {
             Some((StoredValue::None, _)) => self.failures.clear(TODAY),
             Some((StoredValue::Unusable(why), _)) => {
                 self.warn_invalid(None, why.as_bytes(), &why, why)
             }
             Some((StoredValue::Bytes(bytes), remaining)) if !self.message_since_read => {
-                match CachedCount::from_key(&bytes, reading.sent_at, remaining) {
+                match CachedCount::from_key(&bytes, read.sent_at, remaining) {
                     Ok(today) => {
                         self.failures.clear(TODAY);
-                        // An older one is of a replica, promoted a moment ago, that has missed the newest.
+                        // An older count comes from a replica that was promoted before it had the newest one.
                         if !self.cache.has_newer_count(&today) && self.apply_count(today) {
-                            self.note_unannounced();
+                            self.report_unannounced();
                         }
                     }
                     Err(e) => self.warn_invalid(None, &bytes, &e, "its value is not valid"),
@@ -180,70 +183,75 @@ impl<'a> CacheUpdater<'a> {
         }
     }
 
-    fn note_subscription(&self, refused: &[String]) {
+    fn report_subscription(&self, refused: &[String]) {
         if refused.is_empty() {
             return self.failures.clear(SUBSCRIPTION);
         }
         let channels = refused.join(", ");
         let why = format!("the account may not subscribe to {channels} (NOPERM)");
         if self.failures.set(SUBSCRIPTION, why.as_str()) {
-            warn!(channels, "what is new is found every 2 s only: {why}");
+            warn!(
+                channels,
+                "changes are found only by the read every 2 s: {why}"
+            );
         }
     }
 
-    /// A count was found that no message had told of.
-    fn note_unannounced(&mut self) {
-        self.unannounced += 1;
-        let why = "counts are in Redis, but no message tells of them";
-        if self.unannounced >= UNANNOUNCED && self.failures.set(MESSAGES, why) {
-            warn!("what is new is found every 2 s only: {why}");
+    /// A read found a new count without a message.
+    fn report_unannounced(&mut self) {
+        self.unannounced_counts += 1;
+        let why = "counts are in Redis, but no message announces them";
+        if self.unannounced_counts >= MAX_UNANNOUNCED && self.failures.set(MESSAGES, why) {
+            warn!("changes are found only by the read every 2 s: {why}");
         }
     }
 
-    /// There is nothing under the key: the copy stays.
-    fn take_nothing(&mut self, snapshot: Snapshot) {
-        self.older.remove(&snapshot);
-        self.waiting.remove(&snapshot);
+    /// The key is missing: the cached snapshot stays.
+    fn on_missing(&mut self, snapshot: Snapshot) {
+        self.older_since.remove(&snapshot);
+        self.queued.remove(&snapshot);
         self.failures.clear(&snapshot.name());
     }
 
-    /// The work that waits, unless there is none or one is under way. To be given back to [`Self::take_prepared`].
+    /// Returns the next batch, or `None` if nothing is to do or a batch is running. Its result goes to
+    /// [`Self::apply_snapshots`].
     pub fn next_batch(&mut self) -> Option<Batch> {
-        if self.is_busy {
+        if self.batch_running {
             return None;
         }
-        let present = Guard::into_inner(self.cache.state());
+        let current = Guard::into_inner(self.cache.state());
         let mut values = Vec::new();
-        for (snapshot, (bytes, is_named)) in mem::take(&mut self.waiting) {
-            if present
+        for (snapshot, (bytes, announced)) in mem::take(&mut self.queued) {
+            if current
                 .snapshot(snapshot)
-                .is_some_and(|entry| entry.body == bytes)
+                .is_some_and(|cached| cached.body == bytes)
             {
-                self.older.remove(&snapshot);
+                self.older_since.remove(&snapshot);
                 self.failures.clear(&snapshot.name());
                 continue;
             }
             values.push(NewValue {
                 snapshot,
                 bytes,
-                replaces_newer: is_named || self.has_stood(snapshot),
+                replaces_newer: announced || self.is_older_long_enough(snapshot),
             });
         }
-        let has_work = !values.is_empty() || present.needs_composing();
-        self.is_busy = has_work;
-        has_work.then_some(Batch { values, present })
+        let has_work = !values.is_empty() || current.needs_composing();
+        self.batch_running = has_work;
+        has_work.then_some(Batch { values, current })
     }
 
-    /// Whether an older value than the one that is shown has stood long enough. At first it may be of a replica, promoted a moment
-    /// ago, that has missed the newest: the worker stores that again. Otherwise the worker's clock was set back.
-    fn has_stood(&self, snapshot: Snapshot) -> bool {
-        let since = self.older.get(&snapshot);
+    /// Whether Redis has held an older value than the cached one for `stale_grace`. At first it may come from a replica
+    /// that was promoted before it had the newest value, and the worker stores that again. Later it means that the
+    /// worker's clock was set back.
+    fn is_older_long_enough(&self, snapshot: Snapshot) -> bool {
+        let since = self.older_since.get(&snapshot);
         since.is_some_and(|since| since.elapsed() >= self.stale_grace)
     }
 
-    /// Takes in what a batch has made.
-    pub fn take_prepared(&mut self, prepared: Prepared) {
-        self.is_busy = false;
+    /// Applies the result of a batch.
+    pub fn apply_snapshots(&mut self, prepared: Prepared) {
+        self.batch_running = false;
         let mut has_changes = false;
         for (
             NewValue {
@@ -257,32 +265,37 @@ impl<'a> CacheUpdater<'a> {
                     self.warn_invalid(Some(snapshot), &bytes, &e, "its value is not valid");
                     continue;
                 }
-                Outcome::Older => drop(self.older.entry(snapshot).or_insert_with(Instant::now)),
-                Outcome::Taken => {
-                    self.older.remove(&snapshot);
-                    debug!(%snapshot, "a new {snapshot}");
+                Outcome::Older => drop(
+                    self.older_since
+                        .entry(snapshot)
+                        .or_insert_with(Instant::now),
+                ),
+                Outcome::Accepted => {
+                    self.older_since.remove(&snapshot);
+                    debug!(%snapshot, "new snapshot {snapshot}");
                     has_changes = true;
                 }
             }
             self.failures.clear(&snapshot.name());
         }
-        self.cache.put_prepared(prepared.state, has_changes);
+        self.cache.set_snapshots(prepared.state, has_changes);
     }
 
-    /// The same bytes again are the same count: neither relayed again nor shown for longer. What is over is none: the same
-    /// bytes may follow by a reading that knows how long they live. Tells whether it is new.
+    /// Puts a count into the cache; returns whether it is new. The same bytes again are the same count: they are not
+    /// sent again and do not live longer. An expired count is ignored: a read may bring the same bytes with their
+    /// remaining lifetime.
     fn apply_count(&self, today: CachedCount) -> bool {
         let state = self.cache.state();
         let is_new = !state.has_count(&today.message) && today.is_current(Instant::now());
         if is_new {
-            // A large summary gets it with the next batch.
-            let compose = !self.is_busy && state.summary_bytes() <= SMALL;
+            // If the summary is large, the next batch puts the count into it.
+            let compose = !self.batch_running && state.summary_bytes() <= MAX_INLINE_BYTES;
             self.cache.set_count(today, compose);
         }
         is_new
     }
 
-    /// `error` is for the log, `why` for `/health`.
+    /// Reports an invalid value: `why` in `/health`, `error` in the log, once for each value.
     fn warn_invalid(
         &mut self,
         key: Option<Snapshot>,
@@ -293,7 +306,7 @@ impl<'a> CacheUpdater<'a> {
         let part = key.map_or(TODAY.to_owned(), Snapshot::name);
         self.failures.set(&part, why);
         let hash = xxh3_64(bytes);
-        if self.bad.insert(key, hash) != Some(hash) {
+        if self.invalid.insert(key, hash) != Some(hash) {
             self.metrics.messages_invalid.inc();
             let name = key.map_or("today's count".to_owned(), Snapshot::name);
             warn!(key = name, %error, "the value under a key is not valid: {name}");
@@ -306,14 +319,15 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    /// The count of one second of the morning, which lives long.
+    /// A count that was made at this second of a minute, and lives long.
     fn count(second: u32) -> String {
         format!(
             r#"{{"total":{second},"generated_at":"2025-09-23T09:10:{second}.000Z","date":"2025-09-23","expires_at":"2025-09-23T19:10:00.000Z"}}"#
         )
     }
 
-    fn reading(second: u32, announced: bool) -> ReadResult {
+    /// A read of a snapshot that was generated at this second of a minute.
+    fn read(second: u32, announced: bool) -> ReadResult {
         let text = format!(
             r#"{{"generated_at":"2025-09-23T00:05:{second}.000Z","ttl_seconds":90000,"data":[]}}"#
         );
@@ -321,61 +335,64 @@ mod tests {
             sent_at: Instant::now(),
             snapshots: vec![(Snapshot::Weekly, StoredValue::Bytes(text.into()))],
             announced: BTreeSet::from_iter(announced.then_some(Snapshot::Weekly)),
-            unsubscribed: None,
+            refused_channels: None,
             today: None,
         }
     }
 
     #[test]
-    fn of_two_servers_the_one_that_is_late_is_not_heard() {
+    fn late_count_of_another_server_is_ignored() {
         let (cache, metrics) = (Cache::default(), Metrics::new());
         let failures = Failures::default();
         let mut updater = CacheUpdater::new(&cache, &metrics, &failures, Duration::from_secs(3600));
         let servers = ["old", "new"].map(|host| Server::new(host, 6379));
-        let mut shown = |second, server: &Server| {
+        let mut shown_after = |second, server: &Server| {
             updater.apply_message(count(second).as_bytes(), server);
             let state = cache.state();
             state.today(Instant::now()).map(|today| today.count.total)
         };
-        assert_eq!(shown(20, &servers[0]), Some(20));
-        assert_eq!(shown(30, &servers[1]), Some(30));
-        assert_eq!(shown(21, &servers[0]), Some(30), "it came late");
-        // The clock of the library was set back.
-        assert_eq!(shown(25, &servers[1]), Some(25));
-        assert_eq!(shown(26, &servers[0]), Some(26));
-        let mut impatient = CacheUpdater::new(&cache, &metrics, &failures, Duration::ZERO);
-        impatient.apply_message(count(30).as_bytes(), &servers[0]);
-        impatient.apply_message(count(28).as_bytes(), &servers[1]);
+        assert_eq!(shown_after(20, &servers[0]), Some(20));
+        assert_eq!(shown_after(30, &servers[1]), Some(30));
+        assert_eq!(shown_after(21, &servers[0]), Some(30), "it came late");
+        // The worker's clock was set back.
+        assert_eq!(shown_after(25, &servers[1]), Some(25));
+        assert_eq!(shown_after(26, &servers[0]), Some(26));
+        let mut without_grace = CacheUpdater::new(&cache, &metrics, &failures, Duration::ZERO);
+        without_grace.apply_message(count(30).as_bytes(), &servers[0]);
+        without_grace.apply_message(count(28).as_bytes(), &servers[1]);
         let state = cache.state();
         let today = state.today(Instant::now());
         assert_eq!(
             today.map(|today| today.count.total),
             Some(28),
-            "the old server is gone"
+            "the old server no longer counts"
         );
     }
 
     #[test]
-    fn an_older_snapshot_is_taken_when_it_is_meant() {
+    fn older_snapshot_is_accepted_if_announced_or_after_the_grace() {
         let (cache, metrics) = (Cache::default(), Metrics::new());
         let failures = Failures::default();
-        let shown = |updater: &mut CacheUpdater<'_>, second, announced| {
-            updater.apply_read(reading(second, announced));
+        let shown_after = |updater: &mut CacheUpdater<'_>, second, announced| {
+            updater.apply_read(read(second, announced));
             let batch = updater.next_batch().expect("a new value");
-            updater.take_prepared(batch.run());
+            updater.apply_snapshots(batch.run());
             let state = cache.state();
-            let entry = state.snapshot(Snapshot::Weekly).unwrap();
-            entry.generated_at.to_string()
+            let cached = state.snapshot(Snapshot::Weekly).unwrap();
+            cached.generated_at.to_string()
         };
         let hour = Duration::from_secs(3600);
-        let mut patient = CacheUpdater::new(&cache, &metrics, &failures, hour);
-        assert_eq!(shown(&mut patient, 30, false), "2025-09-23T00:05:30.000Z");
-        assert_eq!(shown(&mut patient, 20, false), "2025-09-23T00:05:30.000Z");
+        let mut updater = CacheUpdater::new(&cache, &metrics, &failures, hour);
+        let time = "2025-09-23T00:05:30.000Z";
+        assert_eq!(shown_after(&mut updater, 30, false), time);
+        assert_eq!(shown_after(&mut updater, 20, false), time);
         // A message says that it was stored.
-        assert_eq!(shown(&mut patient, 21, true), "2025-09-23T00:05:21.000Z");
-        let mut impatient = CacheUpdater::new(&cache, &metrics, &failures, Duration::ZERO);
-        assert_eq!(shown(&mut impatient, 20, false), "2025-09-23T00:05:21.000Z");
-        // It stands still at the next reading.
-        assert_eq!(shown(&mut impatient, 20, false), "2025-09-23T00:05:20.000Z");
+        let time = "2025-09-23T00:05:21.000Z";
+        assert_eq!(shown_after(&mut updater, 21, true), time);
+        let mut without_grace = CacheUpdater::new(&cache, &metrics, &failures, Duration::ZERO);
+        assert_eq!(shown_after(&mut without_grace, 20, false), time);
+        // Still there at the next read.
+        let time = "2025-09-23T00:05:20.000Z";
+        assert_eq!(shown_after(&mut without_grace, 20, false), time);
     }
 }

@@ -1,4 +1,5 @@
-//! Redis as the gateway sees it: two channels, twelve keys to read, and one channel to ring on. It writes no key.
+//! The gateway's Redis client: subscribes to two channels, reads twelve keys, publishes refresh requests. It writes no
+//! key.
 
 use crate::config::Config;
 use crate::failures::is_permission;
@@ -17,108 +18,100 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// Redis answers within milliseconds; one that is half a second away each way is not left. Short enough that one which has
-/// fallen silent is noticed within 5 s, between two readings as well.
-const ANSWER_LIMIT: Duration = Duration::from_millis(1_500);
+/// Redis answers within milliseconds; this also allows a round trip of a second. Short enough to notice within 5 s that
+/// Redis has fallen silent, even between two reads.
+const COMMAND_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// The one connection, for messages and commands alike, so that a reading tells whether messages can still come.
+/// The one connection, for messages and commands: a read that is answered shows that messages can arrive too.
 pub struct RedisClient {
-    /// For its events.
+    /// The client of the `fred` crate, for its events.
     pub client: Client,
     keys: Keys,
     commands: WithOptions<Client>,
     is_clustered: bool,
-    /// Held while the client's replies are out of step with its commands; see [`Self::is_subscribed`].
+    /// Locked while replies do not match their commands; see [`Self::try_subscribe`].
     exchange: Mutex<()>,
 }
 
-/// What is to be read next.
+/// The keys to read next.
 #[derive(Clone, Debug, Default)]
 pub struct ReadRequest {
-    /// Everything.
-    pub round: bool,
-    /// To subscribe before a round: on a new connection, and where that was refused.
+    /// Read every key.
+    pub all_keys: bool,
+    /// Subscribe before the next full read: on a new connection, or after Redis has refused a channel.
     pub subscribe: bool,
-    /// These, of which a message says that they were stored.
+    /// Snapshots to read because a message says that they were stored.
     pub snapshots: BTreeSet<Snapshot>,
 }
 
-/// What was read.
+/// The values that were read.
 #[derive(Debug)]
 pub struct ReadResult {
-    /// When the question was sent.
+    /// When the commands were sent.
     pub sent_at: Instant,
-    /// The value of each key that was sent_at for.
+    /// The value of each snapshot that was read.
     pub snapshots: Vec<(Snapshot, StoredValue)>,
-    /// Those of which a message had said that they were stored.
+    /// The snapshots of which a message had said that they were stored.
     pub announced: BTreeSet<Snapshot>,
-    /// The channels that the account may not subscribe to, if that was tried.
-    pub unsubscribed: Option<Vec<String>>,
-    /// Today's count with its remaining time, if it was sent_at for.
+    /// The channels that the account may not subscribe to; `None` if no subscription was tried.
+    pub refused_channels: Option<Vec<String>>,
+    /// Today's count and its remaining lifetime, if it was read.
     pub today: Option<(StoredValue, Duration)>,
 }
 
-/// What is under a key.
+/// The value of a key.
 #[derive(Debug)]
 pub enum StoredValue {
-    /// Nothing.
+    /// The key does not exist.
     None,
-    /// These bytes, in the client's buffer.
+    /// A string, still in the client's buffer.
     Bytes(Bytes),
-    /// Not a string, or today's count without an end.
+    /// It cannot be used, with the reason: for example not a string, or a count of today that never expires.
     Unusable(&'static str),
 }
 
-/// A message of one of the two channels.
+/// A message from one of the two channels.
 #[derive(Debug)]
 pub enum ChannelMessage {
-    /// The bytes of a count.
+    /// Today's count as JSON.
     Count(Bytes),
     /// A snapshot has been stored.
     Stored(Snapshot),
-    /// Something else.
+    /// Neither of these.
     Unknown,
 }
 
 impl ReadRequest {
-    /// Everything.
-    pub fn round() -> Self {
-        Self {
-            round: true,
-            ..Self::default()
-        }
-    }
-
-    /// What is to be read now. To subscribe waits for a round.
+    /// Takes the request out and leaves an empty one. `subscribe` stays until the next full read.
     pub fn take(&mut self) -> Self {
-        let rest = Self {
-            subscribe: self.subscribe && !self.round,
+        let remaining = Self {
+            subscribe: self.subscribe && !self.all_keys,
             ..Self::default()
         };
-        mem::replace(self, rest)
+        mem::replace(self, remaining)
     }
 
     /// Whether there is nothing to read.
     pub fn is_empty(&self) -> bool {
-        !self.round && self.snapshots.is_empty()
+        !self.all_keys && self.snapshots.is_empty()
     }
 }
 
 impl ReadResult {
-    /// Whether a channel was refused, so that the next round is to try again.
+    /// Whether Redis has refused a channel, so that the next full read tries again.
     pub fn is_refused(&self) -> bool {
-        let refused = self.unsubscribed.as_ref();
-        refused.is_some_and(|refused| !refused.is_empty())
+        let refused = self.refused_channels.as_ref();
+        refused.is_some_and(|channels| !channels.is_empty())
     }
 }
 
 impl RedisClient {
-    /// Makes the client; it connects when the following begins.
+    /// Creates the client. It connects when the subscriber starts.
     ///
     /// # Errors
-    /// A configuration that the client refuses.
+    /// If the client refuses the configuration.
     pub fn new(config: &Config) -> Result<Self, Error> {
-        let client = config.redis.client(ANSWER_LIMIT)?;
+        let client = config.redis.client(COMMAND_TIMEOUT)?;
         // While Redis is away a command fails at once instead of waiting in a queue.
         let commands = client.with_options(&Options {
             fail_fast: true,
@@ -133,28 +126,28 @@ impl RedisClient {
         })
     }
 
-    /// Reads what is wanted in one pipelined go.
+    /// Reads the requested keys in one pipeline.
     ///
     /// # Errors
-    /// Redis is away, or does not answer, or refuses.
-    pub async fn read(&self, wanted: ReadRequest) -> Result<ReadResult, Error> {
-        // A cluster may move the channel to another server, and then this subscribes there.
-        let unsubscribed = match wanted.round && (wanted.subscribe || self.is_clustered) {
+    /// If Redis is not connected, does not answer within 1.5 s, or answers with an error.
+    pub async fn read(&self, request: ReadRequest) -> Result<ReadResult, Error> {
+        // A cluster may have moved the channel to another node; this subscribes there.
+        let refused_channels = match request.all_keys && (request.subscribe || self.is_clustered) {
             true => Some(self.subscribe().await?),
             false => None,
         };
         let sent_at = Instant::now();
-        let announced = wanted.snapshots;
-        let snapshots: Vec<_> = match wanted.round {
+        let announced = request.snapshots;
+        let snapshots: Vec<_> = match request.all_keys {
             true => Snapshot::ALL.to_vec(),
             false => announced.iter().copied().collect(),
         };
         let snapshots = try_join_all(snapshots.into_iter().map(|snapshot| async move {
-            let value = value(self.commands.get(self.keys.snapshot(snapshot)).await)?;
+            let value = stored_value(self.commands.get(self.keys.snapshot(snapshot)).await)?;
             Ok::<_, Error>((snapshot, value))
         }));
         let today = async {
-            match wanted.round {
+            match request.all_keys {
                 true => self.read_today().await.map(Some),
                 false => Ok(None),
             }
@@ -164,13 +157,13 @@ impl RedisClient {
             sent_at,
             snapshots,
             announced,
-            unsubscribed,
+            refused_channels,
             today,
         })
     }
 
-    /// Subscribes to each channel by itself, so that the right to one suffices for that one; returns those that are refused.
-    /// What they would tell is found by the next reading.
+    /// Subscribes to each channel separately, so that one refused channel does not prevent the other. Returns the
+    /// refused channels; the next read finds what their messages would have announced.
     async fn subscribe(&self) -> Result<Vec<String>, Error> {
         let channels = [self.keys.today_channel(), self.keys.snapshots_channel()];
         if self.is_clustered {
@@ -179,33 +172,33 @@ impl RedisClient {
         }
         let mut refused = Vec::new();
         for channel in channels {
-            if !self.is_subscribed(&channel).await? {
+            if !self.try_subscribe(&channel).await? {
                 refused.push(channel);
             }
         }
         Ok(refused)
     }
 
-    /// Subscribes, and tells whether Redis allows it.
+    /// Subscribes to a channel; returns whether Redis allows it.
     ///
-    /// The client awaits no reply to SUBSCRIBE, since success comes as a push message. It takes a refusal for the reply to the
-    /// next command, and from then on each reply for that to the command before: figures would be served under wrong paths. So
-    /// SUBSCRIBE is sent as a command that awaits a reply, and PING behind it. A refusal is that reply. Otherwise PING's reply is
-    /// taken for it, and PING still awaits one: it gets the error of a SUBSCRIBE without channels, for which the client awaits
-    /// none.
-    async fn is_subscribed(&self, channel: &str) -> Result<bool, Error> {
+    /// The client awaits no reply to SUBSCRIBE, because success comes as a push message. It would take a refusal for
+    /// the reply to the next command, and each later reply for that of the command before: figures would be served
+    /// under wrong paths. So SUBSCRIBE is sent as a command that awaits a reply, followed by PING. A refusal is the
+    /// reply to SUBSCRIBE. Without one, the client takes PING's reply for it, and PING still awaits a reply: it gets
+    /// the error of a SUBSCRIBE without channels, for which the client awaits none.
+    async fn try_subscribe(&self, channel: &str) -> Result<bool, Error> {
         const MARK: &str = "subscribed";
-        let _alone = self.exchange.lock().await;
+        let _guard = self.exchange.lock().await;
         let subscribe = CustomCommand::new_static("SUBSCRIBE", ClusterHash::FirstKey, false);
         let subscribing = async {
             let reply = self.commands.custom(subscribe, vec![channel]).await;
             let is_subscribed = match reply {
                 Ok(Some(reply)) if reply == *MARK => true,
-                // That of PING too.
+                // PING is refused too, and this is its reply.
                 Err(e) if is_permission(&e) && e.details().contains("'ping'") => true,
                 Err(e) if is_permission(&e) => false,
                 Err(e) if matches!(e.kind(), ErrorKind::IO | ErrorKind::Canceled) => return Err(e),
-                // Whose reply this is nobody knows; the connection is left.
+                // It is unknown which command this reply belongs to; the time-out makes the subscriber reconnect.
                 Ok::<Option<String>, _>(_) | Err(_) => {
                     let why = "Redis does not answer SUBSCRIBE as it should";
                     return Err(Error::new(ErrorKind::Timeout, why));
@@ -219,16 +212,18 @@ impl RedisClient {
         let ping = self
             .commands
             .ping::<fred::types::Value>(Some(MARK.to_owned()));
-        // Sent in this order, the second without waiting for the first. What PING says says nothing.
+        // Sent in this order, PING without waiting for SUBSCRIBE. PING's own result has no meaning.
         let (subscribed, _) = Box::pin(join(subscribing, ping)).await;
         subscribed
     }
 
-    /// If the value is replaced between the two commands, a message says so before the second is answered, and a
-    /// reading that was message_since_read by a message does not count. So the time that remains is never a later value's.
+    /// Reads today's count and its remaining lifetime.
+    ///
+    /// If the value is replaced between GET and PTTL, a message announces it before PTTL is answered, and the
+    /// subscriber ignores a read during which a message came. So the lifetime never belongs to a later value.
     async fn read_today(&self) -> Result<(StoredValue, Duration), Error> {
         let key = self.keys.today_count();
-        let found = async { value(self.commands.get(&key).await) };
+        let found = async { stored_value(self.commands.get(&key).await) };
         // Boxed, since the client's futures are large.
         let remaining = async {
             match self.commands.pttl::<i64, _>(&key).await {
@@ -239,39 +234,39 @@ impl RedisClient {
         };
         let (found, remaining) = Box::pin(try_join(found, remaining)).await?;
         let Some(remaining) = remaining else {
-            let why = "the account may not ask for its remaining time (PTTL: NOPERM)";
+            let why = "the account may not read its lifetime (PTTL: NOPERM)";
             return Ok((StoredValue::Unusable(why), Duration::ZERO));
         };
         Ok(match (found, u64::try_from(remaining)) {
             (StoredValue::Bytes(bytes), Ok(ms)) => {
                 (StoredValue::Bytes(bytes), Duration::from_millis(ms))
             }
-            // -1: without an end. Nobody knows how old it is.
+            // -1: the key never expires, so that the age of the count is unknown.
             (StoredValue::Bytes(_), Err(_)) if remaining == -1 => {
                 (StoredValue::Unusable("it never expires"), Duration::ZERO)
             }
-            // -2: it went between the two commands.
+            // -2: the key expired between the two commands.
             (StoredValue::Bytes(_), Err(_)) => (StoredValue::None, Duration::ZERO),
             (other, _) => (other, Duration::ZERO),
         })
     }
 
-    /// Asks the worker for a fresh count.
+    /// Publishes a refresh request: asks the worker for a fresh count.
     ///
     /// # Errors
-    /// Redis is away, or does not answer.
+    /// If Redis is not connected, does not answer within 1.5 s, or answers with an error.
     pub async fn request_refresh(&self) -> Result<(), Error> {
-        // How many heard it says nothing: in a cluster that number is one node's.
-        let _alone = self.exchange.lock().await;
-        let _heard: i64 = self
+        // The number of receivers is useless: in a cluster it counts those of one node.
+        let _guard = self.exchange.lock().await;
+        let _receivers: i64 = self
             .commands
             .publish(self.keys.refresh_channel(), "1")
             .await?;
         Ok(())
     }
 
-    /// What a message says.
-    pub fn message(&self, message: &fred::types::Message) -> ChannelMessage {
+    /// Parses a message.
+    pub fn parse_message(&self, message: &fred::types::Message) -> ChannelMessage {
         let Some(payload) = message.value.as_bytes() else {
             return ChannelMessage::Unknown;
         };
@@ -284,15 +279,15 @@ impl RedisClient {
     }
 }
 
-fn value(answer: Result<Option<Bytes>, Error>) -> Result<StoredValue, Error> {
-    match answer {
+fn stored_value(reply: Result<Option<Bytes>, Error>) -> Result<StoredValue, Error> {
+    match reply {
         Ok(Some(bytes)) => Ok(StoredValue::Bytes(bytes)),
         Ok(None) => Ok(StoredValue::None),
-        // WRONGTYPE: somebody put a list there. Redis itself is well.
+        // WRONGTYPE: the key holds a list, for example. Redis itself works.
         Err(e) if *e.kind() == ErrorKind::InvalidArgument => {
-            Ok(StoredValue::Unusable("it is no string"))
+            Ok(StoredValue::Unusable("it is not a string"))
         }
-        // NOPERM: this key is not for this account; others may be.
+        // NOPERM: the account may not read this key; it may read others.
         Err(e) if is_permission(&e) => Ok(StoredValue::Unusable(
             "the account may not read it (GET: NOPERM)",
         )),

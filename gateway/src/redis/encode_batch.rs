@@ -1,7 +1,7 @@
-//! The costly part of taking in what was read: parsing, compressing, and composing the summaries. A megabyte takes a tenth of a
-//! second and more, in which no count and no new connection may be kept waiting, so that it is done on another thread.
+//! Parses and compresses new snapshots and composes the summaries: the costly part of an update. A megabyte takes a
+//! tenth of a second or more, so it is done on another thread and delays no count and no new connection.
 //!
-//! There is one batch at a time, made of the newest value of each snapshot, and only a batch changes snapshots and
+//! There is one batch at a time, with the newest value of each snapshot, and only a batch changes snapshots and
 //! summaries. So an older value never replaces a newer one, and nothing queues.
 
 use crate::cache::cached_response::CachedResponse;
@@ -10,74 +10,74 @@ use bytes::Bytes;
 use shared::catalog::Snapshot;
 use std::sync::Arc;
 
-/// Compressing so many bytes takes a millisecond or two, hardly more than handing them to another thread.
-pub const SMALL: usize = 64 << 10;
+/// Compressing this many bytes takes a millisecond or two, hardly more than handing them to another thread.
+pub const MAX_INLINE_BYTES: usize = 64 << 10;
 
-/// A value that was read and differs from the copy.
+/// A value that was read from Redis and differs from the cached one.
 #[derive(Debug)]
 pub struct NewValue {
-    /// Its snapshot.
+    /// The snapshot that it belongs to.
     pub snapshot: Snapshot,
-    /// As Redis gave it.
+    /// The value as Redis returned it.
     pub bytes: Bytes,
-    /// Whether it replaces a copy that was generated later.
+    /// Whether it replaces a cached value even if that was generated later.
     pub replaces_newer: bool,
 }
 
-/// Work to do.
+/// The values to encode, and the state to start from.
 #[derive(Debug)]
 pub struct Batch {
     /// At most one for each snapshot.
     pub values: Vec<NewValue>,
-    /// What is held now.
-    pub present: Arc<CacheState>,
+    /// The present state of the cache.
+    pub current: Arc<CacheState>,
 }
 
-/// Work that is done.
+/// The result of a batch.
 #[derive(Debug)]
 pub struct Prepared {
-    /// What became of each value.
+    /// The outcome for each value.
     pub outcomes: Vec<(NewValue, Outcome)>,
     /// The state with the new snapshots and summaries.
     pub state: CacheState,
 }
 
-/// What became of a value.
+/// What a batch did with a value.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It is in the state.
-    Taken,
-    /// The copy was generated later and stays.
+    /// It is in the new state.
+    Accepted,
+    /// The cached value was generated later and stays.
     Older,
-    /// It is not valid, and why.
+    /// It is not valid, with the reason.
     Invalid(serde_json::Error),
 }
 
 impl Batch {
-    /// Whether it is done so quickly that the calling task may do it itself.
+    /// Whether the batch is so small that the calling task may run it itself.
     pub fn is_small(&self) -> bool {
         let values = self.values.iter().map(|value| value.bytes.len());
-        values.sum::<usize>() + self.present.summary_bytes() <= SMALL
+        values.sum::<usize>() + self.current.summary_bytes() <= MAX_INLINE_BYTES
     }
 
-    /// Does all of it.
+    /// Parses and encodes all values, and composes the summaries that they change.
     pub fn run(self) -> Prepared {
-        let mut state = CacheState::clone(&self.present);
-        let mut take = |value: &NewValue| {
-            let entry = match CachedResponse::parse(value.snapshot, &value.bytes) {
-                Ok(entry) => entry,
+        let mut state = CacheState::clone(&self.current);
+        let mut apply = |value: &NewValue| {
+            let response = match CachedResponse::parse(value.snapshot, &value.bytes) {
+                Ok(response) => response,
                 Err(error) => return Outcome::Invalid(error),
             };
-            let present = self.present.snapshot(value.snapshot);
-            let is_older = present.is_some_and(|shown| shown.generated_at > entry.generated_at);
+            let cached = self.current.snapshot(value.snapshot);
+            let is_older = cached.is_some_and(|old| old.generated_at > response.generated_at);
             if is_older && !value.replaces_newer {
                 return Outcome::Older;
             }
-            state.insert(value.snapshot, entry);
-            Outcome::Taken
+            state.insert(value.snapshot, response);
+            Outcome::Accepted
         };
         let outcomes = self.values.into_iter().map(|value| {
-            let outcome = take(&value);
+            let outcome = apply(&value);
             (value, outcome)
         });
         let outcomes: Vec<_> = outcomes.collect();

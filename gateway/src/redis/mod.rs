@@ -1,4 +1,4 @@
-//! Keeps the cache equal to Redis: subscription, reads, refresh requests.
+//! Keeps the cache equal to Redis by subscription and periodic reads, and sends refresh requests to the worker.
 
 pub mod cache_updater;
 pub mod client;

@@ -1,61 +1,61 @@
-//! Notices that the process stood still: stopped by a signal, frozen with its container, or without a core.
+//! Detects that the process did not run for a while: stopped by a signal, frozen with its container, or without a core.
 //!
-//! What lies in the socket then may be any age, and a count's life is counted from its receipt. So whatever comes after
-//! such a gap counts as received when the gap began, until a reading that was sent_at for after it has been answered: both
-//! come on one connection, so that everything behind the answer is new.
+//! Messages that wait in the socket after such a gap may be of any age, and a count's lifetime begins with its receipt.
+//! So a message that is read after a gap counts as received when the gap began, until a read that was sent after the
+//! gap has been answered. Messages and replies share one connection, so everything behind that reply is new.
 
 use std::mem;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often the loop turns at least.
-pub const BEAT: Duration = Duration::from_millis(100);
-/// A turn that is late by more than this was late for a reason. The worker ends each count longer than this before midnight.
-const GAP: Duration = Duration::from_millis(150);
+/// How often the subscriber's loop calls [`StallDetector::tick`] at least.
+pub const TICK_INTERVAL: Duration = Duration::from_millis(100);
+/// A longer time between two ticks is a gap. The worker lets each count expire longer than this before midnight.
+const MAX_TICK_DELAY: Duration = Duration::from_millis(150);
 
-/// What a loop knows of its own turns.
+/// Measures the time between the turns of a loop.
 #[derive(Debug)]
 pub struct StallDetector {
-    turned: Instant,
+    last_tick: Instant,
     gap: Option<Gap>,
 }
 
-/// The loop did not turn.
+/// A time in which the loop did not run.
 #[derive(Clone, Copy, Debug)]
 struct Gap {
-    since: Instant,
-    until: Instant,
+    start: Instant,
+    end: Instant,
 }
 
 impl StallDetector {
-    /// A loop that begins now.
+    /// Creates the detector for a loop that begins now.
     pub fn new(now: Instant) -> Self {
         Self {
-            turned: now,
+            last_tick: now,
             gap: None,
         }
     }
 
-    /// The loop turns; to be told before anything is made of what has come. Whether there was a gap before it.
+    /// Records a turn of the loop; returns whether there was a gap before it. Call it before a message is used.
     pub fn tick(&mut self, now: Instant) -> bool {
-        let last = mem::replace(&mut self.turned, now);
-        let stood = now - last > GAP;
-        if stood {
-            // What lay there before an earlier gap may lie there still.
-            let since = self.gap.map_or(last, |gap| gap.since);
-            self.gap = Some(Gap { since, until: now });
+        let last = mem::replace(&mut self.last_tick, now);
+        let is_gap = now - last > MAX_TICK_DELAY;
+        if is_gap {
+            // Messages from an earlier gap may still wait in the socket.
+            let start = self.gap.map_or(last, |gap| gap.start);
+            self.gap = Some(Gap { start, end: now });
         }
-        stood
+        is_gap
     }
 
-    /// When what is taken in at this turn came, at the earliest.
+    /// The earliest time at which the messages of this turn may have arrived.
     pub fn received_not_before(&self) -> Instant {
-        self.gap.map_or(self.turned, |gap| gap.since)
+        self.gap.map_or(self.last_tick, |gap| gap.start)
     }
 
-    /// A reading that was sent_at for at `sent_at` has been answered. Whether that was the end of a doubt.
+    /// Records that the read which was sent at `sent_at` has been answered; returns whether that resolves a gap.
     pub fn resolved_by(&mut self, sent_at: Instant) -> bool {
-        self.gap.take_if(|gap| sent_at >= gap.until).is_some()
+        self.gap.take_if(|gap| sent_at >= gap.end).is_some()
     }
 }
 
@@ -64,27 +64,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn after_a_gap_what_comes_is_as_old_as_the_gap_until_a_later_reading_is_answered() {
+    fn messages_after_a_gap_are_as_old_as_the_gap_until_a_later_read_is_answered() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let mut stall_detector = StallDetector::new(start);
-        assert!(!stall_detector.tick(at(50)) && !stall_detector.tick(at(150)));
-        assert_eq!(stall_detector.received_not_before(), at(150));
+        let mut detector = StallDetector::new(start);
+        assert!(!detector.tick(at(50)) && !detector.tick(at(150)));
+        assert_eq!(detector.received_not_before(), at(150));
 
-        assert!(stall_detector.tick(at(9_000)));
-        assert_eq!(stall_detector.received_not_before(), at(150));
-        assert!(!stall_detector.tick(at(9_010)));
-        assert_eq!(stall_detector.received_not_before(), at(150));
-        // Asked for before the gap.
-        assert!(!stall_detector.resolved_by(at(140)));
-        assert_eq!(stall_detector.received_not_before(), at(150));
-        // A second gap before the answer.
-        assert!(stall_detector.tick(at(20_000)));
-        assert!(!stall_detector.resolved_by(at(9_020)));
-        assert_eq!(stall_detector.received_not_before(), at(150));
+        assert!(detector.tick(at(9_000)));
+        assert_eq!(detector.received_not_before(), at(150));
+        assert!(!detector.tick(at(9_010)));
+        assert_eq!(detector.received_not_before(), at(150));
+        // Sent before the gap.
+        assert!(!detector.resolved_by(at(140)));
+        assert_eq!(detector.received_not_before(), at(150));
+        // A second gap before the reply.
+        assert!(detector.tick(at(20_000)));
+        assert!(!detector.resolved_by(at(9_020)));
+        assert_eq!(detector.received_not_before(), at(150));
 
-        assert!(stall_detector.resolved_by(at(20_000)));
-        assert_eq!(stall_detector.received_not_before(), at(20_000));
-        assert!(!stall_detector.resolved_by(at(20_001)));
+        assert!(detector.resolved_by(at(20_000)));
+        assert_eq!(detector.received_not_before(), at(20_000));
+        assert!(!detector.resolved_by(at(20_001)));
     }
 }

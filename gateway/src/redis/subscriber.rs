@@ -1,12 +1,12 @@
-//! The one task that keeps the cache like Redis: subscribe, then read everything; read a key that a message names;
-//! read everything again every 2 s and after every reconnect.
+//! The one task that keeps the cache equal to Redis. It subscribes, then reads every key; it reads a key when a message
+//! names it, and every key again every 2 s and after each reconnect.
 //!
-//! A key that has gone, or holds what is not valid, leaves the last good copy in place.
+//! When a key is missing or its value is not valid, the last good copy stays.
 
 use crate::Gateway;
 use crate::redis::cache_updater::CacheUpdater;
 use crate::redis::client::{ChannelMessage, ReadRequest, RedisClient};
-use crate::redis::stall_detector::BEAT;
+use crate::redis::stall_detector::TICK_INTERVAL;
 use anyhow::{Context, bail};
 use fred::error::ErrorKind;
 use fred::interfaces::EventInterface;
@@ -19,101 +19,101 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
-/// Follows for ever.
+/// Keeps the cache equal to Redis, for ever.
 ///
 /// # Errors
-/// The client has ended, which it never should.
-pub async fn run(gateway: &Gateway, source: &RedisClient) -> anyhow::Result<()> {
+/// If the Redis client ends, or a batch panics.
+pub async fn run(gateway: &Gateway, redis: &RedisClient) -> anyhow::Result<()> {
     let cache = &gateway.cache;
-    let mut messages = source.client.message_rx();
-    let mut reconnects = source.client.reconnect_rx();
-    let mut losses = source.client.error_rx();
-    let connection = Connection::start(&source.client);
-    // The first reading comes with the connection.
+    let mut messages = redis.client.message_rx();
+    let mut reconnects = redis.client.reconnect_rx();
+    let mut errors = redis.client.error_rx();
+    let connection = Connection::start(&redis.client);
+    // The first read follows the first connection.
     let period = gateway.config.limits.reread;
     let mut reread = interval_at(Instant::now() + period, period);
     reread.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut beat = interval(BEAT);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut tick = interval(TICK_INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
 
-    let mut updater = CacheUpdater::of(gateway);
+    let mut updater = CacheUpdater::for_gateway(gateway);
     let mut has_read = false;
-    // The client has been told to leave its connection, and has no new one yet.
-    let mut leaving = false;
-    // One reading at a time, so that an old value never comes after a new one.
+    // The client was asked to reconnect, and has no new connection yet.
+    let mut reconnecting = false;
+    // One read at a time, so that an old value never comes after a new one.
     let mut reading = pin!(Fuse::terminated());
-    let mut wanted = ReadRequest::default();
-    // One batch at a time, while messages go on.
-    let mut preparing = pin!(Fuse::terminated());
+    let mut request = ReadRequest::default();
+    // One batch at a time; messages are handled meanwhile.
+    let mut encoding = pin!(Fuse::terminated());
     loop {
         if let Some(batch) = updater.next_batch() {
             if batch.is_small() {
-                updater.take_prepared(batch.run());
+                updater.apply_snapshots(batch.run());
             } else {
-                preparing.set(spawn_blocking(move || batch.run()).fuse());
+                encoding.set(spawn_blocking(move || batch.run()).fuse());
             }
         }
-        if has_read && preparing.is_terminated() {
-            // A client that is told that this gateway is ready finds everything here.
-            cache.set_heard();
+        if has_read && encoding.is_terminated() {
+            // Only now: everything that Redis had is in the cache when `/readyz` says 200.
+            cache.set_ready();
         }
-        if reading.is_terminated() && !wanted.is_empty() {
+        if reading.is_terminated() && !request.is_empty() {
             updater.message_since_read = false;
-            reading.set(source.read(wanted.take()).fuse());
+            reading.set(redis.read(request.take()).fuse());
         }
         tokio::select! {
-            // In the order in which Redis sent them: a message that came before an answer is taken in before it.
+            // In the order in which Redis sent them: a message is applied before the replies that follow it.
             biased;
             message = messages.recv() => {
-                wanted.round |= updater.stall_detector.tick(Instant::now());
+                request.all_keys |= updater.stall_detector.tick(Instant::now());
                 match message {
-                    Ok(message) => match source.message(&message) {
+                    Ok(message) => match redis.parse_message(&message) {
                         ChannelMessage::Count(bytes) => updater.apply_message(&bytes, &message.server),
-                        ChannelMessage::Stored(snapshot) => drop(wanted.snapshots.insert(snapshot)),
+                        ChannelMessage::Stored(snapshot) => drop(request.snapshots.insert(snapshot)),
                         ChannelMessage::Unknown => drop(gateway.metrics.messages_invalid.inc()),
                     },
-                    Err(RecvError::Lagged(_)) => wanted.round = true,
-                    Err(RecvError::Closed) => bail!("the Redis client sends no more messages"),
+                    Err(RecvError::Lagged(_)) => request.all_keys = true,
+                    Err(RecvError::Closed) => bail!("the Redis client has closed its channel of messages"),
                 }
             }
             // The first connection counts as one too.
             event = reconnects.recv() => {
                 if matches!(event, Err(RecvError::Closed)) {
-                    bail!("the Redis client tells no more of its connections");
+                    bail!("the Redis client has closed its channel of reconnects");
                 }
-                leaving = false;
-                wanted.round = true;
-                wanted.subscribe = true;
+                reconnecting = false;
+                request.all_keys = true;
+                request.subscribe = true;
             }
-            event = losses.recv() => {
+            event = errors.recv() => {
                 if matches!(event, Err(RecvError::Closed)) {
-                    bail!("the Redis client tells no more of its losses");
+                    bail!("the Redis client has closed its channel of errors");
                 }
                 match event {
-                    Ok((error, _)) => updater.lose(&error),
+                    Ok((error, _)) => updater.on_redis_error(&error),
                     Err(_) => cache.set_connected(false),
                 }
             }
-            read = &mut reading => match read {
+            result = &mut reading => match result {
                 Ok(read) => {
-                    // After a gap a message that message_since_read it may be an old one, which is not shown: only the next reading
-                    // tells the present count.
-                    wanted.round |= updater.stall_detector.resolved_by(read.sent_at) && updater.message_since_read;
-                    wanted.subscribe |= read.is_refused();
+                    // After a gap, the message that came during this read may have been old and is not shown. Only
+                    // another read finds the present count.
+                    request.all_keys |= updater.stall_detector.resolved_by(read.sent_at) && updater.message_since_read;
+                    request.subscribe |= read.is_refused();
                     updater.apply_read(read);
                     has_read = true;
                 }
                 Err(e) => {
-                    updater.lose(&e);
-                    wanted.subscribe = true;
-                    if *e.kind() == ErrorKind::Timeout && !mem::replace(&mut leaving, true) {
+                    updater.on_redis_error(&e);
+                    request.subscribe = true;
+                    if *e.kind() == ErrorKind::Timeout && !mem::replace(&mut reconnecting, true) {
                         connection.leave();
                     }
                 }
             },
-            prepared = &mut preparing => updater.take_prepared(prepared.context("preparing snapshots")?),
-            _ = beat.tick() => wanted.round |= updater.stall_detector.tick(Instant::now()),
-            _ = reread.tick() => wanted.round = true,
+            encoded = &mut encoding => updater.apply_snapshots(encoded.context("encoding snapshots")?),
+            _ = tick.tick() => request.all_keys |= updater.stall_detector.tick(Instant::now()),
+            _ = reread.tick() => request.all_keys = true,
         }
     }
 }

@@ -129,7 +129,7 @@ impl Connection {
                     socket,
                     head,
                     chunked,
-                    place: permit,
+                    permit,
                 };
                 drop(permits);
                 gateway.streams.dispatch(io_thread, stream).await;

@@ -1,7 +1,7 @@
-//! Which figures have changed: what streams are told, so that no client needs to ask again and again.
+//! Change notices: the stream's event `snapshot`, which names a figure that has changed, so that clients need not poll.
 //!
-//! Told late on purpose: each stream at a moment of its own, since each client comes and reads. What a stream is owed is a
-//! set, not a queue: a figure that changes again before it is told is told once, and a slow client loses nothing.
+//! Each stream gets its notices at a random moment, because each client then reads the figure. The changes of a stream
+//! are a set, not a queue: a figure that changes twice before the notice is sent once, and a slow client loses nothing.
 
 use crate::cache::cached_response::CachedResponse;
 use crate::cache::state::CacheState;
@@ -13,46 +13,49 @@ use std::time::Duration;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-/// Who opens a stream so soon after a change is told of it: what its client read before may have been the older copy of
-/// another gateway, which has it 2 s later at most.
+/// A stream that opens within this time after a change gets the notice too: its client may have read the older copy
+/// from another gateway, which gets the change up to 2 s later.
 const RECENT: Duration = Duration::from_secs(10);
 
-/// A set of snapshots, a bit for each.
+/// A set of snapshots, with one bit for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SnapshotSet(u16);
 
-const _: () = assert!(Snapshot::ALL.len() <= u16::BITS as usize, "a bit for each");
+const _: () = assert!(
+    Snapshot::ALL.len() <= u16::BITS as usize,
+    "one bit for each snapshot"
+);
 
-/// The copies that streams know of, or are owed.
+/// The versions of the snapshots that have been announced to streams, or queued for them.
 #[derive(Debug, Default)]
 pub struct SnapshotVersions([Option<Version>; Snapshot::ALL.len()]);
 
 #[derive(Debug)]
 struct Version {
-    entry: Arc<CachedResponse>,
-    since: Instant,
+    response: Arc<CachedResponse>,
+    changed_at: Instant,
     event: String,
 }
 
-/// In a stream, the event `snapshot`: a figure has changed, and with it the summary that it is in.
+/// The event `snapshot` of a stream: a figure has changed, and with it the summary that contains it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SnapshotEvent)]
 pub struct Event<'a> {
-    /// Where to read it.
+    /// The path of the figure.
     #[schema(examples("/api/visitors/weekly"))]
     path: &'static str,
-    /// The `ETag` of its answer without a content coding; those in `gzip` and `br` differ behind the last `-`.
+    /// The `ETag` of its response without a content coding. With `gzip` or `br` the part after the last `-` differs.
     #[schema(pattern = "^\"[0-9a-f]{32}-id\"$")]
     etag: &'a str,
 }
 
 impl SnapshotSet {
-    /// Whether nothing is in it.
+    /// Whether the set is empty.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// What is in it.
+    /// The snapshots in the set.
     pub fn snapshots(self) -> impl Iterator<Item = Snapshot> {
         let all = Snapshot::ALL.into_iter();
         all.filter(move |snapshot| self.0 & bit(*snapshot) != 0)
@@ -63,7 +66,7 @@ impl SnapshotSet {
         self.0 |= other.0;
     }
 
-    /// Takes all of `other` out.
+    /// Removes all of `other`.
     pub fn remove(&mut self, other: Self) {
         self.0 &= !other.0;
     }
@@ -80,52 +83,54 @@ fn bit(snapshot: Snapshot) -> u16 {
 }
 
 impl SnapshotVersions {
-    /// Learns what is held now; gives what has changed since the last time.
-    pub fn learn(&mut self, state: &CacheState, now: Instant) -> SnapshotSet {
+    /// Takes over the versions in `state`; returns the snapshots that have changed since the last call.
+    pub fn update(&mut self, state: &CacheState, now: Instant) -> SnapshotSet {
         let mut changed = SnapshotSet::default();
         for snapshot in Snapshot::ALL {
-            let (known, held) = (&mut self.0[snapshot.index()], state.snapshot(snapshot));
-            let Some(held) = held else { continue };
-            if !matches!(known, Some(known) if Arc::ptr_eq(&known.entry, held)) {
+            let version = &mut self.0[snapshot.index()];
+            let Some(response) = state.snapshot(snapshot) else {
+                continue;
+            };
+            if !matches!(version, Some(known) if Arc::ptr_eq(&known.response, response)) {
                 changed.add([snapshot].into_iter().collect());
-                *known = Some(Version {
-                    entry: held.clone(),
-                    since: now,
-                    event: event(snapshot, held),
+                *version = Some(Version {
+                    response: response.clone(),
+                    changed_at: now,
+                    event: encode_event(snapshot, response),
                 });
             }
         }
         changed
     }
 
-    /// What has changed a moment ago.
-    pub fn recent(&self, now: Instant) -> SnapshotSet {
-        let is_recent = |known: &Version| now.duration_since(known.since) < RECENT;
+    /// The snapshots that have changed within the last 10 s.
+    pub fn recently_changed(&self, now: Instant) -> SnapshotSet {
+        let is_recent = |version: &Version| now.duration_since(version.changed_at) < RECENT;
         let all = Snapshot::ALL.into_iter();
         all.filter(|snapshot| self.0[snapshot.index()].as_ref().is_some_and(is_recent))
             .collect()
     }
 
-    /// The events that tell of all that is in `changed`, as one block: eleven cost one write.
-    pub fn block(&self, changed: SnapshotSet) -> Frame {
-        let known = changed.snapshots();
-        let known = known.filter_map(|snapshot| self.0[snapshot.index()].as_ref());
-        let events: String = known.map(|known| known.event.as_str()).collect();
+    /// Encodes the notices for all snapshots in `changed` as one frame, so that eleven notices cost one write.
+    pub fn encode_events(&self, changed: SnapshotSet) -> Frame {
+        let versions = changed.snapshots();
+        let versions = versions.filter_map(|snapshot| self.0[snapshot.index()].as_ref());
+        let events: String = versions.map(|version| version.event.as_str()).collect();
         Frame::new(events.as_bytes())
     }
 }
 
-/// With the tag of the bytes as they are, which comes last of all codings.
-fn event(snapshot: Snapshot, entry: &CachedResponse) -> String {
-    let plain = entry
+/// Uses the tag of the identity representation, which is the last one.
+fn encode_event(snapshot: Snapshot, response: &CachedResponse) -> String {
+    let identity = response
         .representations
         .last()
-        .expect("every value is there as it is");
+        .expect("there is always an identity representation");
     let event = Event {
         path: snapshot.path(),
-        etag: plain.etag.to_str().unwrap_or_default(),
+        etag: identity.etag.to_str().unwrap_or_default(),
     };
-    let data = serde_json::to_string(&event).expect("texts can be written");
+    let data = serde_json::to_string(&event).expect("strings can be serialized");
     format!("event: snapshot\ndata: {data}\n\n")
 }
 
@@ -133,9 +138,9 @@ fn event(snapshot: Snapshot, entry: &CachedResponse) -> String {
 mod tests {
     use super::*;
 
-    fn holding(parts: &[(Snapshot, u32)]) -> CacheState {
+    fn state_with(snapshots: &[(Snapshot, u32)]) -> CacheState {
         let mut state = CacheState::default();
-        for (snapshot, ttl) in parts {
+        for (snapshot, ttl) in snapshots {
             let text = format!(
                 r#"{{"generated_at":"2025-09-23T00:05:12.345Z","ttl_seconds":{ttl},"data":[]}}"#
             );
@@ -148,52 +153,52 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_news_once_and_recent_for_a_while() {
-        let (mut news, start) = (SnapshotVersions::default(), Instant::now());
-        assert!(news.learn(&CacheState::default(), start).is_empty());
+    fn change_is_reported_once_and_recent_for_a_while() {
+        let (mut versions, start) = (SnapshotVersions::default(), Instant::now());
+        assert!(versions.update(&CacheState::default(), start).is_empty());
         let both = [Snapshot::Weekly, Snapshot::TopBorrowersYear];
-        let mut held = holding(&both.map(|snapshot| (snapshot, 9)));
-        assert_eq!(news.learn(&held, start), both.into_iter().collect());
-        assert!(news.learn(&held, start).is_empty());
+        let mut state = state_with(&both.map(|snapshot| (snapshot, 9)));
+        assert_eq!(versions.update(&state, start), both.into_iter().collect());
+        assert!(versions.update(&state, start).is_empty());
         let later = start + RECENT;
-        let weekly = holding(&[(Snapshot::Weekly, 10)])
+        let weekly = state_with(&[(Snapshot::Weekly, 10)])
             .snapshot(Snapshot::Weekly)
             .cloned();
         let text = weekly.unwrap().body.clone();
-        held.put(
+        state.put(
             Snapshot::Weekly,
             CachedResponse::parse(Snapshot::Weekly, &text).unwrap(),
         );
-        let changed = news.learn(&held, later);
+        let changed = versions.update(&state, later);
         assert_eq!(changed.snapshots().collect::<Vec<_>>(), [Snapshot::Weekly]);
-        assert_eq!(news.recent(later), changed);
+        assert_eq!(versions.recently_changed(later), changed);
         assert_eq!(
-            news.recent(later - Duration::from_millis(1)),
+            versions.recently_changed(later - Duration::from_millis(1)),
             both.into_iter().collect()
         );
     }
 
     #[test]
-    fn an_event_tells_where_to_read_and_the_tag_of_what_is_there() {
-        let (mut news, held) = (
+    fn event_names_the_path_and_the_etag_of_the_snapshot() {
+        let (mut versions, state) = (
             SnapshotVersions::default(),
-            holding(&[(Snapshot::Weekly, 9)]),
+            state_with(&[(Snapshot::Weekly, 9)]),
         );
-        news.learn(&held, Instant::now());
+        versions.update(&state, Instant::now());
         let both = SnapshotSet::from_iter([Snapshot::Weekly, Snapshot::Monthly]);
-        let block = news.block(both);
+        let block = versions.encode_events(both);
         let block = std::str::from_utf8(block.bytes(false)).unwrap();
         let data = block.strip_prefix("event: snapshot\ndata: ").unwrap();
         let data: serde_json::Value = serde_json::from_str(data).unwrap();
         assert_eq!(data["path"], "/api/visitors/weekly");
-        let entry = held.snapshot(Snapshot::Weekly).unwrap();
+        let response = state.snapshot(Snapshot::Weekly).unwrap();
         assert_eq!(
             data["etag"].as_str().unwrap(),
-            entry.representations[0].etag
+            response.representations[0].etag
         );
         assert!(block.ends_with("}\n\n"));
-        news.learn(&holding(&[(Snapshot::Monthly, 9)]), Instant::now());
-        let block = news.block(both);
+        versions.update(&state_with(&[(Snapshot::Monthly, 9)]), Instant::now());
+        let block = versions.encode_events(both);
         let block = std::str::from_utf8(block.bytes(false)).unwrap();
         let events: Vec<_> = block.split_terminator("\n\n").collect();
         assert!(events[0].contains("/weekly") && events[1].contains("/monthly"));
@@ -201,14 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn a_set_gives_back_what_was_put_in() {
+    fn set_returns_every_snapshot_that_was_added() {
         let all: SnapshotSet = Snapshot::ALL.into_iter().collect();
         assert_eq!(all.snapshots().collect::<Vec<_>>(), Snapshot::ALL);
-        let mut rest = all;
+        let mut remaining = all;
         for snapshot in Snapshot::ALL {
-            assert!(!rest.is_empty());
-            rest.remove([snapshot].into_iter().collect());
+            assert!(!remaining.is_empty());
+            remaining.remove([snapshot].into_iter().collect());
         }
-        assert!(rest.is_empty());
+        assert!(remaining.is_empty());
     }
 }

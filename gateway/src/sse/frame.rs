@@ -1,11 +1,11 @@
-//! A block of the stream, encoded once for all who get it.
+//! Encodes a block of the event stream once for all clients.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// What ends a chunked body.
+/// The end of a chunked body.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// A block as it is sent to a client, either way.
+/// A block, both as a chunk and as plain bytes.
 #[derive(Clone, Debug)]
 pub struct Frame {
     chunked: Bytes,
@@ -13,7 +13,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Wraps a whole block.
+    /// Encodes a complete block.
     pub fn new(block: &[u8]) -> Self {
         let head = format!("{:x}\r\n", block.len());
         let mut chunk = BytesMut::with_capacity(head.len() + block.len() + 2);
@@ -27,7 +27,7 @@ impl Frame {
         }
     }
 
-    /// Its bytes: one chunk, or to HTTP/1.0 the block alone.
+    /// The bytes to send: one chunk, or the plain block for HTTP/1.0.
     pub fn bytes(&self, chunked: bool) -> &Bytes {
         if chunked { &self.chunked } else { &self.plain }
     }
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chunk_says_its_length_in_hex() {
+    fn chunk_begins_with_its_length_in_hex() {
         let frame = Frame::new(b": keepalive\n\n");
         assert_eq!(frame.bytes(true), "d\r\n: keepalive\n\n\r\n");
         assert_eq!(frame.bytes(false), ": keepalive\n\n");

@@ -1,7 +1,7 @@
-//! Serves many streams in one task: each message is one pass over all of them, a `write` each, as a bare loop would do.
+//! Serves many streams in one task: each message is one pass over all of them, with one `write` each.
 //!
-//! A stream costs its socket and a few words. What is slow is done in a pass that comes around all the time: noticing
-//! who has gone, sending on where a client was slow, comments in a silence, the end.
+//! A stream costs its socket and a few words. Slow work is done in a periodic pass: noticing closed clients, resuming
+//! blocked writes, keepalive comments, change notices, and the drain.
 
 use crate::Gateway;
 use crate::cache::cached_count::{CachedCount, CountSource};
@@ -11,7 +11,7 @@ use crate::metrics::CloseReason;
 use crate::sse::change_notice::{SnapshotSet, SnapshotVersions};
 use crate::sse::frame::Frame;
 use crate::sse::permits::DrainPlan;
-use crate::sse::stream::{SseStart, Stream};
+use crate::sse::stream::{SseStart, SseStream};
 use shared::today::TodayCount;
 use std::mem;
 use std::sync::Arc;
@@ -20,153 +20,155 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-/// Between two passes that look after everybody: how long a client that was slow waits for what it missed.
+/// Between two periodic passes: how long a client whose socket was full waits for what it missed.
 const ROUND: Duration = Duration::from_millis(200);
-/// Rounds in which each client is checked once, a second; the contract allows 3 s. A check costs more than all the rest.
+/// Each client is checked once in so many rounds, which is once a second; the contract allows 3 s. A check costs more
+/// than everything else in a pass.
 const CHECK_EVERY: usize = 5;
-/// The same while streams leave one by one.
-const LEAVING_ROUND: Duration = Duration::from_millis(20);
-/// Rounds over which the streams are told of a change, each in one that is drawn: 5 s, in which ten thousand clients that
-/// come and read are two thousand a second.
-const TELLING_ROUNDS: usize = 25;
-/// Streams between two breaths, in which others may run: a write takes some 10 µs, so that nobody waits for a
-/// millisecond.
-const BREATH: usize = 64;
-/// Streams between two looks whether a count may still be told: to ask the clock each time costs nearly a tenth of a write.
-const LOOK_EVERY: usize = 16;
-/// When a client comes back after a break: apart, so that they do not all come at once.
+/// [`ROUND`] during the drain.
+const DRAIN_ROUND: Duration = Duration::from_millis(20);
+/// Each stream gets a change notice in a random one of so many rounds. Over these 5 s, ten thousand clients that read
+/// the figure make two thousand requests a second.
+const NOTICE_ROUNDS: usize = 25;
+/// Streams between two yields to other tasks. A write takes some 10 µs, so that no task waits for a millisecond.
+const YIELD_EVERY: usize = 64;
+/// Streams between two checks whether a count is still current: asking the clock each time costs nearly a tenth of a
+/// write.
+const EXPIRY_CHECK_EVERY: usize = 16;
+/// When a client reconnects after a broken connection, in milliseconds: random, so that they do not all come at once.
 const RETRY_MS: std::ops::RangeInclusive<u64> = 1_000..=5_000;
 const KEEPALIVE: &[u8] = b": keepalive\n\n";
 
 /// The streams of one task.
 pub struct Hub {
     gateway: Arc<Gateway>,
-    streams: Vec<Stream>,
+    streams: Vec<SseStream>,
     keepalive: Frame,
-    /// The newest count that was passed on. Not the cache's, which may be a moment ahead: who began with that one would be
-    /// told it again.
-    told: Option<Arc<CachedCount>>,
-    news: SnapshotVersions,
+    /// The newest count that was broadcast. The cache may be a moment ahead: a stream that began with the cache's count
+    /// would get it twice.
+    latest: Option<Arc<CachedCount>>,
+    versions: SnapshotVersions,
     last_traffic: Instant,
     last_update: Option<(TodayCount, Instant)>,
-    leaving: Option<DrainPlan>,
+    drain_plan: Option<DrainPlan>,
     rounds: usize,
-    /// How many streams were admitted.
-    admitted: usize,
+    /// How many streams were added since the start.
+    streams_added: usize,
 }
 
 impl Hub {
-    /// Serves whoever arrives, for ever.
-    pub async fn run(gateway: Arc<Gateway>, mut arrivals: mpsc::Receiver<SseStart>) {
+    /// Serves every stream that arrives on `starts`, until that channel is closed.
+    pub async fn run(gateway: Arc<Gateway>, mut starts: mpsc::Receiver<SseStart>) {
         let mut counts = gateway.cache.subscribe_counts();
         let mut changes = gateway.cache.subscribe_changes();
-        let mut leaving = gateway.streams.drain_plan();
+        let mut drain = gateway.streams.drain_plan();
         let mut hub = Self {
             streams: Vec::new(),
             keepalive: Frame::new(KEEPALIVE),
-            told: counts.borrow_and_update().clone(),
-            news: SnapshotVersions::default(),
+            latest: counts.borrow_and_update().clone(),
+            versions: SnapshotVersions::default(),
             last_traffic: Instant::now(),
             last_update: None,
-            leaving: None,
+            drain_plan: None,
             rounds: 0,
-            admitted: 0,
+            streams_added: 0,
             gateway,
         };
         let mut round = interval(ROUND);
         round.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // What came before the hub did.
+        // Snapshots may have arrived before the hub started.
         changes.mark_changed();
         loop {
             tokio::select! {
                 Ok(()) = counts.changed() => {
-                    hub.told = counts.borrow_and_update().clone();
-                    if let Some(today) = hub.told.clone() {
-                        hub.tell(&today).await;
+                    hub.latest = counts.borrow_and_update().clone();
+                    if let Some(today) = hub.latest.clone() {
+                        hub.broadcast(&today).await;
                     }
                 }
-                Ok(()) = changes.changed() => hub.learn().await,
-                opening = arrivals.recv() => match opening {
-                    Some(opening) => hub.admit(opening),
+                Ok(()) = changes.changed() => hub.on_snapshots_changed().await,
+                start = starts.recv() => match start {
+                    Some(start) => hub.add_stream(start),
                     None => return,
                 },
-                _ = round.tick() => hub.look_after().await,
-                Ok(()) = leaving.changed(), if hub.leaving.is_none() => {
-                    hub.begin_drain(leaving.borrow_and_update().clone());
-                    round = interval(LEAVING_ROUND);
+                _ = round.tick() => hub.on_tick().await,
+                Ok(()) = drain.changed(), if hub.drain_plan.is_none() => {
+                    hub.begin_drain(drain.borrow_and_update().clone());
+                    round = interval(DRAIN_ROUND);
                 }
             }
         }
     }
 
-    /// The present count is the first block; without one the next count will be.
-    fn admit(&mut self, opening: SseStart) {
-        let first = self
-            .told
+    /// Opens a stream. Its first block is the current count; if there is none, the next count.
+    fn add_stream(&mut self, start: SseStart) {
+        let current = self
+            .latest
             .as_ref()
             .filter(|today| today.is_current(Instant::now()));
-        let first = first.map(|today| init(today, CountSource::Cache));
+        let first = current.map(|today| init_frame(today, CountSource::Cache));
         self.gateway.metrics.streams_opened.inc();
         // Fixed for the stream's life: its index changes whenever another stream ends.
-        let check_class = self.admitted % CHECK_EVERY;
-        self.admitted = self.admitted.wrapping_add(1);
-        match Stream::open(opening, first, check_class) {
+        let check_class = self.streams_added % CHECK_EVERY;
+        self.streams_added = self.streams_added.wrapping_add(1);
+        match SseStream::open(start, first, check_class) {
             Ok(mut stream) => {
-                if let Some(leaving) = &self.leaving {
-                    stream.set_turn(leaving.next_close_at());
+                if let Some(plan) = &self.drain_plan {
+                    stream.set_close_at(plan.next_close_at());
                 }
-                stream.owe(self.news.recent(Instant::now()), drawn(self.rounds));
+                let recent = self.versions.recently_changed(Instant::now());
+                stream.queue_changes(recent, jittered_round(self.rounds));
                 self.streams.push(stream);
             }
             Err(e) => self.gateway.metrics.record_stream_closed(e.into()),
         }
     }
 
-    /// New snapshots, of which everybody is to be told.
-    async fn learn(&mut self) {
+    /// Queues change notices for every stream.
+    async fn on_snapshots_changed(&mut self) {
         let state = self.gateway.cache.state().clone();
-        let changed = self.news.learn(&state, Instant::now());
-        let rounds = self.rounds;
-        self.pass(|stream| {
-            stream.owe(changed, drawn(rounds));
+        let changed = self.versions.update(&state, Instant::now());
+        let round = self.rounds;
+        self.for_each_stream(|stream| {
+            stream.queue_changes(changed, jittered_round(round));
             Ok(())
         })
         .await;
     }
 
-    /// A new count, to everybody.
-    async fn tell(&mut self, today: &CachedCount) {
+    /// Sends a new count to every stream.
+    async fn broadcast(&mut self, today: &CachedCount) {
         let now = Instant::now();
         if !today.is_current(now) {
             return;
         }
-        let update = match (self.gateway.config.emit, &self.last_update) {
+        let send_update = match (self.gateway.config.emit, &self.last_update) {
             (Emit::Always, _) | (Emit::Change, None) => true,
             (Emit::Change, Some((last, sent))) => {
                 let differs = (last.total, last.date) != (today.count.total, today.count.date);
                 differs || now.duration_since(*sent) >= self.gateway.config.limits.keepalive
             }
         };
-        if update {
+        if send_update {
             self.last_update = Some((today.count, now));
             self.last_traffic = now;
         }
-        let (mut index, mut shown, mut skipped) = (0, true, 0);
-        self.pass(|stream| {
-            if index % LOOK_EVERY == 0 {
-                // This process may have stood still in the midst of the pass.
-                shown = today.is_current(Instant::now());
+        let (mut index, mut is_current, mut skipped) = (0, true, 0);
+        self.for_each_stream(|stream| {
+            if index % EXPIRY_CHECK_EVERY == 0 {
+                // The process may have been stopped in the middle of the pass.
+                is_current = today.is_current(Instant::now());
             }
             index += 1;
-            if !shown {
+            if !is_current {
                 return Ok(());
             }
-            let taken = match (stream.started(), update) {
-                (false, _) => stream.start(&init(today, CountSource::Db))?,
-                (true, true) => stream.offer(&today.update)?,
+            let sent = match (stream.started(), send_update) {
+                (false, _) => stream.send_init(&init_frame(today, CountSource::Db))?,
+                (true, true) => stream.send_latest(&today.update)?,
                 (true, false) => true,
             };
-            skipped += u64::from(!taken);
+            skipped += u64::from(!sent);
             Ok(())
         })
         .await;
@@ -177,100 +179,104 @@ impl Hub {
         }
     }
 
-    /// What is due without a new count.
-    async fn look_after(&mut self) {
+    /// The periodic pass: everything that does not wait for a new count.
+    async fn on_tick(&mut self) {
         let now = Instant::now();
         let Limits {
             keepalive, stalled, ..
         } = self.gateway.config.limits;
-        let silent = now.duration_since(self.last_traffic) >= keepalive;
-        let comment = silent.then(|| self.keepalive.clone());
-        if silent {
+        let is_silent = now.duration_since(self.last_traffic) >= keepalive;
+        let comment = is_silent.then(|| self.keepalive.clone());
+        if is_silent {
             self.last_traffic = now;
         }
-        let newest = self.told.clone();
+        let latest = self.latest.clone();
         let round = self.rounds;
         let checked_class = round % CHECK_EVERY;
         self.rounds += 1;
-        let news = mem::take(&mut self.news);
-        let mut told = (SnapshotSet::default(), Frame::new(b""));
-        self.pass(|stream| {
+        let versions = mem::take(&mut self.versions);
+        let mut encoded = (SnapshotSet::default(), Frame::new(b""));
+        self.for_each_stream(|stream| {
             if stream.check_class() == checked_class {
-                stream.check_client()?;
+                stream.check_peer_closed()?;
             }
-            if !stream.is_quiet() {
+            if !stream.is_idle() {
                 stream.flush()?;
                 if stream.has_ended() {
                     return Err(CloseReason::Drained);
                 }
-                if stream.stuck().is_some_and(|since| now - since >= stalled) {
+                let blocked_since = stream.blocked_since();
+                if blocked_since.is_some_and(|since| now - since >= stalled) {
                     return Err(CloseReason::Stalled);
                 }
-                if stream.turn().is_some_and(|turn| turn <= now) {
+                if stream.close_at().is_some_and(|at| at <= now) {
                     // Without a blank line after it: some clients would dispatch an empty event.
-                    stream.end(&Frame::new(retry_line().as_bytes()))?;
+                    stream.close(&Frame::new(retry_line().as_bytes()))?;
                 }
-                let newest = newest
+                let latest = latest
                     .as_ref()
                     .filter(|today| today.is_current(Instant::now()));
-                if let (Some(today), true) = (newest, stream.is_behind()) {
+                if let (Some(today), true) = (latest, stream.needs_latest()) {
                     match stream.started() {
-                        true => stream.offer(&today.update)?,
-                        false => stream.start(&init(today, CountSource::Db))?,
+                        true => stream.send_latest(&today.update)?,
+                        false => stream.send_init(&init_frame(today, CountSource::Db))?,
                     };
                 }
-                let due = stream.due(round);
+                let due = stream.due_changes(round);
                 if !due.is_empty() {
-                    // Nearly always the same for all.
-                    if due != told.0 {
-                        told = (due, news.block(due));
+                    // Most streams have the same changes due.
+                    if due != encoded.0 {
+                        encoded = (due, versions.encode_events(due));
                     }
-                    stream.tell(due, &told.1)?;
+                    stream.send_changes(due, &encoded.1)?;
                 }
             }
             if let Some(comment) = &comment {
-                stream.add(comment)?;
+                stream.try_send(comment)?;
             }
             Ok(())
         })
         .await;
-        self.news = news;
+        self.versions = versions;
     }
 
-    fn begin_drain(&mut self, leaving: Option<DrainPlan>) {
-        if let Some(leaving) = &leaving {
+    fn begin_drain(&mut self, plan: Option<DrainPlan>) {
+        if let Some(plan) = &plan {
             for stream in &mut self.streams {
-                stream.set_turn(leaving.next_close_at());
+                stream.set_close_at(plan.next_close_at());
             }
         }
-        self.leaving = leaving;
+        self.drain_plan = plan;
     }
 
-    /// Does something for each stream; those for which it fails are over.
-    async fn pass(&mut self, mut each: impl FnMut(&mut Stream) -> Result<(), CloseReason>) {
+    /// Calls `action` for each stream, and drops the streams for which it fails.
+    async fn for_each_stream(
+        &mut self,
+        mut action: impl FnMut(&mut SseStream) -> Result<(), CloseReason>,
+    ) {
         let mut index = 0;
         while let Some(stream) = self.streams.get_mut(index) {
-            match each(stream) {
+            match action(stream) {
                 Ok(()) => index += 1,
                 Err(reason) => {
                     self.gateway.metrics.record_stream_closed(reason);
                     drop(self.streams.swap_remove(index));
                 }
             }
-            if index % BREATH == BREATH - 1 {
+            if index % YIELD_EVERY == YIELD_EVERY - 1 {
                 yield_now().await;
             }
         }
     }
 }
 
-/// The round in which one stream is told of what changes in this one.
-fn drawn(round: usize) -> usize {
-    round + rand::random_range(0..=TELLING_ROUNDS)
+/// The round in which one stream gets the notice of a change that happened in `round`.
+fn jittered_round(round: usize) -> usize {
+    round + rand::random_range(0..=NOTICE_ROUNDS)
 }
 
-/// The first block of a stream, with the time after which its client comes back.
-fn init(today: &CachedCount, source: CountSource) -> Frame {
+/// The first block of a stream, with the time after which its client reconnects.
+fn init_frame(today: &CachedCount, source: CountSource) -> Frame {
     Frame::new(&[retry_line().as_bytes(), &today.init(source)].concat())
 }
 

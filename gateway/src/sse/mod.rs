@@ -1,4 +1,4 @@
-//! The event stream: permits, hubs, frames.
+//! Serves the event stream: permits limit the streams, hubs write to them, frames are what they write.
 
 pub mod change_notice;
 pub mod frame;

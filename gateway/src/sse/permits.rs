@@ -1,4 +1,4 @@
-//! All streams together: the places they take, and how they leave when the process stops.
+//! Limits the number of open streams, hands streams to hubs, and plans when each stream closes during the drain.
 
 use crate::server::client_limit;
 use crate::sse::stream::SseStart;
@@ -10,33 +10,33 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// The longest that streams stay after the signal, for balancers to see that `/readyz` has changed.
-const LONGEST_GRACE: Duration = Duration::from_secs(1);
+/// The longest time between the signal and the first closed stream, in which balancers see that `/readyz` has changed.
+const MAX_GRACE: Duration = Duration::from_secs(1);
 
-/// A place for a stream, also among those of its client's address; given back when it is dropped.
+/// The permission to keep one stream open, counted in total and for the client's address. Dropping it releases both.
 #[derive(Debug)]
 pub struct StreamPermit {
-    _of_all: OwnedSemaphorePermit,
-    _of_address: client_limit::ClientPermit,
-    /// Dropped last, so that the other two are free once no stream is counted.
+    _total: OwnedSemaphorePermit,
+    _client: client_limit::ClientPermit,
+    /// Dropped last, so that the other two are released when no stream is counted any more.
     _counted: TaskTrackerToken,
 }
 
-/// Granted streams that may wait for their hub; beyond, their connections wait with them.
-const WAITING: usize = 1_024;
+/// Granted streams that wait for their hub. When the queue is full, their connection tasks wait.
+const QUEUE_CAPACITY: usize = 1_024;
 
-/// As many places as `SSE_MAX_CLIENTS`, and the hubs that serve who has one.
+/// `SSE_MAX_CLIENTS` permits, and the channels to the hubs that serve the streams.
 #[derive(Debug)]
 pub struct StreamPermits {
-    places: Arc<Semaphore>,
-    /// Counts the open streams. The semaphore cannot: whoever waits for all of its permits takes the free ones.
+    permits: Arc<Semaphore>,
+    /// Counts the open streams. The semaphore cannot do that: a task that waits for all permits takes the free ones.
     open: TaskTracker,
     capacity: u32,
-    leaving: watch::Sender<Option<DrainPlan>>,
+    drain: watch::Sender<Option<DrainPlan>>,
     hub_senders: Vec<mpsc::Sender<SseStart>>,
 }
 
-/// The order of leaving: who asks for a turn gets the next one.
+/// Spreads the closing of all streams over the drain window: each call of [`Self::next_close_at`] gives the next time.
 #[derive(Clone, Debug)]
 pub struct DrainPlan {
     first: Instant,
@@ -46,55 +46,56 @@ pub struct DrainPlan {
 }
 
 impl StreamPermits {
-    /// `capacity` streams at once, served by so many `hubs`: gives what each of them is to serve.
+    /// Creates `capacity` permits and one channel for each of `hubs` hubs; returns the receivers of these channels.
     pub fn new(capacity: u32, hubs: usize) -> (Self, Vec<mpsc::Receiver<SseStart>>) {
-        let (hub_senders, arrivals) = (0..hubs).map(|_| mpsc::channel(WAITING)).unzip();
-        let streams = Self {
-            places: Arc::new(Semaphore::new(capacity as usize)),
+        let (hub_senders, receivers) = (0..hubs).map(|_| mpsc::channel(QUEUE_CAPACITY)).unzip();
+        let permits = Self {
+            permits: Arc::new(Semaphore::new(capacity as usize)),
             open: TaskTracker::new(),
             capacity,
-            leaving: watch::Sender::new(None),
+            drain: watch::Sender::new(None),
             hub_senders,
         };
-        (streams, arrivals)
+        (permits, receivers)
     }
 
-    /// Hands a stream to a hub.
-    pub async fn dispatch(&self, hub: usize, opening: SseStart) {
-        // An error says that the hub has ended, and the process with it.
-        drop(self.hub_senders[hub].send(opening).await);
+    /// Hands a stream to the hub with the index `hub`.
+    pub async fn dispatch(&self, hub: usize, start: SseStart) {
+        // An error means that the hub has ended, and then the process ends too.
+        drop(self.hub_senders[hub].send(start).await);
     }
 
-    /// A place, if one is free, to whom has one of its address.
-    pub fn try_acquire(&self, of_address: client_limit::ClientPermit) -> Option<StreamPermit> {
-        let of_all = self.places.clone().try_acquire_owned().ok()?;
+    /// Returns a stream permit, or `None` if `SSE_MAX_CLIENTS` streams are open. Takes the permit of the client's
+    /// address.
+    pub fn try_acquire(&self, client: client_limit::ClientPermit) -> Option<StreamPermit> {
+        let total = self.permits.clone().try_acquire_owned().ok()?;
         Some(StreamPermit {
-            _of_all: of_all,
-            _of_address: of_address,
+            _total: total,
+            _client: client,
             _counted: self.open.token(),
         })
     }
 
-    /// How many places are taken.
+    /// The number of open streams.
     pub fn in_use(&self) -> u32 {
         u32::try_from(self.open.len()).unwrap_or(self.capacity)
     }
 
-    /// How many places there are.
+    /// The number of streams that may be open at once.
     pub fn capacity(&self) -> u32 {
         self.capacity
     }
 
-    /// Tells a stream when the time to leave has come.
+    /// Returns a receiver that gets the plan when the drain begins.
     pub fn drain_plan(&self) -> watch::Receiver<Option<DrainPlan>> {
-        self.leaving.subscribe()
+        self.drain.subscribe()
     }
 
-    /// Asks all streams to leave one by one, spread evenly over the `window`; returns how many there are.
+    /// Begins to close all streams one by one, spread evenly over `window`; returns how many are open.
     pub fn begin_drain(&self, window: Duration) -> u32 {
         let streams = self.in_use();
-        let grace = (window / 4).min(LONGEST_GRACE);
-        self.leaving.send_replace(Some(DrainPlan {
+        let grace = (window / 4).min(MAX_GRACE);
+        self.drain.send_replace(Some(DrainPlan {
             first: Instant::now() + grace,
             span: window - grace,
             streams,
@@ -103,7 +104,7 @@ impl StreamPermits {
         streams
     }
 
-    /// Returns when no place is taken.
+    /// Waits until no stream is open.
     pub async fn all_released(&self) {
         self.open.close();
         self.open.wait().await;
@@ -111,11 +112,11 @@ impl StreamPermits {
 }
 
 impl DrainPlan {
-    /// When the next stream ends: the first at the end of the grace, the last just before the end of the window.
+    /// When the next stream closes: the first after the grace period, the last just before the end of the window.
     pub fn next_close_at(&self) -> Instant {
-        let turn = self.closes_planned.fetch_add(1, Ordering::Relaxed);
-        let turn = turn.min(self.streams);
-        self.first + self.span * turn / self.streams.max(1)
+        let index = self.closes_planned.fetch_add(1, Ordering::Relaxed);
+        let index = index.min(self.streams);
+        self.first + self.span * index / self.streams.max(1)
     }
 }
 
@@ -124,59 +125,59 @@ mod tests {
     use super::*;
     use futures_util::FutureExt;
 
-    fn try_acquire(streams: &StreamPermits) -> Option<StreamPermit> {
-        streams.try_acquire(client_limit::ClientPermit::default())
+    fn try_acquire(permits: &StreamPermits) -> Option<StreamPermit> {
+        permits.try_acquire(client_limit::ClientPermit::default())
     }
 
     #[tokio::test]
-    async fn a_place_is_free_again_when_it_is_dropped() {
-        let (streams, _) = StreamPermits::new(2, 1);
-        let (one, two) = (try_acquire(&streams), try_acquire(&streams));
-        assert!(one.is_some() && two.is_some() && try_acquire(&streams).is_none());
-        assert_eq!(streams.in_use(), 2);
+    async fn dropped_permit_is_free_again() {
+        let (permits, _) = StreamPermits::new(2, 1);
+        let (one, two) = (try_acquire(&permits), try_acquire(&permits));
+        assert!(one.is_some() && two.is_some() && try_acquire(&permits).is_none());
+        assert_eq!(permits.in_use(), 2);
         drop(one);
-        assert_eq!(streams.in_use(), 1);
-        assert!(try_acquire(&streams).is_some());
-        let mut draining = Box::pin(streams.all_released());
-        assert!((&mut draining).now_or_never().is_none());
-        assert_eq!(streams.in_use(), 1, "waiting takes no permit");
+        assert_eq!(permits.in_use(), 1);
+        assert!(try_acquire(&permits).is_some());
+        let mut released = Box::pin(permits.all_released());
+        assert!((&mut released).now_or_never().is_none());
+        assert_eq!(permits.in_use(), 1, "waiting takes no permit");
         drop(two);
-        draining.await;
+        released.await;
     }
 
     #[tokio::test]
-    async fn in_no_second_leave_more_than_1_3_times_as_many_as_evenly() {
+    async fn no_second_closes_more_than_1_3_times_the_average() {
         let streams = 10_000;
         for window in [3, 10, 60] {
-            let (all, _) = StreamPermits::new(streams, 1);
-            let _places: Vec<_> = (0..streams).map(|_| try_acquire(&all)).collect();
-            all.begin_drain(Duration::from_secs(window));
-            let leaving = all.drain_plan().borrow().clone().unwrap();
-            let turns: Vec<_> = (0..streams).map(|_| leaving.next_close_at()).collect();
+            let (permits, _) = StreamPermits::new(streams, 1);
+            let _open: Vec<_> = (0..streams).map(|_| try_acquire(&permits)).collect();
+            permits.begin_drain(Duration::from_secs(window));
+            let plan = permits.drain_plan().borrow().clone().unwrap();
+            let times: Vec<_> = (0..streams).map(|_| plan.next_close_at()).collect();
             let second = Duration::from_secs(1);
-            let within = |from| turns.partition_point(|turn| *turn < turns[from] + second) - from;
-            let capacity = (0..turns.len()).map(within).max().unwrap() as u64;
-            let evenly = u64::from(streams) / window;
-            // A window of 3 s has a quarter of grace in it.
+            let within = |from| times.partition_point(|time| *time < times[from] + second) - from;
+            let most = (0..times.len()).map(within).max().unwrap() as u64;
+            let average = u64::from(streams) / window;
+            // The grace period takes a quarter of a window of 3 s.
             assert!(
-                capacity * 10 <= evenly * if window > 4 { 13 } else { 14 },
-                "{capacity} of {evenly}"
+                most * 10 <= average * if window > 4 { 13 } else { 14 },
+                "{most} of {average}"
             );
         }
     }
 
     #[tokio::test]
-    async fn turns_are_spread_evenly_within_the_window() {
-        let (streams, _) = StreamPermits::new(10, 1);
-        let _places: Vec<_> = (0..4).map(|_| try_acquire(&streams)).collect();
+    async fn streams_close_evenly_within_the_window() {
+        let (permits, _) = StreamPermits::new(10, 1);
+        let _open: Vec<_> = (0..4).map(|_| try_acquire(&permits)).collect();
         let start = Instant::now();
-        assert_eq!(streams.begin_drain(Duration::from_secs(9)), 4);
-        let leaving = streams.drain_plan().borrow().clone().unwrap();
-        let turns: Vec<_> = (0..4)
-            .map(|_| (leaving.next_close_at() - start).as_secs_f64().round())
+        assert_eq!(permits.begin_drain(Duration::from_secs(9)), 4);
+        let plan = permits.drain_plan().borrow().clone().unwrap();
+        let times: Vec<_> = (0..4)
+            .map(|_| (plan.next_close_at() - start).as_secs_f64().round())
             .collect();
-        assert_eq!(turns, [1.0, 3.0, 5.0, 7.0]);
-        // One that slipped in while the others were counted.
-        assert!(leaving.next_close_at() - start < Duration::from_millis(9_500));
+        assert_eq!(times, [1.0, 3.0, 5.0, 7.0]);
+        // A stream that was opened while the others were counted.
+        assert!(plan.next_close_at() - start < Duration::from_millis(9_500));
     }
 }

@@ -1,32 +1,32 @@
-//! The head of a stream's answer as bytes: the one answer that hyper does not write.
+//! Writes the head of a stream's response as bytes: the only response that hyper does not write.
 
 use crate::cache::cached_response::LastModified;
 use bytes::{BufMut, Bytes, BytesMut};
 use hyper::header::HeaderMap;
 use shared::time::Clock;
 
-/// A `200` with `headers`. The connection ends with the stream.
+/// Returns the head of a `200` with `headers`, the date and `Connection: close`: the connection ends with the stream.
 pub fn bytes(headers: &HeaderMap, chunked: bool, clock: &Clock) -> Bytes {
     let mut head = BytesMut::with_capacity(512);
     head.put_slice(b"HTTP/1.1 200 OK\r\n");
     for (name, value) in headers {
-        put(&mut head, name.as_str(), value.as_bytes());
+        put_header(&mut head, name.as_str(), value.as_bytes());
     }
-    // A clock before 1970 has no date that HTTP can write.
+    // HTTP cannot express a date before 1970.
     if let Some(now) = LastModified::at(clock.now()) {
-        put(&mut head, "date", now.header.as_bytes());
+        put_header(&mut head, "date", now.header.as_bytes());
     }
     if !headers.contains_key("connection") {
-        put(&mut head, "connection", b"close");
+        put_header(&mut head, "connection", b"close");
     }
     if chunked {
-        put(&mut head, "transfer-encoding", b"chunked");
+        put_header(&mut head, "transfer-encoding", b"chunked");
     }
     head.put_slice(b"\r\n");
     head.freeze()
 }
 
-fn put(head: &mut BytesMut, name: &str, value: &[u8]) {
+fn put_header(head: &mut BytesMut, name: &str, value: &[u8]) {
     head.put_slice(name.as_bytes());
     head.put_slice(b": ");
     head.put_slice(value);
@@ -39,7 +39,7 @@ mod tests {
     use hyper::header::{CONTENT_TYPE, HeaderValue};
 
     #[test]
-    fn a_head_is_lines_and_an_empty_one() {
+    fn head_is_header_lines_and_an_empty_line() {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         let start = "2025-09-23T09:10:22Z".parse().unwrap();

@@ -1,4 +1,4 @@
-//! One stream of events: a socket, and the rest of what its client has not taken yet. No buffer, no task, no timer.
+//! One event stream: a socket, and the part of a block that its client has not taken yet. No queue, no task, no timer.
 
 use crate::sse::change_notice::SnapshotSet;
 use crate::sse::frame::{Frame, LAST_CHUNK};
@@ -11,247 +11,248 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-/// A client of a stream has nothing to send. One that sends more than this between two checks, which are at most a second
-/// apart, is disconnected: its data would hide its end, and reading all of it would cost more than the stream.
-const MOST_SENT: usize = 64 << 10;
+/// The client of a stream has nothing to send. If it sends more than this between two checks, which are at most a
+/// second apart, it is disconnected: its data would hide the end of the connection, and reading all of it would cost
+/// more than the stream.
+const MAX_INPUT: usize = 64 << 10;
 
-/// A request for the stream that has been granted: what a hub needs to go on with its connection.
+/// A granted request for the stream: everything that a hub needs to take over the connection.
 #[derive(Debug)]
 pub struct SseStart {
-    /// The connection, nothing of the answer sent.
+    /// The connection. Nothing of the response has been sent.
     pub socket: TcpStream,
-    /// The head of the answer.
+    /// The head of the response.
     pub head: Bytes,
-    /// Whether blocks are sent as chunks; to HTTP/1.0 the end of the connection is the end of the stream.
+    /// Whether blocks are sent as chunks. For HTTP/1.0 the stream ends with the connection.
     pub chunked: bool,
     /// Held until the stream ends.
-    pub place: StreamPermit,
+    pub permit: StreamPermit,
 }
 
 /// A stream that a hub serves.
-pub struct Stream {
+pub struct SseStream {
     socket: TcpStream,
     chunked: bool,
-    /// What is left of a block that the client has taken a part of.
-    rest: Bytes,
+    /// The rest of a block of which the client has taken a part.
+    pending: Bytes,
     /// A block was dropped since the client took the last one.
-    behind: bool,
-    /// Since when the client takes nothing.
-    stuck: Option<Instant>,
-    /// Whether it knows a count.
+    missed_latest: bool,
+    /// Since when the socket takes no byte; `None` if the last write succeeded.
+    blocked_since: Option<Instant>,
+    /// Whether the first count has been sent.
     started: bool,
-    /// Of which changes it is to be told, and from which round of its hub on.
-    owed: SnapshotSet,
-    owed_from: usize,
-    /// When its turn to leave comes.
-    turn: Option<Instant>,
-    /// Its end has been sent, but for `rest`.
-    over: bool,
-    /// In which rounds of its hub its client is checked.
+    /// Changes whose notices have not been sent, and the round of the hub from which they may be sent.
+    pending_changes: SnapshotSet,
+    notify_from_round: usize,
+    /// When the drain closes this stream.
+    close_at: Option<Instant>,
+    /// The end has been sent, except for what is `pending`.
+    closing: bool,
+    /// The class of rounds in which the hub checks the client.
     check_class: usize,
-    _place: StreamPermit,
+    _permit: StreamPermit,
 }
 
-impl Stream {
-    /// Sends the head, and the first block with it, if there is one. `check_class` is kept for the hub.
+impl SseStream {
+    /// Sends the head, together with the first block if there is one. `check_class` is kept for the hub.
     ///
     /// # Errors
-    /// The connection has ended.
-    pub fn open(opening: SseStart, first: Option<Frame>, check_class: usize) -> io::Result<Self> {
-        // The socket remembers whom to wake: the task that read the request, which would be kept in memory for that.
-        let nobody = &mut Context::from_waker(Waker::noop());
-        let _ready = opening.socket.poll_read_ready(nobody);
+    /// If the connection has ended.
+    pub fn open(start: SseStart, first: Option<Frame>, check_class: usize) -> io::Result<Self> {
+        // The socket still holds the waker of the task that read the request, which would keep that task in memory.
+        let no_task = &mut Context::from_waker(Waker::noop());
+        let _ready = start.socket.poll_read_ready(no_task);
         let mut stream = Self {
-            socket: opening.socket,
-            chunked: opening.chunked,
-            rest: opening.head,
-            behind: false,
-            stuck: None,
+            socket: start.socket,
+            chunked: start.chunked,
+            pending: start.head,
+            missed_latest: false,
+            blocked_since: None,
             started: first.is_some(),
-            owed: SnapshotSet::default(),
-            owed_from: 0,
-            turn: None,
-            over: false,
+            pending_changes: SnapshotSet::default(),
+            notify_from_round: 0,
+            close_at: None,
+            closing: false,
             check_class,
-            _place: opening.place,
+            _permit: start.permit,
         };
         if let Some(first) = first {
             let block = first.bytes(stream.chunked);
-            stream.rest = [&stream.rest[..], block].concat().into();
+            stream.pending = [&stream.pending[..], block].concat().into();
         }
         stream.flush()?;
         Ok(stream)
     }
 
-    /// Whether it knows a count.
+    /// Whether the first count has been sent.
     pub fn started(&self) -> bool {
         self.started
     }
 
-    /// Whether the client missed a block and could take one now.
-    pub fn is_behind(&self) -> bool {
-        self.behind && self.rest.is_empty()
+    /// Whether the client missed a block and can take one now.
+    pub fn needs_latest(&self) -> bool {
+        self.missed_latest && self.pending.is_empty()
     }
 
-    /// Since when the client takes nothing.
-    pub fn stuck(&self) -> Option<Instant> {
-        self.stuck
+    /// Since when the socket takes no byte; `None` if the last write succeeded.
+    pub fn blocked_since(&self) -> Option<Instant> {
+        self.blocked_since
     }
 
-    /// In which rounds its client is checked.
+    /// The class of rounds in which the hub checks the client.
     pub fn check_class(&self) -> usize {
         self.check_class
     }
 
-    /// When its turn to leave comes.
-    pub fn turn(&self) -> Option<Instant> {
-        self.turn
+    /// When the drain closes this stream.
+    pub fn close_at(&self) -> Option<Instant> {
+        self.close_at
     }
 
-    /// Gives it its turn to leave.
-    pub fn set_turn(&mut self, turn: Instant) {
-        self.turn = Some(turn);
+    /// Sets when the drain closes this stream.
+    pub fn set_close_at(&mut self, at: Instant) {
+        self.close_at = Some(at);
     }
 
-    /// Whether nothing is due but a look whether its client is there.
-    pub fn is_quiet(&self) -> bool {
-        let owes_nothing = self.owed.is_empty() && self.turn.is_none();
-        self.rest.is_empty() && !self.behind && !self.over && owes_nothing
+    /// Whether the stream needs nothing but the check that its client is still there.
+    pub fn is_idle(&self) -> bool {
+        let nothing_due = self.pending_changes.is_empty() && self.close_at.is_none();
+        self.pending.is_empty() && !self.missed_latest && !self.closing && nothing_due
     }
 
-    /// Sends its first count, and tells whether the client takes it.
+    /// Sends the first count; returns whether it was sent or is on its way.
     ///
     /// # Errors
-    /// The connection has ended.
-    pub fn start(&mut self, init: &Frame) -> io::Result<bool> {
-        self.started = self.offer(init)?;
+    /// If the connection has ended.
+    pub fn send_init(&mut self, init: &Frame) -> io::Result<bool> {
+        self.started = self.send_latest(init)?;
         Ok(self.started)
     }
 
-    /// Owes the client word of what has changed, from `round` on; what is due already stays due.
-    pub fn owe(&mut self, changed: SnapshotSet, round: usize) {
-        if self.owed.is_empty() {
-            self.owed_from = round;
+    /// Queues change notices that may be sent from `round` on. Changes that are already queued keep their round.
+    pub fn queue_changes(&mut self, changed: SnapshotSet, round: usize) {
+        if self.pending_changes.is_empty() {
+            self.notify_from_round = round;
         }
-        self.owed.add(changed);
+        self.pending_changes.add(changed);
     }
 
-    /// What the client is to be told now of what has changed; also while it waits for its first count, which may never come.
-    pub fn due(&self, round: usize) -> SnapshotSet {
-        match self.owed_from <= round {
-            true => self.owed,
+    /// The changes to send in `round`, also while the client waits for its first count, which may never come.
+    pub fn due_changes(&self, round: usize) -> SnapshotSet {
+        match self.notify_from_round <= round {
+            true => self.pending_changes,
             false => SnapshotSet::default(),
         }
     }
 
-    /// Tells of what has changed, if the client has taken everything before; else it stays owed.
+    /// Sends change notices if nothing is pending; otherwise they stay queued.
     ///
     /// # Errors
-    /// The connection has ended.
-    pub fn tell(&mut self, changed: SnapshotSet, block: &Frame) -> io::Result<()> {
-        if self.add(block)? {
-            self.owed.remove(changed);
+    /// If the connection has ended.
+    pub fn send_changes(&mut self, changed: SnapshotSet, block: &Frame) -> io::Result<()> {
+        if self.try_send(block)? {
+            self.pending_changes.remove(changed);
         }
         Ok(())
     }
 
-    /// Sends a block of its own, if the client has taken everything before; tells whether it is on its way.
+    /// Sends a block if nothing is pending; returns whether it was sent or is on its way.
     ///
     /// # Errors
-    /// The connection has ended.
-    pub fn add(&mut self, block: &Frame) -> io::Result<bool> {
-        let is_free = self.rest.is_empty() && !self.over;
+    /// If the connection has ended.
+    pub fn try_send(&mut self, block: &Frame) -> io::Result<bool> {
+        let is_free = self.pending.is_empty() && !self.closing;
         if is_free {
-            self.rest = block.bytes(self.chunked).clone();
+            self.pending = block.bytes(self.chunked).clone();
         }
         self.flush()?;
         Ok(is_free)
     }
 
-    /// Sends a block, or drops it when the client has not taken the last one; tells whether the client takes it.
+    /// Sends a block, or drops it if the socket takes none of it now; returns whether it was sent or is on its way.
+    /// Dropping is right because the next block is newer.
     ///
     /// # Errors
-    /// The connection has ended.
-    pub fn offer(&mut self, frame: &Frame) -> io::Result<bool> {
+    /// If the connection has ended.
+    pub fn send_latest(&mut self, frame: &Frame) -> io::Result<bool> {
         self.flush()?;
-        if self.rest.is_empty() && !self.over {
+        if self.pending.is_empty() && !self.closing {
             let block = frame.bytes(self.chunked);
-            self.rest = block.clone();
+            self.pending = block.clone();
             self.flush()?;
-            // Of a block that was not begun nothing is kept: the next one is newer.
-            self.behind = self.rest.len() == block.len();
-            if self.behind {
-                self.rest = Bytes::new();
+            self.missed_latest = self.pending.len() == block.len();
+            if self.missed_latest {
+                self.pending = Bytes::new();
             }
         } else {
-            self.behind = true;
+            self.missed_latest = true;
         }
-        Ok(!self.behind)
+        Ok(!self.missed_latest)
     }
 
-    /// Sends the last block and a clean end.
+    /// Sends the last block and the end of the body.
     ///
     /// # Errors
-    /// The connection has ended.
-    pub fn end(&mut self, last: &Frame) -> io::Result<()> {
-        self.turn = None;
-        self.over = true;
+    /// If the connection has ended.
+    pub fn close(&mut self, last: &Frame) -> io::Result<()> {
+        self.close_at = None;
+        self.closing = true;
         let end = if self.chunked { LAST_CHUNK } else { b"" };
-        self.rest = [&self.rest[..], last.bytes(self.chunked), end]
+        self.pending = [&self.pending[..], last.bytes(self.chunked), end]
             .concat()
             .into();
         self.flush()
     }
 
-    /// Whether its end has been sent whole.
+    /// Whether the end of the body has been sent completely.
     pub fn has_ended(&self) -> bool {
-        self.over && self.rest.is_empty()
+        self.closing && self.pending.is_empty()
     }
 
-    /// Sends what is left of the last block, as far as the client takes it.
+    /// Writes as much of the pending bytes as the socket takes.
     ///
     /// # Errors
-    /// The connection has ended.
+    /// If the connection has ended.
     pub fn flush(&mut self) -> io::Result<()> {
-        while !self.rest.is_empty() {
-            match self.socket.try_write(&self.rest) {
+        while !self.pending.is_empty() {
+            match self.socket.try_write(&self.pending) {
                 Ok(written) => {
-                    self.rest.advance(written);
-                    self.stuck = None;
+                    self.pending.advance(written);
+                    self.blocked_since = None;
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                    self.stuck.get_or_insert_with(Instant::now);
+                    self.blocked_since.get_or_insert_with(Instant::now);
                     return Ok(());
                 }
                 Err(e) => return Err(e),
             }
         }
-        self.rest = Bytes::new();
+        self.pending = Bytes::new();
         Ok(())
     }
 
     /// Checks that the client is still there, and discards what it has sent.
     ///
     /// # Errors
-    /// The client has closed its connection or its sending side, or sends without end.
-    pub fn check_client(&self) -> io::Result<()> {
-        // The kernel tells of the end even while unread data is in front of it; without data this makes no system call.
+    /// If the client has closed its connection or its sending side, or sends more than 64 KiB between two checks.
+    pub fn check_peer_closed(&self) -> io::Result<()> {
+        // The kernel reports the end even behind unread data; without data this makes no system call.
         let Some(ready) = self.socket.ready(Interest::READABLE).now_or_never() else {
             return Ok(());
         };
         if ready?.is_read_closed() {
             return Err(ErrorKind::UnexpectedEof.into());
         }
-        // What is not read would fill the window, and then the client's end could not arrive.
-        let (mut discarded, mut sent) = ([0; 4096], 0);
+        // Unread data would fill the window, and then the client's end could not arrive.
+        let (mut discarded, mut received) = ([0; 4096], 0);
         loop {
             match self.socket.try_read(&mut discarded) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(length) => sent += length,
+                Ok(length) => received += length,
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(e) => return Err(e),
             }
-            if sent > MOST_SENT {
+            if received > MAX_INPUT {
                 return Err(ErrorKind::InvalidData.into());
             }
         }

@@ -9,7 +9,7 @@ use testkit::process::Process;
 
 const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// The lines of answers.
+/// The lines of the access log.
 fn lines(process: &Process) -> Vec<Value> {
     let log = process.log();
     let lines = log
@@ -21,7 +21,7 @@ fn lines(process: &Process) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn each_answer_is_a_line_that_can_be_found_again() {
+async fn each_response_is_logged_with_its_request_id() {
     let (process, address) = start(&[("ACCESS_LOG", "on"), ("LOG_FORMAT", "json")]).await;
     let before = lines(&process).len();
     let weekly = "/api/visitors/weekly?token=secret";
@@ -83,7 +83,7 @@ async fn each_answer_is_a_line_that_can_be_found_again() {
 }
 
 #[tokio::test]
-async fn it_is_off_by_default() {
+async fn access_log_is_off_by_default() {
     let (process, address) = start(&[("LOG_FORMAT", "json")]).await;
     let answer = ask(address, "GET", "/livez", &["X-Request-Id: a"]).await;
     assert_eq!((answer.status, answer.header("x-request-id")), (200, None));

@@ -1,4 +1,4 @@
-//! Conditional requests: a client that has the value is told so.
+//! Conditional requests: `If-None-Match` and `If-Modified-Since`.
 
 use crate::fixture::{Fixture, LONG, SOON, envelope, message};
 use shared::catalog::{Group, Snapshot};
@@ -7,7 +7,7 @@ use testkit::http::ask;
 use testkit::server::shared_redis;
 
 #[tokio::test]
-async fn a_matching_tag_is_answered_without_a_body() {
+async fn matching_etag_is_304() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     for path in [
@@ -40,7 +40,7 @@ async fn a_matching_tag_is_answered_without_a_body() {
 }
 
 #[tokio::test]
-async fn a_date_counts_only_without_a_tag() {
+async fn date_is_ignored_if_there_is_a_tag() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     let path = Snapshot::Weekly.path();
@@ -66,15 +66,15 @@ async fn a_date_counts_only_without_a_tag() {
 }
 
 #[tokio::test]
-async fn tags_are_equal_on_all_gateways_and_change_with_the_bytes() {
+async fn etags_are_equal_on_all_gateways_and_change_with_the_bytes() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     let url = shared_redis().await.url();
-    let other = Fixture::beside(fixture.worker.clone(), &url, &[], |_| ()).await;
-    fixture.worker.count(&message(5, LONG), LONG).await;
+    let other = Fixture::with_worker(fixture.worker.clone(), &url, &[], |_| ()).await;
+    fixture.worker.publish_count(&message(5, LONG), LONG).await;
     let path = Group::Visitors.summary_path();
     for gateway in [&fixture, &other] {
-        eventually("the count is there", SOON, async || {
+        eventually("the count is in the summary", SOON, async || {
             let answer = gateway.get(path).await;
             (answer.status == 200 && answer.json()["data"]["today"]["total"] == 5).then_some(())
         })
@@ -90,7 +90,7 @@ async fn tags_are_equal_on_all_gateways_and_change_with_the_bytes() {
     let after = fixture.shows(Snapshot::Weekly.path(), &value).await;
     assert_ne!(before.header("etag"), after.header("etag"));
     let summary = fixture.get(path).await;
-    fixture.worker.count(&message(6, LONG), LONG).await;
+    fixture.worker.publish_count(&message(6, LONG), LONG).await;
     eventually(
         "the summary's tag changes with the count",
         SOON,
@@ -103,7 +103,7 @@ async fn tags_are_equal_on_all_gateways_and_change_with_the_bytes() {
 }
 
 #[tokio::test]
-async fn a_long_value_is_encoded_for_those_who_accept_it() {
+async fn long_value_is_encoded_if_the_client_accepts_it() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     let title = "Laskar Pelangi ".repeat(200);
@@ -128,10 +128,10 @@ async fn a_long_value_is_encoded_for_those_who_accept_it() {
         let tag = format!("If-None-Match: {}", answer.header("etag").unwrap());
         let again = ask(fixture.address, "GET", path, &[&accepted, &tag]).await;
         assert_eq!(again.status, 304);
-        // The tag is of this coding alone.
+        // The tag belongs to this coding only.
         assert_eq!(ask(fixture.address, "GET", path, &[&tag]).await.status, 200);
     }
-    // What is short is not worth it.
+    // A short value is not encoded.
     let short = ask(
         fixture.address,
         "GET",

@@ -1,4 +1,4 @@
-//! The limits of a connection: heads, bodies, idle times.
+//! The limits of connections: heads, bodies, time-outs, their number, file descriptors.
 
 use crate::fixture::{Fixture, SOON};
 use gateway::config::Config;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 const LIVE: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
 
 #[tokio::test]
-async fn a_request_with_a_body_is_answered_and_its_connection_closed() {
+async fn request_with_a_body_is_answered_and_its_connection_closed() {
     let fixture = Fixture::start().await;
     for (status, raw) in [
         (
@@ -52,7 +52,7 @@ async fn a_request_with_a_body_is_answered_and_its_connection_closed() {
 }
 
 #[tokio::test]
-async fn a_head_of_16_kib_passes_and_a_longer_one_does_not() {
+async fn head_of_16_kib_is_accepted_and_a_longer_one_is_431() {
     let fixture = Fixture::start().await;
     let empty = "GET /livez HTTP/1.1\r\nHost: x\r\nX: \r\n\r\n".len();
     for (status, size) in [(200, 16_384), (431, 16_385), (431, 60_000)] {
@@ -64,7 +64,7 @@ async fn a_head_of_16_kib_passes_and_a_longer_one_does_not() {
 }
 
 #[tokio::test]
-async fn many_requests_may_come_at_once() {
+async fn pipelined_requests_are_answered() {
     let fixture = Fixture::start().await;
     let mut connection = Connection::open(fixture.address).await;
     connection.send(LIVE.repeat(50)).await;
@@ -80,9 +80,9 @@ fn short(config: &mut Config) {
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_end_is_not_waited_for() {
+async fn connection_is_closed_if_its_head_takes_too_long() {
     let fixture = Fixture::with(&[], short).await;
-    // Nothing at all; a beginning; a byte now and then.
+    // Nothing at all; the beginning of a head; below, a byte now and then.
     for beginning in ["", "GET /livez HT"] {
         let mut connection = Connection::open(fixture.address).await;
         connection.send(beginning).await;
@@ -106,13 +106,13 @@ async fn a_head_that_does_not_end_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_kept_longer_and_its_next_head_is_timed_again() {
+async fn idle_connection_has_its_own_timeout_and_its_next_head_is_timed_again() {
     let fixture = Fixture::with(&[], short).await;
     let mut connection = Connection::open(fixture.address).await;
     for _ in 0..2 {
         connection.send(LIVE).await;
         assert_eq!(connection.answer(false).await.status, 200);
-        // Longer than a head may take, shorter than it may be idle.
+        // Longer than the time-out of a head, shorter than the idle time-out.
         tokio::time::sleep(Duration::from_millis(800)).await;
     }
     connection.send(&LIVE[..10]).await;
@@ -137,28 +137,28 @@ async fn an_idle_connection_is_kept_longer_and_its_next_head_is_timed_again() {
 }
 
 #[tokio::test]
-async fn an_answer_that_takes_longer_than_a_head_may_is_given() {
+async fn slow_response_is_not_cut_by_the_timeouts_of_the_head() {
     let fixture = Fixture::with(&[], |config| {
         short(config);
         config.limits.idle = Duration::from_millis(300);
     })
     .await;
-    // It waits a second for a count.
+    // The response waits a second for a count.
     let today = fixture.get("/api/visitors/today").await;
     assert_eq!(today.status, 202);
     assert!(today.took > Duration::from_millis(900));
     let mut stream = testkit::http::Events::open(fixture.address).await;
     assert_eq!(stream.next_within(Duration::from_secs(1)).await, None);
     let count = crate::fixture::message(1, crate::fixture::LONG);
-    fixture.worker.message(&count).await;
+    fixture.worker.publish_message(&count).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
 }
 
 #[tokio::test]
-async fn who_finds_no_place_is_told_to_come_again() {
+async fn connection_above_the_limit_is_503_with_a_random_retry_after() {
     let fixture = Fixture::with(&[], |config| config.limits.connections = 3).await;
     let mut open = Vec::new();
-    // The test that the gateway is ready may hold a place for a moment.
+    // The readiness check of the fixture may still hold a permit for a moment.
     eventually("three connections are open", SOON, async || {
         let mut connection = Connection::open(fixture.address).await;
         connection.send(LIVE).await;
@@ -168,7 +168,7 @@ async fn who_finds_no_place_is_told_to_come_again() {
         (open.len() == 3).then_some(())
     })
     .await;
-    let mut told = std::collections::BTreeSet::new();
+    let mut delays = std::collections::BTreeSet::new();
     for _ in 0..20 {
         let refused = send(fixture.address, LIVE).await;
         assert_eq!(refused.status, 503);
@@ -178,25 +178,25 @@ async fn who_finds_no_place_is_told_to_come_again() {
         );
         let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
         assert!((2..=8).contains(&seconds));
-        told.insert(seconds);
+        delays.insert(seconds);
     }
-    assert!(told.len() > 1, "not all at once: {told:?}");
-    // A stream leaves its place among the connections.
+    assert!(delays.len() > 1, "not all at once: {delays:?}");
+    // A stream gives its connection permit back.
     open.pop();
-    let streams = eventually("streams take no places", SOON, async || {
+    let streams = eventually("a stream opens", SOON, async || {
         let stream = testkit::http::Events::open(fixture.address).await;
         (stream.status == 200).then_some(stream)
     })
     .await;
-    eventually("the place is free", SOON, async || {
+    eventually("the permit is free", SOON, async || {
         (send(fixture.address, LIVE).await.status == 200).then_some(())
     })
     .await;
     drop(streams);
 }
 
-/// A gateway whose shell has said `ulimit` first.
-async fn under(ulimit: &str) -> (Process, SocketAddr) {
+/// Starts a gateway from a shell that sets `ulimit` first.
+async fn start_with_ulimit(ulimit: &str) -> (Process, SocketAddr) {
     let port = free_port().unwrap();
     let script = format!("ulimit {ulimit}; exec '{}'", env!("CARGO_BIN_EXE_gateway"));
     let environment = [
@@ -214,10 +214,10 @@ async fn under(ulimit: &str) -> (Process, SocketAddr) {
     (process, address)
 }
 
-/// As a container or a shell often has it: few, but it may have more.
+/// As in many containers and shells: a low soft limit under a higher hard limit.
 #[tokio::test]
-async fn a_soft_limit_of_files_is_raised() {
-    let (process, address) = under("-Sn 40").await;
+async fn soft_limit_of_open_files_is_raised() {
+    let (process, address) = start_with_ulimit("-Sn 40").await;
     let mut streams = Vec::new();
     for _ in 0..60 {
         let stream = Events::open(address).await;
@@ -228,30 +228,30 @@ async fn a_soft_limit_of_files_is_raised() {
 }
 
 #[tokio::test]
-async fn without_descriptors_clients_are_told_and_it_recovers() {
-    let (process, address) = under("-n 40").await;
-    let told = process.log();
+async fn without_file_descriptors_clients_get_503_and_the_gateway_recovers() {
+    let (process, address) = start_with_ulimit("-n 40").await;
+    let log = process.log();
     assert!(
-        told.contains("SSE_MAX_CLIENTS is 10000, but only 40"),
-        "{told}"
+        log.contains("SSE_MAX_CLIENTS is 10000, but only 40"),
+        "{log}"
     );
     let mut idle = Vec::new();
     for _ in 0..60 {
         idle.push(TcpStream::connect(address).await.unwrap());
     }
-    eventually("somebody is refused with a word", SOON, async || {
+    eventually("a client gets 503", SOON, async || {
         let mut connection = Connection::open(address).await;
         connection.send(LIVE).await;
         (connection.answer(false).await.status == 503).then_some(())
     })
     .await;
     drop(idle);
-    eventually("it has recovered", SOON, async || {
+    eventually("the gateway has recovered", SOON, async || {
         let mut connection = Connection::open(address).await;
         connection.send(LIVE).await;
         (connection.answer(false).await.status == 200).then_some(())
     })
     .await;
-    let told = process.log();
-    assert!(told.contains("no file descriptors are left"), "{told}");
+    let log = process.log();
+    assert!(log.contains("no file descriptors are left"), "{log}");
 }

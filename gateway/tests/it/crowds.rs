@@ -1,4 +1,4 @@
-//! Crowds, each in a process of its own, against the real gateway with the limits that it has.
+//! Thousands of clients, in processes of their own, against the real gateway with its default limits.
 
 use crate::fixture::{LONG, SOON, Worker, message};
 use crate::process::{signal, start};
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 const STREAM: &str = "/api/visitors/today/stream";
 /// The default of `SSE_MAX_CLIENTS`.
 const STREAMS: usize = 10_000;
-/// What the gateway has room for besides.
+/// The limit of connections, streams not counted.
 const CONNECTIONS: usize = 8_192;
 /// Ten thousand connections take a second or two to make; a busy machine needs several.
 const ARRIVAL: Duration = Duration::from_secs(60);
@@ -27,8 +27,8 @@ impl Crowd {
         Self(Process::spawn_at(&program, &[&address, path, &count], &[]).unwrap())
     }
 
-    /// The figures of the line that begins with `word`, once it is there.
-    async fn says<const N: usize>(&mut self, word: &str) -> [usize; N] {
+    /// Waits for the line that begins with `word`, and returns its numbers.
+    async fn numbers<const N: usize>(&mut self, word: &str) -> [usize; N] {
         let line = eventually(&format!("the crowd has {word}"), ARRIVAL, async || {
             let log = self.0.log();
             let line = log.lines().find(|line| line.starts_with(word));
@@ -39,14 +39,14 @@ impl Crowd {
             line.map(str::to_owned)
         })
         .await;
-        let figures = line.split(' ').filter_map(|word| word.parse().ok());
-        let figures: Vec<usize> = figures.collect();
-        figures.try_into().unwrap()
+        let numbers = line.split(' ').filter_map(|word| word.parse().ok());
+        let numbers: Vec<usize> = numbers.collect();
+        numbers.try_into().unwrap()
     }
 }
 
 #[tokio::test]
-async fn of_twenty_thousand_connections_those_without_a_place_are_told_and_the_others_served() {
+async fn of_20_000_connections_those_above_the_limits_get_503_and_the_others_are_served() {
     let prefix = unique("gw");
     let (process, address) = start(&[("REDIS_KEY_PREFIX", &prefix)]).await;
     let worker = Worker::on(&shared_redis().await.url(), &prefix).await;
@@ -59,11 +59,11 @@ async fn of_twenty_thousand_connections_those_without_a_place_are_told_and_the_o
     assert_eq!(kept.answer(false).await.status, 200);
 
     let mut streams = Crowd::of(address, STREAM, STREAMS);
-    let [open, refused] = streams.says("open").await;
+    let [open, refused] = streams.numbers("open").await;
     assert_eq!((open, refused), (STREAMS - 1, 1));
     let with_streams = kib();
     let mut readers = Crowd::of(address, "/livez", STREAMS);
-    let [open, refused] = readers.says("open").await;
+    let [open, refused] = readers.numbers("open").await;
     assert!(
         (CONNECTIONS - 10..CONNECTIONS).contains(&open),
         "{open} open"
@@ -71,18 +71,18 @@ async fn of_twenty_thousand_connections_those_without_a_place_are_told_and_the_o
     assert_eq!(open + refused, STREAMS);
     let with_all = kib();
     println!(
-        "{empty} KiB at first, {with_streams} with {STREAMS} streams, {with_all} with {open} connections besides"
+        "{empty} KiB at first, {with_streams} with {STREAMS} streams, {with_all} with {open} more connections"
     );
-    // 20 KiB for a connection in the midst of a request, 1 KiB for a stream, are what the limits are made for.
+    // The limits are made for 20 KiB for a connection within a request, and 1 KiB for a stream.
     assert!(with_all < empty + 200 * 1024, "{empty} to {with_all} KiB");
 
-    // Who is in is served; who comes is told when to come again.
+    // Open connections are served; new ones get 503 with Retry-After.
     kept.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert_eq!(kept.answer(false).await.status, 200);
-    worker.count(&message(1, LONG), LONG).await;
+    worker.publish_count(&message(1, LONG), LONG).await;
     let mut first = stream.next().await.unwrap();
     while !first.comment.is_empty() {
-        // It had waited for so long.
+        // Keepalive comments: the stream has been open for some time.
         first = stream.next().await.unwrap();
     }
     assert_eq!(first.event, "init");
@@ -90,7 +90,7 @@ async fn of_twenty_thousand_connections_those_without_a_place_are_told_and_the_o
     assert_eq!(late.status, 503);
     assert!(late.header("retry-after").is_some());
     drop(readers);
-    eventually("there is a place again", SOON, async || {
+    eventually("a permit is free", SOON, async || {
         (get(address, "/livez").await.status == 200).then_some(())
     })
     .await;
@@ -102,32 +102,32 @@ async fn of_twenty_thousand_connections_those_without_a_place_are_told_and_the_o
 }
 
 #[tokio::test]
-async fn ten_thousand_streams_leave_one_after_another() {
+async fn ten_thousand_streams_drain_evenly() {
     let (mut process, address) = start(&[("SHUTDOWN_DRAIN_SECONDS", "10")]).await;
     let mut crowd = Crowd::of(address, STREAM, STREAMS);
-    let [open, refused] = crowd.says("open").await;
+    let [open, refused] = crowd.numbers("open").await;
     assert_eq!((open, refused), (STREAMS, 0));
     let mut kept = Connection::open(address).await;
     kept.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert_eq!(kept.answer(false).await.status, 200);
 
-    let told = Instant::now();
+    let signalled = Instant::now();
     signal(&process, "TERM");
-    eventually("it is not ready", SOON, async || {
+    eventually("the gateway is not ready", SOON, async || {
         (get(address, "/readyz").await.status == 503).then_some(())
     })
     .await;
-    let [ended, clean, retries, densest] = crowd.says("ended").await;
+    let [ended, clean, retries, densest] = crowd.numbers("ended").await;
     let status = process.wait_exit(SOON).await.unwrap();
     println!(
-        "{ended} ended, {clean} of them cleanly, with {retries} times to come back, at most {densest} in a second; exit after {:?}",
-        told.elapsed()
+        "{ended} ended, {clean} of them cleanly, with {retries} different retry times, at most {densest} in a second; exit after {:?}",
+        signalled.elapsed()
     );
     assert_eq!(status.code(), Some(0), "{}", process.log());
     assert_eq!((ended, clean), (STREAMS, STREAMS));
-    // Drawn from 4001.
+    // Random among 4,001 values.
     assert!(retries > 3_000, "{retries}");
-    // 1,111 when nothing disturbs; a machine that stands still for a moment lets some catch up.
+    // 1,111 on a quiet machine; after a pause of the machine, more close at once.
     assert!(densest < 3_000, "{densest} in one second");
     assert!(
         !process.log().contains("did not end in time"),

@@ -1,4 +1,4 @@
-//! The API's document against a gateway that serves it.
+//! The OpenAPI document: a gateway serves it, and every response matches it.
 
 use crate::fixture::{Fixture, LONG, SOON, message};
 use crate::process::start;
@@ -23,7 +23,7 @@ async fn document(address: SocketAddr) -> Document {
     Document(answer.json())
 }
 
-/// Asks for everything in every way that is told of, and holds each answer against it.
+/// Sends every documented request in several variants, and checks each response.
 async fn check_all(document: &Document, address: SocketAddr) {
     for path in document.paths() {
         for method in ["GET", "HEAD", "OPTIONS"] {
@@ -38,7 +38,7 @@ async fn check_all(document: &Document, address: SocketAddr) {
             ] {
                 let mut answer = ask(address, method, path, lines).await;
                 if answer.header("content-encoding").is_some() && !answer.body.is_empty() {
-                    // What it is of is seen without.
+                    // The schema is checked with the body that is not encoded.
                     answer.body = get(address, path).await.body;
                 }
                 document.check(method, path, &answer);
@@ -57,7 +57,7 @@ async fn warm(fixture: &Fixture) {
         fixture.worker.store(snapshot, &value).await;
         fixture.shows(snapshot.path(), &value).await;
     }
-    fixture.worker.count(&message(7, LONG), LONG).await;
+    fixture.worker.publish_count(&message(7, LONG), LONG).await;
     eventually("the count is served", SOON, async || {
         (fixture.get(Resource::Today.path()).await.status == 200).then_some(())
     })
@@ -65,23 +65,23 @@ async fn warm(fixture: &Fixture) {
 }
 
 #[tokio::test]
-async fn the_document_is_openapi_3_1_and_tells_of_every_resource_and_nothing_else() {
+async fn document_is_openapi_3_1_and_lists_exactly_the_resources() {
     let fixture = Fixture::start().await;
     let document = document(fixture.address).await;
     assert_eq!(document.0["openapi"], "3.1.0");
     assert!(serde_json::from_value::<OpenApi>(document.0.clone()).is_ok());
     document.check_itself();
-    let mut told = document.paths();
+    let mut documented = document.paths();
     let mut served = Resource::ALL.map(Resource::path);
-    told.sort_unstable();
+    documented.sort_unstable();
     served.sort_unstable();
-    assert_eq!(told, served);
+    assert_eq!(documented, served);
     assert_eq!(document.operations().count(), 3 * served.len());
 }
 
-/// In both directions; the parts of a page are for that page alone.
+/// In both directions. Scripts and styles belong to their page and are not listed.
 #[tokio::test]
-async fn the_readmes_table_of_endpoints_tells_of_the_same() {
+async fn readme_lists_the_endpoints_of_the_document() {
     let readme = include_str!("../../../README.md");
     let (_, table) = readme.split_once("## Endpoints").unwrap();
     let (table, _) = table.split_once("\n## ").unwrap();
@@ -89,16 +89,16 @@ async fn the_readmes_table_of_endpoints_tells_of_the_same() {
     let paths = rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2));
     let fixture = Fixture::start().await;
     let document = document(fixture.address).await;
-    let mut told = document.paths();
-    told.retain(|path| !path.ends_with(".js") && !path.ends_with(".css"));
-    told.sort_unstable();
+    let mut documented = document.paths();
+    documented.retain(|path| !path.ends_with(".js") && !path.ends_with(".css"));
+    documented.sort_unstable();
     let mut listed: Vec<&str> = paths.collect();
     listed.sort_unstable();
-    assert_eq!(listed, told);
+    assert_eq!(listed, documented);
 }
 
 #[tokio::test]
-async fn every_answer_is_as_the_document_says() {
+async fn every_response_matches_the_document() {
     let lists = [
         ("", "false"),
         ("*", "true"),
@@ -116,7 +116,7 @@ async fn every_answer_is_as_the_document_says() {
 }
 
 #[tokio::test]
-async fn the_events_of_a_stream_are_as_the_document_says() {
+async fn stream_events_match_the_document() {
     let fixture = Fixture::start().await;
     let document = document(fixture.address).await;
     warm(&fixture).await;
@@ -128,17 +128,17 @@ async fn the_events_of_a_stream_are_as_the_document_says() {
         took: SOON,
     };
     document.check("HEAD", Resource::Stream.path(), &head);
-    let said = &document.0["paths"][Resource::Stream.path()]["get"]["description"];
+    let description = &document.0["paths"][Resource::Stream.path()]["get"]["description"];
     let mut events = Vec::from(["init", "update", "snapshot"]);
     let all = async {
         while !events.is_empty() {
-            fixture.worker.message(&message(8, LONG)).await;
+            fixture.worker.publish_message(&message(8, LONG)).await;
             let event = stream.any_within(SOON).await.unwrap();
             if let Some(at) = events.iter().position(|name| *name == event.event) {
                 let name = format!("{}Event", capital(events.swap_remove(at)));
                 let data: Value = serde_json::from_str(&event.data).unwrap();
                 document.check_schema(&name, &data);
-                assert!(said.as_str().unwrap().contains(&name), "{name}");
+                assert!(description.as_str().unwrap().contains(&name), "{name}");
             }
         }
     };
@@ -151,20 +151,20 @@ fn capital(name: &str) -> String {
 }
 
 #[tokio::test]
-async fn who_finds_no_place_and_who_sends_too_much_are_answered_as_the_document_says() {
+async fn refusals_match_the_document() {
     let one = |config: &mut gateway::config::Config| config.max_streams = 1;
     let fixture = Fixture::with(&[], one).await;
     let document = document(fixture.address).await;
     let path = Resource::Stream.path();
     let _stream = Events::open(fixture.address).await;
-    let full = eventually("the one place is taken", SOON, async || {
+    let full = eventually("the only permit is taken", SOON, async || {
         let answer = fixture.get(path).await;
         (answer.status == 503).then_some(answer)
     });
     document.check("GET", path, &full.await);
 
     let crowded = Fixture::with(&[], |config| config.limits.connections = 1).await;
-    let refused = eventually("no place for a second connection", SOON, async || {
+    let refused = eventually("a second connection is refused", SOON, async || {
         let first = Connection::open(crowded.address).await;
         let answer = crowded.get("/health").await;
         drop(first);
@@ -197,7 +197,7 @@ async fn who_finds_no_place_and_who_sends_too_much_are_answered_as_the_document_
 }
 
 #[tokio::test]
-async fn what_is_switched_off_is_not_there_and_not_told_of() {
+async fn disabled_resources_are_neither_served_nor_documented() {
     let pages = Asset::ALL.map(Asset::path);
     let docs = pages.iter().filter(|path| path.starts_with("/docs"));
     let fixture = Fixture::with(&[("ENABLE_DOCS", "false")], |_| ()).await;
@@ -220,24 +220,24 @@ async fn what_is_switched_off_is_not_there_and_not_told_of() {
 }
 
 #[tokio::test]
-async fn what_operators_have_a_port_for_is_not_told_to_everybody() {
+async fn resources_of_the_admin_port_are_not_documented_on_the_public_port() {
     let admin = free_port().unwrap().to_string();
     let (_process, address) = start(&[("ADMIN_PORT", &admin)]).await;
     let document = document(address).await;
-    for (path, told) in [
+    for (path, documented) in [
         ("/livez", true),
         ("/readyz", true),
         ("/health", false),
         ("/metrics", false),
     ] {
-        assert_eq!(document.paths().contains(&path), told, "{path}");
+        assert_eq!(document.paths().contains(&path), documented, "{path}");
     }
     check_all(&document, address).await;
 }
 
-/// Below a path of a balancer its own links lead astray if they begin with a slash.
+/// Behind a path prefix of a balancer, links that begin with a slash would be wrong.
 #[tokio::test]
-async fn the_page_finds_its_parts_below_any_path() {
+async fn docs_page_uses_relative_links_only() {
     let fixture = Fixture::start().await;
     let page = fixture.get(Asset::Docs.path()).await;
     let html = page.text();

@@ -1,4 +1,4 @@
-//! The stop: readiness goes first, streams leave one by one, reads are served to the end.
+//! Shutdown: `/readyz` fails first, streams close one by one, and reads are served to the end.
 
 use crate::fixture::{Fixture, LONG, SOON, message};
 use std::collections::BTreeSet;
@@ -12,22 +12,24 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 #[tokio::test]
-async fn without_streams_it_ends_at_once() {
+async fn gateway_without_streams_exits_at_once() {
     let mut fixture = Fixture::with(&[("SHUTDOWN_DRAIN_SECONDS", "60")], |_| ()).await;
     let mut idle = testkit::http::Connection::open(fixture.address).await;
     idle.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert_eq!(idle.answer(false).await.status, 200);
     fixture.stop.cancel();
-    let ended = timeout(SOON, &mut fixture.task).await.expect("it ends");
+    let ended = timeout(SOON, &mut fixture.task)
+        .await
+        .expect("an end in time");
     ended.unwrap().unwrap();
     assert!(idle.ends_within(SOON).await);
 }
 
 #[tokio::test]
-async fn streams_leave_evenly_and_cleanly_while_reads_are_served() {
+async fn streams_close_evenly_and_cleanly_while_reads_are_served() {
     let window = ("SHUTDOWN_DRAIN_SECONDS", "4");
     let mut fixture = Fixture::with(&[window], |_| ()).await;
-    fixture.worker.count(&message(1, LONG), LONG).await;
+    fixture.worker.publish_count(&message(1, LONG), LONG).await;
     let mut streams = JoinSet::new();
     let mut open = Vec::new();
     for _ in 0..6 {
@@ -43,7 +45,7 @@ async fn streams_leave_evenly_and_cleanly_while_reads_are_served() {
                 last = Some(block);
             }
             let retry = last.and_then(|block| block.retry);
-            // A browser that came back on this connection would be refused for ever.
+            // A browser that reused this connection would be refused each time.
             let ended = stream.connection.ends_within(SOON).await;
             (stopped.elapsed(), retry, stream.clean_end && ended)
         });
@@ -60,7 +62,7 @@ async fn streams_leave_evenly_and_cleanly_while_reads_are_served() {
         .await;
     let mut answer = String::new();
     let read = browser.socket.read_to_string(&mut answer);
-    timeout(SOON, read).await.expect("it ends").unwrap();
+    timeout(SOON, read).await.expect("an end in time").unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(
         answer.contains("retry: ") && answer.contains("\n: this gateway is stopping"),
@@ -80,7 +82,7 @@ async fn streams_leave_evenly_and_cleanly_while_reads_are_served() {
         (200, Some("close"))
     );
 
-    // While they leave, each metric tells how many are left.
+    // Meanwhile the metric shows how many streams are left.
     let mut seen = BTreeSet::new();
     let all_seen = timeout(SOON, async {
         while !seen.contains(&1) {
@@ -88,7 +90,7 @@ async fn streams_leave_evenly_and_cleanly_while_reads_are_served() {
             seen.extend(scrape::figure::<u64>(metrics.text(), "gateway_streams"));
         }
     });
-    all_seen.await.expect("the streams leave");
+    all_seen.await.expect("the streams close");
     assert_eq!(seen, (1..=6).collect());
 
     let (mut ends, mut retries) = (Vec::new(), BTreeSet::new());
@@ -99,16 +101,15 @@ async fn streams_leave_evenly_and_cleanly_while_reads_are_served() {
         retries.insert(retry);
         ends.push(end);
     }
-    assert!(
-        retries.len() > 1,
-        "each is told a time of its own: {retries:?}"
-    );
-    // None before its turn: the first quarter is for balancers, the rest is shared out. A busy machine is late, never early.
+    assert!(retries.len() > 1, "the retry times are random: {retries:?}");
+    // No stream closes early: the first quarter of the window is for balancers, the rest is spread evenly.
     for (index, end) in (0..).zip(&ends) {
-        let turn = Duration::from_secs(1) + Duration::from_secs(3) * index / 6;
-        assert!(*end >= turn, "{ends:?}");
+        let earliest = Duration::from_secs(1) + Duration::from_secs(3) * index / 6;
+        assert!(*end >= earliest, "{ends:?}");
     }
-    let ended = timeout(SOON, &mut fixture.task).await.expect("it ends");
+    let ended = timeout(SOON, &mut fixture.task)
+        .await
+        .expect("an end in time");
     ended.unwrap().unwrap();
     assert!(
         tokio::net::TcpStream::connect(fixture.address)
@@ -119,14 +120,14 @@ async fn streams_leave_evenly_and_cleanly_while_reads_are_served() {
 
 /// Some clients dispatch an empty event at a blank line without data before it.
 #[tokio::test]
-async fn a_stream_that_leaves_ends_with_retry_and_no_blank_line() {
+async fn drained_stream_ends_with_retry_and_no_blank_line() {
     for version in ["HTTP/1.1", "HTTP/1.0"] {
         let fixture = Fixture::with(&[("SHUTDOWN_DRAIN_SECONDS", "1")], |_| ()).await;
         let mut stream = Events::open_as(fixture.address, version).await;
         fixture.stop.cancel();
         let mut rest = String::new();
         let read = stream.connection.socket.read_to_string(&mut rest);
-        timeout(SOON, read).await.expect("it ends").unwrap();
+        timeout(SOON, read).await.expect("an end in time").unwrap();
         let last = match version {
             "HTTP/1.0" => &rest,
             _ => rest.strip_suffix("\r\n0\r\n\r\n").expect("a clean end"),
@@ -138,40 +139,44 @@ async fn a_stream_that_leaves_ends_with_retry_and_no_blank_line() {
 }
 
 #[tokio::test]
-async fn a_request_that_waits_for_a_count_is_answered_at_the_stop() {
+async fn request_that_waits_for_a_count_is_answered_at_shutdown() {
     let mut fixture = Fixture::start().await;
-    let rings = fixture.worker.listen_for_rings().await;
+    let requests = fixture.worker.count_refresh_requests().await;
     let mut waiting = testkit::http::Connection::open(fixture.address).await;
     waiting
         .send("GET /api/visitors/today HTTP/1.1\r\nHost: x\r\n\r\n")
         .await;
-    eventually("it has rung", SOON, async || {
-        (rings.load(Ordering::Relaxed) > 0).then_some(())
+    eventually("the refresh request is sent", SOON, async || {
+        (requests.load(Ordering::Relaxed) > 0).then_some(())
     })
     .await;
     fixture.stop.cancel();
     assert_eq!(waiting.answer(false).await.status, 202);
-    let ended = timeout(SOON, &mut fixture.task).await.expect("it ends");
+    let ended = timeout(SOON, &mut fixture.task)
+        .await
+        .expect("an end in time");
     ended.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn a_stream_that_cannot_take_its_end_does_not_hold_up_the_exit() {
+async fn blocked_stream_does_not_delay_the_exit() {
     let mut fixture = Fixture::with(&[("SHUTDOWN_DRAIN_SECONDS", "1")], |_| ()).await;
-    fixture.worker.count(&message(1, LONG), LONG).await;
+    fixture.worker.publish_count(&message(1, LONG), LONG).await;
     let _stuck = Events::open(fixture.address).await;
     let long = format!("{{\"pad\":\"{}\",", "x".repeat(200_000));
     for total in 2..200 {
         fixture
             .worker
-            .message(&message(total, LONG).replacen('{', &long, 1))
+            .publish_message(&message(total, LONG).replacen('{', &long, 1))
             .await;
     }
     let stopped = Instant::now();
     fixture.stop.cancel();
-    let ended = timeout(SOON, &mut fixture.task).await.expect("it ends");
+    let ended = timeout(SOON, &mut fixture.task)
+        .await
+        .expect("an end in time");
     ended.unwrap().unwrap();
-    // A second of window, two at most after it, and one for a busy machine.
+    // A window of one second, at most two seconds after it, and one more for a busy machine.
     assert!(
         stopped.elapsed() < Duration::from_secs(4),
         "{:?}",

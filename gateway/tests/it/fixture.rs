@@ -1,4 +1,4 @@
-//! A gateway in this process, and the worker's side of Redis: a prefix of its own keeps tests apart.
+//! Runs a gateway in the test's process and plays the worker's part in Redis. Each test has its own key prefix.
 
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface, KeysInterface, PubsubInterface};
@@ -20,10 +20,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Far above what anything takes here, for a machine that is busy.
+/// Far longer than anything takes here, even on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
-/// Who plays the worker.
+/// Plays the worker: writes keys and publishes messages.
 pub(crate) struct Worker {
     pub(crate) redis: Client,
     pub(crate) keys: Keys,
@@ -45,7 +45,7 @@ impl Drop for Fixture {
     }
 }
 
-/// The configuration of a test, from variables.
+/// The configuration that these variables make.
 pub(crate) fn config(url: &str, prefix: &str, variables: &[(&str, &str)]) -> Config {
     let lookup = |name: &str| match name {
         "REDIS_URL" => Some(url.to_owned()),
@@ -64,10 +64,10 @@ impl Fixture {
         Self::with(&[], |_| ()).await
     }
 
-    /// A gateway on the shared Redis, under a prefix of its own.
+    /// Starts a gateway on the shared Redis, under its own prefix.
     pub(crate) async fn with(variables: &[(&str, &str)], change: impl FnOnce(&mut Config)) -> Self {
         let worker = Worker::on(&shared_redis().await.url(), &unique("gw")).await;
-        Self::beside(
+        Self::with_worker(
             Arc::new(worker),
             &shared_redis().await.url(),
             variables,
@@ -76,28 +76,28 @@ impl Fixture {
         .await
     }
 
-    /// A gateway on a Redis of its own, which the test may break.
-    pub(crate) async fn on(redis: &Redis) -> Self {
+    /// Starts a gateway on a Redis that belongs to the test.
+    pub(crate) async fn on_redis(redis: &Redis) -> Self {
         let worker = Worker::on(&redis.url(), "").await;
-        Self::beside(Arc::new(worker), &redis.url(), &[], |_| ()).await
+        Self::with_worker(Arc::new(worker), &redis.url(), &[], |_| ()).await
     }
 
-    /// A gateway on the Redis at `url`; returns when it listens to messages.
-    pub(crate) async fn beside(
+    /// Starts a gateway on the Redis at `url`; returns when it is ready.
+    pub(crate) async fn with_worker(
         worker: Arc<Worker>,
         url: &str,
         variables: &[(&str, &str)],
         change: impl FnOnce(&mut Config),
     ) -> Self {
         let fixture = Self::unconnected(worker, url, variables, change).await;
-        eventually("the gateway has heard from Redis", SOON, async || {
+        eventually("the gateway is ready", SOON, async || {
             (get(fixture.address, "/readyz").await.status == 200).then_some(())
         })
         .await;
         fixture
     }
 
-    /// A gateway that need not find Redis.
+    /// Starts a gateway without waiting until it is ready.
     pub(crate) async fn unconnected(
         worker: Arc<Worker>,
         url: &str,
@@ -123,7 +123,7 @@ impl Fixture {
         get(self.address, path).await
     }
 
-    /// Waits until `path` is answered with `body`.
+    /// Waits until the response for `path` is a 200 with `body`.
     pub(crate) async fn shows(&self, path: &str, body: &str) -> Answer {
         eventually(&format!("{path} shows {body}"), SOON, async || {
             let answer = self.get(path).await;
@@ -132,7 +132,7 @@ impl Fixture {
         .await
     }
 
-    /// Stores all snapshots and waits for the gateway to have them.
+    /// Stores all snapshots and waits until the gateway serves them.
     pub(crate) async fn warm(&self) {
         for snapshot in Snapshot::ALL {
             self.worker.store(snapshot, &envelope(snapshot, 1)).await;
@@ -154,7 +154,7 @@ impl Worker {
         }
     }
 
-    /// As the worker does: SET, then name the key.
+    /// Stores a snapshot and publishes its key, as the worker does.
     pub(crate) async fn store(&self, snapshot: Snapshot, value: &str) {
         let key = self.keys.snapshot(snapshot);
         self.set(&key, value).await;
@@ -166,8 +166,8 @@ impl Worker {
         let _: () = self.redis.set(key, value, life, None, false).await.unwrap();
     }
 
-    /// As the worker does: the key with its TTL, then the message.
-    pub(crate) async fn count(&self, message: &str, life: Duration) {
+    /// Stores a count with its TTL and publishes it, as the worker does.
+    pub(crate) async fn publish_count(&self, message: &str, life: Duration) {
         self.set_count(message, life).await;
         self.publish(self.keys.today_channel(), message).await;
     }
@@ -182,7 +182,7 @@ impl Worker {
             .unwrap();
     }
 
-    pub(crate) async fn message(&self, message: &str) {
+    pub(crate) async fn publish_message(&self, message: &str) {
         self.publish(self.keys.today_channel(), message).await;
     }
 
@@ -190,7 +190,7 @@ impl Worker {
         let _: i64 = self.redis.publish(channel, text).await.unwrap();
     }
 
-    /// Makes a list of one element.
+    /// Creates a list with one element.
     pub(crate) async fn push(&self, key: &str, element: &str) {
         let push = fred::types::CustomCommand::new_static("LPUSH", None::<u16>, false);
         let pushed: i64 =
@@ -204,24 +204,24 @@ impl Worker {
         let _: i64 = self.redis.del(key).await.unwrap();
     }
 
-    /// Counts the rings of the doorbell from now on.
-    pub(crate) async fn listen_for_rings(&self) -> Arc<AtomicUsize> {
-        let rings = Arc::new(AtomicUsize::new(0));
-        let (heard, mut messages) = (rings.clone(), self.redis.message_rx());
-        let doorbell = self.keys.refresh_channel();
-        self.redis.subscribe(doorbell.clone()).await.unwrap();
+    /// Counts the refresh requests from now on.
+    pub(crate) async fn count_refresh_requests(&self) -> Arc<AtomicUsize> {
+        let requests = Arc::new(AtomicUsize::new(0));
+        let (counter, mut messages) = (requests.clone(), self.redis.message_rx());
+        let channel = self.keys.refresh_channel();
+        self.redis.subscribe(channel.clone()).await.unwrap();
         tokio::spawn(async move {
             while let Ok(message) = messages.recv().await {
-                assert_eq!(message.channel, doorbell.as_str());
+                assert_eq!(message.channel, channel.as_str());
                 assert_eq!(message.value.as_bytes().map(<[u8]>::len), Some(1));
-                heard.fetch_add(1, Ordering::SeqCst);
+                counter.fetch_add(1, Ordering::SeqCst);
             }
         });
-        rings
+        requests
     }
 }
 
-/// A snapshot's value; with a peculiar spelling, since it must come through byte for byte.
+/// The value of a snapshot. Its spelling is unusual, because it must be served byte for byte.
 pub(crate) fn envelope(snapshot: Snapshot, version: u32) -> String {
     let period = match snapshot.period() {
         Some(_) => r#""period":"2025-09","#,
@@ -234,7 +234,7 @@ pub(crate) fn envelope(snapshot: Snapshot, version: u32) -> String {
     )
 }
 
-/// A count that may be shown for `life`. Each total makes another time.
+/// A count that lives for `life`. Each total has a different time.
 pub(crate) fn message(total: u64, life: Duration) -> String {
     static START: LazyLock<Timestamp> = LazyLock::new(|| Clock::system().now());
     let generated_at = START.after(Duration::from_millis(total));
@@ -244,5 +244,5 @@ pub(crate) fn message(total: u64, life: Duration) -> String {
     )
 }
 
-/// The life of a count in tests that do not wait for its end.
+/// The lifetime of a count in tests that do not wait for its expiry.
 pub(crate) const LONG: Duration = Duration::from_secs(3600);

@@ -1,4 +1,4 @@
-//! What orchestrators, balancers and people are told.
+//! `/livez`, `/readyz`, `/health`, and `SERVE_STALE`.
 
 use crate::fixture::{Fixture, LONG, SOON, Worker, envelope, message};
 use serde_json::{Value, json};
@@ -9,14 +9,15 @@ use testkit::http::get;
 use testkit::process::free_port;
 use testkit::server::{shared_redis, unique};
 
-/// A balancer that does not ask whether it is ready sends readers as soon as it listens; others have what they want.
+/// A balancer without a readiness check sends requests as soon as the gateway listens. They must not get a 202 for
+/// figures that are in Redis.
 #[tokio::test]
-async fn who_comes_first_finds_what_there_is() {
+async fn first_requests_wait_for_the_first_read_of_redis() {
     let url = shared_redis().await.url();
     let worker = Arc::new(Worker::on(&url, &unique("gw")).await);
     let weekly = envelope(Snapshot::Weekly, 1);
     worker.store(Snapshot::Weekly, &weekly).await;
-    worker.count(&message(7, LONG), LONG).await;
+    worker.publish_count(&message(7, LONG), LONG).await;
     let fixture = Fixture::unconnected(worker, &url, &[], |_| ()).await;
     let (read, today) = tokio::join!(
         fixture.get(Snapshot::Weekly.path()),
@@ -28,7 +29,7 @@ async fn who_comes_first_finds_what_there_is() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_never_heard_from_redis_is_alive_and_not_ready() {
+async fn gateway_without_redis_is_live_and_not_ready() {
     let worker = Worker::on(&shared_redis().await.url(), "never").await;
     let url = format!("redis://127.0.0.1:{}", free_port().unwrap());
     let fixture = Fixture::unconnected(Arc::new(worker), &url, &[], |_| ()).await;
@@ -48,7 +49,7 @@ async fn a_gateway_that_never_heard_from_redis_is_alive_and_not_ready() {
 }
 
 #[tokio::test]
-async fn health_tells_of_every_snapshot() {
+async fn health_reports_every_snapshot() {
     let fixture = Fixture::start().await;
     let missing = json!({"state": "missing", "generated_at": null, "age_seconds": null});
     let body = fixture.get("/health").await.json();
@@ -72,7 +73,7 @@ async fn health_tells_of_every_snapshot() {
         );
         fixture.worker.store(snapshot, &value).await;
     }
-    fixture.worker.count(&message(3, LONG), LONG).await;
+    fixture.worker.publish_count(&message(3, LONG), LONG).await;
     let body = eventually("all is well", SOON, async || {
         let body = fixture.get("/health").await.json();
         (body["status"] == "ok").then_some(body)
@@ -85,7 +86,7 @@ async fn health_tells_of_every_snapshot() {
     assert_eq!(body["today"]["total"], 3);
     assert!(body["today"]["generated_at"].is_string() && body["today"]["age_seconds"].is_number());
 
-    // Past its 90001 seconds it is stale, and served all the same.
+    // After its ttl_seconds of 90001 it is stale, and served all the same.
     fixture
         .clock
         .step_to(start.utc() + chrono::Duration::seconds(90_062));
@@ -96,7 +97,7 @@ async fn health_tells_of_every_snapshot() {
 }
 
 #[tokio::test]
-async fn none_of_it_is_stored_by_anybody() {
+async fn health_responses_are_no_store() {
     let fixture = Fixture::start().await;
     for path in ["/livez", "/readyz", "/health"] {
         let answer = get(fixture.address, path).await;
@@ -106,10 +107,10 @@ async fn none_of_it_is_stored_by_anybody() {
 }
 
 #[tokio::test]
-async fn past_its_time_a_snapshot_is_served_only_where_that_is_wanted() {
+async fn stale_snapshot_is_202_if_serve_stale_is_false() {
     let fixture = Fixture::with(&[("SERVE_STALE", "false")], |_| ()).await;
     let start = fixture.clock.now();
-    // One outlives the others.
+    // One lives longer than the others.
     for snapshot in Snapshot::ALL {
         let ttl = if snapshot == Snapshot::Weekly {
             200_000
@@ -137,7 +138,7 @@ async fn past_its_time_a_snapshot_is_served_only_where_that_is_wanted() {
         assert_eq!(answer.header("retry-after"), Some("5"));
     }
     assert_eq!(fixture.get(Snapshot::Weekly.path()).await.status, 200);
-    // What is new is served.
+    // A new snapshot is served.
     let monthly = Snapshot::Monthly;
     let value = format!(
         r#"{{"generated_at":"{}","ttl_seconds":60,"data":[1]}}"#,

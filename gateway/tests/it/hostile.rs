@@ -1,5 +1,5 @@
-//! Bytes that no honest client sends, against the real process: a clean status or a clean end, and no second request
-//! where it is in doubt where the first one ends.
+//! Malformed and ambiguous requests against the real process: each gets a clean status or a clean end. When the end of
+//! a request is ambiguous, the bytes after it are never taken for a second request.
 
 use crate::fixture::{LONG, SOON, Worker, message};
 use crate::process::start;
@@ -13,23 +13,23 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Stands behind every shape, as the request of somebody else that a proxy sends on the same connection.
+/// Follows every request, like the request of another client that a proxy sends on the same connection.
 const NEXT: &[u8] = b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
-/// What becomes of a request.
+/// The expected outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// Answered with this status, and so is what stands behind it.
+    /// This status, and the next request is answered too.
     Served(u16),
-    /// Answered with this status; then the connection ends.
+    /// This status; then the connection ends.
     Ended(u16),
-    /// The connection ends without an answer.
+    /// The connection ends without a response.
     Cut,
 }
 use Fate::{Cut, Ended, Served};
 
-/// Requests whose end depends on who reads them. The body of each is the rest of the connection.
-const DOUBTFUL: &[(Fate, &str)] = &[
+/// Headers that make the end of a request ambiguous. The body is the rest of the connection.
+const AMBIGUOUS: &[(Fate, &str)] = &[
     (
         Ended(405),
         "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -104,9 +104,9 @@ const DOUBTFUL: &[(Fate, &str)] = &[
     ),
 ];
 
-/// Whole heads of other strange kinds, each up to its empty line.
-const STRANGE: &[(Fate, &[u8])] = &[
-    // No body, whatever they are.
+/// Other unusual heads, each up to its empty line.
+const UNUSUAL: &[(Fate, &[u8])] = &[
+    // Valid, without a body.
     (Served(200), b"GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
     (Served(200), b"GET http://other.example/livez HTTP/1.1\r\nHost: x\r\n\r\n"),
     (Served(200), b"GET http://other.example HTTP/1.1\r\nHost: x\r\n\r\n"),
@@ -125,7 +125,7 @@ const STRANGE: &[(Fate, &[u8])] = &[
     (Served(200), b"\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n"),
     (Served(200), b"GET /livez HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"),
     (Ended(200), b"GET /livez HTTP/1.0\r\n\r\n"),
-    // Not HTTP, or not quite.
+    // Not valid HTTP.
     (Ended(400), b"GET /livez\0 HTTP/1.1\r\nHost: x\r\n\r\n"),
     (Ended(400), b"GET /livez HTTP/1.1\r\nX\0: a\r\n\r\n"),
     (Ended(400), b"GET /livez HTTP/1.1\r\nX\xff: a\r\n\r\n"),
@@ -145,13 +145,13 @@ const STRANGE: &[(Fate, &[u8])] = &[
     (Cut, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
 ];
 
-/// Everything until the connection ends: what the statuses are, in their order.
+/// Sends `request` and reads until the connection ends; returns the statuses in their order.
 async fn statuses(address: SocketAddr, request: &[u8]) -> Vec<u16> {
     let mut socket = TcpStream::connect(address).await.unwrap();
-    // Who is refused in the midst of a long head cannot send the rest of it.
+    // If the gateway refuses a long head before its end, the rest of it cannot be sent.
     drop(socket.write_all(request).await);
     let mut text = Vec::new();
-    // A reset, since what it sent was not read to its end, comes behind the answer.
+    // After the response there may be a reset, because the gateway did not read everything.
     let ended = timeout(PATIENCE, socket.read_to_end(&mut text)).await;
     assert!(ended.is_ok(), "open: {}", String::from_utf8_lossy(request));
     let text = String::from_utf8(text).unwrap();
@@ -161,7 +161,7 @@ async fn statuses(address: SocketAddr, request: &[u8]) -> Vec<u16> {
         .collect()
 }
 
-async fn meets(address: SocketAddr, fate: Fate, request: &[u8]) {
+async fn assert_fate(address: SocketAddr, fate: Fate, request: &[u8]) {
     let all = [request, NEXT].concat();
     let expected = match fate {
         Served(status) => vec![status, 200],
@@ -172,7 +172,7 @@ async fn meets(address: SocketAddr, fate: Fate, request: &[u8]) {
     assert_eq!(statuses(address, &all).await, expected, "{shown}");
 }
 
-/// Heads that are too large, or just not.
+/// Heads around the limits.
 fn large() -> Vec<(Fate, String)> {
     let fields = |count: usize| {
         let fields: String = (0..count).map(|index| format!("X{index}: y\r\n")).collect();
@@ -198,7 +198,7 @@ fn large() -> Vec<(Fate, String)> {
 }
 
 #[tokio::test]
-async fn every_shape_meets_its_fate_and_nobody_else_feels_it() {
+async fn hostile_requests_get_their_status_and_other_clients_are_served() {
     let prefix = unique("gw");
     let (process, address) = start(&[("REDIS_KEY_PREFIX", &prefix)]).await;
     let worker = Worker::on(&shared_redis().await.url(), &prefix).await;
@@ -208,34 +208,34 @@ async fn every_shape_meets_its_fate_and_nobody_else_feels_it() {
     let memory = process.resident_bytes().unwrap();
     for round in 1..=5 {
         for method in ["POST", "PUT", "DELETE"] {
-            for (fate, headers) in DOUBTFUL {
+            for (fate, headers) in AMBIGUOUS {
                 let request = format!("{method} /livez HTTP/1.1\r\nHost: x\r\n{headers}");
-                meets(address, *fate, request.as_bytes()).await;
+                assert_fate(address, *fate, request.as_bytes()).await;
             }
         }
-        for (fate, headers) in DOUBTFUL {
-            // A GET that claims a body is answered, and its body is no request either.
+        for (fate, headers) in AMBIGUOUS {
+            // A GET with a body is answered, and its body is not taken for a request either.
             let fate = if *fate == Ended(405) {
                 Ended(200)
             } else {
                 *fate
             };
             let request = format!("GET /livez HTTP/1.1\r\nHost: x\r\n{headers}");
-            meets(address, fate, request.as_bytes()).await;
+            assert_fate(address, fate, request.as_bytes()).await;
         }
-        for (fate, request) in STRANGE {
-            meets(address, *fate, request).await;
+        for (fate, request) in UNUSUAL {
+            assert_fate(address, *fate, request).await;
         }
         for (fate, request) in large() {
-            meets(address, fate, request.as_bytes()).await;
+            assert_fate(address, fate, request.as_bytes()).await;
         }
         kept.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
         assert_eq!(kept.answer(false).await.status, 200);
-        worker.count(&message(round, LONG), LONG).await;
-        let told = stream.next().await.unwrap();
+        worker.publish_count(&message(round, LONG), LONG).await;
+        let update = stream.next().await.unwrap();
         assert!(
-            told.data.contains(&format!("\"total\":{round},")),
-            "{told:?}"
+            update.data.contains(&format!("\"total\":{round},")),
+            "{update:?}"
         );
     }
     drop((stream, kept));
@@ -258,7 +258,7 @@ async fn files_are_back(process: &testkit::process::Process, files: usize) {
 }
 
 #[tokio::test]
-async fn a_thousand_requests_in_one_go_are_answered_in_order() {
+async fn thousand_pipelined_requests_are_answered_in_order() {
     let (_process, address) = start(&[]).await;
     let one = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /x HTTP/1.1\r\nHost: x\r\n\r\n";
     let all = [&one.repeat(500)[..], NEXT].concat();
@@ -267,7 +267,7 @@ async fn a_thousand_requests_in_one_go_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn connections_that_break_leave_nothing_behind() {
+async fn broken_connections_leak_no_descriptor() {
     let (process, address) = start(&[]).await;
     let files = process.open_files().unwrap();
     let stream = "GET /api/visitors/today/stream HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -278,16 +278,16 @@ async fn connections_that_break_leave_nothing_behind() {
         let mut socket = TcpStream::connect(address).await.unwrap();
         socket.write_all(request.as_bytes()).await.unwrap();
         match turn % 3 {
-            // A reset in the midst of whatever it is.
+            // A reset.
             0 => SockRef::from(&socket)
                 .set_linger(Some(Duration::ZERO))
                 .unwrap(),
-            // It says that it will send no more, and stays.
+            // The client closes its sending side only.
             1 => {
                 socket.shutdown().await.unwrap();
                 half_open.push(socket);
             }
-            // It goes without reading.
+            // The client closes without reading.
             _ => {}
         }
     }
@@ -300,7 +300,7 @@ async fn connections_that_break_leave_nothing_behind() {
 const NEXT_TEXT: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
 
 #[tokio::test]
-async fn the_beginning_of_a_head_behind_another_request_is_not_kept_for_long() {
+async fn partial_head_after_a_request_times_out() {
     let fixture = crate::fixture::Fixture::with(&[], |config| {
         config.limits.head = Duration::from_millis(300);
         config.limits.idle = SOON * 6;
@@ -314,7 +314,7 @@ async fn the_beginning_of_a_head_behind_another_request_is_not_kept_for_long() {
         }
         assert!(connection.ends_within(SOON).await, "{rest}");
     }
-    // Nothing behind it: it may be idle, and comes back.
+    // A connection without a partial head may be idle and continue later.
     let mut connection = Connection::open(fixture.address).await;
     for part in [NEXT_TEXT, &NEXT_TEXT[..20]] {
         connection.send(part).await;

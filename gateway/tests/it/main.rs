@@ -1,4 +1,4 @@
-//! The gateway against a real Redis, as clients see it: bytes on sockets.
+//! Integration tests: the gateway with a real Redis, seen from the sockets of its clients.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,29 +6,29 @@
 )]
 
 mod access;
-mod addresses;
 mod balancer;
-mod clocks;
+mod change_notices;
+mod client_limits;
 mod conditional;
 mod connections;
 mod crowds;
+mod disconnects;
 mod docs;
-mod doorbell;
 mod drain;
-mod dribble;
 mod fixture;
-mod gone;
+mod frozen_process;
 mod health;
+mod host_environment;
 mod hostile;
-mod large;
+mod large_snapshots;
 mod metrics;
-mod news;
 mod outages;
-mod pauses;
+mod permissions;
 mod process;
 mod reads;
-mod rights;
+mod refresh_requests;
+mod security_headers;
+mod slow_heads;
 mod stream;
-mod surroundings;
 mod today;
-mod trust;
+mod wrong_clocks;

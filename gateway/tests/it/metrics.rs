@@ -1,4 +1,4 @@
-//! What `/metrics` counts, seen to count.
+//! `/metrics`: every counter counts.
 
 use crate::fixture::{Fixture, LONG, SOON, message};
 use shared::catalog::Snapshot;
@@ -7,13 +7,13 @@ use testkit::eventually::eventually;
 use testkit::http::{Events, ask, send};
 use testkit::scrape;
 
-/// The figure on the line that begins with `name`; 0 when it is not there yet.
+/// The value on the line that begins with `name`; 0 if there is none yet.
 async fn figure(fixture: &Fixture, name: &str) -> u64 {
     let text = fixture.get("/metrics").await.text().to_owned();
     scrape::figure(&text, name).unwrap_or(0)
 }
 
-async fn reaches(fixture: &Fixture, name: &str, wanted: u64) {
+async fn wait_for(fixture: &Fixture, name: &str, wanted: u64) {
     eventually(name, SOON, async || {
         (figure(fixture, name).await == wanted).then_some(())
     })
@@ -21,7 +21,7 @@ async fn reaches(fixture: &Fixture, name: &str, wanted: u64) {
 }
 
 #[tokio::test]
-async fn answers_are_counted_by_route_and_status() {
+async fn responses_are_counted_by_route_and_status() {
     let fixture = Fixture::start().await;
     let answer = fixture.get("/metrics").await;
     let content_type = answer.header("content-type").unwrap();
@@ -53,38 +53,38 @@ async fn answers_are_counted_by_route_and_status() {
         let name = format!("gateway_http_responses_total{{route=\"{route}\",code=\"200\"}}");
         assert!(figure(&fixture, &name).await >= 1, "{name}");
     }
-    // What strangers ask for is no label: there would be no end of them.
+    // An unknown path is no label: there would be no limit to their number.
     assert!(!fixture.get("/metrics").await.text().contains("wp-login"));
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_counted_too() {
+async fn malformed_requests_are_counted() {
     let fixture = Fixture::start().await;
     let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(20_000));
     for (raw, code) in [("GET  /livez HTTP/1.1\r\n\r\n", 400), (&long, 431)] {
         assert_eq!(send(fixture.address, raw).await.status, code);
         let name = format!("gateway_http_responses_total{{route=\"other\",code=\"{code}\"}}");
-        reaches(&fixture, &name, 1).await;
+        wait_for(&fixture, &name, 1).await;
     }
 }
 
 #[tokio::test]
-async fn streams_are_counted_as_they_come_and_go() {
+async fn streams_are_counted_when_they_open_and_close() {
     let fixture = Fixture::with(&[("SSE_MAX_CLIENTS", "7")], |config| {
-        // Long enough for the healthy one on a busy machine: cut too, it would be counted with the idle one.
+        // Long enough for the healthy client on a busy machine, so that only the idle one is stalled.
         config.limits.stalled = Duration::from_secs(3);
     })
     .await;
-    fixture.worker.count(&message(1, LONG), LONG).await;
+    fixture.worker.publish_count(&message(1, LONG), LONG).await;
     let leaving = Events::open(fixture.address).await;
     let idle = Events::open(fixture.address).await;
     let mut healthy = Events::open(fixture.address).await;
-    reaches(&fixture, "gateway_streams", 3).await;
+    wait_for(&fixture, "gateway_streams", 3).await;
     assert_eq!(figure(&fixture, "gateway_streams_limit").await, 7);
-    reaches(&fixture, "gateway_streams_opened_total", 3).await;
+    wait_for(&fixture, "gateway_streams_opened_total", 3).await;
     drop(leaving);
     let closed = "gateway_streams_closed_total";
-    reaches(&fixture, &format!("{closed}{{reason=\"client\"}}"), 1).await;
+    wait_for(&fixture, &format!("{closed}{{reason=\"client\"}}"), 1).await;
 
     // Long messages fill what the two kernels hold for the client that never reads.
     let reader = tokio::spawn(async move { while healthy.next().await.is_some() {} });
@@ -94,7 +94,7 @@ async fn streams_are_counted_as_they_come_and_go() {
     eventually("the idle client is cut", SOON * 2, async || {
         total += 1;
         let message = message(total, LONG).replacen('{', &long, 1);
-        fixture.worker.message(&message).await;
+        fixture.worker.publish_message(&message).await;
         (figure(&fixture, &stalled).await == 1).then_some(())
     })
     .await;
@@ -105,42 +105,42 @@ async fn streams_are_counted_as_they_come_and_go() {
 }
 
 #[tokio::test]
-async fn what_is_not_valid_is_counted() {
+async fn invalid_messages_are_counted() {
     let fixture = Fixture::start().await;
     let name = "gateway_redis_messages_refused_total";
     assert_eq!(figure(&fixture, name).await, 0);
-    fixture.worker.message("nonsense").await;
-    fixture.worker.message("{}").await;
-    reaches(&fixture, name, 2).await;
+    fixture.worker.publish_message("nonsense").await;
+    fixture.worker.publish_message("{}").await;
+    wait_for(&fixture, name, 2).await;
 }
 
 #[tokio::test]
-async fn counts_are_followed_from_their_receipt_to_the_last_stream() {
+async fn fanout_is_measured_from_receipt_to_the_last_stream() {
     let fixture = Fixture::start().await;
     let _streams = (
         Events::open(fixture.address).await,
         Events::open(fixture.address).await,
     );
-    reaches(&fixture, "gateway_streams_opened_total", 2).await;
-    let made = async || {
+    wait_for(&fixture, "gateway_streams_opened_total", 2).await;
+    let count_time = async || {
         let text = fixture.get("/metrics").await.text().to_owned();
         scrape::figure::<f64>(&text, "gateway_today_timestamp_seconds")
     };
-    assert_eq!(made().await, Some(0.0));
-    fixture.worker.count(&message(1, LONG), LONG).await;
-    fixture.worker.count(&message(2, LONG), LONG).await;
-    reaches(&fixture, "gateway_redis_counts_received_total", 2).await;
-    // Two counts, and each is sent by as many threads as have a stream.
+    assert_eq!(count_time().await, Some(0.0));
+    fixture.worker.publish_count(&message(1, LONG), LONG).await;
+    fixture.worker.publish_count(&message(2, LONG), LONG).await;
+    wait_for(&fixture, "gateway_redis_counts_received_total", 2).await;
+    // Two counts, each sent by every thread that has a stream.
     eventually("both are sent", SOON, async || {
         let sent = figure(&fixture, "gateway_fanout_duration_seconds_count").await;
         (2..=4).contains(&sent).then_some(())
     })
     .await;
-    assert!(made().await > Some(1_700_000_000.0));
+    assert!(count_time().await > Some(1_700_000_000.0));
 }
 
 #[tokio::test]
-async fn rings_are_counted() {
+async fn refresh_requests_are_counted() {
     let fixture = Fixture::start().await;
     let answer = fixture.get("/api/visitors/today").await;
     assert_eq!(answer.status, 202);
@@ -148,21 +148,21 @@ async fn rings_are_counted() {
 }
 
 #[tokio::test]
-async fn streams_that_leave_with_the_gateway_are_counted_as_drained() {
+async fn streams_closed_at_shutdown_are_counted_as_drained() {
     let fixture = Fixture::with(&[("SHUTDOWN_DRAIN_SECONDS", "4")], |_| ()).await;
-    fixture.worker.count(&message(1, LONG), LONG).await;
+    fixture.worker.publish_count(&message(1, LONG), LONG).await;
     let mut first = Events::open(fixture.address).await;
     let mut second = Events::open(fixture.address).await;
     fixture.stop.cancel();
-    // The first turn comes while the second stream still holds the gateway.
+    // The first stream closes while the second one still keeps the gateway running.
     let name = "gateway_streams_closed_total{reason=\"drained\"}";
-    reaches(&fixture, name, 1).await;
+    wait_for(&fixture, name, 1).await;
     while first.next().await.is_some() {}
     while second.next().await.is_some() {}
 }
 
 #[tokio::test]
-async fn times_of_snapshots_are_told_also_when_they_are_over() {
+async fn snapshot_times_are_reported_even_if_stale() {
     let fixture = Fixture::start().await;
     let text = fixture.get("/metrics").await.text().to_owned();
     assert!(
@@ -184,12 +184,12 @@ async fn times_of_snapshots_are_told_also_when_they_are_over() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_away_is_told() {
+async fn redis_connected_follows_the_connection() {
     let redis = testkit::server::Redis::start().await.unwrap();
-    let fixture = Fixture::on(&redis).await;
-    reaches(&fixture, "gateway_redis_connected", 1).await;
+    let fixture = Fixture::on_redis(&redis).await;
+    wait_for(&fixture, "gateway_redis_connected", 1).await;
     redis.kill().await.unwrap();
-    reaches(&fixture, "gateway_redis_connected", 0).await;
+    wait_for(&fixture, "gateway_redis_connected", 0).await;
     redis.start_again().await.unwrap();
-    reaches(&fixture, "gateway_redis_connected", 1).await;
+    wait_for(&fixture, "gateway_redis_connected", 1).await;
 }

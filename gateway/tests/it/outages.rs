@@ -1,4 +1,4 @@
-//! Redis goes, loses everything, freezes: what was good is served on, at once, and what is new is found again.
+//! Redis stops, loses its data, or freezes: the gateway serves its cache at once, and finds new values afterwards.
 
 use crate::fixture::{Fixture, LONG, SOON, Worker, envelope, message};
 use fred::interfaces::ClientLike;
@@ -10,10 +10,10 @@ use testkit::road::{Mode, Road};
 use testkit::server::Redis;
 use tokio::time::Instant;
 
-/// An answer out of memory; even a busy machine is far below.
+/// Far longer than a response from memory takes, even on a busy machine.
 const QUICK: Duration = Duration::from_secs(1);
 
-async fn serves_its_copy(fixture: &Fixture) {
+async fn assert_serves_cache(fixture: &Fixture) {
     for snapshot in Snapshot::ALL {
         let answer = fixture.get(snapshot.path()).await;
         assert_eq!(answer.status, 200, "{snapshot}");
@@ -26,9 +26,9 @@ async fn serves_its_copy(fixture: &Fixture) {
     assert_eq!(fixture.get("/readyz").await.status, 200);
 }
 
-async fn redis_is(fixture: &Fixture, state: &str, limit: Duration) {
+async fn wait_for_redis(fixture: &Fixture, state: &str, limit: Duration) {
     eventually(
-        &format!("/health tells that Redis is {state}"),
+        &format!("/health reports that Redis is {state}"),
         limit,
         async || {
             let body = fixture.get("/health").await.json();
@@ -39,40 +39,40 @@ async fn redis_is(fixture: &Fixture, state: &str, limit: Duration) {
 }
 
 #[tokio::test]
-async fn a_copy_outlives_its_keys() {
+async fn cached_snapshots_outlive_their_keys() {
     let redis = Redis::start().await.unwrap();
-    let fixture = Fixture::on(&redis).await;
+    let fixture = Fixture::on_redis(&redis).await;
     fixture.warm().await;
     fixture
         .worker
         .delete(fixture.worker.keys.snapshot(Snapshot::Weekly))
         .await;
     fixture.worker.redis.flushall::<()>(false).await.unwrap();
-    // Read again after the loss: this new value proves it.
+    // This new value shows that the keys were read again after the loss.
     fixture.worker.set_count(&message(3, LONG), LONG).await;
-    eventually("everything was read again", SOON, async || {
+    eventually("every key was read again", SOON, async || {
         let body = fixture.get("/health").await.json();
         (body["today"]["total"] == 3).then_some(())
     })
     .await;
-    serves_its_copy(&fixture).await;
+    assert_serves_cache(&fixture).await;
 }
 
 #[tokio::test]
-async fn a_redis_that_is_killed_and_comes_back_empty_takes_nothing_away() {
+async fn cached_snapshots_survive_a_redis_that_restarts_empty() {
     let redis = Redis::start().await.unwrap();
-    let fixture = Fixture::on(&redis).await;
+    let fixture = Fixture::on_redis(&redis).await;
     fixture.warm().await;
     let life = Duration::from_secs(2);
-    fixture.worker.count(&message(1, life), life).await;
+    fixture.worker.publish_count(&message(1, life), life).await;
     let mut stream = Events::open(fixture.address).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
 
     redis.kill().await.unwrap();
-    redis_is(&fixture, "disconnected", Duration::from_secs(5)).await;
-    serves_its_copy(&fixture).await;
-    // The count ends; then nobody waits for another one.
-    eventually("the count has ended", SOON, async || {
+    wait_for_redis(&fixture, "disconnected", Duration::from_secs(5)).await;
+    assert_serves_cache(&fixture).await;
+    // The count expires; then no request waits for another one.
+    eventually("the count has expired", SOON, async || {
         let answer = fixture.get("/api/visitors/today").await;
         assert!(answer.took < QUICK, "{:?}", answer.took);
         (answer.status == 202).then_some(())
@@ -80,11 +80,11 @@ async fn a_redis_that_is_killed_and_comes_back_empty_takes_nothing_away() {
     .await;
 
     redis.start_again().await.unwrap();
-    redis_is(&fixture, "connected", SOON).await;
-    serves_its_copy(&fixture).await;
-    // Subscribed again: messages arrive on the same stream, and named keys are read.
+    wait_for_redis(&fixture, "connected", SOON).await;
+    assert_serves_cache(&fixture).await;
+    // Subscribed again: counts arrive on the same stream, and a message makes the gateway read a key.
     let worker = Worker::on(&redis.url(), "").await;
-    worker.message(&message(2, LONG)).await;
+    worker.publish_message(&message(2, LONG)).await;
     assert_eq!(stream.next().await.unwrap().data, message(2, LONG));
     let value = envelope(Snapshot::Yearly, 2);
     worker.store(Snapshot::Yearly, &value).await;
@@ -92,12 +92,12 @@ async fn a_redis_that_is_killed_and_comes_back_empty_takes_nothing_away() {
 }
 
 #[tokio::test]
-async fn what_changed_while_it_was_away_is_read_on_reconnect() {
+async fn changes_during_an_outage_are_read_on_reconnect() {
     let redis = Redis::start().await.unwrap();
     let worker = Worker::on(&redis.url(), "").await;
-    // Never again by time: only the reconnect can be the reason.
+    // No periodic read: only the reconnect can be the reason.
     let rarely = |config: &mut gateway::config::Config| config.limits.reread = LONG;
-    let fixture = Fixture::beside(worker.into(), &redis.url(), &[], rarely).await;
+    let fixture = Fixture::with_worker(worker.into(), &redis.url(), &[], rarely).await;
     fixture
         .worker
         .store(Snapshot::Weekly, &envelope(Snapshot::Weekly, 1))
@@ -109,7 +109,7 @@ async fn what_changed_while_it_was_away_is_read_on_reconnect() {
         let value = envelope(Snapshot::Weekly, version);
         let key = fixture.worker.keys.snapshot(Snapshot::Weekly);
         fixture.worker.set(&key, &value).await;
-        // The gateway's connection is the one that listens.
+        // The gateway's connection is the only one that subscribes.
         let kill = fred::types::CustomCommand::new("CLIENT", None::<u16>, false);
         let args = ["KILL", "TYPE", "pubsub"];
         let killed: i64 = fixture
@@ -126,14 +126,14 @@ async fn what_changed_while_it_was_away_is_read_on_reconnect() {
     fixture.shows(Snapshot::Weekly.path(), &value).await;
 }
 
-/// What a replica holds that was promoted a moment ago and has missed the newest. The worker stores that again; what nobody
-/// corrects is meant.
+/// A replica that was promoted may lack the newest value until the worker stores it again. An older value that stays
+/// longer than the grace is accepted.
 #[tokio::test]
-async fn an_older_snapshot_is_not_shown_before_it_has_stood_for_a_while() {
-    let patience = Duration::from_secs(3);
+async fn older_snapshot_is_shown_only_after_the_grace() {
+    let grace = Duration::from_secs(3);
     let fixture = Fixture::with(&[], |config| {
         config.limits.reread = Duration::from_millis(100);
-        config.limits.stale_grace = patience;
+        config.limits.stale_grace = grace;
     })
     .await;
     let newer = envelope(Snapshot::Weekly, 1);
@@ -144,23 +144,23 @@ async fn an_older_snapshot_is_not_shown_before_it_has_stood_for_a_while() {
     let began = Instant::now();
     fixture.worker.set(&key, &older).await;
     fixture.shows(Snapshot::Weekly.path(), &older).await;
-    assert!(began.elapsed() >= patience, "{:?}", began.elapsed());
+    assert!(began.elapsed() >= grace, "{:?}", began.elapsed());
 }
 
 #[tokio::test]
-async fn a_frozen_redis_is_noticed_and_forgiven() {
+async fn frozen_redis_is_noticed_and_the_gateway_recovers() {
     let redis = Redis::start().await.unwrap();
-    let fixture = Fixture::on(&redis).await;
+    let fixture = Fixture::on_redis(&redis).await;
     fixture.warm().await;
     redis.freeze().unwrap();
-    serves_its_copy(&fixture).await;
-    redis_is(&fixture, "disconnected", Duration::from_secs(5)).await;
-    serves_its_copy(&fixture).await;
+    assert_serves_cache(&fixture).await;
+    wait_for_redis(&fixture, "disconnected", Duration::from_secs(5)).await;
+    assert_serves_cache(&fixture).await;
     let answer = get(fixture.address, "/api/visitors/today").await;
     assert_eq!(answer.status, 202);
     assert!(answer.took < QUICK, "{:?}", answer.took);
     redis.thaw().unwrap();
-    redis_is(&fixture, "connected", SOON).await;
+    wait_for_redis(&fixture, "connected", SOON).await;
     let worker = Worker::on(&redis.url(), "").await;
     worker
         .store(Snapshot::Weekly, &envelope(Snapshot::Weekly, 5))
@@ -171,12 +171,12 @@ async fn a_frozen_redis_is_noticed_and_forgiven() {
 }
 
 #[tokio::test]
-async fn a_connection_that_carries_nothing_any_more_is_left() {
+async fn dead_connection_to_redis_is_replaced() {
     let redis = Redis::start().await.unwrap();
     let road = Road::to(redis.port(), 1).await.unwrap();
     let url = format!("redis://127.0.0.1:{}", road.port());
     let worker = Worker::on(&redis.url(), "").await;
-    let fixture = Fixture::beside(worker.into(), &url, &[], |_| ()).await;
+    let fixture = Fixture::with_worker(worker.into(), &url, &[], |_| ()).await;
     fixture.warm().await;
     for version in 2..=3 {
         road.strike(Mode::BlackHole).await;
@@ -185,21 +185,21 @@ async fn a_connection_that_carries_nothing_any_more_is_left() {
         fixture.shows(Snapshot::Weekly.path(), &value).await;
     }
     let mut stream = Events::open(fixture.address).await;
-    fixture.worker.message(&message(1, LONG)).await;
+    fixture.worker.publish_message(&message(1, LONG)).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
 }
 
 #[tokio::test]
-async fn the_gateway_writes_no_key() {
+async fn gateway_writes_no_key() {
     let redis = Redis::start().await.unwrap();
-    let fixture = Fixture::on(&redis).await;
+    let fixture = Fixture::on_redis(&redis).await;
     let info = |all: &str| -> Vec<String> {
         let lines = all.lines().filter_map(|line| line.strip_prefix("cmdstat_"));
         lines
             .filter_map(|line| line.split(':').next().map(str::to_owned))
             .collect()
     };
-    // A miss, so that the doorbell rings too.
+    // A request without a count, so that a refresh request is sent too.
     assert_eq!(fixture.get("/api/visitors/today").await.status, 202);
     let statistics = fred::types::InfoKind::CommandStats;
     let all: String = fixture.worker.redis.info(Some(statistics)).await.unwrap();
@@ -213,7 +213,7 @@ async fn the_gateway_writes_no_key() {
         "ping",
         "pttl",
         "publish",
-        // The test kit's, when it looks whether the server has started.
+        // Sent by the test kit, when it checks that the server has started.
         "quit",
         "subscribe",
     ];

@@ -1,4 +1,4 @@
-//! The real binary: its help, its exit codes, its signals, and what it is made of.
+//! The real binary: its help, exit codes, signals, and dependencies.
 
 use crate::fixture::{LONG, SOON, Worker, message};
 use gateway::config::Config;
@@ -21,7 +21,7 @@ pub(crate) async fn start(variables: &[(&str, &str)]) -> (Process, SocketAddr) {
     start_at(free_port().unwrap(), &variables).await
 }
 
-/// The same on a port of the test's.
+/// The same on a given port.
 pub(crate) async fn start_at(port: u16, variables: &[(&str, String)]) -> (Process, SocketAddr) {
     let mut environment = vec![
         ("PORT", port.to_string()),
@@ -47,7 +47,7 @@ pub(crate) fn signal(process: &Process, name: &str) {
 }
 
 #[tokio::test]
-async fn it_may_start_before_redis_and_comes_up_by_itself() {
+async fn gateway_starts_without_redis_and_becomes_ready_later() {
     let redis = Redis::start().await.unwrap();
     redis.kill().await.unwrap();
     let port = free_port().unwrap();
@@ -58,7 +58,7 @@ async fn it_may_start_before_redis_and_comes_up_by_itself() {
     ];
     let _process = Process::spawn_at(Path::new(BINARY), &[], &environment).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    eventually("it listens", SOON, async || {
+    eventually("it accepts connections", SOON, async || {
         tokio::net::TcpStream::connect(address).await.ok()
     })
     .await;
@@ -73,12 +73,12 @@ async fn it_may_start_before_redis_and_comes_up_by_itself() {
     })
     .await;
     let worker = Worker::on(&redis.url(), "").await;
-    worker.count(&message(1, LONG), LONG).await;
+    worker.publish_count(&message(1, LONG), LONG).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
 }
 
 #[tokio::test]
-async fn sigterm_without_streams_is_exit_0_at_once() {
+async fn sigterm_without_streams_exits_0_at_once() {
     let (mut process, _) = start(&[("SHUTDOWN_DRAIN_SECONDS", "60")]).await;
     signal(&process, "TERM");
     let status = process.wait_exit(SOON).await.unwrap();
@@ -86,7 +86,7 @@ async fn sigterm_without_streams_is_exit_0_at_once() {
 }
 
 #[tokio::test]
-async fn sigint_lets_streams_leave_and_is_exit_0() {
+async fn sigint_drains_streams_and_exits_0() {
     let (mut process, address) = start(&[("SHUTDOWN_DRAIN_SECONDS", "1")]).await;
     let mut stream = Events::open(address).await;
     signal(&process, "INT");
@@ -100,7 +100,7 @@ async fn sigint_lets_streams_leave_and_is_exit_0() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
+async fn second_signal_ends_the_process_at_once() {
     let (mut process, address) = start(&[("SHUTDOWN_DRAIN_SECONDS", "60")]).await;
     let _one = Events::open(address).await;
     let _two = Events::open(address).await;
@@ -116,7 +116,7 @@ async fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn a_bad_configuration_is_told_once_with_every_name() {
+fn every_bad_variable_is_reported_at_once() {
     let output = Command::new(BINARY)
         .env_clear()
         .envs([
@@ -128,19 +128,19 @@ fn a_bad_configuration_is_told_once_with_every_name() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(EXIT_BAD_CONFIGURATION.into()));
-    let told = String::from_utf8(output.stderr).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
     let both = "REDIS_URL and REDIS_URL_FILE are both set";
     for name in ["PORT", "SSE_EMIT", both] {
-        assert!(told.contains(name), "{told}");
+        assert!(stderr.contains(name), "{stderr}");
     }
-    assert!(told.starts_with("gateway: "), "{told}");
-    assert!(!told.contains("hunter2"));
+    assert!(stderr.starts_with("gateway: "), "{stderr}");
+    assert!(!stderr.contains("hunter2"));
     assert!(output.stdout.is_empty());
 }
 
 #[test]
-fn every_kind_of_bad_variable_is_named_with_status_64() {
-    for (name, value, told) in [
+fn each_kind_of_bad_variable_exits_64_with_its_name() {
+    for (name, value, expected) in [
         ("ADMIN_PORT", "3000", "ADMIN_PORT=3000 is the same as PORT"),
         (
             "RUST_LOG",
@@ -167,7 +167,7 @@ fn every_kind_of_bad_variable_is_named_with_status_64() {
             "{name}: {error}"
         );
         assert!(
-            error.starts_with("gateway: ") && error.contains(told),
+            error.starts_with("gateway: ") && error.contains(expected),
             "{error}"
         );
         assert!(
@@ -178,7 +178,7 @@ fn every_kind_of_bad_variable_is_named_with_status_64() {
 }
 
 #[tokio::test]
-async fn a_hangup_lets_streams_leave_and_is_exit_0() {
+async fn sighup_drains_streams_and_exits_0() {
     let (mut process, address) = start(&[("SHUTDOWN_DRAIN_SECONDS", "1")]).await;
     let mut stream = Events::open(address).await;
     signal(&process, "HUP");
@@ -189,7 +189,7 @@ async fn a_hangup_lets_streams_leave_and_is_exit_0() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_an_error_that_names_it() {
+fn port_in_use_is_an_error_that_names_it() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let output = Command::new(BINARY)
@@ -198,9 +198,9 @@ fn a_port_that_is_taken_is_an_error_that_names_it() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let told = String::from_utf8(output.stdout).unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
     let advice = format!("another process listens on 127.0.0.1:{port}: stop it, or set PORT");
-    assert!(told.contains(&advice), "{told}");
+    assert!(stdout.contains(&advice), "{stdout}");
 }
 
 #[test]
@@ -213,13 +213,13 @@ fn help_explains_every_variable_and_shows_no_value() {
             .output()
             .unwrap();
         assert!(output.status.success());
-        let told = String::from_utf8(output.stdout).unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
         for variable in Config::variables() {
-            assert!(told.contains(variable.name), "{told}");
+            assert!(stdout.contains(variable.name), "{stdout}");
             let file = variable.file.unwrap_or_default();
-            assert!(told.contains(file), "{told}");
+            assert!(stdout.contains(file), "{stdout}");
         }
-        assert!(!told.contains("hunter2"));
+        assert!(!stdout.contains("hunter2"));
     }
     let version = Command::new(BINARY).arg("--version").output().unwrap();
     let version = String::from_utf8(version.stdout).unwrap();
@@ -230,24 +230,24 @@ fn help_explains_every_variable_and_shows_no_value() {
 }
 
 #[test]
-fn its_manual_and_its_completions_tell_what_help_tells() {
-    let told = |arguments: &[&str]| {
+fn manual_and_completions_match_help() {
+    let stdout = |arguments: &[&str]| {
         let output = Command::new(BINARY).env_clear().args(arguments).output();
         let output = output.unwrap();
         assert!(output.status.success(), "{arguments:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let manual = told(&["manual"]);
+    let manual = stdout(&["manual"]);
     for variable in Config::variables() {
         assert!(manual.contains(variable.name), "{}", variable.name);
     }
     for shell in ["bash", "zsh", "fish"] {
-        assert!(told(&["completions", shell]).contains("probe"), "{shell}");
+        assert!(stdout(&["completions", shell]).contains("probe"), "{shell}");
     }
 }
 
 #[tokio::test]
-async fn a_probe_tells_by_its_status_whether_the_gateway_lives() {
+async fn probe_exits_0_if_the_gateway_is_live() {
     let (process, address) = start(&[]).await;
     let probe = |port: u16| {
         let probe = Command::new(BINARY)
@@ -263,17 +263,17 @@ async fn a_probe_tells_by_its_status_whether_the_gateway_lives() {
         )
     };
     assert_eq!(probe(address.port()), (Some(0), String::new()));
-    // It listens, and answers nothing.
+    // A stopped process: the port is open, but there is no response.
     signal(&process, "STOP");
-    let (status, said) = probe(address.port());
+    let (status, error) = probe(address.port());
     assert_eq!(status, Some(1));
-    assert!(said.contains(&address.to_string()), "{said}");
+    assert!(error.contains(&address.to_string()), "{error}");
     drop(process);
     assert_eq!(probe(address.port()).0, Some(1));
 }
 
 #[test]
-fn no_mysql_is_in_its_tree_not_even_in_that_of_its_tests() {
+fn dependency_tree_contains_no_mysql() {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--prefix=none", "-p", "gateway"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -1,4 +1,4 @@
-//! Snapshots and summaries: what is answered, whatever is asked.
+//! Snapshots and summaries: bodies, headers, 202, methods, paths, CORS.
 
 use crate::fixture::{Fixture, LONG, SOON, Worker, envelope, message};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ async fn snapshots_are_served_byte_for_byte_with_their_headers() {
 }
 
 #[tokio::test]
-async fn age_is_told_by_the_clock() {
+async fn age_follows_the_clock() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     let generated_at = "2025-09-23T00:05:10.345Z";
@@ -46,7 +46,7 @@ async fn age_is_told_by_the_clock() {
     let answer = fixture.get(Snapshot::Weekly.path()).await;
     let age: u64 = answer.header("age").unwrap().parse().unwrap();
     assert!((86_400..86_410).contains(&age), "{age}");
-    // A clock that is behind.
+    // The clock is behind `generated_at`.
     fixture
         .clock
         .step_to(generated_at.utc() - chrono::Duration::days(1));
@@ -55,7 +55,7 @@ async fn age_is_told_by_the_clock() {
 }
 
 #[tokio::test]
-async fn while_redis_is_empty_everything_is_warming() {
+async fn everything_is_202_while_redis_is_empty() {
     let fixture = Fixture::start().await;
     let paths = Snapshot::ALL.map(Snapshot::path);
     for path in paths.into_iter().chain(SUMMARIES) {
@@ -77,9 +77,9 @@ async fn while_redis_is_empty_everything_is_warming() {
 }
 
 #[tokio::test]
-async fn a_warming_summary_of_visitors_tells_the_count_that_is_known() {
+async fn warming_summary_of_visitors_contains_the_count() {
     let fixture = Fixture::start().await;
-    fixture.worker.count(&message(7, LONG), LONG).await;
+    fixture.worker.publish_count(&message(7, LONG), LONG).await;
     eventually("the count is in the summary", SOON, async || {
         let answer = fixture.get(SUMMARIES[0]).await;
         assert_eq!(answer.status, 202);
@@ -91,7 +91,7 @@ async fn a_warming_summary_of_visitors_tells_the_count_that_is_known() {
 }
 
 #[tokio::test]
-async fn summaries_hold_their_parts_in_order() {
+async fn summaries_contain_their_parts_in_order() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     for (group, first) in [(Group::Visitors, Some("today")), (Group::Books, None)] {
@@ -110,8 +110,8 @@ async fn summaries_hold_their_parts_in_order() {
         fields.extend(group.snapshots().map(Snapshot::field));
         let mut at = 0;
         for field in fields {
-            let place = answer.text()[at..].find(&format!("\"{field}\":"));
-            at += place.unwrap_or_else(|| panic!("{field} in {}", answer.text()));
+            let found = answer.text()[at..].find(&format!("\"{field}\":"));
+            at += found.unwrap_or_else(|| panic!("{field} in {}", answer.text()));
         }
     }
     let part = r#""weekly":[ 1 , "é\u00e9" ]"#;
@@ -119,7 +119,7 @@ async fn summaries_hold_their_parts_in_order() {
     assert!(text.text().contains(part), "{}", text.text());
     assert_eq!(text.json()["data"]["today"], Value::Null);
 
-    fixture.worker.count(&message(8, LONG), LONG).await;
+    fixture.worker.publish_count(&message(8, LONG), LONG).await;
     eventually("today is in the summary", SOON, async || {
         let body = fixture.get(SUMMARIES[0]).await.json();
         (body["data"]["today"]["total"] == 8).then_some(())
@@ -128,15 +128,15 @@ async fn summaries_hold_their_parts_in_order() {
 }
 
 #[tokio::test]
-async fn a_new_value_is_read_when_its_key_is_named() {
-    // So rarely reread that only the message can be the reason.
+async fn snapshot_is_read_when_a_message_names_its_key() {
+    // No periodic read: only the message can be the reason.
     let fixture = Fixture::with(&[], |config| config.limits.reread = LONG).await;
     for version in 1..=3 {
         let value = envelope(Snapshot::Yearly, version);
         fixture.worker.store(Snapshot::Yearly, &value).await;
         fixture.shows(Snapshot::Yearly.path(), &value).await;
     }
-    // No other key was named.
+    // A message names one key, and no other key is read.
     let key = fixture.worker.keys.snapshot(Snapshot::Weekly);
     fixture
         .worker
@@ -153,7 +153,7 @@ async fn a_new_value_is_read_when_its_key_is_named() {
 }
 
 #[tokio::test]
-async fn a_lost_message_is_made_up_for() {
+async fn snapshot_is_read_without_a_message() {
     let fixture = Fixture::start().await;
     let value = envelope(Snapshot::TopBorrowed, 1);
     let key = fixture.worker.keys.snapshot(Snapshot::TopBorrowed);
@@ -162,20 +162,20 @@ async fn a_lost_message_is_made_up_for() {
 }
 
 #[tokio::test]
-async fn what_is_not_an_envelope_is_not_passed_on() {
+async fn invalid_envelope_is_not_served() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     let large = envelope(Snapshot::Weekly, 1).replace('é', &"x".repeat(1 << 20));
     for bad in ["", "[]", "{\"data\":[]}", large.as_str()] {
         fixture.worker.store(Snapshot::Weekly, bad).await;
-        // Read after the bad one, on the same connection.
+        // Read after the invalid value, on the same connection.
         let marker = envelope(Snapshot::Monthly, u32::try_from(bad.len()).unwrap() + 2);
         fixture.worker.store(Snapshot::Monthly, &marker).await;
         fixture.shows(Snapshot::Monthly.path(), &marker).await;
         let answer = fixture.get(Snapshot::Weekly.path()).await;
         assert_eq!(answer.text(), envelope(Snapshot::Weekly, 1));
     }
-    // A list where a string should be, and a name that is no key.
+    // A list instead of a string, and a message that names no key.
     let key = fixture.worker.keys.snapshot(Snapshot::Weekly);
     fixture.worker.delete(key.clone()).await;
     let list = fixture.worker.keys.snapshot(Snapshot::Yearly);
@@ -221,7 +221,7 @@ async fn head_has_the_headers_of_get() {
         if path != "/health" {
             assert_eq!(head.header("content-length"), get.header("content-length"));
         }
-        // No body followed: the next answer begins where the first ended.
+        // There was no body: the next response begins right after this head.
         connection.send(raw).await;
         assert_eq!(connection.answer(true).await.status, get.status);
     }
@@ -261,7 +261,7 @@ async fn other_methods_and_other_paths_are_refused() {
 }
 
 #[tokio::test]
-async fn a_query_and_the_absolute_form_make_no_difference() {
+async fn query_and_absolute_form_are_ignored() {
     let fixture = Fixture::start().await;
     fixture.warm().await;
     let expected = envelope(Snapshot::Weekly, 1);
@@ -298,7 +298,7 @@ async fn options_answers_preflight() {
 }
 
 #[tokio::test]
-async fn cors_is_on_every_answer() {
+async fn cors_headers_are_on_every_response() {
     let full = ("SSE_MAX_CLIENTS", "1");
     let worker = Worker::on(&shared_redis().await.url(), &testkit::server::unique("gw")).await;
     let worker = Arc::new(worker);
@@ -313,7 +313,7 @@ async fn cors_is_on_every_answer() {
         ("https://b.example", None, Some("Origin")),
     ] {
         let variables = [("CORS_ORIGINS", origins), full];
-        let fixture = Fixture::beside(worker.clone(), &url, &variables, |_| ()).await;
+        let fixture = Fixture::with_worker(worker.clone(), &url, &variables, |_| ()).await;
         let value = envelope(Snapshot::Weekly, 1);
         worker.store(Snapshot::Weekly, &value).await;
         let etag = fixture.shows(Snapshot::Weekly.path(), &value).await;

@@ -1,4 +1,4 @@
-//! The stream of events, byte by byte.
+//! The event stream: events, keepalive, `SSE_EMIT`, limits, slow clients.
 
 use crate::fixture::{Fixture, LONG, SOON, message};
 use gateway::config::Config;
@@ -11,16 +11,19 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 const STREAM: &str = "/api/visitors/today/stream";
 
-async fn known(fixture: &Fixture, total: u64) {
-    fixture.worker.count(&message(total, LONG), LONG).await;
-    eventually("the count is known", SOON, async || {
+async fn publish_and_wait(fixture: &Fixture, total: u64) {
+    fixture
+        .worker
+        .publish_count(&message(total, LONG), LONG)
+        .await;
+    eventually("the gateway has the count", SOON, async || {
         let body = fixture.get("/health").await.json();
         (body["today"]["total"] == total).then_some(())
     })
     .await;
 }
 
-fn is_init(block: &Block, total: u64, source: &str) {
+fn assert_init(block: &Block, total: u64, source: &str) {
     let sent: serde_json::Value = serde_json::from_str(&message(total, LONG)).unwrap();
     let at = sent["generated_at"].as_str().unwrap();
     assert_eq!(block.event, "init");
@@ -43,9 +46,9 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 #[tokio::test]
-async fn a_known_count_is_told_at_once_and_each_new_one_follows() {
+async fn stream_begins_with_init_and_sends_each_new_count() {
     let fixture = Fixture::start().await;
-    known(&fixture, 100).await;
+    publish_and_wait(&fixture, 100).await;
     let mut stream = Events::open(fixture.address).await;
     assert_eq!(stream.status, 200);
     assert_eq!(
@@ -62,10 +65,13 @@ async fn a_known_count_is_told_at_once_and_each_new_one_follows() {
         Some("chunked")
     );
     assert!(header(&stream.headers, "content-length").is_none());
-    is_init(&stream.next().await.unwrap(), 100, "cache");
-    // The same total again is an update too.
+    assert_init(&stream.next().await.unwrap(), 100, "cache");
+    // Each new count is an update, larger or smaller.
     for total in [101, 101_000, 99] {
-        fixture.worker.count(&message(total, LONG), LONG).await;
+        fixture
+            .worker
+            .publish_count(&message(total, LONG), LONG)
+            .await;
         let update = stream.next().await.unwrap();
         assert_eq!(update.event, "update");
         assert_eq!(update.data, message(total, LONG));
@@ -76,89 +82,92 @@ async fn a_known_count_is_told_at_once_and_each_new_one_follows() {
 }
 
 #[tokio::test]
-async fn a_cold_stream_is_not_refused_and_its_first_message_is_init() {
+async fn stream_without_a_count_begins_with_the_first_one() {
     let fixture = Fixture::start().await;
     let mut stream = Events::open(fixture.address).await;
     assert_eq!(stream.status, 200);
-    fixture.worker.count(&message(1, LONG), LONG).await;
-    is_init(&stream.next().await.unwrap(), 1, "db");
-    fixture.worker.count(&message(2, LONG), LONG).await;
+    fixture.worker.publish_count(&message(1, LONG), LONG).await;
+    assert_init(&stream.next().await.unwrap(), 1, "db");
+    fixture.worker.publish_count(&message(2, LONG), LONG).await;
     assert_eq!(stream.next().await.unwrap().data, message(2, LONG));
 }
 
 #[tokio::test]
-async fn a_count_whose_time_is_over_is_never_init() {
+async fn expired_count_is_never_sent_as_init() {
     let fixture = Fixture::start().await;
     let life = Duration::from_millis(200);
-    fixture.worker.message(&message(1, life)).await;
-    known(&fixture, 2).await;
-    fixture.worker.count(&message(3, life), life).await;
-    eventually("the count has ended", SOON, async || {
+    fixture.worker.publish_message(&message(1, life)).await;
+    publish_and_wait(&fixture, 2).await;
+    fixture.worker.publish_count(&message(3, life), life).await;
+    eventually("the count has expired", SOON, async || {
         let body = fixture.get("/health").await.json();
         body["today"].is_null().then_some(())
     })
     .await;
     let mut stream = Events::open(fixture.address).await;
     assert_eq!(stream.next_within(Duration::from_millis(300)).await, None);
-    fixture.worker.count(&message(4, LONG), LONG).await;
-    is_init(&stream.next().await.unwrap(), 4, "db");
+    fixture.worker.publish_count(&message(4, LONG), LONG).await;
+    assert_init(&stream.next().await.unwrap(), 4, "db");
 }
 
 #[tokio::test]
-async fn silence_is_filled_with_comments() {
+async fn keepalive_comments_fill_silence() {
     let short = |config: &mut Config| config.limits.keepalive = Duration::from_millis(300);
     let fixture = Fixture::with(&[], short).await;
     let mut stream = Events::open(fixture.address).await;
     for _ in 0..3 {
         assert_eq!(stream.next().await.unwrap().comment, "keepalive");
     }
-    known(&fixture, 1).await;
+    publish_and_wait(&fixture, 1).await;
     let mut block = stream.next().await.unwrap();
     while block.event.is_empty() {
         assert_eq!(block.comment, "keepalive");
         block = stream.next().await.unwrap();
     }
-    is_init(&block, 1, "db");
-    // None while there is other traffic.
+    assert_init(&block, 1, "db");
+    // No comments while there is other traffic.
     for total in 2..12 {
         sleep_until(Instant::now() + Duration::from_millis(50)).await;
-        fixture.worker.count(&message(total, LONG), LONG).await;
+        fixture
+            .worker
+            .publish_count(&message(total, LONG), LONG)
+            .await;
         let block = stream.next().await.unwrap();
         if block.comment.is_empty() {
             assert_eq!(block.data, message(total, LONG));
         } else {
-            // A machine that stood still; the update is behind it.
+            // The machine was busy; the update follows the comment.
             assert_eq!(stream.next().await.unwrap().event, "update");
         }
     }
 }
 
 #[tokio::test]
-async fn by_change_only_what_differs_is_sent() {
+async fn emit_change_sends_only_counts_that_differ() {
     let fixture = Fixture::with(&[("SSE_EMIT", "change")], |_| ()).await;
-    known(&fixture, 50).await;
+    publish_and_wait(&fixture, 50).await;
     let mut stream = Events::open(fixture.address).await;
-    is_init(&stream.next().await.unwrap(), 50, "cache");
+    assert_init(&stream.next().await.unwrap(), 50, "cache");
     let again = |total: u64| message(total, LONG).replacen(&format!(":{total},"), ":50,", 1);
-    fixture.worker.count(&again(51), LONG).await;
-    fixture.worker.count(&again(52), LONG).await;
-    fixture.worker.count(&message(53, LONG), LONG).await;
+    fixture.worker.publish_count(&again(51), LONG).await;
+    fixture.worker.publish_count(&again(52), LONG).await;
+    fixture.worker.publish_count(&message(53, LONG), LONG).await;
     assert_eq!(stream.next().await.unwrap().data, message(53, LONG));
     let next_day = message(53, LONG).replace("\"date\":\"2025-09-23", "\"date\":\"2025-09-24");
-    fixture.worker.count(&next_day, LONG).await;
+    fixture.worker.publish_count(&next_day, LONG).await;
     assert_eq!(stream.next().await.unwrap().data, next_day);
 }
 
 #[tokio::test]
-async fn by_change_the_next_message_after_a_silence_is_sent_though_it_is_equal() {
+async fn emit_change_sends_an_equal_count_after_a_silence() {
     let short = |config: &mut Config| config.limits.keepalive = Duration::from_millis(500);
     let fixture = Fixture::with(&[("SSE_EMIT", "change")], short).await;
-    known(&fixture, 50).await;
+    publish_and_wait(&fixture, 50).await;
     let mut stream = Events::open(fixture.address).await;
-    is_init(&stream.next().await.unwrap(), 50, "cache");
+    assert_init(&stream.next().await.unwrap(), 50, "cache");
     assert_eq!(stream.next().await.unwrap().comment, "keepalive");
     let equal = message(51, LONG).replacen(":51,", ":50,", 1);
-    fixture.worker.count(&equal, LONG).await;
+    fixture.worker.publish_count(&equal, LONG).await;
     let mut block = stream.next().await.unwrap();
     while !block.comment.is_empty() {
         block = stream.next().await.unwrap();
@@ -166,8 +175,8 @@ async fn by_change_the_next_message_after_a_silence_is_sent_though_it_is_equal()
     assert_eq!(block.data, equal);
 }
 
-/// As an `EventSource` must be refused: any other status would end it for ever.
-async fn is_refused_as_a_stream(fixture: &Fixture, version: &str, accept: &str, why: &str) {
+/// An `EventSource` must be refused with a 200: after any other status it never reconnects.
+async fn assert_refused_as_stream(fixture: &Fixture, version: &str, accept: &str, why: &str) {
     let mut connection = Connection::open(fixture.address).await;
     connection
         .send(format!(
@@ -176,7 +185,7 @@ async fn is_refused_as_a_stream(fixture: &Fixture, version: &str, accept: &str, 
         .await;
     let mut answer = String::new();
     let read = connection.socket.read_to_string(&mut answer);
-    timeout(SOON, read).await.expect("it ends").unwrap();
+    timeout(SOON, read).await.expect("an end in time").unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
     for line in [
@@ -204,7 +213,7 @@ async fn is_refused_as_a_stream(fixture: &Fixture, version: &str, accept: &str, 
 }
 
 #[tokio::test]
-async fn more_streams_than_places_are_told_to_come_again() {
+async fn stream_above_the_limit_is_refused_with_retry() {
     let fixture = Fixture::with(&[("SSE_MAX_CLIENTS", "2")], |_| ()).await;
     let one = Events::open(fixture.address).await;
     let two = Events::open(fixture.address).await;
@@ -222,14 +231,14 @@ async fn more_streams_than_places_are_told_to_come_again() {
     let opened = ("gateway_streams_opened_total", 2);
     let refused = "gateway_streams_refused_total{reason=\"full\"}";
     for accept in ["text/event-stream", "text/html, text/event-stream;q=0.9"] {
-        is_refused_as_a_stream(
+        assert_refused_as_stream(
             &fixture,
             "HTTP/1.1",
             accept,
             "the gateway has too many open streams",
         )
         .await;
-        is_refused_as_a_stream(
+        assert_refused_as_stream(
             &fixture,
             "HTTP/1.0",
             accept,
@@ -243,12 +252,12 @@ async fn more_streams_than_places_are_told_to_come_again() {
         let metrics = fixture.get("/metrics").await;
         assert_eq!(scrape::figure(metrics.text(), name), Some(wanted), "{name}");
     }
-    // HEAD takes no place and needs none.
+    // HEAD needs no permit.
     let head = ask(fixture.address, "HEAD", STREAM, &[]).await;
     assert_eq!(head.status, 200);
     assert_eq!(head.header("cache-control"), Some("no-store, no-transform"));
     drop(one);
-    eventually("the place is free again", SOON, async || {
+    eventually("the permit is free again", SOON, async || {
         let stream = Events::open(fixture.address).await;
         (stream.status == 200).then_some(())
     })
@@ -256,7 +265,7 @@ async fn more_streams_than_places_are_told_to_come_again() {
 }
 
 #[tokio::test]
-async fn head_tells_the_headers_and_ends() {
+async fn head_returns_the_headers_of_the_stream() {
     let fixture = Fixture::start().await;
     let get = Events::open(fixture.address).await;
     let mut connection = testkit::http::Connection::open(fixture.address).await;
@@ -278,13 +287,13 @@ async fn head_tells_the_headers_and_ends() {
 }
 
 #[tokio::test]
-async fn to_http_1_0_the_stream_ends_with_its_connection() {
+async fn stream_over_http_1_0_is_not_chunked() {
     let fixture = Fixture::start().await;
-    known(&fixture, 5).await;
+    publish_and_wait(&fixture, 5).await;
     let mut stream = Events::open_as(fixture.address, "HTTP/1.0").await;
     assert!(header(&stream.headers, "transfer-encoding").is_none());
     assert!(header(&stream.headers, "content-length").is_none());
-    is_init(&stream.next().await.unwrap(), 5, "cache");
+    assert_init(&stream.next().await.unwrap(), 5, "cache");
     fixture.stop.cancel();
     while let Some(block) = stream.next().await {
         assert!(block.event.is_empty());
@@ -292,7 +301,7 @@ async fn to_http_1_0_the_stream_ends_with_its_connection() {
 }
 
 #[tokio::test]
-async fn it_can_be_switched_off() {
+async fn stream_can_be_disabled() {
     let fixture = Fixture::with(&[("ENABLE_SSE_TODAY", "off")], |_| ()).await;
     for method in ["GET", "HEAD", "OPTIONS", "POST"] {
         assert_eq!(ask(fixture.address, method, STREAM, &[]).await.status, 404);
@@ -300,20 +309,20 @@ async fn it_can_be_switched_off() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_nothing_is_cut_and_its_place_is_free() {
+async fn stalled_client_is_disconnected_and_its_permit_released() {
     let fixture = Fixture::with(&[("SSE_MAX_CLIENTS", "1")], |config| {
         config.limits.stalled = Duration::from_millis(500);
     })
     .await;
-    known(&fixture, 1).await;
-    // It never reads. Long messages fill what the two kernels hold for it.
+    publish_and_wait(&fixture, 1).await;
+    // It never reads. Long messages fill the buffers of both kernels.
     let idle = Events::open(fixture.address).await;
     let long = format!("{{\"pad\":\"{}\",", "x".repeat(200_000));
     let mut total = 1;
     eventually("the idle client is cut", SOON * 2, async || {
         total += 1;
         let message = message(total, LONG).replacen('{', &long, 1);
-        fixture.worker.message(&message).await;
+        fixture.worker.publish_message(&message).await;
         let answer = ask(fixture.address, "HEAD", "/livez", &[]).await;
         assert_eq!(answer.status, 200);
         (Events::open(fixture.address).await.status == 200).then_some(())
@@ -323,33 +332,33 @@ async fn a_client_that_takes_nothing_is_cut_and_its_place_is_free() {
 }
 
 #[tokio::test]
-async fn a_slow_client_gets_the_newest_count_and_not_those_that_it_missed() {
+async fn slow_client_skips_to_the_latest_count() {
     let fixture = Fixture::start().await;
-    known(&fixture, 1).await;
+    publish_and_wait(&fixture, 1).await;
     let mut stream = Events::open(fixture.address).await;
     let last = 400;
     let long = format!("{{\"pad\":\"{}\",", "x".repeat(100_000));
     let padded = |total: u64| message(total, LONG).replacen('{', &long, 1);
     for total in 2..=last {
-        fixture.worker.message(&padded(total)).await;
+        fixture.worker.publish_message(&padded(total)).await;
     }
-    known(&fixture, last + 1).await;
+    publish_and_wait(&fixture, last + 1).await;
     let newest = message(last + 1, LONG);
     let mut received = 0;
     while stream.next().await.unwrap().data != newest {
         received += 1;
     }
-    // 40 MB were published; what the kernels hold is a few.
+    // 40 MB were published; the kernels hold a few.
     assert!(received < last - 1, "{received} blocks were queued");
 }
 
-/// Whoever comes at the very moment of a count begins with it or is told it, and not both.
+/// A stream that opens during a broadcast gets the count as `init` or as `update`, but not both.
 #[tokio::test]
-async fn a_stream_that_opens_as_a_count_comes_is_told_it_once() {
+async fn stream_opened_during_a_broadcast_gets_the_count_once() {
     let fixture = Fixture::start().await;
     for total in 1..=100 {
         let message = message(total, LONG);
-        let coming = fixture.worker.count(&message, LONG);
+        let coming = fixture.worker.publish_count(&message, LONG);
         let opening = futures_util::future::join_all((0..8).map(|_| Events::open(fixture.address)));
         let ((), streams) = tokio::join!(coming, opening);
         for mut stream in streams {

@@ -1,4 +1,4 @@
-//! Today's count: shown until its time is over, and not a moment longer.
+//! Today's count: shown until it expires, and not a moment longer.
 
 use crate::fixture::{Fixture, LONG, SOON, envelope, message};
 use shared::catalog::{Group, Snapshot};
@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 const TODAY: &str = "/api/visitors/today";
 
-async fn shows_total(fixture: &Fixture, total: u64) {
+async fn wait_for_total(fixture: &Fixture, total: u64) {
     eventually(&format!("the count is {total}"), SOON, async || {
         let answer = fixture.get(TODAY).await;
         (answer.status == 200 && answer.json()["total"] == total).then_some(())
@@ -17,8 +17,8 @@ async fn shows_total(fixture: &Fixture, total: u64) {
     .await;
 }
 
-/// The total in every place that tells it.
-async fn everywhere(fixture: &Fixture) -> [serde_json::Value; 3] {
+/// The total in every response that contains it.
+async fn totals(fixture: &Fixture) -> [serde_json::Value; 3] {
     let summary = fixture.get(Group::Visitors.summary_path()).await.json();
     let today = fixture.get(TODAY).await.json();
     let health = fixture.get("/health").await.json();
@@ -30,11 +30,11 @@ async fn everywhere(fixture: &Fixture) -> [serde_json::Value; 3] {
 }
 
 #[tokio::test]
-async fn a_count_is_answered_as_the_contract_says() {
+async fn today_matches_the_contract() {
     let fixture = Fixture::start().await;
     let sent = message(312, LONG);
-    fixture.worker.count(&sent, LONG).await;
-    shows_total(&fixture, 312).await;
+    fixture.worker.publish_count(&sent, LONG).await;
+    wait_for_total(&fixture, 312).await;
     let answer = fixture.get(TODAY).await;
     let sent: serde_json::Value = serde_json::from_str(&sent).unwrap();
     let generated_at = sent["generated_at"].as_str().unwrap();
@@ -49,28 +49,31 @@ async fn a_count_is_answered_as_the_contract_says() {
 }
 
 #[tokio::test]
-async fn a_count_ends_without_any_message_everywhere_at_once() {
+async fn count_expires_everywhere_without_a_message() {
     let fixture = Fixture::with(&[], |config| {
         config.limits.count_wait = Duration::from_millis(50);
     })
     .await;
     fixture.warm().await;
     let life = Duration::from_secs(2);
-    // A wrong clock of the gateway changes nothing, neither forwards nor back.
+    // A wrong clock of the gateway changes nothing, in either direction.
     let now = fixture.clock.now();
     let decade = chrono::Duration::days(3650);
     for (total, time) in [(41, now.utc() + decade), (42, now.utc() - decade)] {
         fixture.clock.step_to(time);
         let sent = Instant::now();
-        fixture.worker.count(&message(total, life), life).await;
-        shows_total(&fixture, total).await;
+        fixture
+            .worker
+            .publish_count(&message(total, life), life)
+            .await;
+        wait_for_total(&fixture, total).await;
         if sent.elapsed() < life {
-            assert_eq!(everywhere(&fixture).await, [total, total, total]);
+            assert_eq!(totals(&fixture).await, [total, total, total]);
         }
-        // It lives from its receipt, which was before it was first shown.
+        // Its lifetime began with its receipt, before it was first shown.
         sleep_until(Instant::now() + life).await;
         assert_eq!(fixture.get(TODAY).await.status, 202);
-        let nowhere = everywhere(&fixture).await;
+        let nowhere = totals(&fixture).await;
         assert!(
             nowhere.iter().all(serde_json::Value::is_null),
             "{nowhere:?}"
@@ -82,25 +85,25 @@ async fn a_count_ends_without_any_message_everywhere_at_once() {
 }
 
 #[tokio::test]
-async fn a_value_that_is_read_lives_as_long_as_its_key() {
+async fn count_read_from_the_key_expires_with_it() {
     let fixture = Fixture::start().await;
-    // An hour by its own words, three seconds by the key.
+    // The value says an hour, the TTL of the key three seconds.
     let life = Duration::from_secs(3);
     let set = Instant::now();
     fixture.worker.set_count(&message(9, LONG), life).await;
-    shows_total(&fixture, 9).await;
+    wait_for_total(&fixture, 9).await;
     sleep_until(set + life + Duration::from_millis(20)).await;
     assert_eq!(fixture.get(TODAY).await.status, 202);
 }
 
 #[tokio::test]
-async fn a_value_without_an_end_is_as_none() {
+async fn count_under_a_key_without_ttl_is_ignored() {
     let fixture = Fixture::start().await;
     let key = fixture.worker.keys.today_count();
     let redis = &fixture.worker.redis;
     let set = fred::interfaces::KeysInterface::set(redis, key, message(9, LONG), None, None, false);
     let _: () = set.await.unwrap();
-    // Twice read again before this is there.
+    // Every key has been read twice when these two values are shown.
     for version in 1..=2 {
         let key = fixture.worker.keys.snapshot(Snapshot::Weekly);
         fixture
@@ -121,24 +124,27 @@ async fn a_value_without_an_end_is_as_none() {
 }
 
 #[tokio::test]
-async fn messages_count_in_the_order_of_arrival() {
+async fn last_message_wins() {
     let fixture = Fixture::start().await;
     for total in [500, 400, 450] {
-        fixture.worker.count(&message(total, LONG), LONG).await;
-        shows_total(&fixture, total).await;
+        fixture
+            .worker
+            .publish_count(&message(total, LONG), LONG)
+            .await;
+        wait_for_total(&fixture, total).await;
     }
-    // A fall at midnight.
+    // The total falls at midnight.
     let next_day = message(0, LONG).replace("2025-09-23\"", "2025-09-24\"");
-    fixture.worker.count(&next_day, LONG).await;
-    shows_total(&fixture, 0).await;
+    fixture.worker.publish_count(&next_day, LONG).await;
+    wait_for_total(&fixture, 0).await;
     assert_eq!(fixture.get(TODAY).await.json()["date"], "2025-09-24");
 }
 
 #[tokio::test]
-async fn what_is_not_a_message_is_not_passed_on() {
+async fn invalid_messages_are_ignored() {
     let fixture = Fixture::start().await;
-    fixture.worker.count(&message(10, LONG), LONG).await;
-    shows_total(&fixture, 10).await;
+    fixture.worker.publish_count(&message(10, LONG), LONG).await;
+    wait_for_total(&fixture, 10).await;
     let mut stream = testkit::http::Events::open(fixture.address).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
     let good = message(11, LONG);
@@ -153,12 +159,12 @@ async fn what_is_not_a_message_is_not_passed_on() {
         &message(11, LONG * 48),
         &good.replace("\"date\":\"2025", "\"date\":\"x"),
     ] {
-        fixture.worker.message(bad).await;
+        fixture.worker.publish_message(bad).await;
     }
-    fixture.worker.count(&message(12, LONG), LONG).await;
+    fixture.worker.publish_count(&message(12, LONG), LONG).await;
     let update = stream.next().await.unwrap();
     assert_eq!(update.data, message(12, LONG));
-    // The value under the key as well.
+    // An invalid value under the key is ignored too.
     fixture.worker.set_count("{\"total\":1}", LONG).await;
     let marker = envelope(Snapshot::Weekly, 7);
     fixture
@@ -166,14 +172,14 @@ async fn what_is_not_a_message_is_not_passed_on() {
         .set(&fixture.worker.keys.snapshot(Snapshot::Weekly), &marker)
         .await;
     fixture.shows(Snapshot::Weekly.path(), &marker).await;
-    shows_total(&fixture, 12).await;
+    wait_for_total(&fixture, 12).await;
 }
 
 #[tokio::test]
-async fn a_count_that_only_the_key_tells_is_a_message_too() {
+async fn count_found_only_under_the_key_is_sent_to_streams() {
     let fixture = Fixture::start().await;
-    fixture.worker.count(&message(20, LONG), LONG).await;
-    shows_total(&fixture, 20).await;
+    fixture.worker.publish_count(&message(20, LONG), LONG).await;
+    wait_for_total(&fixture, 20).await;
     let mut stream = testkit::http::Events::open(fixture.address).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
     // Its message is lost.
@@ -183,26 +189,27 @@ async fn a_count_that_only_the_key_tells_is_a_message_too() {
         (update.event.as_str(), update.data),
         ("update", message(21, LONG))
     );
-    // Neither the message that comes late nor the next reading is relayed again.
-    fixture.worker.message(&message(21, LONG)).await;
+    // The late message and the next read bring the same count, which is not sent again.
+    fixture.worker.publish_message(&message(21, LONG)).await;
     assert_eq!(stream.next_within(Duration::from_millis(2_500)).await, None);
 }
 
-/// A promoted replica may have missed the newest count; messages are of one worker, whose clock may be set back.
+/// A promoted replica may lack the newest count. Messages come from one worker, whose clock may be set back, and always
+/// count.
 #[tokio::test]
-async fn an_older_value_is_none_while_the_newer_may_be_shown_but_messages_count_as_they_come() {
+async fn older_count_under_the_key_is_ignored_while_a_newer_one_is_current() {
     let fixture = Fixture::start().await;
     let life = Duration::from_secs(6);
-    fixture.worker.count(&message(5, life), life).await;
-    shows_total(&fixture, 5).await;
+    fixture.worker.publish_count(&message(5, life), life).await;
+    wait_for_total(&fixture, 5).await;
     let mut stream = Events::open(fixture.address).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
     fixture.worker.set_count(&message(4, LONG), LONG).await;
-    // Longer than from reading to reading.
+    // Longer than the time between two reads.
     assert_eq!(stream.next_within(Duration::from_millis(2_500)).await, None);
-    fixture.worker.count(&message(3, life), life).await;
+    fixture.worker.publish_count(&message(3, life), life).await;
     assert_eq!(stream.next().await.unwrap().data, message(3, life));
     fixture.worker.set_count(&message(2, LONG), LONG).await;
-    // Once the other is over, it is the only one.
+    // When the newer count has expired, this is the only one.
     assert_eq!(stream.next().await.unwrap().data, message(2, LONG));
 }

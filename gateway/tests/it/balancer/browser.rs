@@ -1,4 +1,4 @@
-//! A client that speaks TLS and HTTP/2 as browsers do: curl.
+//! A client that speaks TLS and HTTP/2 like a browser: curl.
 
 use crate::fixture::SOON;
 use std::process::Stdio;
@@ -7,17 +7,17 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-/// An answer whose head has come. Dropping it ends curl.
+/// A response whose head has arrived. Dropping it ends curl.
 pub(super) struct Answer {
     /// Such as `HTTP/2 200`.
     pub(super) status: String,
-    /// `name: value`, names in lower case as HTTP/2 has them.
+    /// `name: value`, names in lower case as in HTTP/2.
     pub(super) headers: Vec<String>,
     body: BufReader<ChildStdout>,
     _curl: Child,
 }
 
-/// Asks a balancer under its name, believing its authority alone.
+/// Sends a request to a balancer by its host name, trusting only its own certificate authority.
 pub(super) async fn ask(balancer: &Balancer, path: &str) -> Answer {
     let port = balancer.tls.port();
     let mut curl = Command::new("curl")
@@ -51,7 +51,7 @@ impl Answer {
         headers.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
-    /// The next line of the body, without its end.
+    /// The next line of the body, without the line break.
     pub(super) async fn line(&mut self) -> String {
         let mut line = String::new();
         let reading = timeout(SOON, self.body.read_line(&mut line)).await;
@@ -59,7 +59,7 @@ impl Answer {
         line.trim_end().to_owned()
     }
 
-    /// All that is left of the body.
+    /// The rest of the body.
     pub(super) async fn body(mut self) -> String {
         let mut body = String::new();
         let reading = timeout(SOON, self.body.read_to_string(&mut body)).await;

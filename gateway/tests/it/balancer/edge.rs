@@ -1,4 +1,4 @@
-//! What a balancer is there for: TLS and HTTP/2 to browsers, who they are told to the gateways, streams as they come.
+//! Balancers: TLS and HTTP/2 for browsers, client addresses for gateways, and streams without buffering.
 
 use super::{Pair, browser};
 use crate::fixture::{LONG, SOON, envelope, message};
@@ -10,12 +10,12 @@ use testkit::http::{Connection, Events, ask};
 
 const KINDS: [Kind; 3] = [Kind::Nginx, Kind::Haproxy, Kind::Caddy];
 const STREAM: &str = "/api/visitors/today/stream";
-/// Clients; 127.0.0.1 is the balancer.
+/// The addresses of clients; 127.0.0.1 is the balancer.
 const ONE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
 
 #[tokio::test]
-async fn browsers_are_served_by_tls_and_http_2_and_can_be_found_in_the_log() {
+async fn browsers_are_served_over_tls_and_http_2_and_their_requests_are_logged() {
     let pair = Pair::start(&[("ACCESS_LOG", "on"), ("LOG_FORMAT", "json")]).await;
     for kind in KINDS {
         let balancer = Balancer::before(kind, pair.addresses).await.unwrap();
@@ -53,13 +53,13 @@ async fn each_event_arrives_before_the_next_is_published() {
         for total in 1..=10 {
             let wanted = format!(r#""total":{total},"#);
             if total > 1 {
-                pair.worker.count(&message(total, LONG), LONG).await;
+                pair.worker.publish_count(&message(total, LONG), LONG).await;
             }
             while !stream.line().await.contains(&wanted) {}
         }
-        // A browser that leaves is gone at the gateway too, without an event that would find it out.
+        // When a browser disconnects, the gateway notices, although no event is sent.
         drop(stream);
-        eventually(&format!("{kind:?}: its place is free"), SOON, async || {
+        eventually(&format!("{kind:?}: its permit is free"), SOON, async || {
             (pair.streams().await == [0, 0]).then_some(())
         })
         .await;
@@ -67,7 +67,7 @@ async fn each_event_arrives_before_the_next_is_published() {
 }
 
 #[tokio::test]
-async fn an_address_with_all_its_streams_is_told_so_whatever_it_says_and_nobody_else_feels_it() {
+async fn address_limit_holds_behind_a_balancer_whatever_the_client_forwards() {
     for kind in KINDS {
         let limits = [("MAX_PER_ADDRESS", "1"), ("TRUSTED_PROXIES", "127.0.0.1")];
         let pair = Pair::start(&limits).await;

@@ -1,4 +1,4 @@
-//! Two real gateways behind a real nginx, HAProxy or Caddy, each under its file in deploy/balancers.
+//! Two real gateways behind a real nginx, HAProxy or Caddy, each with its configuration from deploy/balancers.
 
 mod browser;
 mod edge;
@@ -14,7 +14,7 @@ use testkit::process::{Process, free_port};
 use testkit::scrape;
 use testkit::server::{shared_redis, unique};
 
-/// Two gateways and who plays their worker. They have a snapshot, and the count 1.
+/// Two gateways and their worker. They have a snapshot and the count 1.
 struct Pair {
     processes: [Process; 2],
     addresses: [SocketAddr; 2],
@@ -33,7 +33,7 @@ impl Pair {
         let worker = Worker::on(&shared_redis().await.url(), &prefix).await;
         let weekly = envelope(Snapshot::Weekly, 1);
         worker.store(Snapshot::Weekly, &weekly).await;
-        worker.count(&message(1, LONG), LONG).await;
+        worker.publish_count(&message(1, LONG), LONG).await;
         let (one, at_one) = start_at(free_port().unwrap(), &all).await;
         let (two, at_two) = start_at(free_port().unwrap(), &all).await;
         let pair = Self {
@@ -48,7 +48,7 @@ impl Pair {
         pair
     }
 
-    /// Stops one as an operator does, waits for its end, and starts it again in its place.
+    /// Stops a gateway with SIGTERM, waits for its exit, and starts it again on the same port.
     async fn restart(&mut self, index: usize) {
         let process = &mut self.processes[index];
         signal(process, "TERM");
@@ -59,7 +59,7 @@ impl Pair {
         warm(address).await;
     }
 
-    /// How many streams each has.
+    /// The number of streams of each gateway.
     async fn streams(&self) -> [usize; 2] {
         let [one, two] = self.addresses;
         [
@@ -78,7 +78,7 @@ async fn warm(address: SocketAddr) {
     .await;
 }
 
-/// What one gateway itself tells; 0 when it does not yet.
+/// The value of a metric of one gateway; 0 if there is none yet.
 async fn figure(address: SocketAddr, series: &str) -> usize {
     let metrics = get(address, "/metrics").await;
     scrape::figure(metrics.text(), series).unwrap_or(0)

@@ -1,6 +1,6 @@
-//! Both gateways are started anew, one after the other, under a crowd, and nobody sees it.
+//! A rolling restart under load: both gateways restart one after the other, and no client sees an error.
 //!
-//! The crowd speaks HTTP/1.1 without TLS to a listener that the test adds; TLS and HTTP/2 are in `edge`.
+//! The clients speak HTTP/1.1 without TLS to a listener that the test adds; `edge` tests TLS and HTTP/2.
 
 use super::{Pair, figure};
 use crate::fixture::{LONG, SOON, Worker, message};
@@ -17,26 +17,26 @@ use tokio::time::sleep;
 
 const STREAMS: usize = 2_000;
 const READERS: usize = 8;
-/// Above any that is published before it.
+/// Larger than every total before it.
 const LAST: u64 = 100_000;
-/// How long the streams of a gateway take to leave; the default is 10.
+/// `SHUTDOWN_DRAIN_SECONDS`; the default is 10.
 const DRAIN_SECONDS: &str = "4";
 const READ: &str = r#"gateway_http_responses_total{route="/api/visitors/weekly",code="200"}"#;
 
-/// What a reader of the stream has seen when it has seen the last count.
+/// What a client of the stream has received up to the last count.
 #[derive(Default)]
 struct Seen {
     counts: usize,
-    returns: usize,
+    reconnects: usize,
 }
 
-/// A new stream as a browser asks for it.
+/// Opens a stream like a browser.
 async fn open(address: SocketAddr) -> Events {
     let connection = Connection::open(address).await;
     Events::open_on(connection, "HTTP/1.1", &["Accept: text/event-stream"]).await
 }
 
-/// A browser: it takes what comes, comes back as it was told, and is content when it has heard of [`LAST`].
+/// Reads streams like a browser, reconnects after the `retry` time, and ends at the count [`LAST`].
 async fn view(mut stream: Events, address: SocketAddr) -> Seen {
     let (mut seen, mut highest) = (Seen::default(), 0);
     loop {
@@ -56,13 +56,13 @@ async fn view(mut stream: Events, address: SocketAddr) -> Seen {
         }
         assert!(stream.clean_end, "a stream was cut");
         sleep(Duration::from_millis(retry.expect("a line retry:"))).await;
-        seen.returns += 1;
+        seen.reconnects += 1;
         stream = open(address).await;
     }
 }
 
-/// Reads a figure, and comes to the stream for a moment, until told to stop; returns how often, and how many of the streams were
-/// told to come back.
+/// Reads a figure and opens a stream again and again until `stop`; returns how often, and how many of the streams
+/// were refused with a `retry` time.
 async fn read(address: SocketAddr, stop: watch::Receiver<bool>) -> (usize, usize) {
     let (mut answers, mut refused) = (0, 0);
     while !*stop.borrow() {
@@ -84,19 +84,19 @@ async fn read(address: SocketAddr, stop: watch::Receiver<bool>) -> (usize, usize
     (answers, refused)
 }
 
-/// Publishes a count five times a second until told to stop; returns how many.
+/// Publishes a count five times a second until `stop`; returns how many.
 async fn publish(worker: &Worker, stop: watch::Receiver<bool>) -> u64 {
     let mut total = 1;
     while !*stop.borrow() {
         total += 1;
-        worker.count(&message(total, LONG), LONG).await;
+        worker.publish_count(&message(total, LONG), LONG).await;
         sleep(Duration::from_millis(200)).await;
     }
     total
 }
 
 #[expect(clippy::print_stdout, reason = "the figures of RELIABILITY.md")]
-async fn both_are_started_anew(kind: Kind) {
+async fn restart_both(kind: Kind) {
     descriptors::raise().unwrap();
     let mut pair = Pair::start(&[("SHUTDOWN_DRAIN_SECONDS", DRAIN_SECONDS)]).await;
     let balancer = Balancer::before(kind, pair.addresses).await.unwrap();
@@ -118,10 +118,10 @@ async fn both_are_started_anew(kind: Kind) {
 
     for index in 0..2 {
         pair.restart(index).await;
-        // Who stops the next one before the balancer knows of this one would have none.
+        // The balancer must know of this gateway before the next one stops.
         let address = pair.addresses[index];
         let before = figure(address, READ).await;
-        eventually("the balancer sends to it again", SOON, async || {
+        eventually("the balancer uses the gateway again", SOON, async || {
             (figure(address, READ).await > before + READERS).then_some(())
         })
         .await;
@@ -129,29 +129,33 @@ async fn both_are_started_anew(kind: Kind) {
     stop.send_replace(true);
     let published = publishing.await.unwrap();
     assert!(published < LAST, "{published}");
-    pair.worker.count(&message(LAST, LONG), LONG).await;
+    pair.worker.publish_count(&message(LAST, LONG), LONG).await;
     let seen = viewing.join_all().await;
     let answered = reading.join_all().await;
     let answers: usize = answered.iter().map(|(answers, _)| answers).sum();
     let refused: usize = answered.iter().map(|(_, refused)| refused).sum();
-    let returns: usize = seen.iter().map(|seen| seen.returns).sum();
+    let reconnects: usize = seen.iter().map(|seen| seen.reconnects).sum();
     let counts: usize = seen.iter().map(|seen| seen.counts).sum();
     println!(
-        "{kind:?}: {answers} reads and as many new streams ({refused} told to come back), {published} counts published, {counts} seen on {STREAMS} streams that came back \
-         {returns} times; no error"
+        "{kind:?}: {answers} reads and as many new streams ({refused} refused with a retry time), {published} counts published, {counts} seen on {STREAMS} streams that reconnected \
+         {reconnects} times; no error"
     );
-    // Each gateway had about half of them when it stopped.
-    assert!(returns >= STREAMS && answers > 0, "{returns}, {answers}");
-    // nginx asks another gateway at once; HAProxy may send to one that stops until its check has failed.
+    // Each gateway had about half of the streams when it stopped.
+    assert!(
+        reconnects >= STREAMS && answers > 0,
+        "{reconnects}, {answers}"
+    );
+    // nginx tries another gateway at once; HAProxy may send requests to a stopping gateway until its health check
+    // fails.
     assert!(kind != Kind::Nginx || refused == 0, "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn behind_nginx_nobody_sees_both_gateways_started_anew() {
-    both_are_started_anew(Kind::Nginx).await;
+async fn rolling_restart_behind_nginx_is_not_noticed() {
+    restart_both(Kind::Nginx).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn behind_haproxy_nobody_sees_both_gateways_started_anew() {
-    both_are_started_anew(Kind::Haproxy).await;
+async fn rolling_restart_behind_haproxy_is_not_noticed() {
+    restart_both(Kind::Haproxy).await;
 }

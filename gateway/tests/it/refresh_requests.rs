@@ -1,4 +1,4 @@
-//! A miss: the gateway asks for a count, and waits a moment for it.
+//! Refresh requests: without a count, the gateway asks the worker for one and waits for it.
 
 use crate::fixture::{Fixture, LONG, SOON, Worker, message};
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use tokio::task::JoinSet;
 const TODAY: &str = "/api/visitors/today";
 
 #[tokio::test]
-async fn who_waited_is_told_that_it_was_counted() {
+async fn request_that_waited_gets_source_db() {
     let fixture = Fixture::with(&[], |config| config.limits.count_wait = SOON).await;
-    let rings = fixture.worker.listen_for_rings().await;
-    let asked = tokio::spawn(get(fixture.address, TODAY));
-    eventually("the doorbell rings", SOON, async || {
-        (rings.load(Ordering::SeqCst) > 0).then_some(())
+    let requests = fixture.worker.count_refresh_requests().await;
+    let waiting = tokio::spawn(get(fixture.address, TODAY));
+    eventually("a refresh request is sent", SOON, async || {
+        (requests.load(Ordering::SeqCst) > 0).then_some(())
     })
     .await;
-    fixture.worker.message("not a count").await;
-    fixture.worker.count(&message(33, LONG), LONG).await;
-    let answer = asked.await.unwrap();
+    fixture.worker.publish_message("not a count").await;
+    fixture.worker.publish_count(&message(33, LONG), LONG).await;
+    let answer = waiting.await.unwrap();
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["source"], "db");
     assert_eq!(answer.json()["total"], 33);
@@ -32,7 +32,7 @@ async fn who_waited_is_told_that_it_was_counted() {
 }
 
 #[tokio::test]
-async fn who_waited_in_vain_is_told_to_come_again() {
+async fn request_without_a_count_is_202_after_1_second() {
     let fixture = Fixture::start().await;
     let answer = fixture.get(TODAY).await;
     assert_eq!(answer.status, 202);
@@ -47,24 +47,24 @@ async fn who_waited_in_vain_is_told_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_herd_rings_four_times_a_second_at_most() {
+async fn thousand_requests_send_at_most_four_refresh_requests_a_second() {
     let fixture = Fixture::start().await;
-    let rings = fixture.worker.listen_for_rings().await;
+    let requests = fixture.worker.count_refresh_requests().await;
     let began = tokio::time::Instant::now();
-    let mut herd: JoinSet<Answer> = (0..1_000).map(|_| get(fixture.address, TODAY)).collect();
-    while let Some(answer) = herd.join_next().await {
+    let mut clients: JoinSet<Answer> = (0..1_000).map(|_| get(fixture.address, TODAY)).collect();
+    while let Some(answer) = clients.join_next().await {
         assert_eq!(answer.unwrap().status, 202);
     }
     let allowed = began.elapsed().as_millis() / 250 + 1;
-    let rung = rings.load(Ordering::SeqCst) as u128;
+    let sent = requests.load(Ordering::SeqCst) as u128;
     assert!(
-        (1..=allowed).contains(&rung),
-        "{rung} rings, {allowed} allowed"
+        (1..=allowed).contains(&sent),
+        "{sent} requests, {allowed} allowed"
     );
 }
 
 #[tokio::test]
-async fn while_redis_is_away_nobody_waits() {
+async fn no_request_waits_while_redis_is_down() {
     let worker = Worker::on(&shared_redis().await.url(), "away").await;
     let url = format!("redis://127.0.0.1:{}", free_port().unwrap());
     let long = |config: &mut gateway::config::Config| config.limits.count_wait = LONG;

@@ -1,4 +1,4 @@
-//! What a host may do to either process: a full disk, a zone of its own, a folder that cannot be written to.
+//! Unusual hosts, for both processes: a full disk, another time zone, no writable folder.
 
 use crate::fixture::SOON;
 use crate::process::signal;
@@ -14,8 +14,8 @@ use testkit::process::{Process, binary_path, free_port};
 use testkit::server::{shared_redis, unique};
 use tokio::net::TcpStream;
 
-/// Starts a process by a line of sh, in which `$0` is its program. The worker finds no database, of which it complains
-/// now and then.
+/// Starts a process with a line of `sh`, in which `$0` is its program. The worker finds no database and logs that now
+/// and then.
 async fn start(name: &str, line: &str, variables: &[(&str, &str)]) -> (Process, SocketAddr) {
     let port = free_port().unwrap();
     let nowhere = free_port().unwrap();
@@ -35,7 +35,7 @@ async fn start(name: &str, line: &str, variables: &[(&str, &str)]) -> (Process, 
     let program = binary_path(name).unwrap().display().to_string();
     let process = Process::spawn_at(Path::new("/bin/sh"), &["-c", line, &program], &environment);
     let (process, address) = (process.unwrap(), SocketAddr::from(([127, 0, 0, 1], port)));
-    eventually("it listens", SOON, async || {
+    eventually("it accepts connections", SOON, async || {
         TcpStream::connect(address).await.ok()
     })
     .await;
@@ -43,7 +43,7 @@ async fn start(name: &str, line: &str, variables: &[(&str, &str)]) -> (Process, 
 }
 
 #[tokio::test]
-async fn a_process_whose_logs_cannot_be_written_goes_on() {
+async fn process_runs_on_if_its_logs_cannot_be_written() {
     for name in ["gateway", "worker"] {
         let (mut process, address) = start(name, "exec $0 >/dev/full 2>&1", &[]).await;
         if name == "gateway" {
@@ -53,7 +53,7 @@ async fn a_process_whose_logs_cannot_be_written_goes_on() {
             .await;
             assert_eq!(Events::open(address).await.status, 200);
         }
-        // Each of them is told in the logs, or the lack of the database meanwhile.
+        // Each request writes a log line at this level, and so does the missing database.
         for _ in 0..200 {
             assert_eq!(get(address, "/livez").await.status, 200);
             drop(TcpStream::connect(address).await.unwrap());
@@ -66,7 +66,7 @@ async fn a_process_whose_logs_cannot_be_written_goes_on() {
 }
 
 #[test]
-fn what_could_not_be_told_is_told_by_the_status() {
+fn failed_output_is_reported_by_the_exit_status() {
     for name in ["gateway", "worker"] {
         let program = binary_path(name).unwrap();
         for (line, expected) in [
@@ -85,13 +85,13 @@ fn what_could_not_be_told_is_told_by_the_status() {
                 .arg(&program)
                 .output()
                 .unwrap();
-            let told = String::from_utf8_lossy(&output.stderr);
+            let stderr = String::from_utf8_lossy(&output.stderr);
             assert_eq!(
                 output.status.code(),
                 Some(expected),
-                "{name}: {line}: {told}"
+                "{name}: {line}: {stderr}"
             );
-            assert!(!told.contains("panicked"), "{told}");
+            assert!(!stderr.contains("panicked"), "{stderr}");
         }
     }
 }
@@ -102,7 +102,7 @@ fn open_files(pid: &str) -> BTreeSet<PathBuf> {
     links.filter(|link| link.is_absolute()).collect()
 }
 
-/// Files that a process has opened by itself: not its log, and none that it was started with.
+/// The files that a process has opened itself: not its log, and none that it inherited.
 fn files(process: &Process) -> Vec<PathBuf> {
     let ours = open_files("self");
     let theirs = open_files(&process.pid().to_string()).into_iter();
@@ -114,8 +114,8 @@ fn files(process: &Process) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn neither_a_zone_database_nor_a_folder_of_its_own_is_needed() {
-    // As everywhere, and with nothing: a zone that is not there, no database of zones, a folder without a file.
+async fn no_zone_database_and_no_writable_folder_is_needed() {
+    // An unknown zone without a zone database and a temporary folder; another zone; the default.
     let bare = [
         ("TZ", "Nowhere/Nothing"),
         ("TZDIR", "/nonexistent"),
@@ -132,7 +132,7 @@ async fn neither_a_zone_database_nor_a_folder_of_its_own_is_needed() {
         assert_eq!(files(&gateway), Vec::<PathBuf>::new());
 
         let (worker, address) = start("worker", "cd /proc; exec $0", variables).await;
-        let next_run = eventually("it knows its next run", SOON, async || {
+        let next_run = eventually("/health shows the next run", SOON, async || {
             let health = get(address, "/health").await.json();
             let next = &health["crons"]["visitors"]["next_run"];
             next.as_str().map(str::to_owned)
@@ -141,7 +141,7 @@ async fn neither_a_zone_database_nor_a_folder_of_its_own_is_needed() {
         assert_eq!(files(&worker), Vec::<PathBuf>::new());
         runs.push(next_run);
     }
-    // Five past midnight in Jakarta, wherever the host thinks it is.
+    // 00:05 in Jakarta, whatever the zone of the host.
     assert!(
         runs.iter().all(|run| run.ends_with("T17:05:00.000Z")),
         "{runs:?}"

@@ -1,4 +1,4 @@
-//! A gateway that stood still: what lay in its socket meanwhile may be of yesterday, and is not taken for news.
+//! A gateway that was stopped for a while: messages that waited in its socket may be old, and are not shown as current.
 
 use crate::fixture::{LONG, SOON, Worker, message};
 use crate::process::{signal, start};
@@ -20,7 +20,7 @@ async fn gateway() -> (Process, SocketAddr, Worker) {
     (process, address, worker)
 }
 
-async fn shows_total(address: SocketAddr, total: u64) {
+async fn wait_for_total(address: SocketAddr, total: u64) {
     eventually(&format!("the count is {total}"), SOON, async || {
         let answer = get(address, TODAY).await;
         (answer.status == 200 && answer.json()["total"] == total).then_some(())
@@ -28,9 +28,9 @@ async fn shows_total(address: SocketAddr, total: u64) {
     .await;
 }
 
-/// Waits until the worker's count has ended, by the key that ends with it.
-async fn count_has_ended(worker: &Worker) {
-    eventually("the count has ended", SOON, async || {
+/// Waits until the worker's count has expired, together with its key.
+async fn wait_for_expiry(worker: &Worker) {
+    eventually("the count has expired", SOON, async || {
         let there: u64 = worker
             .redis
             .exists(worker.keys.today_count())
@@ -42,19 +42,21 @@ async fn count_has_ended(worker: &Worker) {
 }
 
 #[tokio::test]
-async fn counts_that_ended_while_it_stood_still_are_shown_nowhere() {
+async fn counts_that_expired_while_the_process_was_stopped_are_not_shown() {
     let (process, address, worker) = gateway().await;
-    worker.count(&message(1, LONG), LONG).await;
-    shows_total(address, 1).await;
+    worker.publish_count(&message(1, LONG), LONG).await;
+    wait_for_total(address, 1).await;
     let mut stream = Events::open(address).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
     let life = Duration::from_millis(400);
     for round in 1..=3 {
         signal(&process, "STOP");
         for old in 0..5 {
-            worker.count(&message(1_000 + old, life), life).await;
+            worker
+                .publish_count(&message(1_000 + old, life), life)
+                .await;
         }
-        count_has_ended(&worker).await;
+        wait_for_expiry(&worker).await;
         signal(&process, "CONT");
         let until = Instant::now() + life;
         while Instant::now() < until {
@@ -66,24 +68,24 @@ async fn counts_that_ended_while_it_stood_still_are_shown_nowhere() {
                 "{init:?}"
             );
         }
-        // What comes first on the stream is the new count.
+        // The next event of the stream is the new count.
         let new = message(round + 1, LONG);
-        worker.count(&new, LONG).await;
+        worker.publish_count(&new, LONG).await;
         assert_eq!(stream.next().await.unwrap().data, new);
-        shows_total(address, round + 1).await;
+        wait_for_total(address, round + 1).await;
     }
 }
 
 #[tokio::test]
-async fn what_was_counted_while_it_stood_still_is_current_if_it_lives() {
+async fn count_made_while_the_process_was_stopped_is_shown_if_current() {
     let (process, address, worker) = gateway().await;
     let mut stream = Events::open(address).await;
     signal(&process, "STOP");
-    worker.count(&message(1, LONG), LONG).await;
-    // Its message alone does not say whether it came before or after these seconds; the key does.
+    worker.publish_count(&message(1, LONG), LONG).await;
+    // The message alone does not show whether it came before or after these seconds; the key does.
     let life = Duration::from_secs(4);
     sleep(life).await;
-    worker.count(&message(2, life), life).await;
+    worker.publish_count(&message(2, life), life).await;
     signal(&process, "CONT");
     let mut first = stream.next().await.unwrap();
     if first.data.contains("\"total\":1,") {
@@ -91,6 +93,6 @@ async fn what_was_counted_while_it_stood_still_is_current_if_it_lives() {
     }
     assert!(first.data.contains("\"total\":2,"), "{first:?}");
     assert_eq!(get(address, TODAY).await.json()["total"], 2);
-    count_has_ended(&worker).await;
+    wait_for_expiry(&worker).await;
     assert_eq!(get(address, TODAY).await.status, 202);
 }

@@ -1,4 +1,4 @@
-//! A gateway whose clock is wrong shows the right numbers for the right time, whatever it thinks of their age.
+//! A gateway with a wrong clock shows the right counts for the right time; only the ages are wrong.
 
 use crate::fixture::{Fixture, SOON, message};
 use chrono::{DateTime, Utc};
@@ -25,7 +25,7 @@ fn clocks() -> Vec<DateTime<Utc>> {
 }
 
 #[tokio::test]
-async fn every_clock_shows_the_count_for_its_life_and_never_longer() {
+async fn count_lives_for_its_lifetime_under_every_clock() {
     let fixture = Fixture::with(&[], |config| {
         config.limits.count_wait = Duration::from_millis(20);
     })
@@ -33,8 +33,11 @@ async fn every_clock_shows_the_count_for_its_life_and_never_longer() {
     fixture.warm().await;
     let life = Duration::from_millis(1_500);
     for (total, time) in (1..).zip(clocks()) {
-        // In the midst of its life the clock is set.
-        fixture.worker.count(&message(total, life), life).await;
+        // The clock is set while the count is current.
+        fixture
+            .worker
+            .publish_count(&message(total, life), life)
+            .await;
         let mut stream = eventually("the count is on a stream", SOON, async || {
             let mut stream = Events::open(fixture.address).await;
             let first = stream.next_within(Duration::from_millis(50)).await?;
@@ -62,9 +65,9 @@ async fn every_clock_shows_the_count_for_its_life_and_never_longer() {
                 .text()
                 .contains("gateway_snapshot_timestamp_seconds")
         );
-        // A stream's head tells the time as well.
+        // The head of a stream contains the time too.
         assert_eq!(Events::open(fixture.address).await.status, 200, "{time}");
-        eventually("the count has ended", SOON, async || {
+        eventually("the count has expired", SOON, async || {
             let today = fixture.get(TODAY).await;
             let summary = fixture.get(Group::Visitors.summary_path()).await.json();
             if today.status == 200 {
@@ -76,9 +79,9 @@ async fn every_clock_shows_the_count_for_its_life_and_never_longer() {
         .await;
         // The next count follows on the same stream.
         let next = message(1_000 + total, life);
-        fixture.worker.count(&next, life).await;
+        fixture.worker.publish_count(&next, life).await;
         assert_eq!(stream.next().await.unwrap().data, next, "{time}");
-        eventually("that has ended too", SOON, async || {
+        eventually("that has expired too", SOON, async || {
             (fixture.get(TODAY).await.status == 202).then_some(())
         })
         .await;

@@ -1,4 +1,4 @@
-//! How much one client address may hold, and how a trusted proxy tells whose a request is.
+//! `MAX_PER_ADDRESS`: connections and streams of one client address, also behind a trusted proxy.
 
 use crate::fixture::{Fixture, SOON};
 use std::net::{IpAddr, Ipv4Addr};
@@ -7,15 +7,15 @@ use testkit::eventually::eventually;
 use testkit::http::{Answer, Connection, Events};
 
 const LIVE: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
-/// Refusals that a gateway takes its time for, and some more.
+/// More refusals than the gateway writes at the same time.
 const MANY: usize = 256 + 100;
 
-/// Clients; 127.0.0.1 asks whether the gateway is ready.
+/// The addresses of clients; the fixture itself uses 127.0.0.1.
 const ONE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
 
-async fn most(most: &str) -> Fixture {
-    Fixture::with(&[("MAX_PER_ADDRESS", most)], |_| ()).await
+async fn with_limit(limit: &str) -> Fixture {
+    Fixture::with(&[("MAX_PER_ADDRESS", limit)], |_| ()).await
 }
 
 async fn stream(fixture: &Fixture, from: IpAddr, headers: &[&str]) -> Events {
@@ -23,7 +23,7 @@ async fn stream(fixture: &Fixture, from: IpAddr, headers: &[&str]) -> Events {
     Events::open_on(connection, "HTTP/1.1", headers).await
 }
 
-/// A connection that has been served, and the answer.
+/// Opens a connection and sends a request; returns both the connection and the response.
 async fn connect(fixture: &Fixture, from: IpAddr) -> (Connection, Answer) {
     let mut connection = Connection::open_from(from, fixture.address).await;
     connection.send(LIVE).await;
@@ -31,7 +31,7 @@ async fn connect(fixture: &Fixture, from: IpAddr) -> (Connection, Answer) {
     (connection, answer)
 }
 
-fn tells_to_come_again(answer: &Answer, why: &str) {
+fn assert_refused(answer: &Answer, why: &str) {
     assert_eq!(answer.status, 503);
     let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((2..=8).contains(&seconds));
@@ -41,13 +41,13 @@ fn tells_to_come_again(answer: &Answer, why: &str) {
 }
 
 #[tokio::test]
-async fn a_third_stream_of_one_address_is_told_to_come_again() {
-    let fixture = most("2").await;
+async fn stream_above_the_limit_of_its_address_is_503() {
+    let fixture = with_limit("2").await;
     let first = stream(&fixture, ONE, &[]).await;
     let second = stream(&fixture, ONE, &[]).await;
     assert_eq!((first.status, second.status), (200, 200));
-    // Their connections count as streams now, so that there are places for others.
-    let mut connection = eventually("the same address may read", SOON, async || {
+    // Their connections now count as streams, so that the address may open connections.
+    let mut connection = eventually("the same address is served", SOON, async || {
         let (connection, answer) = connect(&fixture, ONE).await;
         (answer.status == 200).then_some(connection)
     })
@@ -56,11 +56,11 @@ async fn a_third_stream_of_one_address_is_told_to_come_again() {
     for _ in 0..3 {
         connection.send(ask).await;
         let refused = connection.answer(false).await;
-        tells_to_come_again(&refused, "streams that one address");
+        assert_refused(&refused, "streams that one address");
     }
     assert_eq!(stream(&fixture, OTHER, &[]).await.status, 200);
     drop(first);
-    eventually("there is a place again", SOON, async || {
+    eventually("a permit is free", SOON, async || {
         let third = stream(&fixture, ONE, &[]).await;
         (third.status == 200).then_some(())
     })
@@ -68,28 +68,28 @@ async fn a_third_stream_of_one_address_is_told_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_third_connection_of_one_address_is_told_to_come_again() {
-    let fixture = most("2").await;
+async fn connection_above_the_limit_of_its_address_is_503() {
+    let fixture = with_limit("2").await;
     let (first, answer) = connect(&fixture, ONE).await;
     let (_second, other_answer) = connect(&fixture, ONE).await;
     assert_eq!((answer.status, other_answer.status), (200, 200));
     for _ in 0..3 {
         let (mut refused, answer) = connect(&fixture, ONE).await;
-        tells_to_come_again(&answer, "connections that one address");
+        assert_refused(&answer, "connections that one address");
         assert!(refused.ends_within(SOON).await);
     }
     assert_eq!(connect(&fixture, OTHER).await.1.status, 200);
     drop(first);
-    eventually("there is a place again", SOON, async || {
+    eventually("a permit is free", SOON, async || {
         (connect(&fixture, ONE).await.1.status == 200).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn however_many_are_refused_each_is_told_and_others_are_served() {
+async fn every_refused_connection_gets_503_and_other_addresses_are_served() {
     descriptors::raise().unwrap();
-    let fixture = most("1").await;
+    let fixture = with_limit("1").await;
     let (_first, answer) = connect(&fixture, ONE).await;
     assert_eq!(answer.status, 200);
     let mut refused = Vec::new();
@@ -99,12 +99,12 @@ async fn however_many_are_refused_each_is_told_and_others_are_served() {
     assert_eq!(connect(&fixture, OTHER).await.1.status, 200);
     for mut connection in refused {
         let answer = connection.answer(false).await;
-        tells_to_come_again(&answer, "connections that one address");
+        assert_refused(&answer, "connections that one address");
     }
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_tells_whose_a_stream_is_and_nobody_else_does() {
+async fn only_a_trusted_proxy_names_the_client_of_a_stream() {
     let proxy = IpAddr::from(Ipv4Addr::LOCALHOST);
     let variables = [
         ("MAX_PER_ADDRESS", "1"),
@@ -119,7 +119,7 @@ async fn a_trusted_proxy_tells_whose_a_stream_is_and_nobody_else_does() {
         (proxy, "198.51.100.8", 200),
         (proxy, "2001:db8::1", 200),
         (proxy, "2001:db8::2", 503),
-        // It comes by itself: what it says of others is not believed, nor does it count for them.
+        // Not a trusted proxy: its header is ignored, and the stream counts for its own address.
         (ONE, "203.0.113.1", 200),
         (ONE, "203.0.113.2", 503),
         (proxy, "203.0.113.1", 200),

@@ -1,4 +1,4 @@
-//! Snapshots of a megabyte: compressing them holds nobody up, and what was read last is what is served.
+//! Snapshots of a megabyte: compressing them delays nothing else, and the value that was read last is served.
 
 use crate::fixture::{LONG, SOON, Worker, message};
 use crate::process::start;
@@ -9,15 +9,15 @@ use testkit::http::{Events, get};
 use testkit::process::Process;
 use testkit::server::{shared_redis, unique};
 
-/// Counts that must get through while one snapshot is compressed: hundreds do, and a gateway that compresses in between lets one
-/// or two pass.
+/// Counts that must arrive while one snapshot is compressed. Hundreds do; if the same task compressed, it would be one
+/// or two.
 const COUNTS: u64 = 10;
 
 /// A valid value of nearly 1 MiB that compresses slowly.
 fn large(version: u32) -> String {
     let mut state = u64::from(version) + 1;
     let digits: String = std::iter::repeat_with(|| {
-        // Knuth's generator: any noise will do.
+        // Knuth's generator: any noise is good enough.
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
@@ -51,11 +51,11 @@ async fn shows(address: SocketAddr, path: &str, value: &str) -> bool {
 }
 
 #[tokio::test]
-async fn counts_and_new_connections_overtake_a_large_snapshot() {
+async fn large_snapshot_delays_no_count_and_no_connection() {
     let (_process, address, worker) = gateway().await;
     let path = Snapshot::Weekly.path();
     let value = large(1);
-    worker.count(&message(0, LONG), LONG).await;
+    worker.publish_count(&message(0, LONG), LONG).await;
     let mut stream = Events::open(address).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
     worker.store(Snapshot::Weekly, &value).await;
@@ -64,7 +64,7 @@ async fn counts_and_new_connections_overtake_a_large_snapshot() {
     while !shows(address, path, &value).await {
         total += 1;
         let count = message(total, LONG);
-        worker.count(&count, LONG).await;
+        worker.publish_count(&count, LONG).await;
         while stream.next().await.unwrap().data != count {}
         let today = get(address, "/api/visitors/today").await.json();
         assert_eq!(today["total"], total);
@@ -77,15 +77,17 @@ async fn counts_and_new_connections_overtake_a_large_snapshot() {
 }
 
 #[tokio::test]
-async fn the_newest_of_large_and_small_values_stays() {
+async fn newest_value_wins_among_large_and_small_ones() {
     let (_process, address, worker) = gateway().await;
     for round in 0..4 {
-        // The large one takes long; the small one behind it must not be overtaken by it.
+        // The large values take long; they must not replace the small one after them.
         worker.store(Snapshot::Weekly, &large(10 * round + 1)).await;
         worker.store(Snapshot::Weekly, &large(10 * round + 2)).await;
         let newest = small(10 * round + 3);
         worker.store(Snapshot::Weekly, &newest).await;
-        worker.count(&message(u64::from(round), LONG), LONG).await;
+        worker
+            .publish_count(&message(u64::from(round), LONG), LONG)
+            .await;
         eventually("the newest is shown", SOON, async || {
             shows(address, Snapshot::Weekly.path(), &newest)
                 .await
@@ -94,7 +96,7 @@ async fn the_newest_of_large_and_small_values_stays() {
         .await;
         let summary = get(address, Group::Visitors.summary_path()).await.json();
         assert_eq!(summary["data"]["weekly"][0], 10 * round + 3);
-        // A later change is behind everything that was read before it.
+        // When a later change is shown, everything read before it has been applied.
         let later = small(10 * round + 4);
         worker.store(Snapshot::Monthly, &later).await;
         eventually("a later value is shown", SOON, async || {
@@ -108,12 +110,12 @@ async fn the_newest_of_large_and_small_values_stays() {
 }
 
 #[tokio::test]
-async fn the_summary_follows_the_count_though_it_is_large() {
+async fn large_summary_contains_each_new_count() {
     let (_process, address, worker) = gateway().await;
     let value = large(1);
     worker.store(Snapshot::Weekly, &value).await;
     for total in 1..=3 {
-        worker.count(&message(total, LONG), LONG).await;
+        worker.publish_count(&message(total, LONG), LONG).await;
         eventually("the count is in the summary", SOON, async || {
             let summary = get(address, Group::Visitors.summary_path()).await;
             (summary.status == 200 && summary.json()["data"]["today"]["total"] == total)

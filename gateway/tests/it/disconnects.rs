@@ -1,4 +1,4 @@
-//! Clients that leave: whatever they did before, the gateway notices within 3 s and their permits are free again.
+//! Clients that disconnect: the gateway notices within 3 s and frees their permits, whatever they did before.
 
 use crate::fixture::{Fixture, LONG, SOON, message};
 use crate::process::start;
@@ -16,19 +16,19 @@ use tokio::time::Instant;
 const LIMIT: Duration = Duration::from_secs(3);
 const CLIENTS: usize = 1_500;
 
-/// How a client leaves.
+/// How a client disconnects.
 #[derive(Clone, Copy, Debug)]
-enum Way {
+enum Disconnect {
     Close,
     Reset,
     CloseSendingSide,
-    /// After so many bytes that nobody asked for.
+    /// Closes after sending so many bytes.
     CloseAfter(usize),
 }
 
-impl Way {
-    /// Leaves; gives back the socket while one side of it is open.
-    async fn leave(self, mut socket: TcpStream) -> Option<TcpStream> {
+impl Disconnect {
+    /// Disconnects; returns the socket if one side of it stays open.
+    async fn apply(self, mut socket: TcpStream) -> Option<TcpStream> {
         match self {
             Self::Close => {}
             Self::Reset => socket.set_zero_linger().unwrap(),
@@ -37,7 +37,7 @@ impl Way {
                 return Some(socket);
             }
             Self::CloseAfter(bytes) => {
-                // As much of it as the kernels take: what the gateway never reads must not hide the end.
+                // As much as the kernels take: unread data must not hide the end.
                 let data = vec![b'x'; bytes];
                 let mut sent = 0;
                 while let Ok(length @ 1..) = socket.try_write(&data[sent..]) {
@@ -55,52 +55,52 @@ async fn open_streams(address: SocketAddr) -> usize {
 }
 
 #[tokio::test]
-async fn streams_of_clients_that_left_quietly_are_closed_within_3_seconds() {
+async fn streams_of_disconnected_clients_are_closed_within_3_seconds() {
     descriptors::raise().unwrap();
     let limit = CLIENTS.to_string();
     let (_process, address) = start(&[("SSE_MAX_CLIENTS", &limit)]).await;
-    for way in [
-        Way::Close,
-        Way::Reset,
-        Way::CloseSendingSide,
-        Way::CloseAfter(700),
-        Way::CloseAfter(40_000),
-        Way::CloseAfter(200_000),
+    for how in [
+        Disconnect::Close,
+        Disconnect::Reset,
+        Disconnect::CloseSendingSide,
+        Disconnect::CloseAfter(700),
+        Disconnect::CloseAfter(40_000),
+        Disconnect::CloseAfter(200_000),
     ] {
         let mut streams = Vec::new();
         for _ in 0..CLIENTS {
             let stream = Events::open(address).await;
-            assert_eq!(stream.status, 200, "{way:?}");
+            assert_eq!(stream.status, 200, "{how:?}");
             streams.push(stream.connection.socket.into_inner());
         }
         let mut open = Vec::new();
         for socket in streams {
-            open.extend(way.leave(socket).await);
+            open.extend(how.apply(socket).await);
         }
         let left = Instant::now();
-        // No count comes meanwhile: nothing is sent to them.
-        eventually(&format!("{way:?}: all are noticed"), LIMIT, async || {
+        // No count comes meanwhile, so nothing is sent to them.
+        eventually(&format!("{how:?}: all are noticed"), LIMIT, async || {
             (open_streams(address).await == 0).then_some(())
         })
         .await;
         println!(
-            "{way:?}: {CLIENTS} permits are free after {:?}",
+            "{how:?}: {CLIENTS} permits are free after {:?}",
             left.elapsed()
         );
         drop(open);
     }
 }
 
-/// It never stops sending, and then it leaves.
+/// The client sends without end, and then disconnects.
 #[tokio::test]
-async fn a_client_that_sends_all_the_time_does_not_hide_its_end() {
+async fn client_that_sends_data_is_noticed_when_it_disconnects() {
     let fixture = Fixture::start().await;
     let streams = async || open_streams(fixture.address).await;
     let stream = Events::open(fixture.address).await;
     let mut socket = stream.connection.socket.into_inner();
     let sending =
         tokio::spawn(async move { while socket.write_all(&[b'x'; 4096]).await.is_ok() {} });
-    // It may be disconnected for what it sends; if not, it leaves.
+    // The gateway may disconnect it for sending so much; if not, the client disconnects now.
     tokio::time::sleep(Duration::from_millis(500)).await;
     sending.abort();
     eventually("its end is noticed", LIMIT, async || {
@@ -110,9 +110,9 @@ async fn a_client_that_sends_all_the_time_does_not_hide_its_end() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_nothing_and_closes_its_sending_side_is_noticed() {
+async fn blocked_client_that_closes_its_sending_side_is_noticed() {
     let fixture = Fixture::start().await;
-    fixture.worker.count(&message(1, LONG), LONG).await;
+    fixture.worker.publish_count(&message(1, LONG), LONG).await;
     let stream = Events::open(fixture.address).await;
     let long = format!("{{\"pad\":\"{}\",", "x".repeat(200_000));
     let skipped = "gateway_stream_frames_skipped_total";
@@ -120,7 +120,7 @@ async fn a_client_that_takes_nothing_and_closes_its_sending_side_is_noticed() {
     eventually("a frame is pending", SOON * 2, async || {
         total += 1;
         let message = message(total, LONG).replacen('{', &long, 1);
-        fixture.worker.message(&message).await;
+        fixture.worker.publish_message(&message).await;
         let metrics = fixture.get("/metrics").await;
         (scrape::figure::<u64>(metrics.text(), skipped)? > 0).then_some(())
     })
@@ -133,9 +133,9 @@ async fn a_client_that_takes_nothing_and_closes_its_sending_side_is_noticed() {
     .await;
 }
 
-/// The same of the permits of connections.
+/// The same for connections that are not streams.
 #[tokio::test]
-async fn a_connection_whose_client_left_frees_its_permit() {
+async fn connection_of_a_disconnected_client_frees_its_permit() {
     let fixture = Fixture::with(&[], |config| config.limits.connections = 2).await;
     let live = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
     for (state, request) in [
@@ -147,7 +147,11 @@ async fn a_connection_whose_client_left_frees_its_permit() {
             "GET /api/visitors/today HTTP/1.1\r\nHost: x\r\n\r\n",
         ),
     ] {
-        for way in [Way::Close, Way::Reset, Way::CloseSendingSide] {
+        for how in [
+            Disconnect::Close,
+            Disconnect::Reset,
+            Disconnect::CloseSendingSide,
+        ] {
             let mut filling = Vec::new();
             eventually(
                 &format!("{state}: all permits are taken"),
@@ -165,10 +169,10 @@ async fn a_connection_whose_client_left_frees_its_permit() {
             .await;
             let mut open = Vec::new();
             for connection in filling {
-                open.extend(way.leave(connection.socket.into_inner()).await);
+                open.extend(how.apply(connection.socket.into_inner()).await);
             }
             eventually(
-                &format!("{state}, {way:?}: a permit is free"),
+                &format!("{state}, {how:?}: a permit is free"),
                 LIMIT,
                 async || (get(fixture.address, "/livez").await.status == 200).then_some(()),
             )

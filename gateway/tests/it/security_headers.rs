@@ -1,4 +1,4 @@
-//! What browsers are told with every answer, and what is served on which port.
+//! Security headers on every response, and the admin port.
 
 use crate::fixture::{Fixture, LONG, SOON, message};
 use crate::process::start;
@@ -10,7 +10,7 @@ use testkit::eventually::eventually;
 use testkit::http::{Answer, Connection, Events, ask, get};
 use testkit::process::free_port;
 
-const GUARDS: [(&str, &str); 2] = [
+const HEADERS: [(&str, &str); 2] = [
     ("x-content-type-options", "nosniff"),
     (
         "content-security-policy",
@@ -19,8 +19,8 @@ const GUARDS: [(&str, &str); 2] = [
 ];
 
 #[track_caller]
-fn assert_guarded(what: &str, headers: &[(String, String)]) {
-    for (name, value) in GUARDS {
+fn assert_security_headers(what: &str, headers: &[(String, String)]) {
+    for (name, value) in HEADERS {
         let found: Vec<&str> = headers
             .iter()
             .filter(|(key, _)| key == name)
@@ -30,9 +30,9 @@ fn assert_guarded(what: &str, headers: &[(String, String)]) {
     }
 }
 
-/// A page has a policy of its own, which allows what is in it and nothing of others.
+/// A page has its own policy, which allows only its own content.
 #[track_caller]
-fn assert_page_guarded(what: &str, answer: &Answer) {
+fn assert_page_policy(what: &str, answer: &Answer) {
     let policy = answer.header("content-security-policy").unwrap();
     for part in ["default-src 'none';", "frame-ancestors 'none'"] {
         assert!(policy.contains(part), "{what}: {policy}");
@@ -43,8 +43,8 @@ fn assert_page_guarded(what: &str, answer: &Answer) {
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
 }
 
-/// Asks for everything in every way; gives the statuses that were seen.
-async fn ask_for_all(address: SocketAddr, origin: &str) -> BTreeSet<u16> {
+/// Sends every kind of request to every path; returns the statuses that were seen.
+async fn request_all(address: SocketAddr, origin: &str) -> BTreeSet<u16> {
     let mut seen = BTreeSet::new();
     let paths = Resource::ALL.map(Resource::path);
     for path in paths.into_iter().chain(["/nothing"]) {
@@ -61,8 +61,8 @@ async fn ask_for_all(address: SocketAddr, origin: &str) -> BTreeSet<u16> {
                 let what = format!("{method} {path}");
                 let is_page = matches!(Resource::find(path), Some(Resource::Page(_)));
                 match is_page && [200, 304].contains(&answer.status) {
-                    true => assert_page_guarded(&what, &answer),
-                    false => assert_guarded(&what, &answer.headers),
+                    true => assert_page_policy(&what, &answer),
+                    false => assert_security_headers(&what, &answer.headers),
                 }
                 seen.insert(answer.status);
             }
@@ -72,41 +72,41 @@ async fn ask_for_all(address: SocketAddr, origin: &str) -> BTreeSet<u16> {
 }
 
 #[tokio::test]
-async fn every_answer_is_guarded() {
+async fn every_response_has_the_security_headers() {
     let all = [
         ("CORS_ORIGINS", "https://a.example"),
         ("SSE_MAX_CLIENTS", "1"),
     ];
     let cold = Fixture::with(&all, |_| ()).await;
     let origin = "Origin: https://a.example";
-    let mut seen = ask_for_all(cold.address, origin).await;
+    let mut seen = request_all(cold.address, origin).await;
     cold.warm().await;
-    cold.worker.count(&message(7, LONG), LONG).await;
-    seen.extend(ask_for_all(cold.address, origin).await);
+    cold.worker.publish_count(&message(7, LONG), LONG).await;
+    seen.extend(request_all(cold.address, origin).await);
     let stream = Events::open(cold.address).await;
     assert_eq!(stream.status, 200);
-    assert_guarded("the stream", &stream.headers);
-    let full = eventually("the one place is taken", SOON, async || {
+    assert_security_headers("the stream", &stream.headers);
+    let full = eventually("the only permit is taken", SOON, async || {
         let answer = get(cold.address, Resource::Stream.path()).await;
         (answer.status == 503).then_some(answer)
     });
     let full = full.await;
-    assert_guarded("a full gateway", &full.headers);
+    assert_security_headers("a full gateway", &full.headers);
     seen.insert(full.status);
     assert_eq!(seen, [200, 202, 204, 304, 404, 405, 503].into());
 
     let crowded = Fixture::with(&[], |config| config.limits.connections = 1).await;
-    eventually("no place for a second connection", SOON, async || {
+    eventually("a second connection is refused", SOON, async || {
         let first = Connection::open(crowded.address).await;
         let answer = get(crowded.address, "/livez").await;
         drop(first);
-        (answer.status == 503).then(|| assert_guarded("a refusal", &answer.headers))
+        (answer.status == 503).then(|| assert_security_headers("a refusal", &answer.headers))
     })
     .await;
 }
 
 #[tokio::test]
-async fn operators_have_a_port_of_their_own() {
+async fn admin_port_serves_health_and_metrics() {
     let admin = free_port().unwrap();
     let (process, public) = start(&[("ADMIN_PORT", &admin.to_string())]).await;
     let admin = SocketAddr::from(([127, 0, 0, 1], admin));
@@ -135,7 +135,7 @@ async fn operators_have_a_port_of_their_own() {
 }
 
 #[test]
-fn an_admin_port_that_is_taken_is_an_error_that_names_it() {
+fn admin_port_in_use_is_an_error_that_names_it() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let output = Command::new(env!("CARGO_BIN_EXE_gateway"))
@@ -144,9 +144,9 @@ fn an_admin_port_that_is_taken_is_an_error_that_names_it() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let told = String::from_utf8(output.stdout).unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(
-        told.contains("ADMIN_PORT") && told.contains(&port),
-        "{told}"
+        stdout.contains("ADMIN_PORT") && stdout.contains(&port),
+        "{stdout}"
     );
 }

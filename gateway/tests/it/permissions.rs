@@ -1,5 +1,5 @@
-//! What `/health` says when Redis refuses a command, and when a key holds something else: the gateway serves on, names what
-//! fails, and recovers.
+//! `/health` when Redis refuses a command or a key holds an invalid value: the gateway serves its cache, names the
+//! failing part, and recovers.
 
 use crate::fixture::{Fixture, LONG, SOON, Worker, envelope, message};
 use fred::interfaces::ClientLike;
@@ -11,18 +11,18 @@ use std::time::Duration;
 use testkit::eventually::eventually;
 use testkit::server::Redis;
 
-/// The account of the gateway as operators are given it.
+/// The Redis account of the gateway, from the file for operators.
 const ACCOUNTS: &str = include_str!("../../../deploy/rights/redis.acl");
 const PASSWORD: &str = "change-the-password-of-gateway";
 
-/// Each command of the account, and the part that fails without it; `None` when nothing needs it while the gateway runs and
-/// connects again.
+/// Each command of the account, and the part that fails without it; `None` if the gateway runs and reconnects without
+/// it.
 const COMMANDS: [(&str, Option<&str>); 13] = [
     ("get", Some("visitors:weekly")),
     ("pttl", Some("today")),
     ("subscribe", Some("subscription")),
     ("publish", Some("refresh_requests")),
-    // Redis lets everyone log in.
+    // Redis allows these to every account.
     ("hello", None),
     ("auth", None),
     ("client|id", None),
@@ -34,7 +34,7 @@ const COMMANDS: [(&str, Option<&str>); 13] = [
     ("unsubscribe", None),
 ];
 
-/// The rules of the account, one of its commands left out. What stands in brackets is one rule.
+/// The rules of the account, without one of its commands. The text in brackets is one rule.
 fn rules(without: Option<&str>) -> Vec<String> {
     let mut lines = ACCOUNTS.lines();
     let line = lines.find_map(|line| line.strip_prefix("user gateway "));
@@ -71,12 +71,12 @@ impl Site {
     async fn start() -> Self {
         let redis = Redis::start().await.unwrap();
         let worker = Arc::new(Worker::on(&redis.url(), "").await);
-        acl(&worker, None).await;
+        set_rules(&worker, None).await;
         let url = format!("redis://gateway:{PASSWORD}@127.0.0.1:{}", redis.port());
         let often = |config: &mut gateway::config::Config| {
             config.limits.reread = Duration::from_millis(300);
         };
-        let fixture = Fixture::beside(worker, &url, &[], often).await;
+        let fixture = Fixture::with_worker(worker, &url, &[], often).await;
         Self {
             fixture,
             _redis: redis,
@@ -87,8 +87,8 @@ impl Site {
         self.fixture.get("/health").await.json()
     }
 
-    /// Waits until nothing fails and news arrives.
-    async fn is_well(&self, version: u32) {
+    /// Waits until nothing fails, then checks that new values arrive.
+    async fn assert_recovered(&self, version: u32) {
         let worker = &self.fixture.worker;
         eventually("nothing fails", SOON, async || {
             let health = self.health().await;
@@ -100,35 +100,35 @@ impl Site {
         worker.store(Snapshot::Monthly, &value).await;
         self.fixture.shows(Snapshot::Monthly.path(), &value).await;
         let total = u64::from(version) + 1_000;
-        worker.count(&message(total, LONG), LONG).await;
+        worker.publish_count(&message(total, LONG), LONG).await;
         eventually("the count arrives", SOON, async || {
             (self.health().await["today"]["total"] == total).then_some(())
         })
         .await;
     }
 
-    async fn serves_its_copy(&self) {
+    async fn assert_serves_cache(&self) {
         let answer = self.fixture.get(Snapshot::Weekly.path()).await;
         assert_eq!(answer.text(), envelope(Snapshot::Weekly, 1));
         assert_eq!(self.fixture.get("/readyz").await.status, 200);
     }
 }
 
-async fn does(worker: &Worker, name: &'static str, arguments: Vec<String>) -> Value {
+async fn run_command(worker: &Worker, name: &'static str, arguments: Vec<String>) -> Value {
     let command = CustomCommand::new_static(name, ClusterHash::FirstKey, false);
     worker.redis.custom(command, arguments).await.unwrap()
 }
 
-async fn acl(worker: &Worker, without: Option<&str>) {
+async fn set_rules(worker: &Worker, without: Option<&str>) {
     let mut arguments = ["SETUSER", "gateway", "reset"].map(str::to_owned).to_vec();
     arguments.extend(rules(without));
-    does(worker, "ACL", arguments).await;
+    run_command(worker, "ACL", arguments).await;
 }
 
-/// Ends the gateway's connection, so that it makes a new one.
-async fn cut(worker: &Worker) {
+/// Kills the gateway's connection, so that it reconnects.
+async fn kill_connection(worker: &Worker) {
     let arguments = ["KILL", "USER", "gateway"].map(str::to_owned).to_vec();
-    does(worker, "CLIENT", arguments).await;
+    run_command(worker, "CLIENT", arguments).await;
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn each_refused_command_is_named_and_the_gateway_recovers() {
     let site = Site::start().await;
     let worker = &site.fixture.worker;
     site.fixture.warm().await;
-    site.is_well(2).await;
+    site.assert_recovered(2).await;
     let granted = rules(None).join(" ");
     let granted = granted.matches('+').count();
     assert_eq!(
@@ -145,38 +145,40 @@ async fn each_refused_command_is_named_and_the_gateway_recovers() {
         "every command of the account is tried"
     );
     for (round, (command, part)) in (3..).zip(COMMANDS) {
-        acl(worker, Some(command)).await;
-        cut(worker).await;
+        set_rules(worker, Some(command)).await;
+        kill_connection(worker).await;
         match part {
             Some(part) => {
-                let told = eventually(
+                let health = eventually(
                     &format!("without {command} {part} fails"),
                     SOON,
                     async || {
                         // A request that finds no count sends a refresh request.
                         worker.delete(worker.keys.today_count()).await;
                         let short = Duration::from_millis(1);
-                        worker.message(&message(u64::from(round), short)).await;
+                        worker
+                            .publish_message(&message(u64::from(round), short))
+                            .await;
                         drop(site.fixture.get("/api/visitors/today").await);
                         let health = site.health().await;
                         health["errors"][part].is_string().then_some(health)
                     },
                 )
                 .await;
-                println!("{command}: {}", told["errors"]);
-                assert_eq!(told["status"], "degraded");
-                assert!(!told.to_string().contains(PASSWORD));
+                println!("{command}: {}", health["errors"]);
+                assert_eq!(health["status"], "degraded");
+                assert!(!health.to_string().contains(PASSWORD));
             }
-            None => site.is_well(round + 100).await,
+            None => site.assert_recovered(round + 100).await,
         }
-        site.serves_its_copy().await;
-        acl(worker, None).await;
-        site.is_well(round).await;
+        site.assert_serves_cache().await;
+        set_rules(worker, None).await;
+        site.assert_recovered(round).await;
     }
 }
 
 #[tokio::test]
-async fn a_refused_password_is_told_and_the_gateway_recovers() {
+async fn refused_password_is_reported_and_the_gateway_recovers() {
     let site = Site::start().await;
     let worker = &site.fixture.worker;
     site.fixture.warm().await;
@@ -184,39 +186,42 @@ async fn a_refused_password_is_told_and_the_gateway_recovers() {
         let rules = ["SETUSER", "gateway", "resetpass", password];
         rules.map(str::to_owned).to_vec()
     };
-    does(worker, "ACL", rules(">another")).await;
-    cut(worker).await;
-    let told = eventually("the password is refused", SOON, async || {
+    run_command(worker, "ACL", rules(">another")).await;
+    kill_connection(worker).await;
+    let errors = eventually("the password is refused", SOON, async || {
         let errors = site.health().await["errors"].clone();
-        let told = errors["redis"].as_str()?.contains("password");
-        told.then_some(errors)
+        let is_reported = errors["redis"].as_str()?.contains("password");
+        is_reported.then_some(errors)
     })
     .await;
-    assert!(!told.to_string().contains(PASSWORD), "{told}");
-    site.serves_its_copy().await;
-    does(worker, "ACL", rules(&format!(">{PASSWORD}"))).await;
-    site.is_well(2).await;
+    assert!(!errors.to_string().contains(PASSWORD), "{errors}");
+    site.assert_serves_cache().await;
+    run_command(worker, "ACL", rules(&format!(">{PASSWORD}"))).await;
+    site.assert_recovered(2).await;
 }
 
-/// The messages do not arrive, though nothing is refused: as of a worker that may not publish.
+/// No command is refused, but no messages arrive, like from a worker that may not publish.
 #[tokio::test]
-async fn counts_that_no_message_announces_are_told() {
+async fn counts_without_messages_are_reported() {
     let often = |config: &mut gateway::config::Config| {
         config.limits.reread = Duration::from_millis(200);
     };
     let fixture = Fixture::with(&[], often).await;
     let mut total = 0;
-    eventually("it is told", SOON, async || {
+    eventually("missing messages are reported", SOON, async || {
         total += 1;
         fixture.worker.set_count(&message(total, LONG), LONG).await;
         let health = fixture.get("/health").await.json();
-        let told = health["errors"]["messages"].as_str()?;
-        told.contains("no message").then_some(())
+        let error = health["errors"]["messages"].as_str()?;
+        error.contains("no message").then_some(())
     })
     .await;
     assert_eq!(fixture.get("/api/visitors/today").await.status, 200);
-    fixture.worker.count(&message(total + 1, LONG), LONG).await;
-    eventually("it is over", SOON, async || {
+    fixture
+        .worker
+        .publish_count(&message(total + 1, LONG), LONG)
+        .await;
+    eventually("no error is left", SOON, async || {
         let health = fixture.get("/health").await.json();
         health["errors"].as_object()?.is_empty().then_some(())
     })
@@ -224,7 +229,7 @@ async fn counts_that_no_message_announces_are_told() {
 }
 
 #[tokio::test]
-async fn a_key_of_another_type_or_with_an_invalid_value_is_named() {
+async fn invalid_key_is_reported_by_name() {
     let often = |config: &mut gateway::config::Config| {
         config.limits.reread = Duration::from_millis(200);
     };
@@ -259,14 +264,14 @@ async fn a_key_of_another_type_or_with_an_invalid_value_is_named() {
         })
         .await;
     }
-    worker.message("nonsense").await;
-    eventually("a bad message is told", SOON, async || {
+    worker.publish_message("nonsense").await;
+    eventually("an invalid message is reported", SOON, async || {
         let health = fixture.get("/health").await.json();
         health["errors"]["messages"].is_string().then_some(())
     })
     .await;
-    worker.message(&message(1, LONG)).await;
-    eventually("a good one ends that", SOON, async || {
+    worker.publish_message(&message(1, LONG)).await;
+    eventually("a valid message clears the error", SOON, async || {
         let health = fixture.get("/health").await.json();
         health["errors"].as_object()?.is_empty().then_some(())
     })
