@@ -26,7 +26,10 @@ impl ServerClock {
             "SELECT UTC_TIMESTAMP(6), TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW()), time_zone";
         let clock = session.first("the server's clock", sql, Params::Empty, |cells| {
             Ok(Self {
-                utc: cells.time(0)?.moment().context("the server has no time")?,
+                utc: cells
+                    .time(0)?
+                    .date_time()
+                    .context("the server has no time")?,
                 ahead_minutes: cells.integer(1)?.unwrap_or(0),
                 zone: cells.owned_text(2).unwrap_or_default(),
             })

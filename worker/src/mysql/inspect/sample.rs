@@ -120,7 +120,7 @@ impl Sample {
                 self.zero_dates += u64::from(is_zero);
             }
             if self.latest.len() < LATEST {
-                self.latest.extend(cells.time(1)?.moment());
+                self.latest.extend(cells.time(1)?.date_time());
             }
             Ok(())
         });
