@@ -1,9 +1,10 @@
 //! Compares texts as the database does, with the weights of characters that it learns from the database.
 //!
-//! Ids and codes are counted in the worker, not by `GROUP BY`, but `'M001' = 'm001 '` must hold as it does in the database.
+//! Ids and codes are counted in the worker, not by `GROUP BY`, but `'M001' = 'm001 '` must hold as it does in the
+//! database.
 //!
-//! Some collations contract: in Czech `ch` is one letter, in Danish `aa` is `å`. So pairs of letters are checked, and the
-//! server weighs a text with a contracting pair as a whole.
+//! Some collations contract: in Czech `ch` is one letter, in Danish `aa` is `å`. So pairs of letters are checked, and
+//! the server weighs a text with a contracting pair as a whole.
 
 use crate::mysql::column::TextColumn;
 use crate::mysql::connection::Session;
@@ -25,7 +26,8 @@ pub struct Collation {
     column: TextColumn,
     ascii: Vec<Box<[u8]>>,
     others: HashMap<char, Box<[u8]>>,
-    /// The pairs that were checked, and whether they contract: together they weigh something else than one after the other.
+    /// The pairs that were checked, and whether they contract: together they weigh something else than one after the
+    /// other.
     pairs: HashMap<(char, char), bool>,
     /// The weights of texts with a contracting pair, each weighed by the server as a whole.
     texts: HashMap<Box<str>, Box<[u8]>>,
@@ -141,8 +143,8 @@ impl Collation {
         self.pairs.get(&pair).is_some_and(|contracts| *contracts)
     }
 
-    /// Checks whether pairs of known characters contract. The server weighs all of them as one text first, and each by itself
-    /// only if some of them contract.
+    /// Checks whether pairs of known characters contract. The server weighs all of them as one text first, and each by
+    /// itself only if some of them contract.
     async fn learn_pairs(&mut self, session: &mut Session, new: Vec<(char, char)>) -> Result<()> {
         let is_held = |c: char| self.weight(c).is_some_and(|weight| weight != own_weight(c));
         let (new, foreign): (Vec<_>, Vec<_>) = new

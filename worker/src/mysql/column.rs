@@ -40,8 +40,8 @@ impl TextColumn {
         Ok(Self { charset, collation })
     }
 
-    /// `count` placeholders for an `IN` list over this column. A text that the column cannot hold is converted to one that
-    /// matches no id.
+    /// `count` placeholders for an `IN` list over this column. A text that the column cannot hold is converted to one
+    /// that matches no id.
     pub fn placeholders(&self, count: usize) -> String {
         vec![self.converted("?"); count].join(", ")
     }

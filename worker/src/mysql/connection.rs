@@ -1,8 +1,8 @@
 //! Opens connections to the database and adds the time limits that the driver lacks.
 //!
-//! A statement has a time limit on the server, and a slightly longer one here. When the limit here passes, the connection is
-//! abandoned, because it would return the result of the abandoned statement to the next one. The watchdog KILLs the
-//! statement on the server.
+//! A statement has a time limit on the server, and a slightly longer one here. When the limit here passes, the
+//! connection is abandoned, because it would return the result of the abandoned statement to the next one. The watchdog
+//! KILLs the statement on the server.
 
 use crate::config::Mysql;
 use crate::mysql::error::server_code;
@@ -137,8 +137,8 @@ impl Database {
         self.open(limit, Some(permit.await?)).await
     }
 
-    /// Like [`Self::session`], without waiting for a connection permit. For the fast loop, which opens one such connection
-    /// at a time.
+    /// Like [`Self::session`], without waiting for a connection permit. For the fast loop, which opens one such
+    /// connection at a time.
     ///
     /// # Errors
     /// If no connection opens within 5 s.
@@ -245,8 +245,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Waits for the read slot and holds it until [`Self::release_read_slot`] or the end of the session. One session holds it
-    /// at a time and releases it after a statement.
+    /// Waits for the read slot and holds it until [`Self::release_read_slot`] or the end of the session. One session
+    /// holds it at a time and releases it after a statement.
     ///
     /// # Errors
     /// If no statement of the other sessions ends any more.
@@ -382,8 +382,8 @@ impl Session {
         self.spent
     }
 
-    /// The time for which the server has worked since `before`, an earlier result of [`Self::time_spent`]. If it seems to be
-    /// more than `expected`, measures the round trip again first: the network may have become slower.
+    /// The time for which the server has worked since `before`, an earlier result of [`Self::time_spent`]. If it seems
+    /// to be more than `expected`, measures the round trip again first: the network may have become slower.
     ///
     /// # Errors
     /// If the server does not answer.
@@ -459,9 +459,9 @@ fn into_anyhow(error: mysql_async::Error) -> anyhow::Error {
     }
 }
 
-/// Session variables that must not depend on the server's defaults: each statement sees all committed rows, texts arrive in
-/// UTF-8, and MySQL does not cache table statistics. The statement limit is in seconds on MariaDB and in milliseconds on
-/// MySQL; each server skips the other's comment.
+/// Session variables that must not depend on the server's defaults: each statement sees all committed rows, texts
+/// arrive in UTF-8, and MySQL does not cache table statistics. The statement limit is in seconds on MariaDB and in
+/// milliseconds on MySQL; each server skips the other's comment.
 fn session_limits(limit: Duration) -> String {
     let (seconds, millis) = (limit.as_secs_f32(), limit.as_millis());
     format!(

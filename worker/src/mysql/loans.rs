@@ -66,8 +66,8 @@ pub struct Loans {
 }
 
 impl Loans {
-    /// Starts a scan over the loans of all dates, with item codes if `codes`, and with the members' ids within the window
-    /// `members`.
+    /// Starts a scan over the loans of all dates, with item codes if `codes`, and with the members' ids within the
+    /// window `members`.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -108,8 +108,8 @@ impl Loans {
         })
     }
 
-    /// Calls `on_loan` for each loan of the next chunk; returns false at the end. Without an index on the ids the whole table
-    /// is one chunk.
+    /// Calls `on_loan` for each loan of the next chunk; returns false at the end. Without an index on the ids the whole
+    /// table is one chunk.
     ///
     /// # Errors
     /// If the database does not answer, or the callback fails.
@@ -246,8 +246,8 @@ pub async fn history_titles(session: &mut Session, loans: &[i64]) -> Result<Hash
     Ok(titles)
 }
 
-/// The names that the history records for the borrowers `ids` on loans in the window, the latest last. Empty if the history
-/// table is missing.
+/// The names that the history records for the borrowers `ids` on loans in the window, the latest last. Empty if the
+/// history table is missing.
 ///
 /// # Errors
 /// If the database does not answer.

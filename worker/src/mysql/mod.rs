@@ -29,8 +29,8 @@ const IN_LIST_SIZE: usize = 500;
 
 /// SQL condition with two parameters: `column` is from the first date up to, but not including, the second.
 ///
-/// A date with a zero month or day is in no window. Comparing alone would not do: `2026-00-00` sorts between the last day
-/// of 2025 and the first day of 2026.
+/// A date with a zero month or day is in no window. Comparing alone would not do: `2026-00-00` sorts between the last
+/// day of 2025 and the first day of 2026.
 macro_rules! in_window {
     ($column:literal) => {
         concat!(

@@ -1,7 +1,8 @@
 //! Measures the round trip to MySQL and separates it from the server's work.
 //!
-//! A statement takes one network round trip in addition to the server's work. On a link of milliseconds that is most of its
-//! time, and the server is idle meanwhile. So chunk sizes, pauses and the pace of counts follow the server's work only.
+//! A statement takes one network round trip in addition to the server's work. On a link of milliseconds that is most of
+//! its time, and the server is idle meanwhile. So chunk sizes, pauses and the pace of counts follow the server's work
+//! only.
 
 use prometheus_client::metrics::gauge::Gauge;
 use std::ops::Sub;

@@ -1,7 +1,7 @@
 //! Reads a whole table in short statements: a scan goes along a key, in chunks that take the server a millisecond each.
 //!
-//! On MyISAM and Aria writers wait for the statement that reads, and on a small machine other clients wait for a core. The
-//! shorter a statement, the less they notice. Between two chunks the scan pauses ([`Throttle`]).
+//! On MyISAM and Aria writers wait for the statement that reads, and on a small machine other clients wait for a core.
+//! The shorter a statement, the less they notice. Between two chunks the scan pauses ([`Throttle`]).
 
 use crate::mysql::connection::Session;
 use crate::mysql::params;
@@ -17,8 +17,8 @@ use tracing::info;
 /// Interval between progress logs of a long scan.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A link is slow if this many round trips take at least as long as a chunk should. That is a round trip from 0.25 ms on,
-/// and from 5 ms on for hurried scans.
+/// A link is slow if this many round trips take at least as long as a chunk should. That is a round trip from 0.25 ms
+/// on, and from 5 ms on for hurried scans.
 const SLOW_LINK_ROUND_TRIPS: u32 = 4;
 
 /// How much one chunk reads. The fields are public, so that tests can place chunk borders everywhere.
@@ -37,11 +37,11 @@ pub struct ChunkSizes {
 pub struct ScanSettings {
     /// Share of the time during which the server works for a scan, in percent. The scan pauses in between.
     pub duty_percent: u32,
-    /// How long the server should work for one chunk. A check-in waits that long for the lock on MyISAM, or for the core on
-    /// a small machine.
+    /// How long the server should work for one chunk. A check-in waits that long for the lock on MyISAM, or for the
+    /// core on a small machine.
     pub chunk: Duration,
-    /// Ids per chunk, which bounds the rows. After a gap in the ids, which makes chunks grow, a chunk takes at most about
-    /// 25 ms on MyISAM.
+    /// Ids per chunk, which bounds the rows. After a gap in the ids, which makes chunks grow, a chunk takes at most
+    /// about 25 ms on MyISAM.
     pub ids: ChunkSizes,
     /// Seconds of visits per chunk where the server counts them within an index.
     pub counted: ChunkSizes,
@@ -192,8 +192,8 @@ impl ChunkedScan {
         Ok(())
     }
 
-    /// Call after a chunk of `key` without rows: continues at the next existing id, so that a gap of billions costs one index
-    /// lookup.
+    /// Call after a chunk of `key` without rows: continues at the next existing id, so that a gap of billions costs one
+    /// index lookup.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -210,8 +210,9 @@ impl ChunkedScan {
         self.next = next.filter(|next| *next <= *self.range.end());
     }
 
-    /// Scales the size so that the server works for the target time, by a factor of 0.5 to 2. On a slow link, where the round
-    /// trip is not far below the target time, a single slow chunk is taken for a network hiccup; two in a row are slow.
+    /// Scales the size so that the server works for the target time, by a factor of 0.5 to 2. On a slow link, where the
+    /// round trip is not far below the target time, a single slow chunk is taken for a network hiccup; two in a row are
+    /// slow.
     fn resize(&mut self, worked: Duration, round_trip: Duration) {
         let is_slow_link = round_trip * SLOW_LINK_ROUND_TRIPS >= self.chunk;
         let was_slow = std::mem::replace(&mut self.was_slow, worked > self.chunk);
@@ -233,9 +234,9 @@ impl ChunkedScan {
         self.size = size.clamp(least, self.sizes.most);
     }
 
-    /// The smallest chunk on a slow link. There the time of a chunk is only as exact as the round trip is steady, and small
-    /// chunks would be nothing but round trips. Most servers do the first size in a millisecond; a quarter of the target time
-    /// suits a server that is four times as slow.
+    /// The smallest chunk on a slow link. There the time of a chunk is only as exact as the round trip is steady, and
+    /// small chunks would be nothing but round trips. Most servers do the first size in a millisecond; a quarter of the
+    /// target time suits a server that is four times as slow.
     fn least_on_slow_link(&self) -> i64 {
         let ChunkSizes { first, most, .. } = self.sizes;
         let millis = i64::try_from(self.chunk.as_millis()).unwrap_or(i64::MAX);

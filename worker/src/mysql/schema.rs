@@ -1,5 +1,5 @@
-//! Reads the schema of a table: its columns, and which of them lead an index. It is read before each scan, because SLiMS
-//! versions differ, administrators add indexes, and a restored copy may have lost its keys.
+//! Reads the schema of a table: its columns, and which of them lead an index. It is read before each scan, because
+//! SLiMS versions differ, administrators add indexes, and a restored copy may have lost its keys.
 
 use crate::mysql::connection::Session;
 use crate::mysql::params;
@@ -85,8 +85,9 @@ impl TableSchema {
         is_integer.then(|| self.by(column)).flatten()
     }
 
-    /// Whether rows can be inserted during a long read without waiting for it: on MyISAM, if the table has no holes that new
-    /// rows would have to fill. (Updates and deletes wait for the read. On InnoDB nobody waits, so the answer is false.)
+    /// Whether rows can be inserted during a long read without waiting for it: on MyISAM, if the table has no holes
+    /// that new rows would have to fill. (Updates and deletes wait for the read. On InnoDB nobody waits, so the answer
+    /// is false.)
     ///
     /// # Errors
     /// If the database does not answer.

@@ -43,8 +43,8 @@ impl Throttle {
 
     /// Pauses after statements, then waits for the read slot.
     ///
-    /// The server worked for `worked`. `idle` is the time on the network, which already counts as a pause. With a duty of
-    /// 100 % there are no pauses and no read slot, and the server's load is not read.
+    /// The server worked for `worked`. `idle` is the time on the network, which already counts as a pause. With a duty
+    /// of 100 % there are no pauses and no read slot, and the server's load is not read.
     ///
     /// # Errors
     /// If the database does not answer, or the read slot does not become free.

@@ -77,8 +77,8 @@ pub async fn by_day(session: &mut Session, query: &VisitQuery<'_>) -> Result<Day
     Ok(days)
 }
 
-/// Calls `on_visit` for each visit, in any order. The text of the row is the member's id as stored: empty for a guest, and
-/// for visits outside `members`.
+/// Calls `on_visit` for each visit, in any order. The text of the row is the member's id as stored: empty for a guest,
+/// and for visits outside `members`.
 ///
 /// # Errors
 /// If the database does not answer, or the callback fails.
@@ -148,8 +148,8 @@ pub async fn visitor_details(
 
 /// The names recorded in the visits of these member `ids`, up to the end of today.
 ///
-/// Returns pairs of the member's id as spelled in the visit and the name, the latest visit last. Visits with an invalid date
-/// come first.
+/// Returns pairs of the member's id as spelled in the visit and the name, the latest visit last. Visits with an invalid
+/// date come first.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -212,8 +212,8 @@ pub struct After {
     pub total: u64,
     /// Those of them whose id is at most the next watermark.
     pub settled: u64,
-    /// The greatest id above the watermark, of any day. Without it the watermark would stay below a thousand back-dated rows,
-    /// and every tick would read them again.
+    /// The greatest id above the watermark, of any day. Without it the watermark would stay below a thousand back-dated
+    /// rows, and every tick would read them again.
     pub greatest: Option<i64>,
 }
 

@@ -1,8 +1,8 @@
 //! Checks on statements that do not answer, over a second, short connection: asks whether the server still runs the
 //! statement, and KILLs an abandoned one. An account needs no privilege for that on its own connections.
 //!
-//! Nothing else distinguishes a slow statement from a lost response. A network that has dropped a connection stays silent for
-//! minutes, and TCP resends lost packets only after a pause as long as the outage.
+//! Nothing else distinguishes a slow statement from a lost response. A network that has dropped a connection stays
+//! silent for minutes, and TCP resends lost packets only after a pause as long as the outage.
 
 use crate::backoff::Backoff;
 use anyhow::{Context, Result, ensure};
@@ -17,7 +17,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-/// Time limit to connect and query: a reachable server takes milliseconds, and a lost packet is resent after one second.
+/// Time limit to connect and query: a reachable server takes milliseconds, and a lost packet is resent after one
+/// second.
 const CHECK_LIMIT: Duration = Duration::from_secs(2);
 /// Time between two checks. A response that the server has sent arrives before the second one.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
@@ -70,9 +71,9 @@ impl Watchdog {
         }
     }
 
-    /// Waits until the response of the statement on `server_id` is certainly lost: in two checks in a row the server ran no
-    /// statement there, and no row has `arrived` in between. Waits for ever if `server_id` is `None` or the server cannot be
-    /// reached.
+    /// Waits until the response of the statement on `server_id` is certainly lost: in two checks in a row the server
+    /// ran no statement there, and no row has `arrived` in between. Waits for ever if `server_id` is `None` or the
+    /// server cannot be reached.
     pub(super) async fn wait_until_lost(
         &self,
         server_id: Option<&ServerConnId>,
@@ -130,14 +131,14 @@ impl Watchdog {
         self.abandoned.spawn_on(cleanup, &runtime);
     }
 
-    /// Waits until all that was given up has been ended.
+    /// Waits until every abandoned statement has been killed and its connection closed.
     pub(super) async fn close(&self) {
         self.abandoned.close();
         self.abandoned.wait().await;
     }
 
-    /// Whether the server runs a statement on `known`.
-    async fn runs(&self, server_id: &ServerConnId) -> Result<bool> {
+    /// Whether the server runs a statement on `server_id`.
+    async fn is_running(&self, server_id: &ServerConnId) -> Result<bool> {
         let sql = format!(
             "SELECT COMMAND FROM information_schema.PROCESSLIST WHERE ID = {}",
             server_id.id
@@ -153,7 +154,8 @@ impl Watchdog {
         .await
     }
 
-    /// Kills the statement and its connection. A server that does not notice the lost connection might keep it for hours.
+    /// Kills the statement and its connection. A server that does not notice the lost connection might keep it for
+    /// hours.
     async fn kill(&self, server_id: &ServerConnId) -> Result<()> {
         self.within_limit(async {
             let Some(mut conn) = self.connect_same_server(server_id).await? else {
@@ -174,8 +176,8 @@ impl Watchdog {
         done.with_context(|| format!("no answer within {} s", CHECK_LIMIT.as_secs()))?
     }
 
-    /// Connects to the server that has the connection `server_id`. `None` if the server has restarted since, because the id
-    /// may then belong to another connection.
+    /// Connects to the server that has the connection `server_id`. `None` if the server has restarted since, because
+    /// the id may then belong to another connection.
     async fn connect_same_server(&self, server_id: &ServerConnId) -> Result<Option<Conn>> {
         let mut conn = Conn::new(self.options.clone()).await?;
         let server: Option<String> = conn

@@ -47,8 +47,8 @@ pub type Sink<'a> = &'a mut (dyn FnMut(Snapshot, Box<RawValue>) -> Result<()> + 
 /// Snapshots that could not be computed, and why.
 pub type Failures = Vec<(Snapshot, Error)>;
 
-/// Computes the requested snapshots of `group` and passes each to `sink`. Returns those that failed. A missing table or column
-/// costs only the snapshots that need it.
+/// Computes the requested snapshots of `group` and passes each to `sink`. Returns those that failed. A missing table or
+/// column costs only the snapshots that need it.
 pub async fn compute(
     group: Group,
     session: &mut Session,

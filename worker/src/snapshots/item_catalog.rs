@@ -1,7 +1,7 @@
 //! Finds the title of an item by the item's code.
 //!
-//! Loans and items nearly always spell a code alike, so one lookup of its bytes is enough. Codes that are equal only under the
-//! collation are resolved later, once for each spelling.
+//! Loans and items nearly always spell a code alike, so one lookup of its bytes is enough. Codes that are equal only
+//! under the collation are resolved later, once for each spelling.
 
 use crate::mysql::books;
 use crate::mysql::collation::Collation;

@@ -1,4 +1,5 @@
-//! Counts events (visits or loans) by member: first by the id as spelled, then by the ids that the database holds equal.
+//! Counts events (visits or loans) by member: first by the id as spelled, then by the ids that the database holds
+//! equal.
 
 use crate::calendar::Window;
 use crate::mysql::collation::{Collation, CollationKey};
@@ -33,8 +34,8 @@ impl Totals {
 pub struct MemberTally {
     /// Number of events.
     pub totals: Totals,
-    /// The latest event: its time and the row's id. If the month has any event, this one is in the month, since both windows
-    /// end today.
+    /// The latest event: its time and the row's id. If the month has any event, this one is in the month, since both
+    /// windows end today.
     pub latest: (WallTime, i64),
     /// The interned id, as spelled in the latest event.
     spelling: u32,

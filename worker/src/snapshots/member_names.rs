@@ -1,5 +1,5 @@
-//! Applies `MEMBER_NAMES`: what rankings show of a person. The worker applies it, so that Redis never holds more than may be
-//! shown.
+//! Applies `MEMBER_NAMES`: what rankings show of a person. The worker applies it, so that Redis never holds more than
+//! may be shown.
 
 /// How much of a person a ranking shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

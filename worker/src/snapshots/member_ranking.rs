@@ -99,7 +99,8 @@ impl Ranking {
         ranked.filter(|ranked| !self.members.contains_key(&ranked.key))
     }
 
-    /// The rows of the month and of the year. `row` builds one from the ranked member and its row in `member`, if there is one.
+    /// The rows of the month and of the year. `row` builds one from the ranked member and its row in `member`, if there
+    /// is one.
     pub(super) fn rows<T>(&self, row: impl Fn(&RankedMember, Option<&Member>) -> T) -> [Vec<T>; 2] {
         let rows = |period: &Vec<RankedMember>| {
             period

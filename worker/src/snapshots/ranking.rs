@@ -25,8 +25,8 @@ pub fn top<T, K: Ord>(
     ranked
 }
 
-/// The smallest total that can be in the ranking: the tenth, so that all rows that tie with it are candidates. 1 if there are
-/// fewer than ten, because a total of 0 is never ranked.
+/// The smallest total that can be in the ranking: the tenth, so that all rows that tie with it are candidates. 1 if
+/// there are fewer than ten, because a total of 0 is never ranked.
 pub fn cutoff_total(totals: impl Iterator<Item = u64>) -> u64 {
     let mut greatest = BinaryHeap::with_capacity(TOP + 1);
     for total in totals {

@@ -118,8 +118,8 @@ impl TitleCounter {
         self.pending.len()
     }
 
-    /// Counts the pending loans: by the item, if the database holds the code equal to another spelling, else by the title in
-    /// the loan's history. Loans without either are in no ranking.
+    /// Counts the pending loans: by the item, if the database holds the code equal to another spelling, else by the
+    /// title in the loan's history. Loans without either are in no ranking.
     pub(super) async fn resolve_pending(&mut self, session: &mut Session, settings: &ScanSettings) {
         self.count_batch();
         if self.error.is_none() {
@@ -232,8 +232,8 @@ fn count(totals: &mut [u64; WINDOWS], windows: [Option<Window>; WINDOWS], time: 
     }
 }
 
-/// The indexes of the windows that a loan belongs to. All time has every loan; a month or year has those with a valid date in
-/// it.
+/// The indexes of the windows that a loan belongs to. All time has every loan; a month or year has those with a valid
+/// date in it.
 fn windows_of(
     windows: [Option<Window>; WINDOWS],
     time: WallTime,

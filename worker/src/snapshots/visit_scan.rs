@@ -1,12 +1,12 @@
 //! Scans `visitor_count` and counts visits by day for the series and by member for the rankings. Each row is read once.
 //!
-//! With an index on the date, the scan goes along the days: within the index alone before the current year, row by row in
-//! it. Without one, it goes along the ids, over the whole table, and the server filters by the exact date, so that every row
-//! is found, in whatever order rows were written, dated or edited. The server counts older chunks; once a chunk has shown
-//! rows of the current year, the next ones are streamed.
+//! With an index on the date, the scan goes along the days: within the index alone before the current year, row by row
+//! in it. Without one, it goes along the ids, over the whole table, and the server filters by the exact date, so that
+//! every row is found, in whatever order rows were written, dated or edited. The server counts older chunks; once a
+//! chunk has shown rows of the current year, the next ones are streamed.
 //!
-//! MyISAM needs three system calls to look up a row by its id, and none when it reads the table in order: a fifth of the
-//! work. So a table to which check-ins can be added during a read is read in one statement.
+//! MyISAM needs three system calls to look up a row by its id, and none when it reads the table in order: a fifth of
+//! the work. So a table to which check-ins can be added during a read is read in one statement.
 
 use crate::calendar::Window;
 use crate::mysql::connection::{FULL_SCAN_LIMIT, Session};
@@ -133,8 +133,8 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Reads the table in one statement: if check-ins can be added during the read, or if no index leads the key, as in broken
-    /// copies.
+    /// Reads the table in one statement: if check-ins can be added during the read, or if no index leads the key, as in
+    /// broken copies.
     async fn full_scan(&mut self, window: Window) -> Result<()> {
         self.session.allow(FULL_SCAN_LIMIT).await?;
         let query = VisitQuery {

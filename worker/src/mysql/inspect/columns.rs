@@ -1,4 +1,5 @@
-//! Finds the columns that cannot be read, by reading them: `information_schema` does not list what the account may not see.
+//! Finds the columns that cannot be read, by reading them: `information_schema` does not list what the account may not
+//! see.
 
 use crate::mysql::connection::Session;
 use crate::mysql::error::{ErrorKind, refusal};

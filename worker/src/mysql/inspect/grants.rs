@@ -1,5 +1,5 @@
-//! Reads the privileges of the account. The text of a grant may contain a password hash, so only parsed privileges leave this
-//! file.
+//! Reads the privileges of the account. The text of a grant may contain a password hash, so only parsed privileges
+//! leave this file.
 
 use crate::mysql::connection::Session;
 use anyhow::Result;
