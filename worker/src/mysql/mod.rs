@@ -17,6 +17,7 @@ pub mod row;
 pub mod scan;
 pub mod scan_plan;
 pub mod schema;
+mod statement;
 pub mod throttle;
 pub mod tls;
 pub mod visits;
