@@ -86,7 +86,7 @@ impl TableSchema {
     }
 
     /// Whether rows can be inserted during a long read without waiting for it: on MyISAM, if the table has no holes
-    /// that new rows would have to fill. (Updates and deletes wait for the read. On InnoDB nobody waits, so the answer
+    /// that new rows would have to fill. (Updates and deletes wait for the read. On InnoDB writers never wait, so the answer
     /// is false.)
     ///
     /// # Errors
