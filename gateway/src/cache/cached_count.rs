@@ -41,7 +41,7 @@ pub enum CountSource {
 
 /// Today's count.
 #[derive(Serialize, ToSchema)]
-#[schema(as = CachedCount)]
+#[schema(as = Today)]
 pub struct Answer {
     /// Visits of the day so far, guests included. It can fall: at midnight, or when a row is deleted.
     #[schema(examples(312))]

@@ -1,22 +1,22 @@
-//! Reads `biblio` (titles) and `item` (their copies).
+//! Reads `biblio` (titles) and `item` (the copies of titles).
 
-use crate::mysql::connection::{Session, WHOLE_LIMIT};
+use crate::mysql::connection::{FULL_SCAN_LIMIT, Session};
 use crate::mysql::row::RowDecoder;
 use crate::mysql::scan::{ChunkedScan, ScanKey, ScanSettings};
 use crate::mysql::schema::TableSchema;
 use crate::mysql::throttle::Throttle;
-use crate::mysql::{BATCH, marks, params};
+use crate::mysql::{IN_LIST_SIZE, params, placeholders};
 use anyhow::Result;
 use mysql_async::Params;
 use shared::rows::Collection;
 use std::collections::HashMap;
 
-/// The key along which titles are walked.
+/// The key along which titles are scanned.
 pub const TITLES: ScanKey = ScanKey {
     table: "biblio",
     column: "biblio_id",
 };
-/// The key along which copies are walked.
+/// The key along which items are scanned.
 pub const COPIES: ScanKey = ScanKey {
     table: "item",
     column: "item_id",
@@ -25,22 +25,22 @@ pub const COPIES: ScanKey = ScanKey {
 /// A title of the catalogue.
 #[derive(Clone, Debug)]
 pub struct Title {
-    /// Its text, whole.
+    /// The full title.
     pub text: Option<String>,
-    /// Whether the catalogue hides it from the public.
+    /// Whether it is hidden in the public catalogue (`opac_hide`).
     pub hidden: bool,
 }
 
-/// How many titles and copies there are.
+/// Counts titles and items.
 ///
 /// # Errors
-/// As the database says.
+/// If the database does not answer.
 pub async fn collection(session: &mut Session) -> Result<Collection> {
     let sql = "SELECT (SELECT COUNT(*) FROM biblio), (SELECT COUNT(*) FROM item)";
-    let counts = session.first("the size of the collection", sql, Params::Empty, |cells| {
+    let counts = session.first("the size of the collection", sql, Params::Empty, |row| {
         Ok(Collection {
-            total_titles: cells.count(0)?,
-            total_items: cells.count(1)?,
+            total_titles: row.count(0)?,
+            total_items: row.count(1)?,
         })
     });
     Ok(counts.await?.unwrap_or(Collection {
@@ -49,90 +49,93 @@ pub async fn collection(session: &mut Session) -> Result<Collection> {
     }))
 }
 
-/// The ids of all titles, in chunks.
+/// Reads the ids of all titles in chunks and calls `on_title` for each.
 ///
 /// # Errors
-/// As the database says.
+/// If the database does not answer.
 pub async fn title_ids(
     session: &mut Session,
-    reading: &ScanSettings,
-    mut each: impl FnMut(i64) -> Result<()>,
+    settings: &ScanSettings,
+    mut on_title: impl FnMut(i64) -> Result<()>,
 ) -> Result<()> {
-    let plan = TableSchema::of(session, "biblio").await?;
+    let schema = TableSchema::of(session, "biblio").await?;
     let columns = "biblio_id";
-    let row = |cells: RowDecoder<'_>| each(cells.integer(0)?.unwrap_or(0));
-    walk(session, reading, &plan, TITLES, columns, "titles", row).await
+    let on_row = |row: RowDecoder<'_>| on_title(row.integer(0)?.unwrap_or(0));
+    scan(
+        session, settings, &schema, TITLES, columns, "titles", on_row,
+    )
+    .await
 }
 
-/// The code of each copy, empty where it has none, and the id of its title; in chunks.
+/// Reads all items in chunks and calls `on_item` with the code of each, which may be empty, and the id of its title.
 ///
 /// # Errors
-/// As the database says.
-pub async fn copies(
+/// If the database does not answer.
+pub async fn items(
     session: &mut Session,
-    reading: &ScanSettings,
-    mut each: impl FnMut(&[u8], Option<i64>) -> Result<()>,
+    settings: &ScanSettings,
+    mut on_item: impl FnMut(&[u8], Option<i64>) -> Result<()>,
 ) -> Result<()> {
-    let plan = TableSchema::of(session, "item").await?;
+    let schema = TableSchema::of(session, "item").await?;
     let columns = "CASE WHEN item_code <> '' THEN item_code END, biblio_id";
-    let row = |cells: RowDecoder<'_>| each(cells.bytes(0), cells.integer(1)?);
-    walk(session, reading, &plan, COPIES, columns, "copies", row).await
+    let on_row = |row: RowDecoder<'_>| on_item(row.bytes(0), row.integer(1)?);
+    scan(session, settings, &schema, COPIES, columns, "items", on_row).await
 }
 
-/// Hands every row of a table to `row`: along its key, or without one in one statement.
-async fn walk(
+/// Calls `on_row` for every row of a table: in chunks along its key, or in one statement if no index leads the key.
+async fn scan(
     session: &mut Session,
-    reading: &ScanSettings,
-    plan: &TableSchema,
+    settings: &ScanSettings,
+    schema: &TableSchema,
     key: ScanKey,
     columns: &str,
     what: &'static str,
-    mut row: impl FnMut(RowDecoder<'_>) -> Result<()>,
+    mut on_row: impl FnMut(RowDecoder<'_>) -> Result<()>,
 ) -> Result<()> {
     let ScanKey { table, column } = key;
-    let Some(hint) = plan.by_key(column) else {
-        session.allow(WHOLE_LIMIT).await?;
+    let Some(hint) = schema.by_key(column) else {
+        session.allow(FULL_SCAN_LIMIT).await?;
         let sql = format!("SELECT {columns} FROM {table}");
-        return session.each(what, &sql, Params::Empty, row).await;
+        return session.each(what, &sql, Params::Empty, on_row).await;
     };
     let sql = format!("SELECT {columns} FROM {table} {hint} WHERE {column} >= ? AND {column} <= ?");
-    let mut rest = Throttle::new(reading);
-    let mut walk = ChunkedScan::over(what, session, key, reading).await?;
-    while let Some(ids) = walk.next_chunk(session) {
+    let mut throttle = Throttle::new(settings);
+    let mut scan = ChunkedScan::over(what, session, key, settings).await?;
+    while let Some(ids) = scan.next_chunk(session) {
         let mut found = false;
         let ids = params([*ids.start(), *ids.end()]);
         session
-            .each(what, &sql, ids, |cells| {
+            .each(what, &sql, ids, |row| {
                 found = true;
-                row(cells)
+                on_row(row)
             })
             .await?;
         if !found {
-            walk.skip_gap(session, key).await?;
+            scan.skip_gap(session, key).await?;
         }
-        walk.rest(session, &mut rest).await?;
+        scan.pause(session, &mut throttle).await?;
     }
     Ok(())
 }
 
-/// Those of the titles `ids` that are in the catalogue.
+/// The titles `ids` that are in the catalogue, by id.
 ///
 /// # Errors
-/// As the database says.
+/// If the database does not answer.
 pub async fn titles(session: &mut Session, ids: &[i64]) -> Result<HashMap<i64, Title>> {
     let mut titles = HashMap::with_capacity(ids.len());
-    for batch in ids.chunks(BATCH) {
+    for batch in ids.chunks(IN_LIST_SIZE) {
         let sql = format!(
             "SELECT biblio_id, title, opac_hide = 1 FROM biblio WHERE biblio_id IN ({})",
-            marks(batch.len())
+            placeholders(batch.len())
         );
         session
-            .each("titles", &sql, params(batch.iter().copied()), |cells| {
+            .each("titles", &sql, params(batch.iter().copied()), |row| {
                 let title = Title {
-                    text: cells.owned_text(1),
-                    hidden: cells.integer(2)? == Some(1),
+                    text: row.owned_text(1),
+                    hidden: row.integer(2)? == Some(1),
                 };
-                titles.insert(cells.integer(0)?.unwrap_or(0), title);
+                titles.insert(row.integer(0)?.unwrap_or(0), title);
                 Ok(())
             })
             .await?;

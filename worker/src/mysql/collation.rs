@@ -1,9 +1,10 @@
-//! Which texts the database holds equal, learnt from the database: it is asked what each character weighs.
+//! Compares texts as the database does, with the weights of characters that it learns from the database.
 //!
-//! Ids and codes are counted here, not by `GROUP BY`, but `'M001' = 'm001 '` must hold as it does there.
+//! Ids and codes are counted in the worker, not by `GROUP BY`, but `'M001' = 'm001 '` must hold as it does in the
+//! database.
 //!
-//! Some collations contract: in Czech `ch` is a letter, in Danish `aa` is `å`. Pairs of letters are therefore checked, and a
-//! text with one that contracts is weighed by the server as a whole.
+//! Some collations contract: in Czech `ch` is one letter, in Danish `aa` is `å`. So pairs of letters are checked, and
+//! the server weighs a text with a contracting pair as a whole.
 
 use crate::mysql::column::TextColumn;
 use crate::mysql::connection::Session;
@@ -11,51 +12,52 @@ use anyhow::Result;
 use mysql_async::Params;
 use std::collections::{BTreeSet, HashMap};
 
-/// Equal for texts that the database holds equal.
+/// The key of a text: two texts have the same key if the database holds them equal.
 pub type CollationKey = Box<[u8]>;
 
-/// Texts that one statement asks for.
+/// Texts per statement.
 const BATCH: usize = 200;
 /// Pairs of characters that are checked as one text: some ten kilobytes of weights.
-const PAIRS: usize = 3_000;
+const PAIR_BATCH: usize = 3_000;
 const PRINTABLE_ASCII: std::ops::RangeInclusive<char> = ' '..='~';
 
-/// The collation of one column. Trailing spaces count for nothing, whatever the database holds of them.
+/// The collation of one column. Trailing spaces are always ignored, even if the database compares them.
 pub struct Collation {
     column: TextColumn,
     ascii: Vec<Box<[u8]>>,
     others: HashMap<char, Box<[u8]>>,
-    /// Pairs that were checked, and whether they weigh something else together than one after the other.
+    /// The pairs that were checked, and whether they contract: together they weigh something else than one after the
+    /// other.
     pairs: HashMap<(char, char), bool>,
-    /// The weights of texts with such a pair: the server is asked for each as a whole.
+    /// The weights of texts with a contracting pair, each weighed by the server as a whole.
     texts: HashMap<Box<str>, Box<[u8]>>,
 }
 
 impl Collation {
-    /// Learns the collation of `table.column`, printable ASCII to begin with.
+    /// Creates the collation of `table.column`, which knows printable ASCII at first.
     ///
     /// # Errors
-    /// When the column is not there as text, or the database does not answer.
+    /// If there is no such text column, or the database does not answer.
     pub async fn of(session: &mut Session, table: &str, column: &str) -> Result<Self> {
         let mut collation = Self {
-            column: TextColumn::of(session, table, column).await?,
+            column: TextColumn::load(session, table, column).await?,
             ascii: Vec::new(),
             others: HashMap::new(),
             pairs: HashMap::new(),
             texts: HashMap::new(),
         };
         let ascii: Vec<char> = PRINTABLE_ASCII.collect();
-        collation.ascii = collation.weights_of(session, &ascii).await?;
+        collation.ascii = collation.char_weights(session, &ascii).await?;
         let letters = || ascii.iter().copied().filter(char::is_ascii_alphabetic);
         let pairs = letters().flat_map(|first| letters().map(move |second| (first, second)));
         collation.learn_pairs(session, pairs.collect()).await?;
         Ok(collation)
     }
 
-    /// Learns what it does not know yet of `texts`: characters, pairs of them, and texts that contract.
+    /// Learns the weights of `texts` that are not known yet: of characters, of pairs, and of texts that contract.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database does not answer.
     pub async fn learn(
         &mut self,
         session: &mut Session,
@@ -81,7 +83,7 @@ impl Collation {
             }
         }
         let chars: Vec<char> = chars.into_iter().collect();
-        let weights = self.weights_of(session, &chars).await?;
+        let weights = self.char_weights(session, &chars).await?;
         self.others.extend(chars.into_iter().zip(weights));
         let new_pairs = new_pairs.into_iter().collect();
         self.learn_pairs(session, new_pairs).await?;
@@ -89,7 +91,7 @@ impl Collation {
         let unsure: Vec<String> = unsure.into_iter().collect();
         let weights = self.weights(session, &unsure).await?;
         for (text, weight) in unsure.into_iter().zip(weights) {
-            // What the column cannot hold is told apart by its characters.
+            // A text that the column cannot hold is compared by its characters.
             if let Some(weight) = weight {
                 self.texts.insert(text.into(), weight);
             }
@@ -97,14 +99,14 @@ impl Collation {
         Ok(())
     }
 
-    /// The key of a text. A character that was not learnt is equal to itself alone.
+    /// The key of a text. A character that was not learnt is equal only to itself.
     pub fn key(&self, text: &str) -> CollationKey {
         let mut key = Vec::with_capacity(4 * text.len());
         self.write_key(text, &mut key);
         key.into_boxed_slice()
     }
 
-    /// Writes the key of a text in place of what `key` held.
+    /// Writes the key of a text into `key`, which is cleared first.
     pub fn write_key(&self, text: &str, key: &mut Vec<u8>) {
         key.clear();
         let whole = match self.texts.is_empty() {
@@ -121,7 +123,7 @@ impl Collation {
         }
     }
 
-    /// Adds the weights of the characters of `text`, one after the other.
+    /// Appends the weights of the characters of `text` to `key`, one after the other.
     fn write_characters(&self, text: &str, key: &mut Vec<u8>) {
         for c in text.chars() {
             match self.weight(c) {
@@ -141,16 +143,16 @@ impl Collation {
         self.pairs.get(&pair).is_some_and(|contracts| *contracts)
     }
 
-    /// Checks pairs of characters, all of which are known. All are asked for as one text; only when the collation
-    /// contracts some of them, each by itself.
+    /// Checks whether pairs of known characters contract. The server weighs all of them as one text first, and each by
+    /// itself only if some of them contract.
     async fn learn_pairs(&mut self, session: &mut Session, new: Vec<(char, char)>) -> Result<()> {
-        let can_hold = |c: char| self.weight(c).is_some_and(|weight| weight != own_weight(c));
+        let is_held = |c: char| self.weight(c).is_some_and(|weight| weight != own_weight(c));
         let (new, foreign): (Vec<_>, Vec<_>) = new
             .into_iter()
-            .partition(|(first, second)| can_hold(*first) && can_hold(*second));
+            .partition(|(first, second)| is_held(*first) && is_held(*second));
         self.pairs
             .extend(foreign.into_iter().map(|pair| (pair, false)));
-        for batch in new.chunks(PAIRS) {
+        for batch in new.chunks(PAIR_BATCH) {
             let spelled: Vec<String> = batch
                 .iter()
                 .map(|(first, second)| format!("{first}{second}"))
@@ -170,15 +172,15 @@ impl Collation {
         Ok(())
     }
 
-    /// Whether a text weighs what its characters weigh one after the other.
+    /// Whether `weight` is what the characters of `text` weigh one after the other.
     fn is_sum(&self, text: &str, weight: Option<&[u8]>) -> bool {
         let mut sum = Vec::new();
         self.write_characters(text, &mut sum);
         weight == Some(&sum)
     }
 
-    /// The weight of each character; its own where the column cannot hold it.
-    async fn weights_of(&self, session: &mut Session, chars: &[char]) -> Result<Vec<Box<[u8]>>> {
+    /// The weight of each character; [`own_weight`] where the column cannot hold it.
+    async fn char_weights(&self, session: &mut Session, chars: &[char]) -> Result<Vec<Box<[u8]>>> {
         let texts: Vec<String> = chars.iter().map(char::to_string).collect();
         let weights = self.weights(session, &texts).await?;
         let weights = weights.into_iter().zip(chars);
@@ -196,15 +198,15 @@ impl Collation {
     ) -> Result<Vec<Option<Box<[u8]>>>> {
         let mut weights = Vec::with_capacity(texts.len());
         for batch in texts.chunks(BATCH) {
-            let asked = batch.iter().map(|text| {
-                let (literal, holds) = (self.column.literal(text), self.column.holds(text));
-                format!("IF({holds}, HEX(WEIGHT_STRING({literal})), NULL)")
+            let columns = batch.iter().map(|text| {
+                let (literal, can_hold) = (self.column.literal(text), self.column.can_hold(text));
+                format!("IF({can_hold}, HEX(WEIGHT_STRING({literal})), NULL)")
             });
-            let sql = format!("SELECT {}", asked.collect::<Vec<_>>().join(", "));
+            let sql = format!("SELECT {}", columns.collect::<Vec<_>>().join(", "));
             session
-                .each("the weights of texts", &sql, Params::Empty, |cells| {
+                .each("the weights of texts", &sql, Params::Empty, |row| {
                     weights.extend((0..batch.len()).map(|index| {
-                        let hex = cells.text(index)?;
+                        let hex = row.text(index)?;
                         Some(Box::from(hex.as_bytes()))
                     }));
                     Ok(())
@@ -215,7 +217,7 @@ impl Collation {
     }
 }
 
-/// The pairs of a text that a collation may contract: of two letters. Digits and signs contract in none.
+/// The pairs of a text that a collation may contract: pairs of letters. No collation contracts digits or signs.
 fn pairs(text: &str) -> impl Iterator<Item = (char, char)> {
     let is_letter = |c: char| c.is_ascii_alphabetic() || !c.is_ascii();
     let pairs = text.chars().zip(text.chars().skip(1));
@@ -226,7 +228,7 @@ fn trimmed(text: &str) -> &str {
     text.trim_end_matches(' ')
 }
 
-/// Of a character that the column cannot hold: it is equal to itself alone.
+/// The weight of a character that the column cannot hold: it is equal only to itself.
 fn own_weight(c: char) -> [u8; 4] {
     u32::from(c).to_be_bytes()
 }
@@ -235,7 +237,7 @@ fn own_weight(c: char) -> [u8; 4] {
 mod tests {
     use super::*;
 
-    /// As a case-insensitive, padding collation weighs.
+    /// A case-insensitive collation that pads with spaces.
     fn collation() -> Collation {
         let weight = |c: char| [0, c.to_ascii_uppercase() as u8].into();
         Collation {
@@ -248,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_equal_as_the_weights_are() {
+    fn keys_are_equal_if_the_weights_are_equal() {
         let collation = collation();
         assert_eq!(collation.key("m001  "), collation.key("M001"));
         assert_eq!(collation.key("réf"), collation.key("REF"));
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_character_that_was_not_learnt_is_told_apart() {
+    fn unknown_characters_are_different() {
         let collation = collation();
         assert_ne!(collation.key("ø1"), collation.key("å1"));
     }

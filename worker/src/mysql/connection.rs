@@ -1,58 +1,54 @@
-//! Connections to the database, and the limits that the driver does not have by itself.
+//! Opens connections to the database and adds the time limits that the driver lacks.
 //!
-//! A statement has a limit on the server, and a later one here. After the one here its connection is left: used again it
-//! would give the answer of the statement that was given up, which is ended on the server too (`watchdog`).
+//! A statement has a time limit on the server, and a slightly longer one here. When the limit here passes, the
+//! connection is abandoned, because it would return the result of the abandoned statement to the next one. The watchdog
+//! KILLs the statement on the server.
 
 use crate::config::Mysql;
 use crate::mysql::error::server_code;
 use crate::mysql::metrics::MysqlMetrics;
 use crate::mysql::round_trip::TimeSpent;
 use crate::mysql::row::RowDecoder;
+use crate::mysql::statement::{InFlight, Progress, into_anyhow, session_limits};
 use crate::mysql::tls;
 use crate::mysql::watchdog::{ServerConnId, Watchdog};
 use anyhow::{Context, Result, anyhow, bail};
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, IoError, Opts, OptsBuilder, Params};
+use mysql_async::{Conn, Opts, OptsBuilder, Params};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
-use tracing::info;
 
-/// A server in reach answers within milliseconds; a lost packet is sent again within 3 s.
+/// A reachable server answers within milliseconds; a lost packet is resent within 3 s.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// What reads a whole table at once has: millions of rows in seconds.
-pub const WHOLE_LIMIT: Duration = Duration::from_secs(600);
-/// Within this what was given up is ended at a stop: that is a connection and a statement.
+/// Time limit of a statement that reads a whole table: millions of rows take seconds.
+pub const FULL_SCAN_LIMIT: Duration = Duration::from_secs(600);
+/// How long a stop waits until abandoned statements are killed. That takes one connection and one statement.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
-/// Between two lines about a statement that takes long.
-const PROGRESS: Duration = Duration::from_secs(5);
-/// Rows between two looks at the clock.
-const PROGRESS_ROWS: u64 = 10_000;
-
-/// The round trip is measured anew after this time: routes change rarely.
+/// A round trip measurement is valid for this long: routes change rarely.
 pub const RENEW_ROUND_TRIP: Duration = Duration::from_secs(5);
-/// The same when a statement took longer than expected, which may be the network's fault.
+/// The same after a statement that took longer than expected: the network may have become slower.
 const RENEW_SOON: Duration = Duration::from_secs(1);
-/// The fastest of so many is the measurement: one that met a lost packet or a busy core does not count.
+/// The measurement is the fastest of this many pings, so that a lost packet or a busy core does not distort it.
 const PINGS: u32 = 3;
 
-/// How long is waited for what has no limit of its own. Fields, so that tests need not wait as long.
+/// Limits for waits that have none of their own. They are fields, so that tests can use shorter ones.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How much later than the server we give a statement up, so that its own message arrives.
+    /// How much longer than the server we wait for a statement, so that the server's error message can arrive.
     pub grace: Duration,
-    /// After so much time without an answer the server is asked whether it still runs the statement.
+    /// After this time without a response, the watchdog asks the server whether it still runs the statement.
     pub watchdog_delay: Duration,
-    /// A place or a turn is waited for as long as those who have one come on: a statement of theirs ends within this.
+    /// How long to wait for a connection permit or the read slot while no statement of the sessions that hold one ends.
     pub max_wait: Duration,
 }
 
 impl Limits {
-    /// Hardly a statement takes 1 s, and who waits for a count that will never come has waited long enough by then; the
-    /// longest that may take long has [`WHOLE_LIMIT`], and the rest after it is of seconds.
+    /// For production. Few statements take 1 s, so the watchdog starts then. The longest allowed statement has
+    /// [`FULL_SCAN_LIMIT`], and the pause after it lasts seconds, so 15 minutes without an end mean a stuck session.
     pub const USUAL: Self = Self {
         grace: Duration::from_secs(5),
         watchdog_delay: Duration::from_secs(1),
@@ -60,30 +56,30 @@ impl Limits {
     };
 }
 
-/// Where the connections come from. None is kept for later: a pass has one for all its statements, the fast loop another.
+/// Opens sessions. There is no idle pool: each scan uses one connection for all its statements, the fast loop another.
 pub struct Database {
     options: Opts,
     limits: Limits,
-    /// One for each connection but the fast loop's.
-    places: Arc<Semaphore>,
-    /// So many places.
-    all: u32,
-    /// One, for those who read much and rest in between.
+    /// One permit for each connection except the fast loop's.
+    connection_permits: Arc<Semaphore>,
+    /// How many connection permits there are.
+    permit_count: u32,
+    /// One permit. Scans take it in turn: one reads while the other pauses.
     read_slots: Arc<Semaphore>,
-    /// Statements that have ended on connections with a place.
-    ended: Arc<AtomicU64>,
+    /// Statements that have ended on connections with a permit.
+    statements_ended: Arc<AtomicU64>,
     watchdog: Arc<Watchdog>,
-    traffic: MysqlMetrics,
+    metrics: MysqlMetrics,
     address: String,
 }
 
 impl Database {
-    /// Opens nothing yet.
+    /// Does not open a connection yet.
     pub fn new(config: &Mysql) -> Self {
         Self::with_limits(config, Limits::USUAL)
     }
 
-    /// The same with other limits.
+    /// Like [`Self::new`], with other limits.
     pub fn with_limits(config: &Mysql, limits: Limits) -> Self {
         let options: Opts = OptsBuilder::default()
             .ip_or_hostname(config.host.clone())
@@ -91,28 +87,28 @@ impl Database {
             .user(Some(config.user.clone()))
             .pass(Some(config.password.clone()))
             .db_name(Some(config.database.clone()))
-            // The address that was configured, not a socket that the server happens to name.
+            // Use the configured address, not the socket that the server may announce.
             .prefer_socket(false)
             .tcp_keepalive(Some(Duration::from_secs(30)))
             .ssl_opts(tls::options(config))
             .into();
-        let all = u32::try_from(config.pool_limit - 1).expect("the limit is 100 at most");
+        let permit_count = u32::try_from(config.pool_limit - 1).expect("the limit is 100 at most");
         Self {
             watchdog: Arc::new(Watchdog::new(options.clone())),
             options,
             limits,
-            places: Arc::new(Semaphore::new(config.pool_limit - 1)),
-            all,
+            connection_permits: Arc::new(Semaphore::new(config.pool_limit - 1)),
+            permit_count,
             read_slots: Arc::new(Semaphore::new(1)),
-            ended: Arc::new(AtomicU64::new(0)),
-            traffic: MysqlMetrics::default(),
+            statements_ended: Arc::new(AtomicU64::new(0)),
+            metrics: MysqlMetrics::default(),
             address: format!("{}:{}/{}", config.host, config.port, config.database),
         }
     }
 
-    /// Counts what it does in `traffic`.
-    pub fn counting(self, traffic: MysqlMetrics) -> Self {
-        Self { traffic, ..self }
+    /// Counts statements, rows and errors in `metrics`.
+    pub fn counting(self, metrics: MysqlMetrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Host, port and database, for logs.
@@ -120,223 +116,244 @@ impl Database {
         &self.address
     }
 
-    /// A connection whose every statement ends within `limit` on the server.
+    /// Opens a connection on which the server ends every statement after `limit`.
     ///
     /// # Errors
-    /// When there is none within 5 s, or no place for one while nobody who has one comes on.
+    /// If no connection opens within 5 s, or all connection permits are taken and no statement on them ends any more.
     pub async fn session(&self, limit: Duration) -> Result<Session> {
-        let what = "a place among the connections to MySQL";
-        let place = wait_for(what, &self.places, &self.ended, self.limits.max_wait);
-        self.open(limit, Some(place.await?)).await
+        let what = "a free MySQL connection";
+        let max_wait = self.limits.max_wait;
+        let permit = wait_for(
+            what,
+            &self.connection_permits,
+            &self.statements_ended,
+            max_wait,
+        );
+        self.open(limit, Some(permit.await?)).await
     }
 
-    /// The same for the fast loop, which waits for nobody. There is one such connection at a time.
+    /// Like [`Self::session`], without waiting for a connection permit. For the fast loop, which opens one such
+    /// connection at a time.
     ///
     /// # Errors
-    /// When there is none within 5 s.
+    /// If no connection opens within 5 s.
     pub async fn reserved_session(&self, limit: Duration) -> Result<Session> {
         self.open(limit, None).await
     }
 
-    async fn open(&self, limit: Duration, place: Option<OwnedSemaphorePermit>) -> Result<Session> {
+    async fn open(
+        &self,
+        limit: Duration,
+        connection_permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<Session> {
         let open = async {
             let mut conn = Conn::new(self.options.clone()).await?;
             let sent = Instant::now();
             conn.query_drop(session_limits(limit)).await?;
-            // It is hardly any work, so that the time is the network's.
+            // The server has almost nothing to do, so the time is the network's.
             let round_trip = sent.elapsed();
-            let known = ServerConnId::of(&mut conn).await?;
-            Ok::<_, mysql_async::Error>((conn, known, round_trip))
+            let server_id = ServerConnId::query(&mut conn).await?;
+            Ok::<_, mysql_async::Error>((conn, server_id, round_trip))
         };
         let opened = timeout(CONNECT_LIMIT, Box::pin(open)).await;
         let opened =
             opened.map_err(|_| anyhow!("no connection within {} s", CONNECT_LIMIT.as_secs()));
-        let opened = opened.and_then(|opened| opened.map_err(plain).map_err(tls::explain));
-        let opened = opened.inspect_err(|error| self.traffic.unconnected(error));
-        let (conn, known, round_trip) =
+        let opened =
+            opened.and_then(|opened| opened.map_err(into_anyhow).map_err(tls::with_advice));
+        let opened = opened.inspect_err(|error| self.metrics.connection_failed(error));
+        let (conn, server_id, round_trip) =
             opened.with_context(|| format!("connecting to MySQL at {}", self.address))?;
-        let measured = &self.traffic.round_trip;
+        let measured = &self.metrics.round_trip;
         if measured.age().is_none_or(|age| age >= RENEW_ROUND_TRIP) {
             measured.set(round_trip);
         } else {
-            measured.limit(round_trip);
+            measured.lower_to(round_trip);
         }
         Ok(Session {
             conn: Some(conn),
-            known,
-            limit: limit + self.limits.grace,
+            server_id,
+            statement_limit: limit + self.limits.grace,
             limits: self.limits,
             watchdog: self.watchdog.clone(),
             read_slots: self.read_slots.clone(),
-            ended: self.ended.clone(),
-            traffic: self.traffic.clone(),
+            statements_ended: self.statements_ended.clone(),
+            metrics: self.metrics.clone(),
             spent: TimeSpent::default(),
-            turn: None,
-            place,
+            read_slot: None,
+            connection_permit,
         })
     }
 
-    /// Ends on the server what was given up, if that is quick. There is no session after this.
+    /// Kills abandoned statements on the server, if that is quick. No session can be opened after this.
     pub async fn close(&self) {
         let closed = timeout(CLOSE_LIMIT, async {
-            // Who was stopped in the middle of a statement gives its place back when it has been given up.
-            let all = self.places.acquire_many(self.all).await;
-            self.places.close();
+            // A session that is stopped during a statement returns its permit after it has abandoned the statement.
+            let all = self
+                .connection_permits
+                .acquire_many(self.permit_count)
+                .await;
+            self.connection_permits.close();
             drop(all);
             self.watchdog.close().await;
         });
-        // The process ends anyway; what is left has its limit on the server.
+        // The process ends anyway; statements that are left have their limit on the server.
         drop(closed.await);
     }
 }
 
-/// Waits for one of `permits` as long as the counter `ended` rises within each `max_wait`.
+/// Waits for one of `permits`. Fails if `statements_ended` does not rise for `max_wait`.
 async fn wait_for(
     what: &str,
     permits: &Arc<Semaphore>,
-    ended: &AtomicU64,
+    statements_ended: &AtomicU64,
     max_wait: Duration,
 ) -> Result<OwnedSemaphorePermit> {
     let mut permit = pin!(permits.clone().acquire_owned());
     loop {
-        let before = ended.load(Ordering::Relaxed);
+        let before = statements_ended.load(Ordering::Relaxed);
         if let Ok(permit) = timeout(max_wait, permit.as_mut()).await {
             return Ok(permit?);
         }
-        if ended.load(Ordering::Relaxed) == before {
+        if statements_ended.load(Ordering::Relaxed) == before {
             let seconds = max_wait.as_secs_f32();
             bail!(
-                "waiting for {what}: no statement of those who have it has ended for {seconds} s"
+                "waiting for {what}: no statement of the sessions that hold it has ended for {seconds} s"
             );
         }
     }
 }
 
-/// One connection. After a failure that may have left an answer unread it is gone, and says so.
+/// One connection. After a failure that may have left a response unread, the connection is closed and every further
+/// statement fails.
 pub struct Session {
     conn: Option<Conn>,
-    known: Option<ServerConnId>,
-    limit: Duration,
+    server_id: Option<ServerConnId>,
+    statement_limit: Duration,
     limits: Limits,
     watchdog: Arc<Watchdog>,
     read_slots: Arc<Semaphore>,
-    ended: Arc<AtomicU64>,
-    traffic: MysqlMetrics,
+    statements_ended: Arc<AtomicU64>,
+    metrics: MysqlMetrics,
     spent: TimeSpent,
-    turn: Option<OwnedSemaphorePermit>,
-    place: Option<OwnedSemaphorePermit>,
+    read_slot: Option<OwnedSemaphorePermit>,
+    connection_permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Session {
-    /// Waits until no other session has the turn, and has it until it is given away or the session ends. Whoever has it gives
-    /// it away after a statement.
+    /// Waits for the read slot and holds it until [`Self::release_read_slot`] or the end of the session. One session
+    /// holds it at a time and releases it after a statement.
     ///
     /// # Errors
-    /// When no statement of the others ends any more.
+    /// If no statement of the other sessions ends any more.
     pub async fn acquire_read_slot(&mut self) -> Result<()> {
-        if self.turn.is_none() {
-            let what = "the turn to read";
-            let turn = wait_for(what, &self.read_slots, &self.ended, self.limits.max_wait);
-            self.turn = Some(turn.await?);
+        if self.read_slot.is_none() {
+            let max_wait = self.limits.max_wait;
+            let slot = wait_for(
+                "the read slot",
+                &self.read_slots,
+                &self.statements_ended,
+                max_wait,
+            );
+            self.read_slot = Some(slot.await?);
         }
         Ok(())
     }
 
-    /// Lets another session have the turn.
+    /// Lets another session take the read slot.
     pub fn release_read_slot(&mut self) {
-        self.turn = None;
+        self.read_slot = None;
     }
 
-    /// Runs `sql` and hands each row to `row`. `what` says what is read, for errors and for progress.
+    /// Runs `sql` and calls `on_row` for each row. `what` names what is read, in errors and in progress logs.
     ///
     /// # Errors
-    /// What the server says, what `row` says, or that the limit has passed.
+    /// If the server returns an error, `on_row` fails, the connection breaks, or the time limit passes.
     pub async fn each(
         &mut self,
         what: &str,
         sql: &str,
         params: Params,
-        mut row: impl FnMut(RowDecoder<'_>) -> Result<()>,
+        mut on_row: impl FnMut(RowDecoder<'_>) -> Result<()>,
     ) -> Result<()> {
         let conn = self.conn.take();
         let conn = conn.with_context(|| format!("reading {what}: the connection is lost"))?;
-        let mut busy = InFlight {
+        let mut in_flight = InFlight {
             conn: Some(conn),
-            known: self.known.clone(),
+            server_id: self.server_id.clone(),
             watchdog: &self.watchdog,
         };
-        self.traffic.statements.inc();
+        self.metrics.statements.inc();
         let arrived = AtomicU64::new(0);
         let mut progress = Progress::new(what, &arrived);
         let mut sent = None;
         let read = async {
-            let conn = busy.conn.as_mut().context("the connection is lost")?;
-            // Prepared once for each connection, which costs a round trip of its own.
-            let statement = conn.prep(sql).await.map_err(plain)?;
+            let conn = in_flight.conn.as_mut().context("the connection is lost")?;
+            // Prepared once per connection, which costs one more round trip.
+            let statement = conn.prep(sql).await.map_err(into_anyhow)?;
             sent = Some(Instant::now());
             let rows = conn.exec_iter(&statement, params);
-            let mut rows = rows.await.map_err(plain)?;
-            while let Some(next) = rows.next().await.map_err(plain)? {
-                row(RowDecoder(&next))?;
-                progress.row();
+            let mut rows = rows.await.map_err(into_anyhow)?;
+            while let Some(row) = rows.next().await.map_err(into_anyhow)? {
+                on_row(RowDecoder(&row))?;
+                progress.count_row();
             }
             Ok::<_, anyhow::Error>(())
         };
-        let known = self.known.as_ref();
-        let answered = tokio::select! {
+        let server_id = self.server_id.as_ref();
+        let outcome = tokio::select! {
             biased;
-            read = timeout(self.limit, read) => {
-                read.map_err(|_| anyhow!("no answer within {} s", self.limit.as_secs()))
+            read = timeout(self.statement_limit, read) => {
+                read.map_err(|_| anyhow!("no answer within {} s", self.statement_limit.as_secs()))
             }
-            () = self.watchdog.wait_until_lost(known, self.limits.watchdog_delay, &arrived) => {
-                Err(anyhow!("the server does not run it any more, and no answer has come"))
+            () = self.watchdog.wait_until_lost(server_id, self.limits.watchdog_delay, &arrived) => {
+                Err(anyhow!("the server no longer runs the statement, and no answer has arrived"))
             }
         };
-        self.traffic.rows.inc_by(arrived.load(Ordering::Relaxed));
+        self.metrics.rows.inc_by(arrived.load(Ordering::Relaxed));
         if let Some(sent) = sent {
             let elapsed = sent.elapsed();
             self.spent.elapsed += elapsed;
             self.spent.statements += 1;
-            if matches!(answered, Ok(Ok(()))) {
-                self.traffic.round_trip.limit(elapsed);
+            if matches!(outcome, Ok(Ok(()))) {
+                self.metrics.round_trip.lower_to(elapsed);
             }
         }
-        match &answered {
+        match &outcome {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => self.traffic.refused(error),
-            Err(_) => self.traffic.unanswered(),
+            Ok(Err(error)) => self.metrics.statement_failed(error),
+            Err(_) => self.metrics.statement_unanswered(),
         }
-        let read = answered.and_then(|read| read);
-        if self.place.is_some() {
-            self.ended.fetch_add(1, Ordering::Relaxed);
+        let read = outcome.and_then(|read| read);
+        if self.connection_permit.is_some() {
+            self.statements_ended.fetch_add(1, Ordering::Relaxed);
         }
-        // A server's own error comes at the end of an answer, so that nothing of it is left in the connection.
+        // An error of the server ends its response, so nothing unread is left in the connection.
         if read
             .as_ref()
             .err()
             .is_none_or(|error| server_code(error).is_some())
         {
-            self.conn = busy.conn.take();
+            self.conn = in_flight.conn.take();
         }
         read.with_context(|| format!("reading {what}"))
     }
 
-    /// Whether the server still answers on it.
+    /// Whether the server still answers on this connection.
     pub async fn is_alive(&mut self) -> bool {
         self.measure_round_trip().await.is_ok()
     }
 
-    /// The round trip to the server, as far as it is known.
+    /// The last measured round trip to the server; zero before the first measurement.
     pub fn round_trip(&self) -> Duration {
-        self.traffic.round_trip.get().unwrap_or_default()
+        self.metrics.round_trip.get().unwrap_or_default()
     }
 
-    /// Measures the round trip if that was not done within `age`.
+    /// Measures the round trip if the last measurement is older than `age`.
     ///
     /// # Errors
-    /// As the server says.
+    /// If the server does not answer.
     pub async fn renew_round_trip(&mut self, age: Duration) -> Result<()> {
-        let last = self.traffic.round_trip.age();
+        let last = self.metrics.round_trip.age();
         if last.is_none_or(|last| last >= age) {
             self.measure_round_trip().await?;
         }
@@ -351,7 +368,7 @@ impl Session {
             ping.await?;
             fastest = fastest.min((self.spent - before).elapsed);
         }
-        self.traffic.round_trip.set(fastest);
+        self.metrics.round_trip.set(fastest);
         Ok(())
     }
 
@@ -360,11 +377,11 @@ impl Session {
         self.spent
     }
 
-    /// The server's share of the time since `before`, which [`Self::time_spent`] gave. If it seems to be more than
-    /// `expected`, the round trip is measured anew first: it may be the network that has become slower.
+    /// The time for which the server has worked since `before`, an earlier result of [`Self::time_spent`]. If it seems
+    /// to be more than `expected`, measures the round trip again first: the network may have become slower.
     ///
     /// # Errors
-    /// As the server says.
+    /// If the server does not answer.
     pub async fn server_time_since(
         &mut self,
         before: TimeSpent,
@@ -377,19 +394,19 @@ impl Session {
         Ok(spent.server_time(self.round_trip()))
     }
 
-    /// Lets the statements from now on take as long as this.
+    /// Sets the time limit of all further statements.
     ///
     /// # Errors
-    /// What the server says.
+    /// If the server does not accept it.
     pub async fn allow(&mut self, limit: Duration) -> Result<()> {
         let set = session_limits(limit);
         self.each("the limits", &set, Params::Empty, |_| Ok(()))
             .await?;
-        self.limit = limit + self.limits.grace;
+        self.statement_limit = limit + self.limits.grace;
         Ok(())
     }
 
-    /// Runs `sql` and gives what `row` makes of its first row; `None` when there is none.
+    /// Runs `sql` and returns its first row, decoded by `decode`; `None` if there is no row.
     ///
     /// # Errors
     /// As [`Self::each`].
@@ -398,77 +415,16 @@ impl Session {
         what: &str,
         sql: &str,
         params: Params,
-        row: impl Fn(RowDecoder<'_>) -> Result<T>,
+        decode: impl Fn(RowDecoder<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
         let mut found = None;
-        self.each(what, sql, params, |cells| {
+        self.each(what, sql, params, |row| {
             if found.is_none() {
-                found = Some(row(cells)?);
+                found = Some(decode(row)?);
             }
             Ok(())
         })
         .await?;
         Ok(found)
-    }
-}
-
-/// A connection while a statement runs on it. Dropped with it, by whatever has ended the wait, it is given up.
-struct InFlight<'a> {
-    conn: Option<Conn>,
-    known: Option<ServerConnId>,
-    watchdog: &'a Arc<Watchdog>,
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        if let Some(conn) = self.conn.take() {
-            self.watchdog.abandon(conn, self.known.take());
-        }
-    }
-}
-
-/// The driver's text of an error repeats the text of its cause; the cause alone says it once.
-fn plain(error: mysql_async::Error) -> anyhow::Error {
-    match error {
-        mysql_async::Error::Server(server) => server.into(),
-        mysql_async::Error::Io(IoError::Io(io)) => io.into(),
-        other => other.into(),
-    }
-}
-
-/// What a session must have whatever the server's defaults are: each statement sees what is committed, and texts come
-/// in UTF-8, and MySQL tells of its tables what is, not what was. The limit of a statement is seconds in MariaDB and milliseconds in MySQL; each skips the other's comment.
-fn session_limits(limit: Duration) -> String {
-    let (seconds, millis) = (limit.as_secs_f32(), limit.as_millis());
-    format!(
-        "SET SESSION autocommit = 1, character_set_client = 'utf8mb4', \
-         character_set_connection = 'utf8mb4', character_set_results = 'utf8mb4', sql_big_selects = 1 \
-         /*M!100101 , max_statement_time = {seconds} */ /*!50708 , max_execution_time = {millis} */ \
-         /*!80000 , information_schema_stats_expiry = 0 */"
-    )
-}
-
-/// Says now and then how far a long read is.
-struct Progress<'a> {
-    what: &'a str,
-    rows: &'a AtomicU64,
-    said: Instant,
-}
-
-impl<'a> Progress<'a> {
-    fn new(what: &'a str, rows: &'a AtomicU64) -> Self {
-        Self {
-            what,
-            rows,
-            said: Instant::now(),
-        }
-    }
-
-    fn row(&mut self) {
-        let rows = self.rows.fetch_add(1, Ordering::Relaxed) + 1;
-        if rows.is_multiple_of(PROGRESS_ROWS) && self.said.elapsed() >= PROGRESS {
-            self.said = Instant::now();
-            info!(rows, "reading {}: {rows} rows so far", self.what);
-        }
     }
 }

@@ -1,25 +1,25 @@
-//! What the server says when it refuses, as far as something can be done about it.
+//! Classifies the errors of the MySQL server that an operator can fix.
 
 use mysql_async::ServerError;
 
-/// Why a server refused, where something can be done about it.
+/// A kind of server error that an operator can fix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The account or its password.
+    /// The account or its password is wrong.
     Account,
-    /// The database is not there, or not for this account.
+    /// The database does not exist, or the account has no access to it.
     Database,
-    /// There is no such table.
+    /// The table does not exist.
     NoTable,
-    /// There is no such column.
+    /// The column does not exist.
     NoColumn,
-    /// The account must not read it.
+    /// The account lacks the privilege to read the table or column.
     Denied,
-    /// The statement's time was up.
+    /// The statement exceeded its time limit.
     TooLong,
 }
 
-/// Why the server refused, when it did and it is one of these.
+/// The kind of a server error; `None` for other server errors and for errors that are not the server's.
 pub fn refusal(error: &anyhow::Error) -> Option<ErrorKind> {
     Some(match server_code(error)? {
         // ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR, ER_HOST_NOT_PRIVILEGED
@@ -38,7 +38,7 @@ pub fn refusal(error: &anyhow::Error) -> Option<ErrorKind> {
     })
 }
 
-/// Whether a table or a column is not there, or not for us.
+/// Whether a table or a column does not exist or may not be read.
 pub fn is_missing(error: &anyhow::Error) -> bool {
     matches!(
         refusal(error),
@@ -46,9 +46,7 @@ pub fn is_missing(error: &anyhow::Error) -> bool {
     )
 }
 
-/// The server's number of an error, when it is one of the server's.
+/// The server's error number; `None` if the error is not the server's.
 pub(super) fn server_code(error: &anyhow::Error) -> Option<u16> {
-    error
-        .downcast_ref::<ServerError>()
-        .map(|server| server.code)
+    error.downcast_ref::<ServerError>().map(|error| error.code)
 }

@@ -1,14 +1,14 @@
-//! Reads `loan` and `loan_history`: one row with `is_lent = 1` is one loan.
+//! Reads `loan` and `loan_history`. One row of `loan` with `is_lent = 1` is one loan.
 
 use crate::calendar::Window;
 use crate::mysql::column::TextColumn;
-use crate::mysql::connection::{Session, WHOLE_LIMIT};
+use crate::mysql::connection::{FULL_SCAN_LIMIT, Session};
 use crate::mysql::error::is_missing;
 use crate::mysql::row::WallTime;
 use crate::mysql::scan::{ChunkedScan, ScanKey, ScanSettings};
 use crate::mysql::schema::TableSchema;
 use crate::mysql::throttle::Throttle;
-use crate::mysql::{BATCH, in_window, marks, params, spellings};
+use crate::mysql::{IN_LIST_SIZE, in_window, params, placeholders, spellings};
 use crate::snapshots::row_batch::EventRow;
 use anyhow::Result;
 use chrono::NaiveDate;
@@ -16,7 +16,7 @@ use mysql_async::Value;
 use std::collections::HashMap;
 use tracing::warn;
 
-/// The key along which loans are walked.
+/// The key along which loans are scanned.
 pub const KEY: ScanKey = ScanKey {
     table: "loan",
     column: "loan_id",
@@ -25,18 +25,18 @@ pub const KEY: ScanKey = ScanKey {
 /// One loan.
 #[derive(Clone, Copy, Debug)]
 pub struct Loan<'a> {
-    /// Its id.
+    /// The loan's id.
     pub id: i64,
-    /// When; a zero date is possible.
+    /// The loan date, which may be a zero date.
     pub time: WallTime,
-    /// The copy's code as it came; empty for none, and where it was not asked for.
+    /// The item code as stored; empty if there is none or it was not requested.
     pub item_code: &'a [u8],
-    /// The member's id as it came; empty for none, before the window, and where it was not asked for.
+    /// The member's id as stored; empty if there is none, the loan is outside the window, or it was not requested.
     pub member_id: &'a [u8],
 }
 
 impl<'a> Loan<'a> {
-    /// For counting by the copy.
+    /// The row to count by item.
     pub fn by_code(&self) -> EventRow<'a> {
         EventRow {
             time: self.time,
@@ -45,7 +45,7 @@ impl<'a> Loan<'a> {
         }
     }
 
-    /// For counting by the member.
+    /// The row to count by member.
     pub fn by_member(&self) -> EventRow<'a> {
         EventRow {
             text: self.member_id,
@@ -54,146 +54,149 @@ impl<'a> Loan<'a> {
     }
 }
 
-/// All loans, read chunk after chunk, since what has been read is to be worked on in between.
+/// A scan over all loans, chunk by chunk, so that the caller can process each chunk before the next.
 pub struct Loans {
     sql: String,
     window: Vec<Value>,
-    walk: Option<ChunkedScan>,
-    whole: bool,
-    rest: Throttle,
+    /// `None` for a full scan.
+    scan: Option<ChunkedScan>,
+    /// Whether a full scan is still to be done.
+    is_pending: bool,
+    throttle: Throttle,
 }
 
 impl Loans {
-    /// Reads those of every date, with their codes when `codes` are wanted, and with who borrowed within `members`.
+    /// Starts a scan over the loans of all dates, with item codes if `codes`, and with the members' ids within the
+    /// window `members`.
     ///
     /// # Errors
-    /// As the database says.
+    /// If the database does not answer.
     pub async fn begin(
         session: &mut Session,
-        reading: &ScanSettings,
-        plan: &TableSchema,
+        settings: &ScanSettings,
+        schema: &TableSchema,
         codes: bool,
         members: Option<Window>,
     ) -> Result<Self> {
         let code = if codes { "item_code" } else { "NULL" };
-        // Older loans send no member: they are most of what there is to send.
+        // Older loans are sent without the member's id, which would be most of the bytes.
         let member = match members {
             Some(_) => concat!("CASE WHEN ", in_window!("loan_date"), " THEN member_id END"),
             None => "NULL",
         };
-        let hint = plan.by_key(KEY.column);
-        let (hint, ids) = match &hint {
+        let hint = schema.by_key(KEY.column);
+        let (hint, id_range) = match &hint {
             Some(hint) => (hint.as_str(), " AND loan_id >= ? AND loan_id <= ?"),
             None => ("", ""),
         };
         let sql = format!(
-            "SELECT loan_id, loan_date, {code}, {member} FROM loan {hint} WHERE is_lent = 1{ids}"
+            "SELECT loan_id, loan_date, {code}, {member} FROM loan {hint} WHERE is_lent = 1{id_range}"
         );
-        let whole = ids.is_empty();
-        let walk = if whole {
-            session.allow(WHOLE_LIMIT).await?;
+        let is_full_scan = id_range.is_empty();
+        let scan = if is_full_scan {
+            session.allow(FULL_SCAN_LIMIT).await?;
             None
         } else {
-            Some(ChunkedScan::over("loans", session, KEY, reading).await?)
+            Some(ChunkedScan::over("loans", session, KEY, settings).await?)
         };
         Ok(Self {
             sql,
             window: members.into_iter().flat_map(bounds).collect(),
-            walk,
-            whole,
-            rest: Throttle::new(reading),
+            scan,
+            is_pending: is_full_scan,
+            throttle: Throttle::new(settings),
         })
     }
 
-    /// Hands the loans of the next chunk to `each`; false when there is none. Without a key on the ids the whole table
-    /// is one chunk.
+    /// Calls `on_loan` for each loan of the next chunk; returns false at the end. Without an index on the ids the whole
+    /// table is one chunk.
     ///
     /// # Errors
-    /// As the database says, or `each`.
-    pub async fn chunk(
+    /// If the database does not answer, or the callback fails.
+    pub async fn read_chunk(
         &mut self,
         session: &mut Session,
-        mut each: impl FnMut(Loan<'_>) -> Result<()>,
+        mut on_loan: impl FnMut(Loan<'_>) -> Result<()>,
     ) -> Result<bool> {
-        let ids = match &mut self.walk {
-            Some(walk) => walk.next_chunk(session),
-            None => std::mem::take(&mut self.whole).then_some(0..=0),
+        let ids = match &mut self.scan {
+            Some(scan) => scan.next_chunk(session),
+            None => std::mem::take(&mut self.is_pending).then_some(0..=0),
         };
         let Some(ids) = ids else { return Ok(false) };
         let mut values = self.window.clone();
-        if self.walk.is_some() {
+        if self.scan.is_some() {
             values.extend([Value::from(*ids.start()), Value::from(*ids.end())]);
         }
         let mut found = false;
         session
-            .each("loans", &self.sql, params(values), |cells| {
+            .each("loans", &self.sql, params(values), |row| {
                 found = true;
-                each(Loan {
-                    id: cells.integer(0)?.unwrap_or(0),
-                    time: cells.time(1)?,
-                    item_code: cells.bytes(2),
-                    member_id: cells.bytes(3),
+                on_loan(Loan {
+                    id: row.integer(0)?.unwrap_or(0),
+                    time: row.time(1)?,
+                    item_code: row.bytes(2),
+                    member_id: row.bytes(3),
                 })
             })
             .await?;
-        if let Some(walk) = &mut self.walk {
+        if let Some(scan) = &mut self.scan {
             if !found {
-                walk.skip_gap(session, KEY).await?;
+                scan.skip_gap(session, KEY).await?;
             }
-            walk.rest(session, &mut self.rest).await?;
+            scan.pause(session, &mut self.throttle).await?;
         }
         Ok(true)
     }
 }
 
-/// What the history of a loan keeps of its title.
+/// What `loan_history` records about the title of a loan.
 #[derive(Clone, Copy, Debug)]
 pub struct History {
-    /// The title's id, maybe gone from the catalogue.
+    /// The title's id; the title may be deleted from the catalogue.
     pub biblio_id: i64,
-    /// Whether it keeps the title's text.
+    /// Whether the history records the title's text.
     pub has_title: bool,
 }
 
-/// The name that the history of a loan keeps.
+/// A borrower's name as `loan_history` records it.
 #[derive(Clone, Debug)]
 pub struct Borrower {
-    /// When the loan was.
+    /// The loan date.
     pub time: WallTime,
     /// The loan's id.
     pub loan: i64,
     /// The member's id as the loan spells it.
     pub member_id: String,
-    /// The name.
+    /// The borrower's name.
     pub name: String,
 }
 
-/// What the history keeps of these loans. Without a history table, nothing.
+/// The history of these loans, by loan id. Empty if the history table is missing.
 ///
 /// # Errors
-/// As the database says.
+/// If the database does not answer.
 pub async fn histories(
     session: &mut Session,
-    reading: &ScanSettings,
+    settings: &ScanSettings,
     loans: &[i64],
 ) -> Result<HashMap<i64, History>> {
     let mut histories = HashMap::new();
-    let mut rest = Throttle::new(reading);
-    for batch in loans.chunks(BATCH) {
+    let mut throttle = Throttle::new(settings);
+    for batch in loans.chunks(IN_LIST_SIZE) {
         let before = session.time_spent();
-        let marks = marks(batch.len());
+        let placeholders = placeholders(batch.len());
         let sql = format!(
-            "SELECT loan_id, biblio_id, title IS NOT NULL FROM loan_history WHERE loan_id IN ({marks})"
+            "SELECT loan_id, biblio_id, title IS NOT NULL FROM loan_history WHERE loan_id IN ({placeholders})"
         );
         let read = session.each(
-            "titles of past loans",
+            "titles in loan_history",
             &sql,
             params(batch.iter().copied()),
-            |cells| {
-                if let Some(biblio_id) = cells.integer(1)? {
-                    let has_title = cells.count(2)? > 0;
+            |row| {
+                if let Some(biblio_id) = row.integer(1)? {
+                    let has_title = row.count(2)? > 0;
                     histories.insert(
-                        cells.integer(0)?.unwrap_or(0),
+                        row.integer(0)?.unwrap_or(0),
                         History {
                             biblio_id,
                             has_title,
@@ -203,35 +206,36 @@ pub async fn histories(
                 Ok(())
             },
         );
-        if without_history(read.await)? {
+        if is_history_missing(read.await)? {
             break;
         }
         let spent = session.time_spent() - before;
-        let took = spent.server_time(session.round_trip());
-        rest.after(session, took, spent.elapsed.saturating_sub(took))
+        let worked = spent.server_time(session.round_trip());
+        throttle
+            .after(session, worked, spent.elapsed.saturating_sub(worked))
             .await?;
     }
     Ok(histories)
 }
 
-/// The titles that the history keeps of these loans.
+/// The titles that the history records for these loans, by loan id.
 ///
 /// # Errors
-/// As the database says.
+/// If the database does not answer.
 pub async fn history_titles(session: &mut Session, loans: &[i64]) -> Result<HashMap<i64, String>> {
     let mut titles = HashMap::new();
-    for batch in loans.chunks(BATCH) {
+    for batch in loans.chunks(IN_LIST_SIZE) {
         let sql = format!(
             "SELECT loan_id, title FROM loan_history WHERE loan_id IN ({})",
-            marks(batch.len())
+            placeholders(batch.len())
         );
         session
             .each(
-                "titles of past loans",
+                "titles in loan_history",
                 &sql,
                 params(batch.iter().copied()),
-                |cells| {
-                    if let (Some(loan), Some(title)) = (cells.integer(0)?, cells.owned_text(1)) {
+                |row| {
+                    if let (Some(loan), Some(title)) = (row.integer(0)?, row.owned_text(1)) {
                         titles.insert(loan, title);
                     }
                     Ok(())
@@ -242,22 +246,22 @@ pub async fn history_titles(session: &mut Session, loans: &[i64]) -> Result<Hash
     Ok(titles)
 }
 
-/// The names that the history keeps of the borrowers `ids`, on loans of the window; the latest last. Without a history
-/// table, nothing.
+/// The names that the history records for the borrowers `ids` on loans in the window, the latest last. Empty if the
+/// history table is missing.
 ///
 /// # Errors
-/// As the database says.
+/// If the database does not answer.
 pub async fn history_names(
     session: &mut Session,
     ids: &[&str],
     window: Window,
 ) -> Result<Vec<Borrower>> {
-    let column = TextColumn::of(session, "loan", "member_id").await?;
-    // Not by the date: that would read the year once more.
-    let plan = TableSchema::of(session, KEY.table).await?;
-    let hint = plan.by("member_id").unwrap_or_default();
+    let column = TextColumn::load(session, "loan", "member_id").await?;
+    // An index on the date would read the whole year again.
+    let schema = TableSchema::of(session, KEY.table).await?;
+    let hint = schema.by("member_id").unwrap_or_default();
     let mut borrowers = Vec::new();
-    for batch in spellings(ids).chunks(BATCH) {
+    for batch in spellings(ids).chunks(IN_LIST_SIZE) {
         let sql = format!(
             concat!(
                 "SELECT loan.loan_date, loan.loan_id, loan.member_id, loan_history.member_name \
@@ -266,24 +270,24 @@ pub async fn history_names(
                 in_window!("loan.loan_date")
             ),
             hint,
-            column.marks(batch.len())
+            column.placeholders(batch.len())
         );
         let values = batch
             .iter()
             .map(|id| Value::from(*id))
             .chain(bounds(window));
-        let read = session.each("names on past loans", &sql, params(values), |cells| {
-            if let Some(name) = cells.owned_text(3) {
+        let read = session.each("names in loan_history", &sql, params(values), |row| {
+            if let Some(name) = row.owned_text(3) {
                 borrowers.push(Borrower {
-                    time: cells.time(0)?,
-                    loan: cells.integer(1)?.unwrap_or(0),
-                    member_id: cells.owned_text(2).unwrap_or_default(),
+                    time: row.time(0)?,
+                    loan: row.integer(1)?.unwrap_or(0),
+                    member_id: row.owned_text(2).unwrap_or_default(),
                     name,
                 });
             }
             Ok(())
         });
-        if without_history(read.await)? {
+        if is_history_missing(read.await)? {
             break;
         }
     }
@@ -291,15 +295,15 @@ pub async fn history_names(
     Ok(borrowers)
 }
 
-/// Whether there is no history to read. Its absence costs only what it alone knows.
-fn without_history(read: Result<()>) -> Result<bool> {
+/// Whether the history table is missing. Then only the data that it alone has is left out.
+fn is_history_missing(read: Result<()>) -> Result<bool> {
     match read {
         Ok(()) => Ok(false),
         Err(error) if is_missing(&error) => {
             warn!(
                 error = format!("{error:#}"),
-                "there is no loan_history to read: loans of deleted items are in no ranking of titles, \
-                 deleted borrowers are named after their visits"
+                "loan_history is missing: title rankings leave out loans of deleted items, \
+                 and names of deleted borrowers come from their visits"
             );
             Ok(true)
         }

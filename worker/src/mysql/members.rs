@@ -1,24 +1,24 @@
-//! Reads `member`: who is a member now.
+//! Reads `member`: the present members.
 
 use crate::mysql::collation::{Collation, CollationKey};
 use crate::mysql::column::TextColumn;
 use crate::mysql::connection::Session;
-use crate::mysql::{BATCH, params, spellings};
+use crate::mysql::{IN_LIST_SIZE, params, spellings};
 use anyhow::Result;
 use std::collections::HashMap;
 
 /// A present member.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// The id as the library spells it.
+    /// The id, as spelled in `member`.
     pub id: String,
     /// The present name.
     pub name: Option<String>,
-    /// The present institution; `None` also where it was not asked for.
+    /// The present institution; `None` also if it was not requested.
     pub institution: Option<String>,
 }
 
-/// What is read of each member.
+/// The columns to read of each member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Columns {
     /// Id and name.
@@ -27,11 +27,11 @@ pub enum Columns {
     NameAndInstitution,
 }
 
-/// Those of `ids` that belong to a present member, by their key under `collation`.
+/// The present members with these `ids`, by the key of their id under `collation`.
 ///
 /// # Errors
-/// As the database says.
-pub async fn present(
+/// If the database does not answer.
+pub async fn find_present(
     session: &mut Session,
     collation: &mut Collation,
     ids: &[&str],
@@ -41,26 +41,26 @@ pub async fn present(
         Columns::Name => "member_id, member_name",
         Columns::NameAndInstitution => "member_id, member_name, inst_name",
     };
-    let column = TextColumn::of(session, "member", "member_id").await?;
-    let mut found = Vec::new();
-    for batch in spellings(ids).chunks(BATCH) {
-        let marks = column.marks(batch.len());
-        let sql = format!("SELECT {columns} FROM member WHERE member_id IN ({marks})");
+    let column = TextColumn::load(session, "member", "member_id").await?;
+    let mut members = Vec::new();
+    for batch in spellings(ids).chunks(IN_LIST_SIZE) {
+        let placeholders = column.placeholders(batch.len());
+        let sql = format!("SELECT {columns} FROM member WHERE member_id IN ({placeholders})");
         session
-            .each("members", &sql, params(batch.iter().copied()), |cells| {
-                found.push(Member {
-                    id: cells.owned_text(0).unwrap_or_default(),
-                    name: cells.owned_text(1),
-                    institution: cells.owned_text(2),
+            .each("members", &sql, params(batch.iter().copied()), |row| {
+                members.push(Member {
+                    id: row.owned_text(0).unwrap_or_default(),
+                    name: row.owned_text(1),
+                    institution: row.owned_text(2),
                 });
                 Ok(())
             })
             .await?;
     }
     collation
-        .learn(session, found.iter().map(|member| member.id.as_str()))
+        .learn(session, members.iter().map(|member| member.id.as_str()))
         .await?;
-    Ok(found
+    Ok(members
         .into_iter()
         .map(|member| (collation.key(&member.id), member))
         .collect())

@@ -1,4 +1,4 @@
-//! What goes to MySQL and comes from there, counted.
+//! Counts statements, rows and errors of MySQL.
 
 use crate::mysql::error::{ErrorKind, refusal, server_code};
 use crate::mysql::round_trip::RoundTrip;
@@ -6,50 +6,50 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
-/// Shared by whoever counts and whoever tells.
+/// Counters of MySQL traffic. Clones share the same counters.
 #[derive(Clone, Debug, Default)]
 pub struct MysqlMetrics {
-    /// Statements that were sent.
+    /// Statements sent.
     pub statements: Counter,
-    /// Rows that came.
+    /// Rows received.
     pub rows: Counter,
     /// Statements and connections that failed, by kind.
     pub errors: Family<KindLabels, Counter>,
-    /// How far away the server is.
+    /// The round trip to the server.
     pub round_trip: RoundTrip,
 }
 
-/// Why something failed.
+/// Label of the error counter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct KindLabels {
     kind: &'static str,
 }
 
 impl MysqlMetrics {
-    /// Counts a connection that was not made.
-    pub fn unconnected(&self, error: &anyhow::Error) {
-        self.failed(of_server(error).unwrap_or("connection"));
+    /// Counts a connection that could not be opened.
+    pub fn connection_failed(&self, error: &anyhow::Error) {
+        self.count(server_error_kind(error).unwrap_or("connection"));
     }
 
-    /// Counts a statement that gave no answer in time.
-    pub fn unanswered(&self) {
-        self.failed("unanswered");
+    /// Counts a statement without a response in time.
+    pub fn statement_unanswered(&self) {
+        self.count("unanswered");
     }
 
-    /// Counts a statement that failed with an answer, or with its connection.
-    pub fn refused(&self, error: &anyhow::Error) {
-        let of_wire = error.is::<std::io::Error>() || error.is::<mysql_async::Error>();
-        let other = if of_wire { "connection" } else { "value" };
-        self.failed(of_server(error).unwrap_or(other));
+    /// Counts a statement that failed: by an error of the server, of the connection, or of a value that was read.
+    pub fn statement_failed(&self, error: &anyhow::Error) {
+        let is_io = error.is::<std::io::Error>() || error.is::<mysql_async::Error>();
+        let other = if is_io { "connection" } else { "value" };
+        self.count(server_error_kind(error).unwrap_or(other));
     }
 
-    fn failed(&self, kind: &'static str) {
+    fn count(&self, kind: &'static str) {
         self.errors.get_or_create(&KindLabels { kind }).inc();
     }
 }
 
-/// The kind of an error that the server tells.
-fn of_server(error: &anyhow::Error) -> Option<&'static str> {
+/// The kind of a server error; `None` if the error is not the server's.
+fn server_error_kind(error: &anyhow::Error) -> Option<&'static str> {
     server_code(error)?;
     Some(match refusal(error) {
         Some(ErrorKind::Account) => "account",

@@ -1,7 +1,7 @@
-//! The SLiMS database. All SQL of the project is in this folder; it is valid on MariaDB and on MySQL 8.
+//! Reads the SLiMS database. All SQL of the project is in this folder; it is valid on MariaDB and on MySQL 8.
 //!
-//! Dates go in as naive literals of the library's zone, half open. The server's clock and zone are asked by
-//! [`inspect::clock`] alone, to compare them, and nothing is counted by them.
+//! Dates are sent as naive literals in the library's time zone, as half-open ranges. Only [`inspect::clock`] reads the
+//! server's clock and time zone, to compare them with ours; no number depends on them.
 
 pub mod books;
 pub mod collation;
@@ -17,6 +17,7 @@ pub mod row;
 pub mod scan;
 pub mod scan_plan;
 pub mod schema;
+mod statement;
 pub mod throttle;
 pub mod tls;
 pub mod visits;
@@ -24,11 +25,13 @@ mod watchdog;
 
 use mysql_async::{Params, Value};
 
-/// Rows that one `IN (…)` asks for: long enough to spare round trips, short enough for any packet limit.
-const BATCH: usize = 500;
+/// Values in one `IN (…)` list: enough to save round trips, few enough for any packet limit.
+const IN_LIST_SIZE: usize = 500;
 
-/// The day before which all real dates of `column` lie has a trap: `2026-00-00` sorts between the last day of 2025
-/// and the first of 2026. A date with a zero in it is in no window.
+/// SQL condition with two parameters: `column` is from the first date up to, but not including, the second.
+///
+/// A date with a zero month or day is in no window. Comparing alone would not do: `2026-00-00` sorts between the last
+/// day of 2025 and the first day of 2026.
 macro_rules! in_window {
     ($column:literal) => {
         concat!(
@@ -45,12 +48,12 @@ macro_rules! in_window {
 }
 use in_window;
 
-/// `?, ?, ?`
-fn marks(count: usize) -> String {
+/// Parameter placeholders: `?, ?, ?`.
+fn placeholders(count: usize) -> String {
     vec!["?"; count].join(", ")
 }
 
-/// Ids as they may stand elsewhere: as they are, and without trailing spaces, for collations to which those matter.
+/// The ids as they are and without trailing spaces. Other tables may lack the spaces, and some collations compare them.
 fn spellings<'a>(ids: &[&'a str]) -> Vec<&'a str> {
     let trimmed = ids.iter().map(|id| id.trim_end_matches(' '));
     let mut spellings: Vec<&str> = ids.iter().copied().chain(trimmed).collect();

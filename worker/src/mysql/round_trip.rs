@@ -1,7 +1,8 @@
-//! The round trip to MySQL, and how much of a statement's time is the server's work.
+//! Measures the round trip to MySQL and separates it from the server's work.
 //!
-//! A statement takes one round trip of the network besides the server's work. On a link of milliseconds that is most of its
-//! time, and the server does nothing meanwhile: chunks, rests and the pace of counts follow the server's work alone.
+//! A statement takes one network round trip in addition to the server's work. On a link of milliseconds that is most of
+//! its time, and the server is idle meanwhile. So chunk sizes, pauses and the pace of counts follow the server's work
+//! only.
 
 use prometheus_client::metrics::gauge::Gauge;
 use std::ops::Sub;
@@ -10,11 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The round trip as last measured, shared by all connections to the server.
+/// The last measured round trip, shared by all connections to the server.
 #[derive(Clone, Debug, Default)]
 pub struct RoundTrip {
     last: Arc<Mutex<Option<Measured>>>,
-    /// The same in seconds, for `/metrics`; 0 before the first measurement.
+    /// The round trip in seconds, for `/metrics`; 0 before the first measurement.
     pub seconds: Gauge<f64, AtomicU64>,
 }
 
@@ -43,7 +44,7 @@ impl RoundTrip {
     }
 
     /// Lowers the measurement to `elapsed` if it is greater: no statement takes less than a round trip.
-    pub(super) fn limit(&self, elapsed: Duration) {
+    pub(super) fn lower_to(&self, elapsed: Duration) {
         if let Some(last) = self.lock().as_mut()
             && elapsed < last.round_trip
         {
@@ -57,17 +58,17 @@ impl RoundTrip {
     }
 }
 
-/// The time that statements have taken, from sending them to their last row. PREPARE is not in it.
+/// The time that statements have taken, from sending them to their last row, without PREPARE.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TimeSpent {
-    /// Server and network together.
+    /// Time of server and network together.
     pub elapsed: Duration,
-    /// How many statements.
+    /// Number of statements.
     pub statements: u32,
 }
 
 impl TimeSpent {
-    /// What remains without a round trip for each statement: the server's work.
+    /// The server's work: the elapsed time less one round trip per statement.
     pub fn server_time(&self, round_trip: Duration) -> Duration {
         let network = round_trip.saturating_mul(self.statements);
         self.elapsed.saturating_sub(network)
@@ -92,7 +93,7 @@ mod tests {
     const MILLI: Duration = Duration::from_millis(1);
 
     #[test]
-    fn the_servers_time_is_without_round_trips() {
+    fn server_time_excludes_round_trips() {
         let spent = TimeSpent {
             elapsed: MILLI * 65,
             statements: 2,
@@ -102,16 +103,16 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_that_was_quicker_lowers_the_round_trip() {
+    fn a_faster_statement_lowers_the_round_trip() {
         let round_trip = RoundTrip::default();
-        round_trip.limit(MILLI);
+        round_trip.lower_to(MILLI);
         assert_eq!(round_trip.get(), None);
         round_trip.set(MILLI * 10);
-        round_trip.limit(MILLI * 20);
+        round_trip.lower_to(MILLI * 20);
         assert_eq!(round_trip.get(), Some(MILLI * 10));
-        round_trip.limit(MILLI * 9);
+        round_trip.lower_to(MILLI * 9);
         assert_eq!(round_trip.get(), Some(MILLI * 9));
-        // A link that has become slower.
+        // The link has become slower.
         round_trip.set(MILLI * 60);
         assert_eq!(round_trip.get(), Some(MILLI * 60));
     }

@@ -1,11 +1,11 @@
-//! Reads the cells of a row, whatever dirt they hold: any text, any date.
+//! Decodes the columns of a row. Any text and any date is accepted, however dirty.
 
 use anyhow::{Result, bail};
 use chrono::{NaiveDate, NaiveDateTime};
 use mysql_async::{Row, Value};
 use std::borrow::Cow;
 
-/// A DATE or DATETIME as it is stored, zero dates included; sorts as the database sorts.
+/// A DATE or DATETIME as stored, including zero dates. Sorts as the database sorts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WallTime {
     year: u16,
@@ -18,7 +18,7 @@ pub struct WallTime {
 }
 
 impl WallTime {
-    /// `0000-00-00`: before all others.
+    /// `0000-00-00`, which sorts before all others.
     pub const ZERO: Self = Self {
         year: 0,
         month: 0,
@@ -29,24 +29,24 @@ impl WallTime {
         micros: 0,
     };
 
-    /// The day, when it is one: `0000-00-00` and `2026-00-00` are not.
+    /// The day; `None` if it does not exist, as in `0000-00-00` and `2026-00-00`.
     pub fn date(self) -> Option<NaiveDate> {
         NaiveDate::from_ymd_opt(self.year.into(), self.month.into(), self.day.into())
     }
 
-    /// The same with the time of day.
-    pub fn moment(self) -> Option<NaiveDateTime> {
+    /// The day and time; `None` if the day does not exist.
+    pub fn date_time(self) -> Option<NaiveDateTime> {
         let (hour, minute, second) = (self.hour.into(), self.minute.into(), self.second.into());
         self.date()?
             .and_hms_micro_opt(hour, minute, second, self.micros)
     }
 }
 
-/// The cells of one row, by position.
+/// Decodes the columns of one row, by index.
 pub struct RowDecoder<'a>(pub &'a Row);
 
 impl RowDecoder<'_> {
-    /// Text; bytes that are none are replaced, never an error.
+    /// The text; `None` for NULL. Invalid UTF-8 is replaced, never an error.
     pub fn text(&self, index: usize) -> Option<Cow<'_, str>> {
         match self.0.as_ref(index) {
             None | Some(Value::NULL) => None,
@@ -55,12 +55,12 @@ impl RowDecoder<'_> {
         }
     }
 
-    /// The same of its own.
+    /// Like [`Self::text`], as an owned string.
     pub fn owned_text(&self, index: usize) -> Option<String> {
         self.text(index).map(Cow::into_owned)
     }
 
-    /// The bytes of an id or a code as they came, for counting; empty for NULL.
+    /// The raw bytes of an id or a code, for counting; empty for NULL.
     pub fn bytes(&self, index: usize) -> &[u8] {
         match self.0.as_ref(index) {
             Some(Value::Bytes(bytes)) => bytes,
@@ -68,10 +68,10 @@ impl RowDecoder<'_> {
         }
     }
 
-    /// A whole number, or `None` for NULL.
+    /// An integer; `None` for NULL.
     ///
     /// # Errors
-    /// What is not a whole number, with the name of the column.
+    /// If the value is not an integer. The error names the column.
     pub fn integer(&self, index: usize) -> Result<Option<i64>> {
         let number = match self.0.as_ref(index) {
             None | Some(Value::NULL) => return Ok(None),
@@ -84,22 +84,25 @@ impl RowDecoder<'_> {
         };
         match number {
             Some(number) => Ok(Some(number)),
-            None => bail!("column {} does not hold a whole number", self.name(index)),
+            None => bail!(
+                "column {} does not hold an integer",
+                self.column_name(index)
+            ),
         }
     }
 
-    /// A count, 0 for NULL.
+    /// A count; 0 for NULL.
     ///
     /// # Errors
-    /// What is not a count.
+    /// If the value is not an integer, or negative.
     pub fn count(&self, index: usize) -> Result<u64> {
         Ok(u64::try_from(self.integer(index)?.unwrap_or(0))?)
     }
 
-    /// A date or time; NULL is the zero date.
+    /// A date or date and time; the zero date for NULL.
     ///
     /// # Errors
-    /// What is neither, with the name of the column.
+    /// If the value is not a date. The error names the column.
     pub fn time(&self, index: usize) -> Result<WallTime> {
         match self.0.as_ref(index) {
             None | Some(Value::NULL) => Ok(WallTime::ZERO),
@@ -112,11 +115,11 @@ impl RowDecoder<'_> {
                 second,
                 micros,
             }),
-            Some(_) => bail!("column {} does not hold a date", self.name(index)),
+            Some(_) => bail!("column {} does not hold a date", self.column_name(index)),
         }
     }
 
-    fn name(&self, index: usize) -> String {
+    fn column_name(&self, index: usize) -> String {
         let columns = self.0.columns_ref();
         columns
             .get(index)

@@ -1,7 +1,7 @@
-//! Long reads in short statements: a table is walked along a key, in ranges that take a millisecond each.
+//! Reads a whole table in short statements: a scan goes along a key, in chunks that take the server a millisecond each.
 //!
-//! On MyISAM and Aria whoever writes waits for the statement that reads, and on a small machine everybody waits for a core:
-//! the shorter, the less is felt. Between two chunks the walk rests ([`Throttle`]).
+//! On MyISAM and Aria writers wait for the statement that reads, and on a small machine other clients wait for a core.
+//! The shorter a statement, the less they notice. Between two chunks the scan pauses ([`Throttle`]).
 
 use crate::mysql::connection::Session;
 use crate::mysql::params;
@@ -14,43 +14,45 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::info;
 
-/// Between two lines about a walk that takes long.
-const PROGRESS: Duration = Duration::from_secs(5);
+/// Interval between progress logs of a long scan.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A link is slow when a chunk takes no longer than so many of its round trips: above a quarter of a millisecond, and 5 ms at the start.
-const FAR: u32 = 4;
+/// A link is slow if this many round trips take at least as long as a chunk should. That is a round trip from 0.25 ms
+/// on, and from 5 ms on for hurried scans.
+const SLOW_LINK_ROUND_TRIPS: u32 = 4;
 
-/// How much one chunk reads. Fields, so that tests can have borders everywhere.
+/// How much one chunk reads. The fields are public, so that tests can place chunk borders everywhere.
 #[derive(Clone, Copy, Debug)]
 pub struct ChunkSizes {
-    /// To begin with.
+    /// Size of the first chunk.
     pub first: i64,
-    /// At least; on a slow link more.
+    /// Smallest size; larger on a slow link.
     pub least: i64,
-    /// At most.
+    /// Largest size.
     pub most: i64,
 }
 
-/// How the daily figures are read.
+/// How scans read the tables of the daily figures.
 #[derive(Clone, Copy, Debug)]
 pub struct ScanSettings {
-    /// What share of the time is read, in percent; the rest is rest.
+    /// Share of the time during which the server works for a scan, in percent. The scan pauses in between.
     pub duty_percent: u32,
-    /// How long the server is to work for a chunk. On MyISAM a check-in waits for its lock, on a small machine for its core.
+    /// How long the server should work for one chunk. A check-in waits that long for the lock on MyISAM, or for the
+    /// core on a small machine.
     pub chunk: Duration,
-    /// Ids of one chunk. There are no more rows than ids: some 25 ms on MyISAM even where a hole in the ids, which made
-    /// the chunks grow, ends.
+    /// Ids per chunk, which bounds the rows. After a gap in the ids, which makes chunks grow, a chunk takes at most
+    /// about 25 ms on MyISAM.
     pub ids: ChunkSizes,
-    /// Seconds of visits of one chunk where they are counted within an index.
+    /// Seconds of visits per chunk where the server counts them within an index.
     pub counted: ChunkSizes,
-    /// Seconds of visits of one chunk where each row is read.
+    /// Seconds of visits per chunk where each row is read.
     pub streamed: ChunkSizes,
-    /// Loans that are held for their copy or their history, at 32 bytes each, before they are looked up together.
+    /// Number of pending loans, at 32 bytes each, that are looked up together.
     pub held: usize,
 }
 
 impl ScanSettings {
-    /// As measured; only the share is to be chosen. Whoever wants no rests wants the end soon.
+    /// The measured defaults with this duty. 100 % means no pauses, and hurried chunks.
     pub const fn with_duty(duty_percent: u32) -> Self {
         const HOUR: i64 = 3600;
         let gentle = Self {
@@ -80,7 +82,7 @@ impl ScanSettings {
         }
     }
 
-    /// The same in longer chunks: done sooner by a fifth or more, and felt more.
+    /// The same with longer chunks: the scan ends sooner by a fifth or more, and other clients notice it more.
     pub const fn hurried(self) -> Self {
         Self {
             chunk: Duration::from_millis(20),
@@ -89,16 +91,16 @@ impl ScanSettings {
     }
 }
 
-/// A whole number that numbers the rows of a table.
+/// An integer column that identifies the rows of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct ScanKey {
     /// The table.
     pub table: &'static str,
-    /// Its column.
+    /// The column.
     pub column: &'static str,
 }
 
-/// A walk along a whole number, from the first to the last, both included.
+/// A scan along an integer, from the first value to the last, both included.
 pub struct ChunkedScan {
     what: &'static str,
     range: RangeInclusive<i64>,
@@ -108,54 +110,53 @@ pub struct ChunkedScan {
     chunk: Duration,
     /// Whether the last chunk took too long.
     was_slow: bool,
-    /// What the session had spent before the chunk.
+    /// The session's time spent before the current chunk.
     before: TimeSpent,
-    said: Instant,
+    last_report: Instant,
 }
 
 impl ChunkedScan {
-    /// Walks all of `key`, as it is now.
+    /// Starts a scan over all present values of `key`. `what` names what is read, in progress logs.
     ///
     /// # Errors
-    /// As the database says.
+    /// If the database does not answer.
     pub async fn over(
         what: &'static str,
         session: &mut Session,
         key: ScanKey,
-        reading: &ScanSettings,
+        settings: &ScanSettings,
     ) -> Result<Self> {
         let ScanKey { table, column } = key;
         let sql = format!("SELECT MIN({column}), MAX({column}) FROM {table}");
-        let ends = session.first("the range of the ids", &sql, Params::Empty, |cells| {
-            Ok(cells.integer(0)?.zip(cells.integer(1)?))
+        let bounds = session.first("the range of the ids", &sql, Params::Empty, |row| {
+            Ok(row.integer(0)?.zip(row.integer(1)?))
         });
-        // Of no rows: from 1 to 0 is nothing.
-        let (first, last) = ends.await?.flatten().unwrap_or((1, 0));
-        Ok(Self::new(what, first..=last, reading.ids, reading))
+        // An empty table: the range from 1 to 0 is empty.
+        let (first, last) = bounds.await?.flatten().unwrap_or((1, 0));
+        Ok(Self::new(what, first..=last, settings.ids, settings))
     }
 
-    /// Walks `range`; `what` says what is read, for progress.
+    /// Starts a scan over `range`. `what` names what is read, in progress logs.
     pub fn new(
         what: &'static str,
         range: RangeInclusive<i64>,
         sizes: ChunkSizes,
-        reading: &ScanSettings,
+        settings: &ScanSettings,
     ) -> Self {
-        let now = Instant::now();
         Self {
             what,
             next: (!range.is_empty()).then_some(*range.start()),
             range,
             size: sizes.first,
             sizes,
-            chunk: reading.chunk,
+            chunk: settings.chunk,
             was_slow: false,
             before: TimeSpent::default(),
-            said: now,
+            last_report: Instant::now(),
         }
     }
 
-    /// The next chunk, both ends included; `None` when all has been walked.
+    /// The next chunk, both ends included; `None` at the end.
     pub fn next_chunk(&mut self, session: &Session) -> Option<RangeInclusive<i64>> {
         self.before = session.time_spent();
         self.next_range()
@@ -170,19 +171,20 @@ impl ChunkedScan {
         Some(first..=last)
     }
 
-    /// After a chunk: fits the size of the next one and rests.
+    /// Call after each chunk: adapts the size of the next one and pauses.
     ///
     /// # Errors
-    /// As the database says.
-    pub async fn rest(&mut self, session: &mut Session, rest: &mut Throttle) -> Result<()> {
+    /// If the database does not answer.
+    pub async fn pause(&mut self, session: &mut Session, throttle: &mut Throttle) -> Result<()> {
         let spent = session.time_spent() - self.before;
-        let took = session
+        let worked = session
             .server_time_since(self.before, self.chunk * 2)
             .await?;
-        self.resize(took, session.round_trip());
-        self.tell();
+        self.resize(worked, session.round_trip());
+        self.report_progress();
         if self.next.is_some() {
-            rest.after(session, took, spent.elapsed.saturating_sub(took))
+            throttle
+                .after(session, worked, spent.elapsed.saturating_sub(worked))
                 .await?;
         } else {
             session.release_read_slot();
@@ -190,63 +192,63 @@ impl ChunkedScan {
         Ok(())
     }
 
-    /// After a chunk of `key` that gave no row: goes on at the next id that there is, so that a hole of billions is one
-    /// look into the index.
+    /// Call after a chunk of `key` without rows: continues at the next existing id, so that a gap of billions costs one
+    /// index lookup.
     ///
     /// # Errors
-    /// As the database says.
+    /// If the database does not answer.
     pub async fn skip_gap(&mut self, session: &mut Session, key: ScanKey) -> Result<()> {
         let Some(next) = self.next else { return Ok(()) };
         let ScanKey { table, column } = key;
         let sql = format!("SELECT MIN({column}) FROM {table} WHERE {column} >= ?");
-        let least = session.first("the next id", &sql, params([next]), |cells| {
-            cells.integer(0)
-        });
-        self.go_on(least.await?.flatten());
+        let next = session.first("the next id", &sql, params([next]), |row| row.integer(0));
+        self.continue_at(next.await?.flatten());
         Ok(())
     }
 
-    fn go_on(&mut self, next: Option<i64>) {
+    fn continue_at(&mut self, next: Option<i64>) {
         self.next = next.filter(|next| *next <= *self.range.end());
     }
 
-    /// Half to twice the size, as the server's time `took` is to what it should be. On a slow link, whose round trip is not
-    /// far below that time, one slow chunk is a hiccup of the network; two are slow.
-    fn resize(&mut self, took: Duration, round_trip: Duration) {
-        let is_far = round_trip * FAR >= self.chunk;
-        let was_slow = std::mem::replace(&mut self.was_slow, took > self.chunk);
-        if is_far && self.was_slow && !was_slow {
+    /// Scales the size so that the server works for the target time, by a factor of 0.5 to 2. On a slow link, where the
+    /// round trip is not far below the target time, a single slow chunk is taken for a network hiccup; two in a row are
+    /// slow.
+    fn resize(&mut self, worked: Duration, round_trip: Duration) {
+        let is_slow_link = round_trip * SLOW_LINK_ROUND_TRIPS >= self.chunk;
+        let was_slow = std::mem::replace(&mut self.was_slow, worked > self.chunk);
+        if is_slow_link && self.was_slow && !was_slow {
             return;
         }
-        let factor = self.chunk.as_secs_f64() / took.as_secs_f64().max(1e-6);
+        let factor = self.chunk.as_secs_f64() / worked.as_secs_f64().max(1e-6);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_precision_loss,
             reason = "sizes are far below 2^52"
         )]
         let size = (self.size as f64 * factor.clamp(0.5, 2.0)) as i64;
-        let least = if is_far {
-            self.least_from_afar()
+        let least = if is_slow_link {
+            self.least_on_slow_link()
         } else {
             self.sizes.least
         };
         self.size = size.clamp(least, self.sizes.most);
     }
 
-    /// On a slow link the time of a chunk is known only as well as the round trip is steady, and small chunks would be round
-    /// trips alone. The first size is a millisecond's work for most servers: a quarter of what is aimed at is right for one
-    /// that is four times as slow.
-    fn least_from_afar(&self) -> i64 {
+    /// The smallest chunk on a slow link. There the time of a chunk is only as exact as the round trip is steady, and
+    /// small chunks would be nothing but round trips. Most servers do the first size in a millisecond; a quarter of the
+    /// target time suits a server that is four times as slow.
+    fn least_on_slow_link(&self) -> i64 {
         let ChunkSizes { first, most, .. } = self.sizes;
         let millis = i64::try_from(self.chunk.as_millis()).unwrap_or(i64::MAX);
         first.saturating_mul(millis / 4).clamp(first, most)
     }
 
-    fn tell(&mut self) {
-        let Some(next) = self.next.filter(|_| self.said.elapsed() >= PROGRESS) else {
+    fn report_progress(&mut self) {
+        let is_time = self.last_report.elapsed() >= PROGRESS_INTERVAL;
+        let Some(next) = self.next.filter(|_| is_time) else {
             return;
         };
-        self.said = Instant::now();
+        self.last_report = Instant::now();
         let first = i128::from(*self.range.start());
         let (done, all) = (
             i128::from(next) - first,
@@ -261,7 +263,7 @@ impl ChunkedScan {
 mod tests {
     use super::*;
 
-    fn walk(range: RangeInclusive<i64>) -> ChunkedScan {
+    fn scan(range: RangeInclusive<i64>) -> ChunkedScan {
         let sizes = ChunkSizes {
             first: 4,
             least: 2,
@@ -271,45 +273,45 @@ mod tests {
     }
 
     #[test]
-    fn every_key_is_in_one_chunk() {
-        let mut walk = walk(-3..=9);
-        let chunks: Vec<_> = std::iter::from_fn(|| walk.next_range()).collect();
+    fn every_key_is_in_exactly_one_chunk() {
+        let mut scan = scan(-3..=9);
+        let chunks: Vec<_> = std::iter::from_fn(|| scan.next_range()).collect();
         assert_eq!(chunks, [-3..=0, 1..=4, 5..=8, 9..=9]);
     }
 
     #[test]
-    fn the_ends_of_the_numbers_are_walked() {
-        let mut last = walk(i64::MAX - 5..=i64::MAX);
+    fn scan_covers_the_whole_range_of_i64() {
+        let mut last = scan(i64::MAX - 5..=i64::MAX);
         assert_eq!(last.next_range(), Some(i64::MAX - 5..=i64::MAX - 2));
         assert_eq!(last.next_range(), Some(i64::MAX - 1..=i64::MAX));
         assert_eq!(last.next_range(), None);
         assert_eq!(
-            walk(i64::MIN..=i64::MAX).next_range(),
+            scan(i64::MIN..=i64::MAX).next_range(),
             Some(i64::MIN..=i64::MIN + 3)
         );
         #[expect(clippy::reversed_empty_ranges, reason = "an empty table")]
-        let mut none = walk(1..=0);
-        assert_eq!(none.next_range(), None);
+        let mut empty = scan(1..=0);
+        assert_eq!(empty.next_range(), None);
     }
 
     #[test]
-    fn a_hole_is_jumped() {
-        let mut walk = walk(1..=i64::MAX);
-        assert_eq!(walk.next_range(), Some(1..=4));
-        walk.go_on(Some(1_000_000_000_000));
+    fn a_gap_is_skipped() {
+        let mut scan = scan(1..=i64::MAX);
+        assert_eq!(scan.next_range(), Some(1..=4));
+        scan.continue_at(Some(1_000_000_000_000));
         assert_eq!(
-            walk.next_range(),
+            scan.next_range(),
             Some(1_000_000_000_000..=1_000_000_000_003)
         );
-        walk.go_on(None);
-        assert_eq!(walk.next_range(), None);
+        scan.continue_at(None);
+        assert_eq!(scan.next_range(), None);
     }
 
     #[test]
-    fn a_chunk_that_took_long_makes_the_next_one_smaller() {
-        let mut walk = walk(1..=1_000);
-        let target = walk.chunk;
-        for (took, size) in [
+    fn chunk_size_follows_the_time_of_the_last_chunk() {
+        let mut scan = scan(1..=1_000);
+        let target = scan.chunk;
+        for (worked, size) in [
             (target, 4),
             (target / 100, 8),
             (target * 3 / 4, 10),
@@ -319,26 +321,26 @@ mod tests {
             (target * 9, 2),
             (target * 9, 2),
         ] {
-            walk.resize(took, Duration::ZERO);
-            assert_eq!(walk.size, size);
+            scan.resize(worked, Duration::ZERO);
+            assert_eq!(scan.size, size);
         }
     }
 
     #[test]
-    fn on_a_slow_link_a_chunk_is_never_small() {
+    fn chunks_are_never_small_on_a_slow_link() {
         for (millis, least) in [(1, 4), (8, 8), (20, 16)] {
-            let mut walk = walk(1..=1_000);
-            walk.chunk = Duration::from_millis(millis);
-            let (slow, round_trip) = (walk.chunk * 9, walk.chunk / 4);
-            walk.resize(walk.chunk / 9, round_trip);
-            walk.resize(walk.chunk / 9, round_trip);
-            assert_eq!(walk.size, 16);
-            walk.resize(slow, round_trip);
-            assert_eq!(walk.size, 16, "a hiccup");
+            let mut scan = scan(1..=1_000);
+            scan.chunk = Duration::from_millis(millis);
+            let (slow, round_trip) = (scan.chunk * 9, scan.chunk / 4);
+            scan.resize(scan.chunk / 9, round_trip);
+            scan.resize(scan.chunk / 9, round_trip);
+            assert_eq!(scan.size, 16);
+            scan.resize(slow, round_trip);
+            assert_eq!(scan.size, 16, "one slow chunk");
             for _ in 0..5 {
-                walk.resize(slow, round_trip);
+                scan.resize(slow, round_trip);
             }
-            assert_eq!(walk.size, least, "{millis} ms");
+            assert_eq!(scan.size, least, "{millis} ms");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which way a pass goes through a table. Chosen here, so that whoever tells of it tells what is done.
+//! Chooses how a scan reads a table. `worker check` uses the same choice, so that it reports what the worker does.
 
 use crate::mysql::connection::Session;
 use crate::mysql::scan::ScanKey;
@@ -6,34 +6,36 @@ use crate::mysql::schema::TableSchema;
 use crate::mysql::visits;
 use anyhow::Result;
 
-/// Each with the hint by which to read.
+/// How a scan reads a table; the texts are index hints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScanPlan {
-    /// In short spans of time, by an index on the date.
+    /// In short time spans, by an index on the date.
     ByDate(String),
-    /// In short ranges of a key, through the whole table.
+    /// In short ranges of a key, over the whole table.
     ByKey(String),
     /// In one statement.
     FullScan,
 }
 
 impl ScanPlan {
-    /// Through `visitor_count`.
+    /// Chooses the plan for `visitor_count`.
     ///
     /// # Errors
-    /// As the database says.
-    pub async fn through_visits(session: &mut Session, plan: &TableSchema) -> Result<Self> {
-        if let Some(hint) = plan.by("checkin_date") {
+    /// If the database does not answer.
+    pub async fn through_visits(session: &mut Session, schema: &TableSchema) -> Result<Self> {
+        if let Some(hint) = schema.by("checkin_date") {
             return Ok(Self::ByDate(hint));
         }
-        if plan.grows_while_read(session).await? {
+        if schema.grows_while_read(session).await? {
             return Ok(Self::FullScan);
         }
-        Ok(Self::through(plan, visits::KEY))
+        Ok(Self::through(schema, visits::KEY))
     }
 
-    /// Through a table all of which is read.
-    pub fn through(plan: &TableSchema, key: ScanKey) -> Self {
-        plan.by_key(key.column).map_or(Self::FullScan, Self::ByKey)
+    /// Chooses the plan for a table of which every row is read.
+    pub fn through(schema: &TableSchema, key: ScanKey) -> Self {
+        schema
+            .by_key(key.column)
+            .map_or(Self::FullScan, Self::ByKey)
     }
 }

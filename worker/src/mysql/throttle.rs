@@ -1,5 +1,5 @@
-//! How the worker keeps out of the way: after each statement of the daily figures it rests in proportion, and longer
-//! while the server is busy with others. Passes that rest take read_slots: one reads while the other rests.
+//! Limits the load that scans put on MySQL: a scan pauses after each statement, in proportion to the server's work, and
+//! longer while the server is busy with other clients. Scans share one read slot: one reads while the other pauses.
 
 use crate::mysql::connection::{RENEW_ROUND_TRIP, Session};
 use crate::mysql::scan::ScanSettings;
@@ -8,48 +8,50 @@ use mysql_async::Params;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Between two looks at how busy the server is: one look costs about a tenth of a millisecond.
-const LOOK: Duration = Duration::from_secs(1);
-/// Statements that run at once on a server that is not busy: up to three of them are ours.
-const CALM: u64 = 5;
-/// So many times the rest on a server however busy: the figures are to be made one day.
-const LONGEST: u64 = 8;
-/// The longest rest at once.
-const REST_LIMIT: Duration = Duration::from_secs(2);
-/// What the timer can do. Less is debt until it comes to this.
-const SHORTEST: Duration = Duration::from_millis(1);
-/// Rests that were too long, by the timer or on a busy machine, make later ones shorter by so much at most.
-const CREDIT: Duration = Duration::from_millis(10);
+/// How often the server's load is read, which costs about a tenth of a millisecond.
+const LOAD_INTERVAL: Duration = Duration::from_secs(1);
+/// Up to this many running statements, the server is not busy: up to three of them are ours.
+const IDLE_STATEMENTS: u64 = 5;
+/// On a busy server pauses grow at most by this factor, so that the scan ends some day.
+const MAX_LOAD_FACTOR: u64 = 8;
+/// The longest single pause.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
+/// The timer's resolution. Shorter pauses add up as debt until they reach this.
+const MIN_PAUSE: Duration = Duration::from_millis(1);
+/// Pauses that lasted too long, because of the timer or a busy machine, shorten later ones by at most this.
+const MAX_CREDIT: Duration = Duration::from_millis(10);
 
-/// Rests after statements.
+/// Pauses a scan after its statements.
 pub struct Throttle {
     duty_percent: u32,
     load_factor: u64,
-    looked: Option<Instant>,
-    /// Seconds of rest that are due; less than nothing when the last one was longer than it should have been.
+    load_read_at: Option<Instant>,
+    /// Seconds of pause still owed; negative if the last pause was too long.
     debt: f64,
 }
 
 impl Throttle {
-    /// For one pass.
-    pub fn new(reading: &ScanSettings) -> Self {
+    /// Creates the throttle of one scan.
+    pub fn new(settings: &ScanSettings) -> Self {
         Self {
-            duty_percent: reading.duty_percent,
+            duty_percent: settings.duty_percent,
             load_factor: 1,
-            looked: None,
+            load_read_at: None,
             debt: 0.0,
         }
     }
 
-    /// Rests after statements for which the server worked for `took` and the network took `idle`, in which the server has
-    /// rested already. Then waits for the turn to read on. Without rests there are no read_slots, and the server is not looked at.
+    /// Pauses after statements, then waits for the read slot.
+    ///
+    /// The server worked for `worked`. `idle` is the time on the network, which already counts as a pause. With a duty
+    /// of 100 % there are no pauses and no read slot, and the server's load is not read.
     ///
     /// # Errors
-    /// As the database says.
+    /// If the database does not answer, or the read slot does not become free.
     pub async fn after(
         &mut self,
         session: &mut Session,
-        took: Duration,
+        worked: Duration,
         idle: Duration,
     ) -> Result<()> {
         session.renew_round_trip(RENEW_ROUND_TRIP).await?;
@@ -57,60 +59,62 @@ impl Throttle {
             return Ok(());
         }
         session.release_read_slot();
-        if self.looked.is_none_or(|at| at.elapsed() >= LOOK) {
-            self.looked = Some(Instant::now());
-            self.load_factor = load_factor(running(session).await?);
+        if self
+            .load_read_at
+            .is_none_or(|at| at.elapsed() >= LOAD_INTERVAL)
+        {
+            self.load_read_at = Some(Instant::now());
+            self.load_factor = load_factor(running_statements(session).await?);
         }
         self.debt +=
-            rest(took, self.duty_percent, self.load_factor).as_secs_f64() - idle.as_secs_f64();
-        self.debt = self.debt.max(-CREDIT.as_secs_f64());
-        if self.debt >= SHORTEST.as_secs_f64() {
-            let began = Instant::now();
+            pause(worked, self.duty_percent, self.load_factor).as_secs_f64() - idle.as_secs_f64();
+        self.debt = self.debt.max(-MAX_CREDIT.as_secs_f64());
+        if self.debt >= MIN_PAUSE.as_secs_f64() {
+            let started = Instant::now();
             sleep(Duration::from_secs_f64(self.debt)).await;
-            self.debt = (self.debt - began.elapsed().as_secs_f64()).max(-CREDIT.as_secs_f64());
+            self.debt =
+                (self.debt - started.elapsed().as_secs_f64()).max(-MAX_CREDIT.as_secs_f64());
         }
         session.acquire_read_slot().await
     }
 }
 
-/// Statements that the server runs now, ours included.
-async fn running(session: &mut Session) -> Result<u64> {
+/// Statements that the server runs now, including ours.
+async fn running_statements(session: &mut Session) -> Result<u64> {
     let sql = "SHOW GLOBAL STATUS LIKE 'Threads_running'";
-    let running = session.first("how busy the server is", sql, Params::Empty, |cells| {
-        cells.count(1)
-    });
+    let running = session.first("the server's load", sql, Params::Empty, |row| row.count(1));
     Ok(running.await?.unwrap_or(0))
 }
 
-/// How many times the usual rest.
+/// The factor by which pauses grow on a busy server.
 fn load_factor(running: u64) -> u64 {
-    (1 + running.saturating_sub(CALM)).min(LONGEST)
+    (1 + running.saturating_sub(IDLE_STATEMENTS)).min(MAX_LOAD_FACTOR)
 }
 
-fn rest(took: Duration, duty_percent: u32, load_factor: u64) -> Duration {
-    let usual = took.as_secs_f64() * (100.0 / f64::from(duty_percent.max(1)) - 1.0);
+fn pause(worked: Duration, duty_percent: u32, load_factor: u64) -> Duration {
+    let usual = worked.as_secs_f64() * (100.0 / f64::from(duty_percent.max(1)) - 1.0);
     let load_factor = f64::from(u32::try_from(load_factor).unwrap_or(u32::MAX));
-    Duration::from_secs_f64((usual * load_factor).clamp(0.0, REST_LIMIT.as_secs_f64()))
+    Duration::from_secs_f64((usual * load_factor).clamp(0.0, MAX_PAUSE.as_secs_f64()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TOOK: Duration = Duration::from_millis(40);
+    const WORKED: Duration = Duration::from_millis(40);
 
     #[test]
-    fn the_rest_is_in_proportion() {
-        assert_eq!(rest(TOOK, 50, 1), TOOK);
-        assert_eq!(rest(TOOK, 20, 1), TOOK * 4);
-        assert_eq!(rest(TOOK, 100, 1), Duration::ZERO);
+    fn pause_is_proportional_to_work() {
+        assert_eq!(pause(WORKED, 50, 1), WORKED);
+        assert_eq!(pause(WORKED, 20, 1), WORKED * 4);
+        assert_eq!(pause(WORKED, 100, 1), Duration::ZERO);
     }
 
     #[test]
-    fn a_busy_server_is_left_alone_for_longer_but_not_for_ever() {
+    fn pause_grows_with_load_up_to_a_limit() {
         assert_eq!((load_factor(0), load_factor(5), load_factor(6)), (1, 1, 2));
-        assert_eq!(rest(TOOK, 50, load_factor(7)), TOOK * 3);
-        assert_eq!(load_factor(1_000), LONGEST);
-        assert_eq!(rest(TOOK * 1_000, 1, LONGEST), REST_LIMIT);
+        assert_eq!(pause(WORKED, 50, load_factor(7)), WORKED * 3);
+        assert_eq!(load_factor(1_000), MAX_LOAD_FACTOR);
+        assert_eq!(pause(WORKED * 1_000, 1, MAX_LOAD_FACTOR), MAX_PAUSE);
     }
 }

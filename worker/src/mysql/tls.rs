@@ -1,4 +1,4 @@
-//! TLS to the database: what is asked for, and what can be done when the server does not give it.
+//! TLS to the database: the driver's options, and advice when the handshake fails.
 
 use crate::config::{Mysql, Tls};
 use crate::mysql::error::{ErrorKind, refusal};
@@ -6,7 +6,7 @@ use anyhow::Error;
 use mysql_async::{DriverError, SslOpts};
 use shared::tls::Fault;
 
-/// What `MYSQL_TLS` and `MYSQL_TLS_CA` ask for.
+/// The driver's options for `MYSQL_TLS` and `MYSQL_TLS_CA`; `None` without TLS.
 pub fn options(config: &Mysql) -> Option<SslOpts> {
     match config.tls {
         Tls::Off => None,
@@ -24,35 +24,35 @@ pub fn options(config: &Mysql) -> Option<SslOpts> {
     }
 }
 
-/// What can be done about an error of connecting; `None` when TLS has nothing to do with it.
+/// Advice on how to fix a connection error; `None` if TLS cannot be the cause.
 pub fn advice(error: &Error) -> Option<&'static str> {
     if refusal(error) == Some(ErrorKind::Account) {
-        // The server does not tell the one from the other.
+        // The server does not distinguish a wrong password from a missing TLS.
         return Some(
-            "check MYSQL_USER and MYSQL_PASSWORD, and whether the account must come by TLS (MYSQL_TLS)",
+            "check MYSQL_USER and MYSQL_PASSWORD, and whether the account requires TLS (MYSQL_TLS)",
         );
     }
     if let Some(mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer)) =
         error.downcast_ref()
     {
-        return Some("the server offers no TLS: switch it on there, or set MYSQL_TLS=off");
+        return Some("the server offers no TLS: enable TLS on the server, or set MYSQL_TLS=off");
     }
     Some(match Fault::of(&format!("{:#}", error.root_cause()))? {
         Fault::Authority => {
-            "its certificate is signed by nobody whom we know: MYSQL_TLS_CA is to name the file of its authority (PEM)"
+            "the server's certificate has an unknown issuer: set MYSQL_TLS_CA to the PEM file of its certificate authority"
         }
         Fault::Host => {
-            "its certificate is another host's: MYSQL_HOST is to name the host as the certificate does"
+            "the server's certificate is for another host: set MYSQL_HOST to a name that the certificate contains"
         }
         Fault::Time => {
-            "its certificate is not valid at this time: renew it, or set the clock of this machine"
+            "the server's certificate is expired or not yet valid: renew it, or correct the clock of this machine"
         }
-        Fault::Plain => "it does not speak TLS there: is MYSQL_PORT right?",
+        Fault::Plain => "the server does not speak TLS on this port: check MYSQL_PORT",
     })
 }
 
-/// Puts the advice in front of an error, for logs.
-pub fn explain(error: Error) -> Error {
+/// Adds the advice to an error, for logs.
+pub fn with_advice(error: Error) -> Error {
     match advice(&error) {
         Some(advice) => error.context(advice),
         None => error,

@@ -5,7 +5,7 @@ use crate::mysql::column::TextColumn;
 use crate::mysql::connection::Session;
 use crate::mysql::scan::ScanKey;
 use crate::mysql::schema::TableSchema;
-use crate::mysql::{BATCH, in_window, marks, params, spellings};
+use crate::mysql::{IN_LIST_SIZE, in_window, params, placeholders, spellings};
 use crate::snapshots::row_batch::EventRow;
 use crate::snapshots::series::Days;
 use anyhow::Result;
@@ -14,40 +14,40 @@ use mysql_async::{Params, Value};
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-/// Who came, as the visit itself says.
+/// The visitor as recorded in the visit itself.
 #[derive(Clone, Debug)]
 pub struct VisitorDetails {
-    /// The name as typed or copied at the check-in.
+    /// The name, as typed or copied at the check-in.
     pub name: Option<String>,
-    /// The same of the institution.
+    /// The institution, likewise.
     pub institution: Option<String>,
 }
 
-/// The key along which visits are walked.
+/// The key along which visits are scanned.
 pub const KEY: ScanKey = ScanKey {
     table: "visitor_count",
     column: "visitor_id",
 };
 
-/// What one statement reads: the visits of some time, among some ids or all.
+/// The visits that one statement reads: a time span, optionally limited to a range of ids.
 #[derive(Clone, Debug)]
 pub struct VisitQuery<'a> {
-    /// By which index, as [`Plan::by`](crate::mysql::schema::Plan::by) has it; may be empty.
+    /// The index hint, as [`TableSchema::by`] returns it; may be empty.
     pub hint: &'a str,
-    /// From the first moment to the second, which is no longer in it.
+    /// From the first time up to, but not including, the second.
     pub times: [NaiveDateTime; 2],
-    /// These ids alone.
+    /// The range of ids; `None` for all.
     pub ids: Option<RangeInclusive<i64>>,
 }
 
 impl VisitQuery<'_> {
-    fn sql(&self, columns: &str, rest: &str) -> String {
+    fn sql(&self, columns: &str, suffix: &str) -> String {
         let (hint, window) = (self.hint, in_window!("checkin_date"));
         let ids = match self.ids {
             Some(_) => " AND visitor_id >= ? AND visitor_id <= ?",
             None => "",
         };
-        format!("SELECT {columns} FROM visitor_count {hint} WHERE {window}{ids}{rest}")
+        format!("SELECT {columns} FROM visitor_count {hint} WHERE {window}{ids}{suffix}")
     }
 
     fn values(&self) -> Vec<Value> {
@@ -60,16 +60,16 @@ impl VisitQuery<'_> {
 /// Counts visits by day.
 ///
 /// # Errors
-/// As the database says.
-pub async fn by_day(session: &mut Session, part: &VisitQuery<'_>) -> Result<Days> {
-    // A chunk is sorted in memory by what it groups; a temporary table would be looked into for each row.
+/// If the database does not answer.
+pub async fn by_day(session: &mut Session, query: &VisitQuery<'_>) -> Result<Days> {
+    // SQL_BIG_RESULT sorts the chunk in memory; without it, each row would be looked up in a temporary table.
     let columns = "SQL_BIG_RESULT DATE(checkin_date), COUNT(*)";
-    let sql = part.sql(columns, " GROUP BY DATE(checkin_date)");
+    let sql = query.sql(columns, " GROUP BY DATE(checkin_date)");
     let mut days = Days::new();
     session
-        .each("visits by day", &sql, params(part.values()), |cells| {
-            if let Some(day) = cells.time(0)?.date() {
-                days.insert(day, cells.count(1)?);
+        .each("visits by day", &sql, params(query.values()), |row| {
+            if let Some(day) = row.time(0)?.date() {
+                days.insert(day, row.count(1)?);
             }
             Ok(())
         })
@@ -77,18 +77,18 @@ pub async fn by_day(session: &mut Session, part: &VisitQuery<'_>) -> Result<Days
     Ok(days)
 }
 
-/// Hands visits to `each`, in any order: when it was, and of those within `members` also the id and the member's id as it
-/// came, which is empty for a guest.
+/// Calls `on_visit` for each visit, in any order. The text of the row is the member's id as stored: empty for a guest,
+/// and for visits outside `members`.
 ///
 /// # Errors
-/// As the database says, or `each`.
+/// If the database does not answer, or the callback fails.
 pub async fn each(
     session: &mut Session,
-    part: &VisitQuery<'_>,
+    query: &VisitQuery<'_>,
     members: Option<Window>,
-    mut each: impl FnMut(EventRow<'_>) -> Result<()>,
+    mut on_visit: impl FnMut(EventRow<'_>) -> Result<()>,
 ) -> Result<()> {
-    // Older visits send no member: that is most of what there is to send.
+    // Older visits are sent without the member's id, which would be most of the bytes.
     let columns = match members {
         Some(_) => concat!(
             "visitor_id, checkin_date, CASE WHEN ",
@@ -97,83 +97,87 @@ pub async fn each(
         ),
         None => "visitor_id, checkin_date, NULL",
     };
-    let sql = part.sql(columns, "");
-    let mut values = part.values();
+    let sql = query.sql(columns, "");
+    let mut values = query.values();
     if let Some(Window { from, to }) = members {
         values.splice(0..0, [midnight(from), midnight(to)]);
     }
     session
-        .each("visits", &sql, params(values), |cells| {
-            each(EventRow {
-                row: cells.integer(0)?.unwrap_or(0),
-                time: cells.time(1)?,
-                text: cells.bytes(2),
+        .each("visits", &sql, params(values), |row| {
+            on_visit(EventRow {
+                row: row.integer(0)?.unwrap_or(0),
+                time: row.time(1)?,
+                text: row.bytes(2),
             })
         })
         .await
 }
 
-/// What the visits `ids` say of who came.
+/// The visitors as recorded in the visits `ids`, by visit id.
 ///
 /// # Errors
-/// As the database says.
-pub async fn copies(session: &mut Session, ids: &[i64]) -> Result<HashMap<i64, VisitorDetails>> {
-    let mut copies = HashMap::with_capacity(ids.len());
-    for batch in ids.chunks(BATCH) {
-        let marks = marks(batch.len());
+/// If the database does not answer.
+pub async fn visitor_details(
+    session: &mut Session,
+    ids: &[i64],
+) -> Result<HashMap<i64, VisitorDetails>> {
+    let mut details = HashMap::with_capacity(ids.len());
+    for batch in ids.chunks(IN_LIST_SIZE) {
+        let placeholders = placeholders(batch.len());
         let sql = format!(
-            "SELECT visitor_id, member_name, institution FROM visitor_count WHERE visitor_id IN ({marks})"
+            "SELECT visitor_id, member_name, institution FROM visitor_count WHERE visitor_id IN ({placeholders})"
         );
         session
             .each(
                 "visits of former members",
                 &sql,
                 params(batch.iter().copied()),
-                |cells| {
-                    let copy = VisitorDetails {
-                        name: cells.owned_text(1),
-                        institution: cells.owned_text(2),
+                |row| {
+                    let visitor = VisitorDetails {
+                        name: row.owned_text(1),
+                        institution: row.owned_text(2),
                     };
-                    copies.insert(cells.integer(0)?.unwrap_or(0), copy);
+                    details.insert(row.integer(0)?.unwrap_or(0), visitor);
                     Ok(())
                 },
             )
             .await?;
     }
-    Ok(copies)
+    Ok(details)
 }
 
-/// The names on the visits, up to the end of today, of whoever has one of these `ids`.
+/// The names recorded in the visits of these member `ids`, up to the end of today.
 ///
-/// Gives pairs of the id as spelled there and the name, the latest last; a visit of a zero date is older than any.
+/// Returns pairs of the member's id as spelled in the visit and the name, the latest visit last. Visits with an invalid
+/// date come first.
 ///
 /// # Errors
-/// As the database says.
+/// If the database does not answer.
 pub async fn names_until(
     session: &mut Session,
     ids: &[&str],
     today: NaiveDate,
 ) -> Result<Vec<(String, String)>> {
-    let column = TextColumn::of(session, KEY.table, "member_id").await?;
-    let plan = TableSchema::of(session, KEY.table).await?;
-    let hint = plan.by("member_id").unwrap_or_default();
+    let column = TextColumn::load(session, KEY.table, "member_id").await?;
+    let schema = TableSchema::of(session, KEY.table).await?;
+    let hint = schema.by("member_id").unwrap_or_default();
     let mut names = Vec::new();
-    for batch in spellings(ids).chunks(BATCH) {
+    for batch in spellings(ids).chunks(IN_LIST_SIZE) {
         let sql = format!(
             "SELECT checkin_date, visitor_id, member_id, member_name FROM visitor_count {hint} WHERE member_id IN ({})",
-            column.marks(batch.len())
+            column.placeholders(batch.len())
         );
         session
             .each(
                 "visits of former borrowers",
                 &sql,
                 params(batch.iter().copied()),
-                |cells| {
-                    let (time, visit) = (cells.time(0)?, cells.integer(1)?);
+                |row| {
+                    let (time, visit) = (row.time(0)?, row.integer(1)?);
                     if time.date().is_none_or(|day| day <= today) {
                         let (id, name) = (
-                            cells.owned_text(2).unwrap_or_default(),
-                            cells.owned_text(3).unwrap_or_default(),
+                            row.owned_text(2).unwrap_or_default(),
+                            row.owned_text(3).unwrap_or_default(),
                         );
                         names.push(((time.date().is_some(), time, visit), (id, name)));
                     }
@@ -186,44 +190,44 @@ pub async fn names_until(
     Ok(names.into_iter().map(|(_, name)| name).collect())
 }
 
-/// Visits of one day.
+/// Counts the visits of one day.
 ///
 /// # Errors
-/// As the database says.
+/// If the database does not answer.
 pub async fn count(session: &mut Session, day: NaiveDate) -> Result<u64> {
     let sql = concat!(
         "SELECT COUNT(*) FROM visitor_count WHERE ",
         in_window!("checkin_date")
     );
-    let count = session.first("today's visits", sql, bounds(Window::today(day)), |cells| {
-        cells.count(0)
+    let count = session.first("today's visits", sql, bounds(Window::today(day)), |row| {
+        row.count(0)
     });
     Ok(count.await?.unwrap_or(0))
 }
 
-/// The visits after a watermark, in one consistent read.
+/// The visits above a watermark, from one consistent read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct After {
-    /// Visits of the day with a greater id than the watermark.
+    /// Visits of the day whose id is above the watermark.
     pub total: u64,
-    /// Those of them up to the next watermark.
+    /// Those of them whose id is at most the next watermark.
     pub settled: u64,
-    /// The greatest id of all, of whatever day: a watermark that stood still below a thousand back-dated rows would have
-    /// them read at each tick.
+    /// The greatest id above the watermark, of any day. Without it the watermark would stay below a thousand back-dated
+    /// rows, and every tick would read them again.
     pub greatest: Option<i64>,
 }
 
-/// Visits of `day` whose id is above `watermark`, and how many of them are up to `next`.
+/// Counts the visits of `day` whose id is above `watermark`, and those of them whose id is at most `next`.
 ///
 /// # Errors
-/// As the database says.
+/// If the database does not answer.
 pub async fn count_after(
     session: &mut Session,
     day: NaiveDate,
     watermark: i64,
     next: i64,
 ) -> Result<After> {
-    // The day is no condition of the statement, lest an index on it be walked: the rows after the watermark are fewer.
+    // The day is not in WHERE, so that the server does not use an index on it: fewer rows are above the watermark.
     let sql = concat!(
         "SELECT COUNT(CASE WHEN ",
         in_window!("checkin_date"),
@@ -235,20 +239,20 @@ pub async fn count_after(
     let day = [midnight(from), midnight(to)];
     let values = day.clone().into_iter().chain([next.into()]);
     let values = values.chain(day).chain([watermark.into()]);
-    let after = session.first("today's latest visits", sql, params(values), |cells| {
+    let after = session.first("today's latest visits", sql, params(values), |row| {
         Ok(After {
-            total: cells.count(0)?,
-            settled: cells.count(1)?,
-            greatest: cells.integer(2)?,
+            total: row.count(0)?,
+            settled: row.count(1)?,
+            greatest: row.integer(2)?,
         })
     });
     Ok(after.await?.unwrap_or_default())
 }
 
-/// Visits of `day` whose id is from `first` to `last`, and the least of their ids.
+/// Counts the visits of `day` with ids from `first` to `last`, and returns the smallest of their ids.
 ///
 /// # Errors
-/// As the database says.
+/// If the database does not answer.
 pub async fn count_between(
     session: &mut Session,
     day: NaiveDate,
@@ -263,36 +267,31 @@ pub async fn count_between(
         "today's earlier visits",
         sql,
         with_ids([first, last], day),
-        |cells| Ok((cells.count(0)?, cells.integer(1)?)),
+        |row| Ok((row.count(0)?, row.integer(1)?)),
     );
     Ok(found.await?.unwrap_or_default())
 }
 
-/// The greatest id of any visit; 0 when there is none.
+/// The greatest id of any visit; 0 if there is none.
 ///
 /// # Errors
-/// As the database says.
+/// If the database does not answer.
 pub async fn greatest_id(session: &mut Session) -> Result<i64> {
     let sql = "SELECT MAX(visitor_id) FROM visitor_count";
-    let greatest = session.first("the latest visit", sql, Params::Empty, |cells| {
-        cells.integer(0)
-    });
+    let greatest = session.first("the latest visit", sql, Params::Empty, |row| row.integer(0));
     Ok(greatest.await?.flatten().unwrap_or(0))
 }
 
 /// Whether an index begins with `checkin_date`.
 ///
 /// # Errors
-/// As the database says.
+/// If the database does not answer.
 pub async fn has_date_index(session: &mut Session) -> Result<bool> {
     let sql = "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE() \
                AND table_name = 'visitor_count' AND column_name = 'checkin_date' AND seq_in_index = 1";
-    let indexes = session.first(
-        "the indexes of visitor_count",
-        sql,
-        Params::Empty,
-        |cells| cells.count(0),
-    );
+    let indexes = session.first("the indexes of visitor_count", sql, Params::Empty, |row| {
+        row.count(0)
+    });
     Ok(indexes.await?.unwrap_or(0) > 0)
 }
 

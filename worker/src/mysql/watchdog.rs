@@ -1,8 +1,8 @@
-//! What is done on a short connection of its own about another one that does not answer: asking whether the server still
-//! runs its statement, and ending it there. No privilege is needed for connections of one's own account.
+//! Checks on statements that do not answer, over a second, short connection: asks whether the server still runs the
+//! statement, and KILLs an abandoned one. An account needs no privilege for that on its own connections.
 //!
-//! A count that takes long is told from an answer that is lost by this alone: a network that has forgotten a connection
-//! says nothing for minutes, and one that has lost packets sends them again only after as long as it was away.
+//! Nothing else distinguishes a slow statement from a lost response. A network that has dropped a connection stays
+//! silent for minutes, and TCP resends lost packets only after a pause as long as the outage.
 
 use crate::backoff::Backoff;
 use anyhow::{Context, Result, ensure};
@@ -17,16 +17,17 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-/// To connect and ask: a server in reach takes milliseconds, and a lost packet is sent again after one second.
-const LIMIT: Duration = Duration::from_secs(2);
-/// From look to look. An answer that the server has given is here before the second.
-const LOOK: Duration = Duration::from_millis(500);
-/// A goodbye is one packet; where rows are still under way to us, they have this long.
-const GOODBYE: Duration = Duration::from_millis(500);
-/// Both start times are rounded to seconds.
-const ROUNDING: u64 = 2;
+/// Time limit to connect and query: a reachable server takes milliseconds, and a lost packet is resent after one
+/// second.
+const CHECK_LIMIT: Duration = Duration::from_secs(2);
+/// Time between two checks. A response that the server has sent arrives before the second one.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// Time limit to disconnect. That takes one packet, but rows may still be arriving.
+const DISCONNECT_LIMIT: Duration = Duration::from_millis(500);
+/// Tolerance, in seconds, when comparing uptimes: both start times are rounded to seconds.
+const UPTIME_TOLERANCE: u64 = 2;
 
-/// A connection as its server knows it.
+/// The server's id of a connection, and which server that is.
 #[derive(Clone, Debug)]
 pub(super) struct ServerConnId {
     id: u32,
@@ -35,18 +36,24 @@ pub(super) struct ServerConnId {
 }
 
 impl ServerConnId {
+<<<<<<< HEAD
     /// Asks. `None` when a proxy answers that has ids of its own.
     pub(super) async fn of(conn: &mut Conn) -> mysql_async::Result<Option<Self>> {
         let sql = "SELECT ID, CONCAT(@@hostname, ':', @@port) FROM information_schema.PROCESSLIST \
+=======
+    /// Queries the id of `conn`. `None` if a proxy in between uses ids of its own, or the query is refused.
+    pub(super) async fn query(conn: &mut Conn) -> mysql_async::Result<Option<Self>> {
+        let sql = "SELECT ID, CONCAT(hostname, ':', port) FROM information_schema.PROCESSLIST \
+>>>>>>> p-w2
                    WHERE ID = CONNECTION_ID()";
-        let known: Option<(u64, String)> = match conn.query_first(sql).await {
-            // It may be forbidden one day; all else goes without it.
+        let found: Option<(u64, String)> = match conn.query_first(sql).await {
+            // A server may refuse it; only the watchdog needs it.
             Err(mysql_async::Error::Server(_)) => None,
-            known => known?,
+            found => found?,
         };
         let id = conn.id();
-        let known = known.filter(|(asked, _)| *asked == u64::from(id));
-        Ok(known.map(|(_, server)| Self {
+        let found = found.filter(|(server_id, _)| *server_id == u64::from(id));
+        Ok(found.map(|(_, server)| Self {
             id,
             server,
             opened: Instant::now(),
@@ -54,95 +61,96 @@ impl ServerConnId {
     }
 }
 
-/// Opens the short connections, one at a time: beyond the limit of connections there is never more than one.
+/// Opens the short connections, one at a time, so that `MYSQL_POOL_LIMIT` is exceeded by at most one.
 pub(super) struct Watchdog {
     options: Opts,
-    turn: Semaphore,
-    given_up: TaskTracker,
+    connection_permit: Semaphore,
+    abandoned: TaskTracker,
 }
 
 impl Watchdog {
     pub(super) fn new(options: Opts) -> Self {
         Self {
             options,
-            turn: Semaphore::new(1),
-            given_up: TaskTracker::new(),
+            connection_permit: Semaphore::new(1),
+            abandoned: TaskTracker::new(),
         }
     }
 
-    /// Waits until the statement on `known` surely gets no answer any more: twice in a row the server ran none there, and
-    /// nothing has `arrived` in between. For ever when that cannot be told, or the server is not in reach.
+    /// Waits until the response of the statement on `server_id` is certainly lost: in two checks in a row the server
+    /// ran no statement there, and no row has `arrived` in between. Waits for ever if `server_id` is `None` or the
+    /// server cannot be reached.
     pub(super) async fn wait_until_lost(
         &self,
-        known: Option<&ServerConnId>,
+        server_id: Option<&ServerConnId>,
         watchdog_delay: Duration,
         arrived: &AtomicU64,
     ) {
-        let Some(known) = known else {
+        let Some(server_id) = server_id else {
             return std::future::pending().await;
         };
         sleep(watchdog_delay).await;
         let mut backoff = Backoff::SHORT;
-        let mut idle = None;
+        let mut rows_when_idle = None;
         loop {
-            let now = arrived.load(Ordering::Relaxed);
-            match Box::pin(self.runs(known)).await {
-                Ok(false) if idle == Some(now) => return,
-                Ok(runs) => {
-                    idle = (!runs).then_some(now);
+            let rows = arrived.load(Ordering::Relaxed);
+            match Box::pin(self.is_running(server_id)).await {
+                Ok(false) if rows_when_idle == Some(rows) => return,
+                Ok(is_running) => {
+                    rows_when_idle = (!is_running).then_some(rows);
                     backoff.reset();
-                    sleep(LOOK).await;
+                    sleep(CHECK_INTERVAL).await;
                 }
-                // A server that stands still would take many such looks for an attack (max_connect_errors).
+                // A frozen server would later take many such connections for an attack (max_connect_errors).
                 Err(error) => {
                     debug!(
                         error = format!("{error:#}"),
-                        "not told whether a statement runs"
+                        "cannot check whether a statement still runs"
                     );
-                    idle = None;
+                    rows_when_idle = None;
                     sleep(backoff.next_wait()).await;
                 }
             }
         }
     }
 
-    /// Leaves `conn` with a statement on it, which is ended on the server. Does not wait for that. The number of such
-    /// connections is bounded, for each lasts seconds, and who gave it up waits before the next.
-    pub(super) fn abandon(self: &Arc<Self>, conn: Conn, known: Option<ServerConnId>) {
+    /// Abandons `conn` with a statement on it, and kills the statement on the server in the background. The number of
+    /// abandoned connections is bounded: each lasts seconds, and callers back off before they open the next.
+    pub(super) fn abandon(self: &Arc<Self>, conn: Conn, server_id: Option<ServerConnId>) {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
         let watchdog = self.clone();
-        let end = async move {
-            if let Some(known) = known
-                && let Err(error) = watchdog.end(&known).await
+        let cleanup = async move {
+            if let Some(server_id) = server_id
+                && let Err(error) = watchdog.kill(&server_id).await
             {
                 let error = format!("{error:#}");
                 debug!(
                     error,
-                    "a statement that was given up has its limit on the server alone"
+                    "an abandoned statement could not be killed: only its limit on the server ends it"
                 );
             }
-            // Not dropped as it is: the driver would wait for the rest of the answer, for ever.
-            drop(timeout(GOODBYE, conn.disconnect()).await);
+            // Dropping it without this would make the driver wait for the rest of the response, for ever.
+            drop(timeout(DISCONNECT_LIMIT, conn.disconnect()).await);
         };
-        self.given_up.spawn_on(end, &runtime);
+        self.abandoned.spawn_on(cleanup, &runtime);
     }
 
-    /// Waits until all that was given up has been ended.
+    /// Waits until every abandoned statement has been killed and its connection closed.
     pub(super) async fn close(&self) {
-        self.given_up.close();
-        self.given_up.wait().await;
+        self.abandoned.close();
+        self.abandoned.wait().await;
     }
 
-    /// Whether the server runs a statement on `known`.
-    async fn runs(&self, known: &ServerConnId) -> Result<bool> {
+    /// Whether the server runs a statement on `server_id`.
+    async fn is_running(&self, server_id: &ServerConnId) -> Result<bool> {
         let sql = format!(
             "SELECT COMMAND FROM information_schema.PROCESSLIST WHERE ID = {}",
-            known.id
+            server_id.id
         );
         self.within_limit(async {
-            let Some(mut conn) = self.reach(known).await? else {
+            let Some(mut conn) = self.connect_same_server(server_id).await? else {
                 return Ok(false);
             };
             let command: Option<String> = conn.query_first(sql).await?;
@@ -152,13 +160,14 @@ impl Watchdog {
         .await
     }
 
-    /// Ends the statement and the connection, which the server might keep for hours when it does not hear of its end.
-    async fn end(&self, known: &ServerConnId) -> Result<()> {
+    /// Kills the statement and its connection. A server that does not notice the lost connection might keep it for
+    /// hours.
+    async fn kill(&self, server_id: &ServerConnId) -> Result<()> {
         self.within_limit(async {
-            let Some(mut conn) = self.reach(known).await? else {
+            let Some(mut conn) = self.connect_same_server(server_id).await? else {
                 return Ok(());
             };
-            conn.query_drop(format!("KILL {}", known.id)).await?;
+            conn.query_drop(format!("KILL {}", server_id.id)).await?;
             Ok(conn.disconnect().await?)
         })
         .await
@@ -166,27 +175,27 @@ impl Watchdog {
 
     async fn within_limit<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let work = async {
-            let _turn = self.turn.acquire().await?;
+            let _permit = self.connection_permit.acquire().await?;
             work.await
         };
-        let ended = timeout(LIMIT, Box::pin(work)).await;
-        ended.with_context(|| format!("no answer within {} s", LIMIT.as_secs()))?
+        let done = timeout(CHECK_LIMIT, Box::pin(work)).await;
+        done.with_context(|| format!("no answer within {} s", CHECK_LIMIT.as_secs()))?
     }
 
-    /// A connection to the server that knows `known`; `None` when it has started anew since, for then the id may be
-    /// another's.
-    async fn reach(&self, known: &ServerConnId) -> Result<Option<Conn>> {
+    /// Connects to the server that has the connection `server_id`. `None` if the server has restarted since, because
+    /// the id may then belong to another connection.
+    async fn connect_same_server(&self, server_id: &ServerConnId) -> Result<Option<Conn>> {
         let mut conn = Conn::new(self.options.clone()).await?;
         let server: Option<String> = conn
             .query_first("SELECT CONCAT(@@hostname, ':', @@port)")
             .await?;
         ensure!(
-            server.as_ref() == Some(&known.server),
-            "another server answers"
+            server.as_ref() == Some(&server_id.server),
+            "a different server answers"
         );
         let uptime: Option<(String, u64)> =
             conn.query_first("SHOW GLOBAL STATUS LIKE 'Uptime'").await?;
-        let (_, uptime) = uptime.context("the server does not tell since when it runs")?;
-        Ok((uptime + ROUNDING >= known.opened.elapsed().as_secs()).then_some(conn))
+        let (_, uptime) = uptime.context("the server does not report its uptime")?;
+        Ok((uptime + UPTIME_TOLERANCE >= server_id.opened.elapsed().as_secs()).then_some(conn))
     }
 }

@@ -1,4 +1,4 @@
-//! From the database to the `data` of each snapshot. One pass over a table serves every snapshot that it can.
+//! Computes the `data` of each snapshot from the database. One scan of a table serves every snapshot that needs it.
 
 use crate::mysql::books;
 use crate::mysql::connection::Session;
@@ -29,164 +29,181 @@ pub(crate) const TITLES: [Snapshot; 3] = [
 pub(crate) const BORROWERS: [Snapshot; 2] =
     [Snapshot::TopBorrowersMonth, Snapshot::TopBorrowersYear];
 
-/// What is to be made, and how.
+/// Which snapshots to compute, and how.
 pub struct ComputeRequest<'a> {
-    /// Of one group, or of both.
+    /// The snapshots to compute; those of other groups are ignored.
     pub wanted: &'a BTreeSet<Snapshot>,
     /// The library's day.
     pub today: NaiveDate,
-    /// What is shown of people.
+    /// What rankings show of people.
     pub member_names: MemberNames,
-    /// How the database is read.
+    /// How to read the database.
     pub reading: ScanSettings,
 }
 
-/// Takes a figure as soon as it is made.
+/// Receives each snapshot's `data` as soon as it is computed.
 pub type Sink<'a> = &'a mut (dyn FnMut(Snapshot, Box<RawValue>) -> Result<()> + Send);
 
-/// Snapshots that were not made, and why.
+/// Snapshots that could not be computed, and why.
 pub type Failures = Vec<(Snapshot, Error)>;
 
-/// Makes those of `group` that are wanted. What is missing in the database costs the figures that need it alone.
+/// Computes the requested snapshots of `group` and passes each to `sink`. Returns those that failed. A missing table or
+/// column costs only the snapshots that need it.
 pub async fn compute(
     group: Group,
     session: &mut Session,
-    order: &ComputeRequest<'_>,
-    take: Sink<'_>,
+    request: &ComputeRequest<'_>,
+    sink: Sink<'_>,
 ) -> Failures {
     let mut results = Results {
-        wanted: order.wanted,
-        take,
+        wanted: request.wanted,
+        sink,
         failed: Vec::new(),
     };
     match group {
-        Group::Visitors => Box::pin(visitors(session, order, &mut results)).await,
-        Group::Books => Box::pin(books(session, order, &mut results)).await,
+        Group::Visitors => Box::pin(compute_visitors(session, request, &mut results)).await,
+        Group::Books => Box::pin(compute_books(session, request, &mut results)).await,
     }
     results.failed
 }
 
-async fn visitors(session: &mut Session, order: &ComputeRequest<'_>, results: &mut Results<'_>) {
+async fn compute_visitors(
+    session: &mut Session,
+    request: &ComputeRequest<'_>,
+    results: &mut Results<'_>,
+) {
     let both: Vec<Snapshot> = SERIES.into_iter().chain(VISITORS).collect();
-    let Some(plan) = results.need(&both, TableSchema::of(session, "visitor_count").await) else {
+    let Some(schema) = results.require(&both, TableSchema::of(session, "visitor_count").await)
+    else {
         return;
     };
-    let series = results.want(&SERIES);
-    let has_ids = plan.require("member_id");
-    let tops = results.want(&VISITORS) && results.need(&VISITORS, has_ids).is_some();
-    if !series && !tops {
+    let series = results.wants(&SERIES);
+    let has_ids = schema.require("member_id");
+    let rankings = results.wants(&VISITORS) && results.require(&VISITORS, has_ids).is_some();
+    if !series && !rankings {
         return;
     }
-    let visits = VisitScan::read(session, &order.reading, &plan, order.today, (series, tops)).await;
-    let asked: &[Snapshot] = match (series, tops) {
+    let visits = VisitScan::read(
+        session,
+        &request.reading,
+        &schema,
+        request.today,
+        (series, rankings),
+    )
+    .await;
+    let affected: &[Snapshot] = match (series, rankings) {
         (true, true) => &both,
         (true, false) => &SERIES,
         (false, _) => &VISITORS,
     };
-    let Some(visits) = results.need(asked, visits) else {
+    let Some(visits) = results.require(affected, visits) else {
         return;
     };
     if let Some(days) = visits.days {
-        let today = order.today;
-        results.made(Snapshot::Weekly, &series::weekly(&days, today));
-        results.made(Snapshot::Monthly, &series::monthly(&days, today));
-        results.made(Snapshot::Yearly, &series::yearly(&days, today));
+        let today = request.today;
+        results.computed(Snapshot::Weekly, &series::weekly(&days, today));
+        results.computed(Snapshot::Monthly, &series::monthly(&days, today));
+        results.computed(Snapshot::Yearly, &series::yearly(&days, today));
     }
-    if let Some(people) = visits.people {
-        let top = top_visitors::top(session, people, order.member_names).await;
-        results.made_all(VISITORS, top);
+    if let Some(members) = visits.members {
+        let top = top_visitors::top(session, members, request.member_names).await;
+        results.computed_all(VISITORS, top);
     }
 }
 
-async fn books(session: &mut Session, order: &ComputeRequest<'_>, results: &mut Results<'_>) {
+async fn compute_books(
+    session: &mut Session,
+    request: &ComputeRequest<'_>,
+    results: &mut Results<'_>,
+) {
     let both: Vec<Snapshot> = BORROWERS.into_iter().chain(TITLES).collect();
-    let plan = TableSchema::of(session, "loan").await;
-    let plan = results.need(&both, plan);
-    let has = |column: &str| plan.as_ref().map(|plan| plan.require(column));
+    let schema = TableSchema::of(session, "loan").await;
+    let schema = results.require(&both, schema);
+    let has = |column: &str| schema.as_ref().map(|schema| schema.require(column));
     let (has_codes, has_ids) = (has("item_code"), has("member_id"));
 
     let mut titles = None;
-    if results.want(&TITLES)
+    if results.wants(&TITLES)
         && let Some(has_codes) = has_codes
-        && results.need(&TITLES, has_codes).is_some()
+        && results.require(&TITLES, has_codes).is_some()
     {
-        let copies = ItemCatalog::read(session, &order.reading).await;
-        if let Some(copies) = results.need(&TITLES, copies) {
-            results.made(Snapshot::Collection, &copies.collection());
-            titles = Some(TitleCounter::new(copies, order.today));
+        let catalog = ItemCatalog::read(session, &request.reading).await;
+        if let Some(catalog) = results.require(&TITLES, catalog) {
+            results.computed(Snapshot::Collection, &catalog.collection());
+            titles = Some(TitleCounter::new(catalog, request.today));
         }
     }
-    // It needs less than the titles do.
-    if titles.is_none() && results.want(&COLLECTION) {
-        let collection = books::collection(session).await.map(|all| [all]);
-        results.made_all(COLLECTION, collection);
+    // The collection needs fewer columns than the title rankings, so it may succeed without them.
+    if titles.is_none() && results.wants(&COLLECTION) {
+        let collection = books::collection(session).await.map(|data| [data]);
+        results.computed_all(COLLECTION, collection);
     }
-    let mut people = None;
-    if results.want(&BORROWERS)
+    let mut members = None;
+    if results.wants(&BORROWERS)
         && let Some(has_ids) = has_ids
-        && results.need(&BORROWERS, has_ids).is_some()
+        && results.require(&BORROWERS, has_ids).is_some()
     {
-        people = Some(MemberCounter::new(order.today));
+        members = Some(MemberCounter::new(request.today));
     }
-    let Some(plan) = plan.filter(|_| titles.is_some() || people.is_some()) else {
+    let Some(schema) = schema.filter(|_| titles.is_some() || members.is_some()) else {
         return;
     };
-    let asked: Vec<Snapshot> = (people.iter().flat_map(|_| BORROWERS))
+    let affected: Vec<Snapshot> = (members.iter().flat_map(|_| BORROWERS))
         .chain(titles.iter().flat_map(|_| TITLES))
         .collect();
-    let read = loan_scan::read(session, order, &plan, &mut titles, &mut people).await;
-    if results.need(&asked, read).is_none() {
+    let read = loan_scan::read(session, request, &schema, &mut titles, &mut members).await;
+    if results.require(&affected, read).is_none() {
         return;
     }
-    if let Some(people) = people {
-        let top = top_borrowers::top(session, people, order.today, order.member_names).await;
-        results.made_all(BORROWERS, top);
+    if let Some(members) = members {
+        let top = top_borrowers::top(session, members, request.today, request.member_names).await;
+        results.computed_all(BORROWERS, top);
     }
     if let Some(titles) = titles {
-        let rankings = titles.rankings(session, &order.reading).await;
-        results.made_all(TITLES, rankings);
+        let rankings = titles.rankings(session, &request.reading).await;
+        results.computed_all(TITLES, rankings);
     }
 }
 
-/// What has been made so far, and what will not be.
+/// Passes results to the sink and collects failures.
 struct Results<'a> {
     wanted: &'a BTreeSet<Snapshot>,
-    take: Sink<'a>,
+    sink: Sink<'a>,
     failed: Failures,
 }
 
 impl Results<'_> {
-    fn want(&self, snapshots: &[Snapshot]) -> bool {
+    fn wants(&self, snapshots: &[Snapshot]) -> bool {
         snapshots
             .iter()
             .any(|snapshot| self.wanted.contains(snapshot))
     }
 
-    fn made(&mut self, snapshot: Snapshot, data: &impl Serialize) {
-        if self.want(&[snapshot]) {
+    fn computed(&mut self, snapshot: Snapshot, data: &impl Serialize) {
+        if self.wants(&[snapshot]) {
             let data = to_raw_value(data).map_err(Error::from);
-            let taken = data.and_then(|data| (self.take)(snapshot, data));
-            self.need(&[snapshot], taken);
+            let sent = data.and_then(|data| (self.sink)(snapshot, data));
+            self.require(&[snapshot], sent);
         }
     }
 
-    fn made_all<T: Serialize, const N: usize>(
+    fn computed_all<T: Serialize, const N: usize>(
         &mut self,
         snapshots: [Snapshot; N],
         all: Result<[T; N]>,
     ) {
         for (snapshot, data) in snapshots
             .iter()
-            .zip(self.need(&snapshots, all).into_iter().flatten())
+            .zip(self.require(&snapshots, all).into_iter().flatten())
         {
-            self.made(*snapshot, &data);
+            self.computed(*snapshot, &data);
         }
     }
 
-    /// Without what was to be `got`, those of the `snapshots` that are wanted have failed.
-    fn need<T>(&mut self, snapshots: &[Snapshot], got: Result<T>) -> Option<T> {
-        let error = match got {
-            Ok(got) => return Some(got),
+    /// Returns the value of `result`. On an error, the requested ones of `snapshots`, which depend on it, have failed.
+    fn require<T>(&mut self, snapshots: &[Snapshot], result: Result<T>) -> Option<T> {
+        let error = match result {
+            Ok(value) => return Some(value),
             Err(error) => format!("{error:#}"),
         };
         for snapshot in snapshots

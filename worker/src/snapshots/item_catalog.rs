@@ -1,7 +1,7 @@
-//! Which title a copy is of, by its code.
+//! Finds the title of an item by the item's code.
 //!
-//! Loans and items spell a code alike nearly always, so that one look at its bytes is enough. What only the collation
-//! holds equal is worked out later, once for each spelling.
+//! Loans and items nearly always spell a code alike, so one lookup of its bytes is enough. Codes that are equal only
+//! under the collation are resolved later, once for each spelling.
 
 use crate::mysql::books;
 use crate::mysql::collation::Collation;
@@ -13,52 +13,55 @@ use shared::rows::Collection;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// Where a code leads.
+/// The result of looking up an item code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ItemLookup {
-    /// To the title of this number.
-    Of(usize),
-    /// To none: the copy, or its title, is not in the catalogue.
+    /// The index of the item's title.
+    Found(usize),
+    /// The item or its title is not in the catalogue.
     DeletedTitle,
-    /// To what is yet to be settled. It is the code of this number.
-    Unknown(u32),
+    /// Not known before [`ItemCatalog::resolve_pending`]. Holds the symbol of the code.
+    Pending(u32),
 }
 
-const GONE: u32 = u32::MAX;
-const UNKNOWN: u32 = u32::MAX - 1;
+/// Stands for a title that is not in the catalogue.
+const DELETED: u32 = u32::MAX;
+/// Stands for a title that is not resolved yet.
+const PENDING: u32 = u32::MAX - 1;
 
-/// The catalogue as loans need it: 28 bytes for each copy and some 40 for each title.
+/// Item codes and their titles, in memory: 28 bytes for each item and some 40 for each title.
 pub(super) struct ItemCatalog {
-    /// The number of each code's title.
+    /// The index of each code's title.
     codes: Interner<u32>,
-    /// The ids of the titles by their numbers.
+    /// The ids of the titles by index.
     titles: Vec<i64>,
-    numbers: HashMap<i64, u32>,
+    /// The indexes of the titles by id.
+    indexes: HashMap<i64, u32>,
     items: u64,
-    /// Spellings that no copy has and that are not settled.
-    unknown: usize,
+    /// Number of spellings that no item has and that are not resolved yet.
+    pending: usize,
     collation: Option<Collation>,
 }
 
 impl ItemCatalog {
-    /// Reads all titles and all copies.
-    pub(super) async fn read(session: &mut Session, reading: &ScanSettings) -> Result<Self> {
+    /// Reads all titles and all items.
+    pub(super) async fn read(session: &mut Session, settings: &ScanSettings) -> Result<Self> {
         let mut titles = Vec::new();
-        let mut numbers = HashMap::new();
-        books::title_ids(session, reading, |id| {
-            let number = u32::try_from(titles.len()).ok().filter(|n| *n < UNKNOWN);
-            numbers.insert(id, number.context("more titles than can be numbered")?);
+        let mut indexes = HashMap::new();
+        books::title_ids(session, settings, |id| {
+            let index = u32::try_from(titles.len()).ok().filter(|n| *n < PENDING);
+            indexes.insert(id, index.context("more titles than fit in 32 bits")?);
             titles.push(id);
             Ok(())
         })
         .await?;
         let mut codes = Interner::default();
         let mut items = 0;
-        books::copies(session, reading, |code, title| {
+        books::items(session, settings, |code, title| {
             items += 1;
             if !code.is_empty() {
-                let title = title.and_then(|id| numbers.get(&id)).copied();
-                *codes.get_or_intern(code, || GONE)?.1 = title.unwrap_or(GONE);
+                let title = title.and_then(|id| indexes.get(&id)).copied();
+                *codes.get_or_intern(code, || DELETED)?.1 = title.unwrap_or(DELETED);
             }
             Ok(())
         })
@@ -66,14 +69,14 @@ impl ItemCatalog {
         Ok(Self {
             codes,
             titles,
-            numbers,
+            indexes,
             items,
-            unknown: 0,
+            pending: 0,
             collation: None,
         })
     }
 
-    /// How many there are.
+    /// The number of titles and items.
     pub(super) fn collection(&self) -> Collection {
         Collection {
             total_titles: self.titles.len() as u64,
@@ -81,41 +84,41 @@ impl ItemCatalog {
         }
     }
 
-    /// The ids of the titles by their numbers.
+    /// The ids of the titles by index.
     pub(super) fn titles(&self) -> &[i64] {
         &self.titles
     }
 
-    /// The number of a title that is in the catalogue.
-    pub(super) fn number(&self, title: i64) -> Option<usize> {
-        self.numbers.get(&title).map(|number| *number as usize)
+    /// The index of a title; `None` if it is not in the catalogue.
+    pub(super) fn title_index(&self, id: i64) -> Option<usize> {
+        self.indexes.get(&id).map(|index| *index as usize)
     }
 
-    /// Where a code leads. A blank one leads nowhere.
-    pub(super) fn of(&mut self, code: &[u8]) -> Result<ItemLookup> {
+    /// Looks up an item code. A blank code has no title.
+    pub(super) fn lookup(&mut self, code: &[u8]) -> Result<ItemLookup> {
         if code.trim_ascii_end().is_empty() {
             return Ok(ItemLookup::DeletedTitle);
         }
-        let unknown = &mut self.unknown;
-        let (number, title) = self.codes.get_or_intern(code, || {
-            *unknown += 1;
-            UNKNOWN
+        let pending = &mut self.pending;
+        let (symbol, title) = self.codes.get_or_intern(code, || {
+            *pending += 1;
+            PENDING
         })?;
         Ok(match *title {
-            UNKNOWN => ItemLookup::Unknown(number),
-            title => copy(title),
+            PENDING => ItemLookup::Pending(symbol),
+            title => to_lookup(title),
         })
     }
 
-    /// Where the code of this number leads, once it is settled.
-    pub(super) fn numbered(&self, code: u32) -> ItemLookup {
-        let title = self.codes.get(self.codes.text(code));
-        copy(title.copied().unwrap_or(GONE))
+    /// The result for a pending code, after [`Self::resolve_pending`].
+    pub(super) fn resolved(&self, symbol: u32) -> ItemLookup {
+        let title = self.codes.get(self.codes.text(symbol));
+        to_lookup(title.copied().unwrap_or(DELETED))
     }
 
-    /// Asks the collation about the spellings that no copy has.
+    /// Resolves the spellings that no item has, with the collation of the loans' item codes.
     pub(super) async fn resolve_pending(&mut self, session: &mut Session) -> Result<()> {
-        if self.unknown == 0 {
+        if self.pending == 0 {
             return Ok(());
         }
         let mut collation = match self.collation.take() {
@@ -126,32 +129,32 @@ impl ItemCatalog {
         collation.learn(session, codes).await?;
 
         let (mut titles, mut key) = (Interner::default(), Vec::new());
-        let unknown = |title: u32| title == UNKNOWN;
-        for (code, _) in self.codes.iter().filter(|(_, title)| unknown(**title)) {
+        let is_pending = |title: u32| title == PENDING;
+        for (code, _) in self.codes.iter().filter(|(_, title)| is_pending(**title)) {
             collation.write_key(&text(code), &mut key);
-            titles.get_or_intern(&key, || GONE)?;
+            titles.get_or_intern(&key, || DELETED)?;
         }
-        for (code, title) in self.codes.iter().filter(|(_, title)| !unknown(**title)) {
+        for (code, title) in self.codes.iter().filter(|(_, title)| !is_pending(**title)) {
             collation.write_key(&text(code), &mut key);
             if let Some(found) = titles.get_mut(&key) {
                 *found = (*found).min(*title);
             }
         }
-        let settled = self.codes.iter_mut();
-        for (code, title) in settled.filter(|(_, title)| unknown(**title)) {
+        let codes = self.codes.iter_mut();
+        for (code, title) in codes.filter(|(_, title)| is_pending(**title)) {
             collation.write_key(&text(code), &mut key);
-            *title = titles.get(&key).copied().unwrap_or(GONE);
+            *title = titles.get(&key).copied().unwrap_or(DELETED);
         }
-        self.unknown = 0;
+        self.pending = 0;
         self.collation = Some(collation);
         Ok(())
     }
 }
 
-fn copy(title: u32) -> ItemLookup {
+fn to_lookup(title: u32) -> ItemLookup {
     match title {
-        GONE => ItemLookup::DeletedTitle,
-        number => ItemLookup::Of(number as usize),
+        DELETED => ItemLookup::DeletedTitle,
+        index => ItemLookup::Found(index as usize),
     }
 }
 

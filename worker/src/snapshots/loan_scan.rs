@@ -1,4 +1,4 @@
-//! The pass over `loan`: by title for three rankings and by member for two, each row read once.
+//! Scans `loan` and counts by title for three rankings and by member for two. Each row is read once.
 
 use crate::mysql::connection::Session;
 use crate::mysql::loans::Loans;
@@ -8,20 +8,21 @@ use crate::snapshots::member_counter::MemberCounter;
 use crate::snapshots::top_titles::TitleCounter;
 use anyhow::Result;
 
-/// Reads every loan into those of the two that are wanted.
+/// Reads every loan into the counters that are given.
 pub(super) async fn read(
     session: &mut Session,
-    order: &ComputeRequest<'_>,
-    plan: &TableSchema,
+    request: &ComputeRequest<'_>,
+    schema: &TableSchema,
     titles: &mut Option<TitleCounter>,
-    people: &mut Option<MemberCounter>,
+    members: &mut Option<MemberCounter>,
 ) -> Result<()> {
-    let window = people.as_ref().map(MemberCounter::window);
-    let mut loans = Loans::begin(session, &order.reading, plan, titles.is_some(), window).await?;
+    let window = members.as_ref().map(MemberCounter::window);
+    let mut loans =
+        Loans::begin(session, &request.reading, schema, titles.is_some(), window).await?;
     loop {
-        let more = loans.chunk(session, |loan| {
-            if let Some(people) = people.as_mut() {
-                people.add(loan.by_member())?;
+        let more = loans.read_chunk(session, |loan| {
+            if let Some(members) = members.as_mut() {
+                members.add(loan.by_member())?;
             }
             if let Some(titles) = titles.as_mut() {
                 titles.add(loan.by_code());
@@ -29,16 +30,16 @@ pub(super) async fn read(
             Ok(())
         });
         let more = more.await?;
-        if let Some(people) = people.as_mut() {
-            people.count()?;
+        if let Some(members) = members.as_mut() {
+            members.count_batch()?;
         }
         if !more {
             return Ok(());
         }
         if let Some(titles) = titles.as_mut()
-            && titles.held() >= order.reading.held
+            && titles.pending_count() >= request.reading.held
         {
-            titles.resolve_pending(session, &order.reading).await;
+            titles.resolve_pending(session, &request.reading).await;
         }
     }
 }

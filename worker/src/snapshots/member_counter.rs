@@ -1,4 +1,4 @@
-//! Counts events (visits or loans) by person: first by spelling as the rows come, then by what the database holds
+//! Counts events (visits or loans) by member: first by the id as spelled, then by the ids that the database holds
 //! equal.
 
 use crate::calendar::Window;
@@ -12,7 +12,7 @@ use shared::catalog::Period;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// Events of the current month and year.
+/// Number of events in the current month and year.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Totals {
     year: u32,
@@ -20,8 +20,8 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Those of one of the two.
-    pub fn of(&self, period: Period) -> u64 {
+    /// The total of one period.
+    pub fn for_period(&self, period: Period) -> u64 {
         match period {
             Period::Month => self.month.into(),
             Period::Year => self.year.into(),
@@ -29,15 +29,15 @@ impl Totals {
     }
 }
 
-/// What was done in the current year so far, under one spelling or by one person.
+/// The events of the current year, under one spelling or of one member.
 #[derive(Clone, Copy, Debug)]
 pub struct MemberTally {
-    /// How often.
+    /// Number of events.
     pub totals: Totals,
-    /// The latest event: when, and the row's id. It is of the month too, whenever the month has any, since both
+    /// The latest event: its time and the row's id. If the month has any event, this one is in the month, since both
     /// windows end today.
     pub latest: (WallTime, i64),
-    /// The number of the id as the latest event spells it.
+    /// The interned id, as spelled in the latest event.
     spelling: u32,
 }
 
@@ -48,7 +48,7 @@ impl MemberTally {
         spelling: 0,
     };
 
-    fn join(&mut self, other: &Self) {
+    fn merge(&mut self, other: &Self) {
         self.totals.year += other.totals.year;
         self.totals.month += other.totals.month;
         if other.latest > self.latest {
@@ -58,7 +58,7 @@ impl MemberTally {
     }
 }
 
-/// Events by spelling: 60 to 110 bytes for each that is seen, and some 50 more while people are told apart.
+/// Counts events by spelling. Takes 60 to 110 bytes for each spelling, and about 50 more while equal ids are merged.
 pub struct MemberCounter {
     month: Window,
     year: Window,
@@ -67,7 +67,7 @@ pub struct MemberCounter {
 }
 
 impl MemberCounter {
-    /// Counts for the month and the year of `today`.
+    /// Creates a counter for the month and the year of `today`.
     pub fn new(today: NaiveDate) -> Self {
         Self {
             month: Window::current(Period::Month, today),
@@ -77,102 +77,102 @@ impl MemberCounter {
         }
     }
 
-    /// The window of the rows that are wanted.
+    /// The window of the rows to count: the current year.
     pub fn window(&self) -> Window {
         self.year
     }
 
-    /// Takes one event of whoever has this id; an empty one is nobody's. A date that is none is in no window.
+    /// Adds one event. Ignored if the member's id is empty, or the date is invalid or outside the window.
     ///
     /// # Errors
-    /// More ids than can be held.
+    /// If the ids exceed the capacity of the interner.
     pub fn add(&mut self, event: EventRow<'_>) -> Result<()> {
         let day = event.time.date();
         if !event.text.is_empty() && day.is_some_and(|day| self.year.contains(day)) {
             self.batch.push(event);
         }
         if self.batch.is_full() {
-            self.count()
+            self.count_batch()
         } else {
             Ok(())
         }
     }
 
-    /// Counts what was taken.
+    /// Counts the events that were added.
     ///
     /// # Errors
-    /// More ids than can be held.
-    pub fn count(&mut self) -> Result<()> {
+    /// If the ids exceed the capacity of the interner.
+    pub fn count_batch(&mut self) -> Result<()> {
         for EventRow { time, row, text } in self.batch.iter() {
             let (spelling, tally) = self.spellings.get_or_intern(text, || MemberTally::NONE)?;
             tally.spelling = spelling;
             tally.totals.year += 1;
-            let of_the_month = time.date().is_some_and(|day| self.month.contains(day));
-            tally.totals.month += u32::from(of_the_month);
+            let is_this_month = time.date().is_some_and(|day| self.month.contains(day));
+            tally.totals.month += u32::from(is_this_month);
             tally.latest = tally.latest.max((time, row));
         }
         self.batch.clear();
         Ok(())
     }
 
-    /// The spellings that were seen.
+    /// All spellings counted so far.
     pub fn spellings(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let texts = self.spellings.iter();
         texts.map(|(text, _)| String::from_utf8_lossy(text))
     }
 
-    /// The totals of each person, by key: of all spellings that are equal under `collation`. Blank ones are nobody's.
+    /// The totals of each member, by key, over all spellings that are equal under `collation`. Blank ids are left out.
     ///
     /// # Errors
-    /// More people than can be held.
+    /// If the keys exceed the capacity of the interner.
     pub fn totals(&self, collation: &Collation) -> Result<Interner<Totals>> {
-        let mut people = Interner::<Totals>::default();
-        self.each(collation, |key, tally| {
-            let (_, totals) = people.get_or_intern(key, Totals::default)?;
+        let mut members = Interner::<Totals>::default();
+        self.for_each_key(collation, |key, tally| {
+            let (_, totals) = members.get_or_intern(key, Totals::default)?;
             totals.year += tally.totals.year;
             totals.month += tally.totals.month;
             Ok(())
         })?;
-        Ok(people)
+        Ok(members)
     }
 
-    /// All that is known of those whose key is `wanted`.
+    /// The tallies of the members whose key is `wanted`.
     ///
     /// # Errors
-    /// None: what has been counted before can be held.
+    /// Returns no error of its own.
     pub fn tallies(
         &self,
         collation: &Collation,
         wanted: impl Fn(&[u8]) -> bool,
     ) -> Result<HashMap<CollationKey, MemberTally>> {
-        let mut people: HashMap<CollationKey, MemberTally> = HashMap::new();
-        self.each(collation, |key, tally| {
+        let mut members: HashMap<CollationKey, MemberTally> = HashMap::new();
+        self.for_each_key(collation, |key, tally| {
             if wanted(key) {
-                let person = people.entry(key.into()).or_insert(MemberTally::NONE);
-                person.join(tally);
+                let member = members.entry(key.into()).or_insert(MemberTally::NONE);
+                member.merge(tally);
             }
             Ok(())
         })?;
-        Ok(people)
+        Ok(members)
     }
 
-    fn each(
+    fn for_each_key(
         &self,
         collation: &Collation,
-        mut each: impl FnMut(&[u8], &MemberTally) -> Result<()>,
+        mut visit: impl FnMut(&[u8], &MemberTally) -> Result<()>,
     ) -> Result<()> {
         let mut key = Vec::new();
         for (spelling, tally) in self.spellings.iter() {
             let spelling = String::from_utf8_lossy(spelling);
             if !spelling.trim().is_empty() {
                 collation.write_key(&spelling, &mut key);
-                each(&key, tally)?;
+                visit(&key, tally)?;
             }
         }
         Ok(())
     }
 
-    /// The id as the latest event spells it.
+    /// The member's id, as spelled in the latest event.
     pub fn id(&self, tally: &MemberTally) -> String {
         String::from_utf8_lossy(self.spellings.text(tally.spelling)).into_owned()
     }

@@ -1,23 +1,24 @@
-//! What is shown of people (`MEMBER_NAMES`). Applied here, so that Redis never holds more than may be shown.
+//! Applies `MEMBER_NAMES`: what rankings show of a person. The worker applies it, so that Redis never holds more than
+//! may be shown.
 
 /// How much of a person a ranking shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberNames {
-    /// Id and whole name.
+    /// Id and full name.
     Full,
-    /// The name as `Siti N.`; no id.
+    /// The name as `Siti N.`, without the id.
     Masked,
-    /// Rank and total alone.
+    /// Only rank and total.
     Hidden,
 }
 
 impl MemberNames {
-    /// The id, or `None` where it is not to be shown.
+    /// The id; `None` if it may not be shown.
     pub fn id(self, id: String) -> Option<String> {
         (self == Self::Full).then_some(id)
     }
 
-    /// The name as it is to be shown; the outer `None` where none is. An unknown name stays unknown.
+    /// The name as it may be shown. The outer `None` leaves the field out; the inner one is an unknown name.
     pub fn name(self, name: Option<String>) -> Option<Option<String>> {
         match self {
             Self::Full => Some(name),
@@ -26,14 +27,14 @@ impl MemberNames {
         }
     }
 
-    /// The institution, null when blank; the outer `None` where none is to be shown.
+    /// The institution. The outer `None` leaves the field out; the inner one is a blank or unknown institution.
     pub fn institution(self, institution: Option<String>) -> Option<Option<String>> {
         let institution = institution.filter(|text| !text.trim().is_empty());
         (self != Self::Hidden).then_some(institution)
     }
 }
 
-/// The first word and the initial of the last; of a single word its initial alone.
+/// The first word and the initial of the last; for a single word, its initial.
 fn mask(name: &str) -> String {
     let mut words = name.split_whitespace();
     match (words.next(), words.next_back()) {
@@ -52,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn masks() {
+    fn masked_name_is_the_first_word_and_an_initial() {
         for (name, masked) in [
             ("Siti Nurhaliza", "Siti N."),
             ("Suharto", "S."),
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_shows_nothing_of_a_person() {
+    fn hidden_shows_no_id_name_or_institution() {
         assert_eq!(MemberNames::Hidden.id("1".to_owned()), None);
         assert_eq!(MemberNames::Hidden.name(Some("Siti".to_owned())), None);
         assert_eq!(
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blank_institution_is_unknown() {
+    fn blank_institution_is_unknown() {
         assert_eq!(
             MemberNames::Full.institution(Some(" ".to_owned())),
             Some(None)

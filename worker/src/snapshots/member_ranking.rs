@@ -1,4 +1,4 @@
-//! The rankings of people, of the month and of the year: what visitors and borrowers have in common.
+//! Ranks members for the month and the year. Visitors and borrowers share this.
 
 use crate::mysql::collation::{Collation, CollationKey};
 use crate::mysql::connection::Session;
@@ -11,38 +11,38 @@ use std::collections::HashMap;
 
 const PERIODS: [Period; 2] = [Period::Month, Period::Year];
 
-/// The first of both windows.
+/// The rankings of the month and of the year.
 pub(super) struct Ranking {
-    places: [Vec<Place>; 2],
+    periods: [Vec<RankedMember>; 2],
     members: HashMap<CollationKey, Member>,
-    /// Under which ids are equal; it knows those that were seen so far.
+    /// The collation that decides which ids are equal. It has learnt all ids seen so far.
     pub(super) collation: Collation,
 }
 
-/// One place in a ranking.
-pub(super) struct Place {
-    /// 1 for the first; equal totals share it.
+/// One entry of a ranking.
+pub(super) struct RankedMember {
+    /// 1 for the first. Equal totals share a rank.
     pub(super) rank: usize,
-    /// Events of the window.
+    /// Number of events in the period.
     pub(super) total: u64,
-    /// The window.
+    /// The period of the ranking.
     pub(super) period: Period,
-    /// Who, as the database compares ids.
+    /// The key of the member's id.
     pub(super) key: CollationKey,
-    /// What that person did.
+    /// The member's events.
     pub(super) tally: MemberTally,
-    /// The id as the latest event spells it.
+    /// The member's id, as spelled in the latest event.
     pub(super) id: String,
 }
 
-impl Place {
-    /// The id as it is shown of who is a member no longer.
+impl RankedMember {
+    /// The id as shown for a former member.
     pub(super) fn shown_id(&self) -> &str {
         self.id.trim()
     }
 }
 
-/// Who may be on a list.
+/// A member who may be in a ranking.
 struct Candidate {
     key: CollationKey,
     tally: MemberTally,
@@ -50,86 +50,91 @@ struct Candidate {
 }
 
 impl Ranking {
-    /// Ranks `people`, who were counted by `table.member_id`.
+    /// Ranks the members that `counter` has counted by `table.member_id`.
     ///
-    /// All who tie with the tenth are looked up in `member`, since the id that is shown decides between them.
-    pub(super) async fn of(
-        people: MemberCounter,
+    /// All members who tie with the tenth are looked up in `member`, because the id as shown there decides their order.
+    pub(super) async fn build(
+        counter: MemberCounter,
         session: &mut Session,
         table: &str,
         columns: Columns,
     ) -> Result<Self> {
         let mut collation = Collation::of(session, table, "member_id").await?;
-        collation.learn(session, people.spellings()).await?;
-        let all = people.totals(&collation)?;
-        let least = PERIODS.map(|period| {
-            let totals = all.iter().map(|(_, totals)| totals.of(period));
+        collation.learn(session, counter.spellings()).await?;
+        let all = counter.totals(&collation)?;
+        let cutoffs = PERIODS.map(|period| {
+            let totals = all.iter().map(|(_, totals)| totals.for_period(period));
             (period, ranking::cutoff_total(totals))
         });
-        let can_be = |key: &[u8]| {
+        let is_candidate = |key: &[u8]| {
             let totals = all.get(key).copied().unwrap_or_default();
-            least
+            cutoffs
                 .iter()
-                .any(|(period, least)| totals.of(*period) >= *least)
+                .any(|(period, cutoff)| totals.for_period(*period) >= *cutoff)
         };
-        let candidates: Vec<Candidate> = people
-            .tallies(&collation, can_be)?
+        let candidates: Vec<Candidate> = counter
+            .tallies(&collation, is_candidate)?
             .into_iter()
             .map(|(key, tally)| Candidate {
-                id: people.id(&tally),
+                id: counter.id(&tally),
                 key,
                 tally,
             })
             .collect();
-        let ids: Vec<&str> = candidates.iter().map(|person| person.id.as_str()).collect();
-        let members = members::present(session, &mut collation, &ids, columns).await?;
+        let ids: Vec<&str> = candidates
+            .iter()
+            .map(|candidate| candidate.id.as_str())
+            .collect();
+        let members = members::find_present(session, &mut collation, &ids, columns).await?;
         Ok(Self {
-            places: PERIODS.map(|period| places(period, &candidates, &members)),
+            periods: PERIODS.map(|period| rank(period, &candidates, &members)),
             members,
             collation,
         })
     }
 
-    /// Those on the lists who are members no longer.
-    pub(super) fn former(&self) -> impl Iterator<Item = &Place> {
-        let places = self.places.iter().flatten();
-        places.filter(|place| !self.members.contains_key(&place.key))
+    /// The ranked members who have no row in `member` any more.
+    pub(super) fn former_members(&self) -> impl Iterator<Item = &RankedMember> {
+        let ranked = self.periods.iter().flatten();
+        ranked.filter(|ranked| !self.members.contains_key(&ranked.key))
     }
 
-    /// The rows of the month and of the year, each made of a place and of the present member, if there is one.
-    pub(super) fn rows<T>(&self, row: impl Fn(&Place, Option<&Member>) -> T) -> [Vec<T>; 2] {
-        let of = |places: &Vec<Place>| {
-            places
+    /// The rows of the month and of the year. `row` builds one from the ranked member and its row in `member`, if there
+    /// is one.
+    pub(super) fn rows<T>(&self, row: impl Fn(&RankedMember, Option<&Member>) -> T) -> [Vec<T>; 2] {
+        let rows = |period: &Vec<RankedMember>| {
+            period
                 .iter()
-                .map(|place| row(place, self.members.get(&place.key)))
+                .map(|ranked| row(ranked, self.members.get(&ranked.key)))
                 .collect()
         };
-        self.places.each_ref().map(of)
+        self.periods.each_ref().map(rows)
     }
 }
 
-/// The first of one window, by total and the id that is shown.
-fn places(
+/// Ranks the candidates of one period by total and by the id as shown.
+fn rank(
     period: Period,
     candidates: &[Candidate],
     members: &HashMap<CollationKey, Member>,
-) -> Vec<Place> {
-    let came: Vec<&Candidate> = candidates
+) -> Vec<RankedMember> {
+    let active: Vec<&Candidate> = candidates
         .iter()
-        .filter(|person| person.tally.totals.of(period) > 0)
+        .filter(|candidate| candidate.tally.totals.for_period(period) > 0)
         .collect();
-    let shown_id = |person: &&Candidate| {
-        let member = members.get(&person.key).map(|member| member.id.as_str());
-        member.unwrap_or(person.id.trim()).to_owned()
+    let shown_id = |candidate: &&Candidate| {
+        let member = members.get(&candidate.key).map(|member| member.id.as_str());
+        member.unwrap_or(candidate.id.trim()).to_owned()
     };
-    let ranked = ranking::top(came, |person| person.tally.totals.of(period), shown_id);
-    let place = |(rank, person): (usize, &Candidate)| Place {
+    let total = |candidate: &&Candidate| candidate.tally.totals.for_period(period);
+    let to_ranked = |(rank, candidate): (usize, &Candidate)| RankedMember {
         rank,
-        total: person.tally.totals.of(period),
+        total: total(&candidate),
         period,
-        key: person.key.clone(),
-        tally: person.tally,
-        id: person.id.clone(),
+        key: candidate.key.clone(),
+        tally: candidate.tally,
+        id: candidate.id.clone(),
     };
-    ranked.into_iter().map(place).collect()
+    let ranked = ranking::top(active, total, shown_id);
+    ranked.into_iter().map(to_ranked).collect()
 }

@@ -1,4 +1,4 @@
-//! The daily figures: when they are due, how they are computed, one file for each figure or scan.
+//! Refreshes the daily figures: when they are due and how they are computed. Each figure or scan has its own file.
 
 pub mod compute;
 pub mod cron;

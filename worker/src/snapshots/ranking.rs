@@ -1,12 +1,12 @@
-//! The order of every ranking: most first, then the smaller key; equal totals share a rank.
+//! Sorts every ranking: by total, descending, then by key. Equal totals share a rank.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Rows in a ranking, at most.
+/// Maximum number of rows in a ranking.
 pub const TOP: usize = 10;
 
-/// Sorts `rows` and gives the first [`TOP`] with their ranks: 1, 2, 2, 4.
+/// Sorts `rows` and returns the first [`TOP`] with their ranks, such as 1, 2, 2, 4.
 pub fn top<T, K: Ord>(
     mut rows: Vec<T>,
     total: impl Fn(&T) -> u64,
@@ -25,8 +25,8 @@ pub fn top<T, K: Ord>(
     ranked
 }
 
-/// The least total that can be in the ranking: that of the tenth, so that all who tie with it are looked at.
-/// 1 when there are fewer, since nobody is ranked for nothing.
+/// The smallest total that can be in the ranking: the tenth, so that all rows that tie with it are candidates. 1 if
+/// there are fewer than ten, because a total of 0 is never ranked.
 pub fn cutoff_total(totals: impl Iterator<Item = u64>) -> u64 {
     let mut greatest = BinaryHeap::with_capacity(TOP + 1);
     for total in totals {
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_totals_share_a_rank_and_go_by_key() {
+    fn equal_totals_share_a_rank_and_are_sorted_by_key() {
         let rows = vec![("b", 5), ("c", 9), ("a", 5), ("d", 1)];
         let ranked = top(rows, |row| row.1, |row| row.0);
         assert_eq!(
@@ -56,14 +56,14 @@ mod tests {
     }
 
     #[test]
-    fn the_ranking_ends_with_the_tenth() {
+    fn ranking_has_ten_rows_at_most() {
         let ranked = top((0..30).collect(), |_| 7, |row| *row);
         assert_eq!(ranked.len(), TOP);
         assert!(ranked.iter().all(|(rank, _)| *rank == 1));
     }
 
     #[test]
-    fn the_cutoff_total_is_that_of_the_tenth() {
+    fn cutoff_is_the_tenth_total() {
         assert_eq!(cutoff_total([3, 1, 2].into_iter()), 1);
         assert_eq!(cutoff_total(1..=20), 11);
         assert_eq!(cutoff_total([0; 20].into_iter()), 1);

@@ -1,4 +1,4 @@
-//! The three series of visits, from visits by day: exact lengths, zero-filled, ascending.
+//! Builds the three series of visits from visits by day: of fixed length, filled with zeros, ascending.
 
 use crate::calendar::{Window, last_days, last_months, period_name};
 use chrono::{Datelike, NaiveDate};
@@ -10,7 +10,7 @@ const DAYS: u64 = 7;
 const MONTHS: u32 = 12;
 const YEARS: i32 = 5;
 
-/// Visits by day; a day without any may be missing.
+/// Visits by day. Days without visits may be missing.
 pub type Days = BTreeMap<NaiveDate, u64>;
 
 /// The days that the three series need.
@@ -64,8 +64,8 @@ pub fn yearly(days: &Days, today: NaiveDate) -> Vec<YearTotal> {
 }
 
 fn sum(days: &Days, belongs: impl Fn(&NaiveDate) -> bool) -> u64 {
-    let chosen = days.iter().filter(|(day, _)| belongs(day));
-    chosen.map(|(_, total)| total).sum()
+    let selected = days.iter().filter(|(day, _)| belongs(day));
+    selected.map(|(_, total)| total).sum()
 }
 
 #[cfg(test)]
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_library_has_full_series_of_zeros() {
+    fn series_of_an_empty_library_are_full_of_zeros() {
         let today = date("2024-02-29");
         let weekly = weekly(&Days::new(), today);
         assert_eq!((weekly.len(), weekly[0].date), (7, date("2024-02-23")));
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_current_bucket_alone_is_partial() {
+    fn only_the_current_period_is_partial() {
         let today = date("2025-01-01");
         let days = Days::from([(date("2024-12-31"), 3), (today, 2)]);
         let monthly = monthly(&days, today);

@@ -1,4 +1,4 @@
-//! Who borrowed most, this month and this year.
+//! The members with the most loans, this month and this year.
 
 use crate::calendar::Window;
 use crate::mysql::collation::{Collation, CollationKey};
@@ -15,43 +15,46 @@ use shared::catalog::Period;
 use shared::rows::TopBorrower;
 use std::collections::HashMap;
 
-/// The rankings of the month and of the year, of the loans by member.
+/// Builds the rankings of the month and of the year from the counted loans.
 pub(super) async fn top(
     session: &mut Session,
-    people: MemberCounter,
+    members: MemberCounter,
     today: NaiveDate,
     member_names: MemberNames,
 ) -> Result<[Vec<TopBorrower>; 2]> {
-    let mut ranking = Ranking::of(people, session, "loan", Columns::Name).await?;
-    let former: Vec<String> = ranking.former().map(|place| place.id.clone()).collect();
-    let former = Former::read(session, &mut ranking.collation, &former, today).await?;
+    let mut ranking = Ranking::build(members, session, "loan", Columns::Name).await?;
+    let former_ids: Vec<String> = ranking
+        .former_members()
+        .map(|former| former.id.clone())
+        .collect();
+    let former = FormerMembers::read(session, &mut ranking.collation, &former_ids, today).await?;
 
-    Ok(ranking.rows(|place, member| {
+    Ok(ranking.rows(|ranked, member| {
         let (id, name) = match member {
             Some(member) => (member.id.as_str(), member.name.clone()),
             None => (
-                place.shown_id(),
-                former.name(&place.key, Window::current(place.period, today)),
+                ranked.shown_id(),
+                former.name(&ranked.key, Window::current(ranked.period, today)),
             ),
         };
         TopBorrower {
-            rank: place.rank,
+            rank: ranked.rank,
             member_id: member_names.id(id.to_owned()),
             member_name: member_names.name(name),
-            total: place.total,
+            total: ranked.total,
         }
     }))
 }
 
-/// The names of those who are members no longer.
-struct Former {
-    /// On the history of their loans of the year, the latest last.
+/// The names of former members.
+struct FormerMembers {
+    /// Names in the history of their loans of the year, the latest last.
     loans: HashMap<CollationKey, Vec<Borrower>>,
-    /// On their latest visit.
+    /// Names in their latest visit.
     visits: HashMap<CollationKey, String>,
 }
 
-impl Former {
+impl FormerMembers {
     async fn read(
         session: &mut Session,
         collation: &mut Collation,
@@ -86,16 +89,15 @@ impl Former {
         Ok(Self { loans, visits })
     }
 
-    /// From the latest loan of the window that kept a name, else from the latest visit.
+    /// The name in the latest loan of the window that has one, else the name in the latest visit.
     fn name(&self, key: &CollationKey, window: Window) -> Option<String> {
         let in_window =
             |borrower: &&Borrower| borrower.time.date().is_some_and(|day| window.contains(day));
-        let on_loan = self
+        let loan = self
             .loans
             .get(key)
             .and_then(|loans| loans.iter().rev().find(in_window));
-        on_loan
-            .map(|borrower| &borrower.name)
+        loan.map(|borrower| &borrower.name)
             .or_else(|| self.visits.get(key))
             .cloned()
     }

@@ -1,6 +1,6 @@
-//! What was borrowed most: ever, this month and this year.
+//! The titles with the most loans: of all time, this month and this year.
 //!
-//! A loan leads to a copy, and the copy to a title. Where either is gone, the history of the loan knows the title.
+//! A loan refers to an item, and the item to a title. If either was deleted, the loan's history still names the title.
 
 use crate::calendar::Window;
 use crate::mysql::books::{self, Title};
@@ -19,93 +19,93 @@ use std::collections::HashMap;
 
 /// All time, the month, the year.
 const WINDOWS: usize = 3;
-/// Titles that are looked up at once: the ten, and room for hidden ones among them.
-const LOOKUP: usize = 50;
-/// Loans that are held, at most, of a table that is read in one statement, during which nothing can be looked up.
-const HELD_AT_ONCE: usize = 4_000_000;
+/// Titles per lookup: ten for the ranking, and spare ones because some may be hidden.
+const LOOKUP_BATCH: usize = 50;
+/// Maximum number of pending loans. A full scan cannot look anything up before its one statement ends.
+const MAX_PENDING: usize = 4_000_000;
 
-/// Loans by title.
+/// Counts loans by title.
 pub(super) struct TitleCounter {
     today: Window,
     windows: [Option<Window>; WINDOWS],
-    copies: ItemCatalog,
-    /// By the number of the title: 24 bytes each.
+    items: ItemCatalog,
+    /// By the index of the title: 24 bytes each.
     totals: Vec<[u64; WINDOWS]>,
-    /// Titles that the catalogue no longer has, by their ids.
-    gone: HashMap<i64, DeletedTitle>,
-    held: Vec<PendingLoan>,
+    /// Titles that were deleted from the catalogue, by id.
+    deleted: HashMap<i64, DeletedTitle>,
+    pending: Vec<PendingLoan>,
     batch: RowBatch,
-    /// Why there will be no rankings of titles. Those of borrowers, who are read in the same pass, go on.
+    /// Why the title rankings cannot be computed. The rankings of borrowers, from the same scan, continue.
     error: Option<Error>,
 }
 
-/// A loan whose copy is not known yet, or whose copy or title is gone.
+/// A loan whose item is not resolved yet, or whose item or title was deleted.
 struct PendingLoan {
     time: WallTime,
     id: i64,
-    /// The number of its code, when the copy is not known yet.
+    /// The symbol of the item code, if the item is not resolved yet.
     code: Option<u32>,
 }
 
 #[derive(Default)]
 struct DeletedTitle {
     totals: [u64; WINDOWS],
-    /// By window, the latest loan whose history kept the title.
-    kept: [Option<(WallTime, i64)>; WINDOWS],
+    /// For each window, the latest loan whose history records the title.
+    latest: [Option<(WallTime, i64)>; WINDOWS],
 }
 
 impl TitleCounter {
-    pub(super) fn new(copies: ItemCatalog, today: NaiveDate) -> Self {
+    pub(super) fn new(items: ItemCatalog, today: NaiveDate) -> Self {
         let windows =
             [Period::Month, Period::Year].map(|period| Some(Window::current(period, today)));
         Self {
             today: Window::today(today),
             windows: [None, windows[0], windows[1]],
-            totals: vec![[0; WINDOWS]; copies.titles().len()],
-            copies,
-            gone: HashMap::new(),
-            held: Vec::new(),
+            totals: vec![[0; WINDOWS]; items.titles().len()],
+            items,
+            deleted: HashMap::new(),
+            pending: Vec::new(),
             batch: RowBatch::default(),
             error: None,
         }
     }
 
-    /// Takes a loan by its code. What is dated after today counts nowhere.
+    /// Adds a loan by its item code. Loans dated after today are ignored.
     pub(super) fn add(&mut self, loan: EventRow<'_>) {
         let day = loan.time.date();
         if day.is_none_or(|day| day < self.today.to) {
             self.batch.push(loan);
         }
         if self.batch.is_full() {
-            self.count();
+            self.count_batch();
         }
     }
 
-    /// Counts what was taken, or holds it.
-    fn count(&mut self) {
+    /// Counts the loans that were added, or keeps them as pending.
+    fn count_batch(&mut self) {
         let batch = std::mem::take(&mut self.batch);
         for loan in batch.iter() {
-            let counted = self.count_or_hold(loan);
-            self.error = self.error.take().or(counted.err());
+            let result = self.count_loan(loan);
+            self.error = self.error.take().or(result.err());
         }
         self.batch = batch;
         self.batch.clear();
     }
 
-    fn count_or_hold(&mut self, loan: EventRow<'_>) -> Result<()> {
-        let code = match self.copies.of(loan.text)? {
-            ItemLookup::Of(title) => {
+    fn count_loan(&mut self, loan: EventRow<'_>) -> Result<()> {
+        let code = match self.items.lookup(loan.text)? {
+            ItemLookup::Found(title) => {
                 count(&mut self.totals[title], self.windows, loan.time);
                 return Ok(());
             }
             ItemLookup::DeletedTitle => None,
-            ItemLookup::Unknown(code) => Some(code),
+            ItemLookup::Pending(code) => Some(code),
         };
         ensure!(
-            self.held.len() < HELD_AT_ONCE,
-            "more than {HELD_AT_ONCE} loans of copies that are gone, in a table without a key"
+            self.pending.len() < MAX_PENDING,
+            "more than {MAX_PENDING} loans of deleted items, in a table that is read in one statement"
         );
-        self.held.push(PendingLoan {
+        self.pending.push(PendingLoan {
             time: loan.time,
             id: loan.row,
             code,
@@ -113,45 +113,49 @@ impl TitleCounter {
         Ok(())
     }
 
-    /// How many loans are held.
-    pub(super) fn held(&self) -> usize {
-        self.held.len()
+    /// The number of pending loans.
+    pub(super) fn pending_count(&self) -> usize {
+        self.pending.len()
     }
 
-    /// Counts what is held: by the copy, where the database holds its code equal to another spelling, else by the title
-    /// that the history knows. The others are in no ranking.
-    pub(super) async fn resolve_pending(&mut self, session: &mut Session, reading: &ScanSettings) {
-        self.count();
+    /// Counts the pending loans: by the item, if the database holds the code equal to another spelling, else by the
+    /// title in the loan's history. Loans without either are in no ranking.
+    pub(super) async fn resolve_pending(&mut self, session: &mut Session, settings: &ScanSettings) {
+        self.count_batch();
         if self.error.is_none() {
-            self.error = self.count_held(session, reading).await.err();
+            self.error = self.count_pending(session, settings).await.err();
         }
     }
 
-    async fn count_held(&mut self, session: &mut Session, reading: &ScanSettings) -> Result<()> {
-        self.copies.resolve_pending(session).await?;
+    async fn count_pending(
+        &mut self,
+        session: &mut Session,
+        settings: &ScanSettings,
+    ) -> Result<()> {
+        self.items.resolve_pending(session).await?;
         let mut orphans = Vec::new();
-        for held in std::mem::take(&mut self.held) {
-            match held.code.map(|code| self.copies.numbered(code)) {
-                Some(ItemLookup::Of(title)) => {
-                    count(&mut self.totals[title], self.windows, held.time)
+        for loan in std::mem::take(&mut self.pending) {
+            match loan.code.map(|code| self.items.resolved(code)) {
+                Some(ItemLookup::Found(title)) => {
+                    count(&mut self.totals[title], self.windows, loan.time)
                 }
-                _ => orphans.push(held),
+                _ => orphans.push(loan),
             }
         }
         let ids: Vec<i64> = orphans.iter().map(|loan| loan.id).collect();
-        let histories = loans::histories(session, reading, &ids).await?;
+        let histories = loans::histories(session, settings, &ids).await?;
         for PendingLoan { time, id, .. } in orphans {
             let Some(history) = histories.get(&id) else {
                 continue;
             };
-            if let Some(title) = self.copies.number(history.biblio_id) {
+            if let Some(title) = self.items.title_index(history.biblio_id) {
                 count(&mut self.totals[title], self.windows, time);
                 continue;
             }
-            let gone = self.gone.entry(history.biblio_id).or_default();
-            count(&mut gone.totals, self.windows, time);
+            let deleted = self.deleted.entry(history.biblio_id).or_default();
+            count(&mut deleted.totals, self.windows, time);
             for window in windows_of(self.windows, time).filter(|_| history.has_title) {
-                gone.kept[window] = gone.kept[window].max(Some((time, id)));
+                deleted.latest[window] = deleted.latest[window].max(Some((time, id)));
             }
         }
         Ok(())
@@ -161,9 +165,9 @@ impl TitleCounter {
     pub(super) async fn rankings(
         mut self,
         session: &mut Session,
-        reading: &ScanSettings,
+        settings: &ScanSettings,
     ) -> Result<[Vec<TopTitle>; WINDOWS]> {
-        self.resolve_pending(session, reading).await;
+        self.resolve_pending(session, settings).await;
         if let Some(error) = self.error {
             return Err(error);
         }
@@ -175,44 +179,41 @@ impl TitleCounter {
     }
 
     async fn ranking(&self, session: &mut Session, window: usize) -> Result<Vec<TopTitle>> {
-        let present = self.copies.titles().iter().zip(&self.totals);
+        let present = self.items.titles().iter().zip(&self.totals);
         let present = present.map(|(title, totals)| (totals[window], *title));
-        let gone = self.gone.iter();
-        let gone = gone.map(|(title, gone)| (gone.totals[window], *title));
+        let deleted = self.deleted.iter();
+        let deleted = deleted.map(|(title, deleted)| (deleted.totals[window], *title));
         let mut by_total: Vec<(u64, i64)> = present
-            .chain(gone)
+            .chain(deleted)
             .filter(|(total, _)| *total > 0)
             .collect();
         by_total.sort_unstable_by_key(|(total, title)| (std::cmp::Reverse(*total), *title));
 
-        let mut shown: Vec<(i64, u64, Option<String>)> = Vec::new();
-        for batch in by_total.chunks(LOOKUP) {
+        let mut visible: Vec<(i64, u64, Option<String>)> = Vec::new();
+        for batch in by_total.chunks(LOOKUP_BATCH) {
             let ids: Vec<i64> = batch.iter().map(|(_, title)| *title).collect();
             let present = books::titles(session, &ids).await?;
-            let kept_by = |title: &i64| self.gone.get(title)?.kept[window].map(|(_, loan)| loan);
-            let kept_by: Vec<i64> = ids
+            let latest_loan =
+                |title: &i64| self.deleted.get(title)?.latest[window].map(|(_, loan)| loan);
+            let latest_loans: Vec<i64> = ids
                 .iter()
                 .filter(|title| !present.contains_key(title))
-                .filter_map(kept_by)
+                .filter_map(latest_loan)
                 .collect();
-            let kept = loans::history_titles(session, &kept_by).await?;
+            let history = loans::history_titles(session, &latest_loans).await?;
             for (total, title) in batch {
                 let text = match present.get(title) {
                     Some(Title { hidden: true, .. }) => continue,
                     Some(Title { text, .. }) => text.clone(),
-                    None => self
-                        .gone
-                        .get(title)
-                        .and_then(|gone| gone.kept[window])
-                        .and_then(|(_, loan)| kept.get(&loan).cloned()),
+                    None => latest_loan(title).and_then(|loan| history.get(&loan).cloned()),
                 };
-                shown.push((*title, *total, text));
+                visible.push((*title, *total, text));
             }
-            if shown.len() >= ranking::TOP {
+            if visible.len() >= ranking::TOP {
                 break;
             }
         }
-        let ranked = ranking::top(shown, |(_, total, _)| *total, |(title, ..)| *title);
+        let ranked = ranking::top(visible, |(_, total, _)| *total, |(title, ..)| *title);
         let rows = ranked
             .into_iter()
             .map(|(rank, (biblio_id, total, title))| TopTitle {
@@ -231,7 +232,8 @@ fn count(totals: &mut [u64; WINDOWS], windows: [Option<Window>; WINDOWS], time: 
     }
 }
 
-/// All time holds every loan, a window those with a real date within it.
+/// The indexes of the windows that a loan belongs to. All time has every loan; a month or year has those with a valid
+/// date in it.
 fn windows_of(
     windows: [Option<Window>; WINDOWS],
     time: WallTime,

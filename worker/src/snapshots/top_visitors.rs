@@ -1,4 +1,4 @@
-//! Who came most often, this month and this year.
+//! The members with the most visits, this month and this year.
 
 use crate::mysql::connection::Session;
 use crate::mysql::members::Columns;
@@ -9,45 +9,48 @@ use crate::snapshots::member_ranking::Ranking;
 use anyhow::Result;
 use shared::rows::TopVisitor;
 
-/// The rankings of the month and of the year, of the visits by member.
+/// Builds the rankings of the month and of the year from the counted visits.
 pub(super) async fn top(
     session: &mut Session,
-    people: MemberCounter,
+    members: MemberCounter,
     member_names: MemberNames,
 ) -> Result<[Vec<TopVisitor>; 2]> {
-    let ranking = Ranking::of(
-        people,
+    let ranking = Ranking::build(
+        members,
         session,
         "visitor_count",
         Columns::NameAndInstitution,
     )
     .await?;
-    // Who is a member no longer is shown as the latest visit has it.
-    let former: Vec<i64> = ranking.former().map(|place| place.tally.latest.1).collect();
-    let copies = visits::copies(session, &former).await?;
+    // A former member is shown as recorded in the latest visit.
+    let latest_visits: Vec<i64> = ranking
+        .former_members()
+        .map(|former| former.tally.latest.1)
+        .collect();
+    let details = visits::visitor_details(session, &latest_visits).await?;
 
-    Ok(ranking.rows(|place, member| {
-        let copy = copies.get(&place.tally.latest.1);
-        let (id, name, institution) = match (member, copy) {
+    Ok(ranking.rows(|ranked, member| {
+        let visitor = details.get(&ranked.tally.latest.1);
+        let (id, name, institution) = match (member, visitor) {
             (Some(member), _) => (
                 member.id.as_str(),
                 member.name.clone(),
                 member.institution.clone(),
             ),
-            (None, Some(copy)) => (
-                place.shown_id(),
-                copy.name.clone(),
-                copy.institution.clone(),
+            (None, Some(visitor)) => (
+                ranked.shown_id(),
+                visitor.name.clone(),
+                visitor.institution.clone(),
             ),
-            // Deleted since it was counted.
-            (None, None) => (place.shown_id(), None, None),
+            // The visit was deleted after it was counted.
+            (None, None) => (ranked.shown_id(), None, None),
         };
         TopVisitor {
-            rank: place.rank,
+            rank: ranked.rank,
             member_id: member_names.id(id.to_owned()),
             member_name: member_names.name(name),
             institution: member_names.institution(institution),
-            total: place.total,
+            total: ranked.total,
         }
     }))
 }

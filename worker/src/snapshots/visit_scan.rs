@@ -1,15 +1,15 @@
-//! The pass over `visitor_count`: visits by day for the series and by member for the rankings, each row read once.
+//! Scans `visitor_count` and counts visits by day for the series and by member for the rankings. Each row is read once.
 //!
-//! With an index on the date the walk goes along the days: within the index alone up to the current year, row by row
-//! from there. Without one it goes along the ids, through the whole table, and the server filters by the exact date:
-//! whatever the order in which rows were written, dated or edited, each is found where it is. Older chunks are counted
-//! by the server; once a chunk has shown the current year, the next ones are streamed.
+//! With an index on the date, the scan goes along the days: within the index alone before the current year, row by row
+//! in it. Without one, it goes along the ids, over the whole table, and the server filters by the exact date, so that
+//! every row is found, in whatever order rows were written, dated or edited. The server counts older chunks; once a
+//! chunk has shown rows of the current year, the next ones are streamed.
 //!
-//! MyISAM looks a row up by its id with three calls into the system, and reads it in passing with none: five times the
-//! work. Where check-ins are added while the table is read, it is read in one statement.
+//! MyISAM needs three system calls to look up a row by its id, and none when it reads the table in order: a fifth of
+//! the work. So a table to which check-ins can be added during a read is read in one statement.
 
 use crate::calendar::Window;
-use crate::mysql::connection::{Session, WHOLE_LIMIT};
+use crate::mysql::connection::{FULL_SCAN_LIMIT, Session};
 use crate::mysql::scan::{ChunkedScan, ScanSettings};
 use crate::mysql::scan_plan::ScanPlan;
 use crate::mysql::schema::TableSchema;
@@ -20,38 +20,37 @@ use crate::snapshots::series::{self, Days};
 use anyhow::{Context, Result};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
-/// What the visits come to, as far as it was wanted.
+/// The counted visits. A field is `None` if it was not requested.
 pub(super) struct VisitScan {
     pub(super) days: Option<Days>,
-    pub(super) people: Option<MemberCounter>,
+    pub(super) members: Option<MemberCounter>,
 }
 
 impl VisitScan {
-    /// Reads what `series` and `tops` need.
+    /// Reads the visits that the series and the rankings need.
     pub(super) async fn read(
         session: &mut Session,
-        reading: &ScanSettings,
-        plan: &TableSchema,
+        settings: &ScanSettings,
+        schema: &TableSchema,
         today: NaiveDate,
-        (series, tops): (bool, bool),
+        (series, rankings): (bool, bool),
     ) -> Result<Self> {
         let mut visits = Self {
             days: series.then(Days::new),
-            people: tops.then(|| MemberCounter::new(today)),
+            members: rankings.then(|| MemberCounter::new(today)),
         };
-        let people = MemberCounter::new(today);
-        let year = people.window();
+        let year = MemberCounter::new(today).window();
         let window = if series { series::window(today) } else { year };
-        let mut pass = Pass {
+        let mut scan = Scan {
             session,
-            rest: Throttle::new(reading),
+            throttle: Throttle::new(settings),
             year,
             visits: &mut visits,
         };
-        match ScanPlan::through_visits(pass.session, plan).await? {
-            ScanPlan::ByDate(hint) => pass.along_days(reading, &hint, window).await?,
-            ScanPlan::ByKey(hint) => pass.along_ids(reading, &hint, window).await?,
-            ScanPlan::FullScan => pass.at_once(window).await?,
+        match ScanPlan::through_visits(scan.session, schema).await? {
+            ScanPlan::ByDate(hint) => scan.by_date(settings, &hint, window).await?,
+            ScanPlan::ByKey(hint) => scan.by_key(settings, &hint, window).await?,
+            ScanPlan::FullScan => scan.full_scan(window).await?,
         }
         Ok(visits)
     }
@@ -65,154 +64,145 @@ impl VisitScan {
     }
 }
 
-struct Pass<'a> {
+struct Scan<'a> {
     session: &'a mut Session,
-    rest: Throttle,
+    throttle: Throttle,
     year: Window,
     visits: &'a mut VisitScan,
 }
 
-/// What a part has shown.
-struct Seen {
-    rows: u64,
-    of_the_year: u64,
+/// The number of visits that one query has found.
+struct Found {
+    visits: u64,
+    in_year: u64,
 }
 
-impl Pass<'_> {
-    async fn along_days(
-        &mut self,
-        reading: &ScanSettings,
-        hint: &str,
-        window: Window,
-    ) -> Result<()> {
+impl Scan<'_> {
+    async fn by_date(&mut self, settings: &ScanSettings, hint: &str, window: Window) -> Result<()> {
         let older = Window {
             to: self.year.from,
             ..window
         };
         let spans = [
-            (older, reading.counted, false),
-            (self.year, reading.streamed, self.visits.people.is_some()),
+            (older, settings.counted, false),
+            (self.year, settings.streamed, self.visits.members.is_some()),
         ];
-        for (span, sizes, streamed) in spans {
+        for (span, sizes, is_streamed) in spans {
             let [from, to] = times(span).map(|time| time.and_utc().timestamp());
-            let mut walk = ChunkedScan::new("visits", from..=to - 1, sizes, reading);
-            while let Some(seconds) = walk.next_chunk(self.session) {
-                let part = VisitQuery {
+            let mut chunks = ChunkedScan::new("visits", from..=to - 1, sizes, settings);
+            while let Some(seconds) = chunks.next_chunk(self.session) {
+                let query = VisitQuery {
                     hint,
-                    times: [at(*seconds.start())?, at(*seconds.end() + 1)?],
+                    times: [wall_time(*seconds.start())?, wall_time(*seconds.end() + 1)?],
                     ids: None,
                 };
-                if streamed {
-                    self.stream(&part).await?;
+                if is_streamed {
+                    self.stream(&query).await?;
                 } else {
-                    self.count(&part).await?;
+                    self.count(&query).await?;
                 }
-                walk.rest(self.session, &mut self.rest).await?;
+                chunks.pause(self.session, &mut self.throttle).await?;
             }
         }
         Ok(())
     }
 
-    async fn along_ids(
-        &mut self,
-        reading: &ScanSettings,
-        hint: &str,
-        window: Window,
-    ) -> Result<()> {
-        let rankings_alone = self.visits.days.is_none();
-        let mut streams = rankings_alone;
-        let mut walk = ChunkedScan::over("visits", self.session, KEY, reading).await?;
-        while let Some(ids) = walk.next_chunk(self.session) {
-            let part = VisitQuery {
+    async fn by_key(&mut self, settings: &ScanSettings, hint: &str, window: Window) -> Result<()> {
+        let only_rankings = self.visits.days.is_none();
+        let mut is_streamed = only_rankings;
+        let mut chunks = ChunkedScan::over("visits", self.session, KEY, settings).await?;
+        while let Some(ids) = chunks.next_chunk(self.session) {
+            let query = VisitQuery {
                 hint,
                 times: times(window),
                 ids: Some(ids),
             };
-            let seen = if streams {
-                self.stream(&part).await?
+            let found = if is_streamed {
+                self.stream(&query).await?
             } else {
-                self.count_and_stream(&part).await?
+                self.count_and_stream(&query).await?
             };
-            // A back-dated row among old ones is no reason to send all of those that follow.
-            streams = rankings_alone
-                || (self.visits.people.is_some() && seen.of_the_year * 2 > seen.rows);
-            if seen.rows == 0 {
-                walk.skip_gap(self.session, KEY).await?;
+            // A single row of this year among old ones is no reason to stream all old rows that follow.
+            is_streamed = only_rankings
+                || (self.visits.members.is_some() && found.in_year * 2 > found.visits);
+            if found.visits == 0 {
+                chunks.skip_gap(self.session, KEY).await?;
             }
-            walk.rest(self.session, &mut self.rest).await?;
+            chunks.pause(self.session, &mut self.throttle).await?;
         }
         Ok(())
     }
 
-    /// In one statement: of a table that check-ins are added to meanwhile, or without a key to walk along, as there are
-    /// in broken copies.
-    async fn at_once(&mut self, window: Window) -> Result<()> {
-        self.session.allow(WHOLE_LIMIT).await?;
-        let part = VisitQuery {
+    /// Reads the table in one statement: if check-ins can be added during the read, or if no index leads the key, as in
+    /// broken copies.
+    async fn full_scan(&mut self, window: Window) -> Result<()> {
+        self.session.allow(FULL_SCAN_LIMIT).await?;
+        let query = VisitQuery {
             hint: "",
             times: times(window),
             ids: None,
         };
-        self.stream(&part).await?;
+        self.stream(&query).await?;
         Ok(())
     }
 
-    /// Counts by day, and reads the visits of the year once more when there are some.
-    async fn count_and_stream(&mut self, part: &VisitQuery<'_>) -> Result<Seen> {
-        let seen = self.count(part).await?;
-        if seen.of_the_year > 0 && self.visits.people.is_some() {
+    /// Counts by day. If there are visits of the year, reads those again by member.
+    async fn count_and_stream(&mut self, query: &VisitQuery<'_>) -> Result<Found> {
+        let found = self.count(query).await?;
+        if found.in_year > 0 && self.visits.members.is_some() {
+            // Without `days`, so that the visits are not counted by day twice.
             let days = self.visits.days.take();
-            let of_the_year = VisitQuery {
+            let in_year = VisitQuery {
                 times: times(self.year),
-                ..part.clone()
+                ..query.clone()
             };
-            self.stream(&of_the_year).await?;
+            self.stream(&in_year).await?;
             self.visits.days = days;
         }
-        Ok(seen)
+        Ok(found)
     }
 
-    async fn count(&mut self, part: &VisitQuery<'_>) -> Result<Seen> {
-        let counted = visits::by_day(self.session, part).await?;
+    async fn count(&mut self, query: &VisitQuery<'_>) -> Result<Found> {
+        let counted = visits::by_day(self.session, query).await?;
         self.visits.add_days(&counted);
-        Ok(self.seen(&counted))
+        Ok(self.found(&counted))
     }
 
-    async fn stream(&mut self, part: &VisitQuery<'_>) -> Result<Seen> {
+    async fn stream(&mut self, query: &VisitQuery<'_>) -> Result<Found> {
         let mut counted = Days::new();
-        let people = &mut self.visits.people;
-        let members = people.as_ref().map(MemberCounter::window);
-        let mut day = (NaiveDate::MIN, 0);
-        visits::each(self.session, part, members, |visit| {
-            // Visits of a day follow one another mostly.
+        let members = &mut self.visits.members;
+        let window = members.as_ref().map(MemberCounter::window);
+        let mut current = (NaiveDate::MIN, 0);
+        visits::each(self.session, query, window, |visit| {
+            // Visits of a day mostly come in a row, which saves a lookup for each.
             match visit.time.date() {
-                Some(date) if date == day.0 => day.1 += 1,
+                Some(date) if date == current.0 => current.1 += 1,
                 Some(date) => {
-                    let (day, total) = std::mem::replace(&mut day, (date, 1));
+                    let (day, total) = std::mem::replace(&mut current, (date, 1));
                     *counted.entry(day).or_default() += total;
                 }
                 None => {}
             }
-            match people.as_mut() {
-                Some(people) => people.add(visit),
+            match members.as_mut() {
+                Some(members) => members.add(visit),
                 None => Ok(()),
             }
         })
         .await?;
-        *counted.entry(day.0).or_default() += day.1;
+        *counted.entry(current.0).or_default() += current.1;
         counted.remove(&NaiveDate::MIN);
-        if let Some(people) = people {
-            people.count()?;
+        if let Some(members) = members {
+            members.count_batch()?;
         }
         self.visits.add_days(&counted);
-        Ok(self.seen(&counted))
+        Ok(self.found(&counted))
     }
 
-    fn seen(&self, counted: &Days) -> Seen {
-        let of_the_year = counted.range(self.year.from..self.year.to);
-        Seen {
-            rows: counted.values().sum(),
-            of_the_year: of_the_year.map(|(_, total)| total).sum(),
+    fn found(&self, counted: &Days) -> Found {
+        let in_year = counted.range(self.year.from..self.year.to);
+        Found {
+            visits: counted.values().sum(),
+            in_year: in_year.map(|(_, total)| total).sum(),
         }
     }
 }
@@ -221,8 +211,8 @@ fn times(window: Window) -> [NaiveDateTime; 2] {
     [window.from, window.to].map(|day| day.and_time(NaiveTime::MIN))
 }
 
-/// The wall time of so many seconds.
-fn at(seconds: i64) -> Result<NaiveDateTime> {
-    let time = DateTime::from_timestamp(seconds, 0).context("a time beyond the calendar")?;
+/// The wall time that is `seconds` after 1970-01-01 00:00:00.
+fn wall_time(seconds: i64) -> Result<NaiveDateTime> {
+    let time = DateTime::from_timestamp(seconds, 0).context("a time outside the calendar")?;
     Ok(time.naive_utc())
 }

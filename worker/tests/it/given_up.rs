@@ -197,7 +197,7 @@ async fn an_answer_that_never_comes_is_not_waited_for() {
         let lost = timeout(SOON, asked).await.expect("it is given up");
         let lost = format!("{:#}", lost.unwrap_err());
         assert!(
-            lost.contains("does not run it any more"),
+            lost.contains("no longer runs the statement"),
             "{mode:?}: {lost}"
         );
     }
@@ -227,13 +227,13 @@ async fn every_wait_has_a_limit() {
         .await
         .expect("a limit");
     let place = place.err().unwrap().to_string();
-    assert!(place.contains("a place among the connections"), "{place}");
+    assert!(place.contains("a free MySQL connection"), "{place}");
     first.acquire_read_slot().await.unwrap();
     let turn = timeout(SOON, second.acquire_read_slot())
         .await
         .expect("a limit");
     let turn = turn.unwrap_err().to_string();
-    assert!(turn.contains("the turn to read"), "{turn}");
+    assert!(turn.contains("the read slot"), "{turn}");
 
     // As long as statements end it is waited for.
     let busy = tokio::spawn(async move {

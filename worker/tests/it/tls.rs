@@ -117,7 +117,7 @@ async fn mysql_is_believed_by_its_authority_and_its_name_alone() {
     assert!(is_encrypted(&site).await, "whoever it is");
     site.refresh().await.unwrap();
     site.set("MYSQL_TLS", "verify");
-    let unknown = "MYSQL_TLS_CA is to name the file of its authority";
+    let unknown = "set MYSQL_TLS_CA to the PEM file of its certificate authority";
     assert_told(
         &site,
         Topic::Database,
@@ -130,7 +130,7 @@ async fn mysql_is_believed_by_its_authority_and_its_name_alone() {
     assert!(is_encrypted(&site).await);
     site.refresh().await.unwrap();
     site.set("MYSQL_HOST", "localhost");
-    let host = "MYSQL_HOST is to name the host as the certificate does";
+    let host = "set MYSQL_HOST to a name that the certificate contains";
     assert_told(&site, Topic::Database, &["MySQL is away", host]).await;
 }
 
@@ -139,7 +139,7 @@ async fn a_mysql_without_tls_and_one_that_wants_it_say_so() {
     let mut site = site(shared_mariadb().await, shared_redis().await).await;
     for wanted in ["required", "verify"] {
         site.set("MYSQL_TLS", wanted);
-        let told = "the server offers no TLS: switch it on there, or set MYSQL_TLS=off";
+        let told = "the server offers no TLS: enable TLS on the server, or set MYSQL_TLS=off";
         assert_told(&site, Topic::Database, &["MySQL is away", &told[1..]]).await;
     }
     let authority = Authority::new().unwrap();

@@ -157,7 +157,7 @@ async fn increments(
     let found = Finding::ok(Topic::Redis, "counter", what).with(details);
     Some(if count.is_none() && total.unwrap_or(0) > 0 {
         found.advise(
-            "VisitScan were written today and nobody raised it. Until somebody does, the count moves once a minute: \
+            "Visits were written today and nobody raised it. Until somebody does, the count moves once a minute: \
              another TODAY_COUNT_MODE is better.",
         )
     } else {

@@ -1,14 +1,15 @@
-//! Which columns we can read, as the server says when they are asked for. `information_schema` hides what is not for us.
+//! Finds the columns that cannot be read, by reading them: `information_schema` does not list what the account may not
+//! see.
 
 use crate::mysql::connection::Session;
 use crate::mysql::error::{ErrorKind, refusal};
 use anyhow::Result;
 use mysql_async::Params;
 
-/// Those of `columns` that cannot be read of `table`, and why. Costs one statement without a row when all can.
+/// The `columns` of `table` that cannot be read, and why. If all can be read, this costs one statement without rows.
 ///
 /// # Errors
-/// As the database says, where it does not say that something is lacking.
+/// If the database does not answer, or fails for another reason than a missing column, table or privilege.
 pub async fn lacking(
     session: &mut Session,
     table: &str,

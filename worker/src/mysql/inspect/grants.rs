@@ -1,31 +1,31 @@
-//! What the account may do. The text of a grant may hold the hash of a password, so that only what is read of it leaves
-//! this file.
+//! Reads the privileges of the account. The text of a grant may contain a password hash, so only parsed privileges
+//! leave this file.
 
 use crate::mysql::connection::Session;
 use anyhow::Result;
 use mysql_async::Params;
 
-/// What it takes to read.
-const READING: [&str; 4] = ["USAGE", "SELECT", "SHOW VIEW", "SHOW DATABASES"];
+/// Privileges that only allow reading.
+const READ_PRIVILEGES: [&str; 4] = ["USAGE", "SELECT", "SHOW VIEW", "SHOW DATABASES"];
 
-/// Privileges on something.
+/// Privileges on one scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// `SELECT`, `ALL PRIVILEGES`; of a column without its name.
+    /// `SELECT`, `ALL PRIVILEGES`; the names of columns are left out.
     pub privileges: Vec<String>,
-    /// `*.*`, `slims.*`, `slims.loan`.
+    /// The scope: `*.*`, `slims.*` or `slims.loan`.
     pub scope: String,
 }
 
-/// What is granted to this account.
+/// The grants of this account.
 ///
 /// # Errors
-/// As the database says.
+/// If the database does not answer.
 pub async fn of(session: &mut Session) -> Result<Vec<Grant>> {
     let mut grants = Vec::new();
     let sql = "SHOW GRANTS FOR CURRENT_USER()";
-    let read = session.each("the grants", sql, Params::Empty, |cells| {
-        grants.extend(cells.text(0).and_then(|line| Grant::parse(&line)));
+    let read = session.each("the grants", sql, Params::Empty, |row| {
+        grants.extend(row.text(0).and_then(|line| Grant::parse(&line)));
         Ok(())
     });
     read.await?;
@@ -33,12 +33,13 @@ pub async fn of(session: &mut Session) -> Result<Vec<Grant>> {
 }
 
 impl Grant {
-    /// Of a line of `SHOW GRANTS`; `None` of a role, whose own lines follow.
+    /// Parses a line of `SHOW GRANTS`. `None` for a grant of a role, whose own grants follow on further lines.
     fn parse(line: &str) -> Option<Self> {
         let (privileges, rest) = line.strip_prefix("GRANT ")?.split_once(" ON ")?;
         let (scope, to) = rest.split_once(" TO ")?;
         let mut depth = 0;
-        let outside: String = privileges
+        // Leaves out lists of columns in brackets.
+        let without_columns: String = privileges
             .chars()
             .filter(|c| {
                 depth += i32::from(*c == '(');
@@ -47,25 +48,27 @@ impl Grant {
                 keep
             })
             .collect();
-        let privileges = outside.split(',').map(|name| name.trim().to_owned());
+        let privileges = without_columns
+            .split(',')
+            .map(|name| name.trim().to_owned());
         let option = to.contains("WITH GRANT OPTION");
         Some(Self {
             privileges: privileges
                 .chain(option.then(|| "GRANT OPTION".to_owned()))
                 .collect(),
-            // In a grant `_` stands for any letter, so that a name has it escaped.
+            // In a grant `_` matches any character, so names contain it escaped.
             scope: scope.replace(['`', '"', '\\'], ""),
         })
     }
 
-    /// What of it goes beyond reading `database`.
+    /// The privileges that allow more than reading `database`.
     pub fn beyond_reading(&self, database: &str) -> Vec<String> {
-        let (of, _) = self.scope.split_once('.').unwrap_or((&self.scope, ""));
-        let ours = of.eq_ignore_ascii_case(database);
+        let (granted_database, _) = self.scope.split_once('.').unwrap_or((&self.scope, ""));
+        let is_ours = granted_database.eq_ignore_ascii_case(database);
         let scope = &self.scope;
         let beyond = self.privileges.iter().filter(|privilege| {
-            let reads = READING.contains(&privilege.as_str());
-            !reads || (*privilege == "SELECT" && !ours)
+            let is_read = READ_PRIVILEGES.contains(&privilege.as_str());
+            !is_read || (*privilege == "SELECT" && !is_ours)
         });
         beyond
             .map(|privilege| format!("{privilege} on {scope}"))
@@ -83,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_alone_is_not_too_much() {
+    fn read_privileges_are_accepted() {
         for line in [
             "GRANT USAGE ON *.* TO `r`@`%` IDENTIFIED BY PASSWORD '*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19'",
             "GRANT SELECT ON `slims\\_1`.* TO `r`@`%`",
@@ -95,8 +98,8 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_beyond_is_named_without_the_password() {
-        for (line, what) in [
+    fn other_privileges_are_listed_without_the_password_hash() {
+        for (line, expected) in [
             (
                 "GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` IDENTIFIED BY PASSWORD '*24' WITH GRANT OPTION",
                 vec!["ALL PRIVILEGES on *.*", "GRANT OPTION on *.*"],
@@ -111,7 +114,7 @@ mod tests {
                 vec!["SELECT on other.*"],
             ),
         ] {
-            assert_eq!(beyond(line), what, "{line}");
+            assert_eq!(beyond(line), expected, "{line}");
         }
         assert_eq!(Grant::parse("GRANT `reader` TO `r`@`%`"), None);
     }

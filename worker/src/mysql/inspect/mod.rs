@@ -1,4 +1,4 @@
-//! What `worker check` asks of the database, and what it advises to run there. No figure is made of it.
+//! Queries for `worker check`, and the statements that it recommends. No figure depends on them.
 
 pub mod clock;
 pub mod columns;

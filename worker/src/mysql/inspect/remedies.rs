@@ -1,22 +1,22 @@
-//! Statements that are advised, for the owner of the database to run. The worker runs none of them.
+//! SQL statements that `worker check` recommends to the owner of the database. The worker runs none of them.
 
-/// An index that begins with `column`.
+/// Creates an index that begins with `column`.
 pub fn create_index(table: &str, column: &str) -> String {
     format!("CREATE INDEX {column} ON {table} ({column});")
 }
 
-/// A primary key on `column`.
+/// Adds a primary key on `column`.
 pub fn add_primary_key(table: &str, column: &str) -> String {
     format!("ALTER TABLE {table} ADD PRIMARY KEY ({column});")
 }
 
-/// The right to read `table`, for `account` (`dashboard@%`).
+/// Grants the right to read `table` to `account`, such as `dashboard@%`.
 pub fn grant_select(database: &str, table: &str, account: &str) -> String {
     let account = quoted(account);
     format!("GRANT SELECT ON `{database}`.{table} TO {account};")
 }
 
-/// An account that may read `database` and nothing else.
+/// Creates an account that may read `database` and nothing else.
 pub fn create_account(database: &str) -> [String; 2] {
     [
         "CREATE USER 'dashboard'@'%' IDENTIFIED BY 'a long password';".to_owned(),
@@ -24,7 +24,7 @@ pub fn create_account(database: &str) -> [String; 2] {
     ]
 }
 
-/// Finds the rows whose date has a zero in it.
+/// Finds the rows whose date has a zero month or day.
 pub fn find_zero_dates(table: &str, key: &str, column: &str) -> String {
     format!(
         "SELECT {key}, {column} FROM {table} WHERE MONTH({column}) = 0 OR DAYOFMONTH({column}) = 0;"

@@ -1,4 +1,4 @@
-//! Looks at some rows of a table, in the way in which all are read later: how long that takes, and what dates they hold.
+//! Reads a sample of a table as a scan would: to estimate how long a scan takes, and to check the dates of the rows.
 
 use crate::mysql::connection::Session;
 use crate::mysql::params;
@@ -10,23 +10,23 @@ use mysql_async::Params;
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// Rows of one statement: some 10 ms, also for who waits on MyISAM.
+/// Rows per statement, which takes some 10 ms. Writers on MyISAM wait that long.
 const ROWS: u64 = 5_000;
-/// Of so many of the latest rows the times are kept.
+/// The times of this many of the latest rows are kept.
 const LATEST: usize = 100;
 
-/// What is looked at.
+/// The table to sample, and how.
 #[derive(Clone, Debug)]
 pub struct Subject<'a> {
-    /// Where, and by which number the rows were written.
+    /// The table, and the key that numbers its rows.
     pub key: ScanKey,
-    /// The hint to read by that number, if it leads an index.
+    /// The hint to read along the key, if the key leads an index.
     pub by_key: Option<String>,
-    /// The column with its date, if it has one.
+    /// The column with the date of a row, if there is one.
     pub date: Option<&'static str>,
-    /// What else is read of each row.
+    /// Further columns to read of each row.
     pub columns: &'a str,
-    /// How all are read.
+    /// How a scan reads the table.
     pub way: &'a ScanPlan,
 }
 
@@ -36,28 +36,28 @@ impl Subject<'_> {
     }
 }
 
-/// What was seen.
+/// The result of sampling a table.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
-    /// Rows, each counted once.
+    /// Number of distinct rows in the sample.
     pub rows: u64,
-    /// Whether those are all there are.
+    /// Whether the sample is the whole table.
     pub is_whole: bool,
-    /// Those of them whose date is none, such as `0000-00-00` and `2026-00-00`.
+    /// Rows without a valid date, such as `0000-00-00` and `2026-00-00`.
     pub zero_dates: u64,
-    /// Of the rows that were written last the real dates, the last first; none without a key.
+    /// The valid dates of the rows that were written last, the last first. Empty without a key.
     pub latest: Vec<NaiveDateTime>,
-    /// Rows that were read in the way of all, and how long the server worked for that.
-    read: u64,
-    took: Duration,
-    seen: HashSet<i64>,
+    /// Rows that were read as a scan reads them, and how long the server worked for them.
+    timed_rows: u64,
+    worked: Duration,
+    seen_ids: HashSet<i64>,
 }
 
 impl Sample {
-    /// Reads up to three times 5,000 rows: the first, some in the middle, and the last.
+    /// Reads up to 5,000 rows each from the start, the middle and the end of the table.
     ///
     /// # Errors
-    /// As the database says.
+    /// If the database does not answer.
     pub async fn of(session: &mut Session, subject: &Subject<'_>) -> Result<Self> {
         let mut sample = Self::default();
         let ScanKey { table, column } = subject.key;
@@ -71,32 +71,32 @@ impl Sample {
             .await?;
         sample.is_whole = read < ROWS;
         let Some(hint) = &subject.by_key else {
-            // Nobody knows which rows were written last.
+            // Without a key there is no telling which rows were written last.
             sample.latest.clear();
             return Ok(sample);
         };
-        let is_the_way = matches!(subject.way, ScanPlan::ByKey(_)) && !sample.is_whole;
+        let is_by_key = matches!(subject.way, ScanPlan::ByKey(_)) && !sample.is_whole;
         if !sample.is_whole {
-            let middle = middle(session, subject.key).await?;
+            let middle = middle_id(session, subject.key).await?;
             let from = format!("FROM {table} {hint} WHERE {column} >= ? ORDER BY {column}");
             let values = params([middle]);
             sample
-                .read(session, subject, &from, values, is_the_way)
+                .read(session, subject, &from, values, is_by_key)
                 .await?;
         }
         sample.latest.clear();
         let last = format!("FROM {table} {hint} ORDER BY {column} DESC");
         sample
-            .read(session, subject, &last, Params::Empty, is_the_way)
+            .read(session, subject, &last, Params::Empty, is_by_key)
             .await?;
         Ok(sample)
     }
 
-    /// How long `rows` of the kind take.
+    /// The estimated time for which the server works to read `rows` of this table.
     pub fn cost_of(&self, rows: u64) -> Duration {
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-        let factor = rows as f64 / self.read.max(1) as f64;
-        self.took.mul_f64(factor)
+        let factor = rows as f64 / self.timed_rows.max(1) as f64;
+        self.worked.mul_f64(factor)
     }
 
     async fn read(
@@ -105,42 +105,42 @@ impl Sample {
         subject: &Subject<'_>,
         from: &str,
         values: Params,
-        is_the_way: bool,
+        is_timed: bool,
     ) -> Result<u64> {
         let Subject { key, columns, .. } = subject;
         let (id, date) = (key.column, subject.date());
         let sql = format!("SELECT {id}, {date}, {columns} {from} LIMIT {ROWS}");
         let (mut read, before) = (0, session.time_spent());
-        let rows = session.each(key.table, &sql, values, |cells| {
+        let rows = session.each(key.table, &sql, values, |row| {
             read += 1;
-            let id = cells.integer(0).ok().flatten();
-            if id.is_none_or(|id| self.seen.insert(id)) {
+            let id = row.integer(0).ok().flatten();
+            if id.is_none_or(|id| self.seen_ids.insert(id)) {
                 self.rows += 1;
-                let is_zero = subject.date.is_some() && cells.time(1)?.date().is_none();
+                let is_zero = subject.date.is_some() && row.time(1)?.date().is_none();
                 self.zero_dates += u64::from(is_zero);
             }
             if self.latest.len() < LATEST {
-                self.latest.extend(cells.time(1)?.moment());
+                self.latest.extend(row.time(1)?.date_time());
             }
             Ok(())
         });
         rows.await?;
-        if is_the_way {
-            self.read += read;
+        if is_timed {
+            self.timed_rows += read;
             let spent = session.time_spent() - before;
-            self.took += spent.server_time(session.round_trip());
+            self.worked += spent.server_time(session.round_trip());
         }
         Ok(read)
     }
 }
 
-/// Between the least and the greatest id.
-async fn middle(session: &mut Session, key: ScanKey) -> Result<i64> {
+/// The middle between the smallest and the greatest id.
+async fn middle_id(session: &mut Session, key: ScanKey) -> Result<i64> {
     let ScanKey { table, column } = key;
     let sql = format!("SELECT MIN({column}), MAX({column}) FROM {table}");
-    let ends = session.first("the range of the ids", &sql, Params::Empty, |cells| {
-        Ok(cells.integer(0)?.zip(cells.integer(1)?))
+    let bounds = session.first("the range of the ids", &sql, Params::Empty, |row| {
+        Ok(row.integer(0)?.zip(row.integer(1)?))
     });
-    let (least, greatest) = ends.await?.flatten().unwrap_or_default();
+    let (least, greatest) = bounds.await?.flatten().unwrap_or_default();
     Ok(least / 2 + greatest / 2)
 }

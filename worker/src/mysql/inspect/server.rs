@@ -1,37 +1,44 @@
-//! Which server it is, and as whom we are there.
+//! Reads the server's version, our account and the encryption of the connection.
 
 use crate::mysql::connection::Session;
 use anyhow::{Context, Result};
 use mysql_async::Params;
 
-/// The server, as it says itself.
+/// The server and our connection to it.
 #[derive(Clone, Debug)]
 pub struct Server {
-    /// `10.11.19-MariaDB-log`, `8.0.36`.
+    /// The version, such as `10.11.19-MariaDB-log` or `8.0.36`.
     pub version: String,
-    /// Who made it: `Debian 12`, `MySQL Community Server - GPL`.
+    /// The distribution, such as `Debian 12` or `MySQL Community Server - GPL`.
     pub comment: String,
-    /// `dashboard@%`: the account that we were taken for.
+    /// The account under which the server has accepted us, such as `dashboard@%`.
     pub account: String,
-    /// The cipher of this connection; `None` when it is plain.
+    /// The cipher of this connection; `None` without TLS.
     pub cipher: Option<String>,
 }
 
 impl Server {
-    /// Asks.
+    /// Reads them from the server.
     ///
     /// # Errors
-    /// As the database says.
+    /// If the database does not answer.
     pub async fn of(session: &mut Session) -> Result<Self> {
+<<<<<<< HEAD
         let sql = "SELECT VERSION(), @@version_comment, CURRENT_USER()";
         let server = session.first("the server's version", sql, Params::Empty, |cells| {
             let text = |index| cells.owned_text(index).unwrap_or_default();
+=======
+        let sql = "SELECT VERSION(), version_comment, CURRENT_USER()";
+        let server = session.first("the server's version", sql, Params::Empty, |row| {
+            let text = |index| row.owned_text(index).unwrap_or_default();
+>>>>>>> p-w2
             Ok([text(0), text(1), text(2)])
         });
-        let [version, comment, account] = server.await?.context("the server has no version")?;
+        let [version, comment, account] =
+            server.await?.context("the server returned no version")?;
         let sql = "SHOW SESSION STATUS LIKE 'Ssl_cipher'";
-        let cipher = session.first("the encryption", sql, Params::Empty, |cells| {
-            Ok(cells.owned_text(1).filter(|cipher| !cipher.is_empty()))
+        let cipher = session.first("the encryption", sql, Params::Empty, |row| {
+            Ok(row.owned_text(1).filter(|cipher| !cipher.is_empty()))
         });
         Ok(Self {
             version,
@@ -50,14 +57,14 @@ impl Server {
         }
     }
 
-    /// The version's numbers: `10.11.19`. Some MariaDB servers put `5.5.5-` in front for old clients.
+    /// The version number, such as `10.11.19`. Some MariaDB servers put `5.5.5-` in front of it for old clients.
     pub fn number(&self) -> &str {
         let version = self.version.strip_prefix("5.5.5-");
         let version = version.unwrap_or(&self.version);
         version.split('-').next().unwrap_or(version)
     }
 
-    /// Whether it ends a statement whose time is up: MariaDB from 10.1, MySQL from 5.7.8 on.
+    /// Whether the server can limit the time of statements: MariaDB since 10.1.1, MySQL since 5.7.8.
     pub fn limits_statements(&self) -> bool {
         let mut numbers = self.number().split('.').map(|part| part.parse().ok());
         let mut next = || numbers.next().flatten().unwrap_or(0u32);
@@ -76,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_understood() {
+    fn versions_are_parsed() {
         for (version, flavour, number, limits) in [
             ("10.11.19-MariaDB-log", "MariaDB", "10.11.19", true),
             ("5.5.5-10.0.38-MariaDB", "MariaDB", "10.0.38", false),
@@ -90,12 +97,12 @@ mod tests {
                 account: String::new(),
                 cipher: None,
             };
-            let told = (
+            let parsed = (
                 server.flavour(),
                 server.number(),
                 server.limits_statements(),
             );
-            assert_eq!(told, (flavour, number, limits), "{version}");
+            assert_eq!(parsed, (flavour, number, limits), "{version}");
         }
     }
 }

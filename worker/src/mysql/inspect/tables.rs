@@ -1,18 +1,18 @@
-//! What `information_schema` tells of the tables: engine, size, indexes.
+//! Reads the engine, size and indexes of tables from `information_schema`.
 
 use crate::mysql::connection::Session;
-use crate::mysql::{marks, params};
+use crate::mysql::{params, placeholders};
 use anyhow::Result;
 use std::collections::BTreeMap;
 
 /// One table.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
-    /// `InnoDB`, `MyISAM`, `Aria`; `None` of a view.
+    /// The engine, such as `InnoDB`, `MyISAM` or `Aria`; `None` for a view.
     pub engine: Option<String>,
-    /// Rows: exact of MyISAM and Aria, an estimate of InnoDB; `None` of a view.
+    /// Number of rows: exact for MyISAM and Aria, an estimate for InnoDB; `None` for a view.
     pub rows: Option<u64>,
-    /// Bytes of rows and indexes.
+    /// Bytes of rows and indexes; `None` for a view.
     pub bytes: Option<u64>,
     /// The columns of each index, the primary key first.
     pub indexes: Vec<Vec<String>>,
@@ -26,45 +26,44 @@ impl Table {
     }
 }
 
-/// Those of `names` that are there for us, by name.
+/// The tables `names` that exist and are visible to the account, by name.
 ///
 /// # Errors
-/// As the database says.
+/// If the database does not answer.
 pub async fn of(session: &mut Session, names: &[&str]) -> Result<BTreeMap<String, Table>> {
     let mut tables: BTreeMap<String, Table> = BTreeMap::new();
-    let list = marks(names.len());
+    let placeholders = placeholders(names.len());
     let sql = format!(
         "SELECT table_name, engine, table_rows, data_length + index_length FROM information_schema.tables \
-         WHERE table_schema = DATABASE() AND table_name IN ({list})"
+         WHERE table_schema = DATABASE() AND table_name IN ({placeholders})"
     );
     let names = || params(names.iter().copied());
-    let read = session.each("the tables", &sql, names(), |cells| {
-        let number = |index| {
-            Ok::<_, anyhow::Error>(cells.integer(index)?.and_then(|n| u64::try_from(n).ok()))
-        };
+    let read = session.each("the tables", &sql, names(), |row| {
+        let number =
+            |index| Ok::<_, anyhow::Error>(row.integer(index)?.and_then(|n| u64::try_from(n).ok()));
         let table = Table {
-            engine: cells.owned_text(1),
+            engine: row.owned_text(1),
             rows: number(2)?,
             bytes: number(3)?,
             indexes: Vec::new(),
         };
-        tables.insert(cells.owned_text(0).unwrap_or_default(), table);
+        tables.insert(row.owned_text(0).unwrap_or_default(), table);
         Ok(())
     });
     read.await?;
     let sql = format!(
         "SELECT table_name, index_name, seq_in_index, column_name FROM information_schema.statistics \
-         WHERE table_schema = DATABASE() AND table_name IN ({list}) \
+         WHERE table_schema = DATABASE() AND table_name IN ({placeholders}) \
          ORDER BY table_name, index_name <> 'PRIMARY', index_name, seq_in_index"
     );
-    let read = session.each("the indexes", &sql, names(), |cells| {
-        let name = cells.text(0).unwrap_or_default();
+    let read = session.each("the indexes", &sql, names(), |row| {
+        let name = row.text(0).unwrap_or_default();
         if let Some(table) = tables.get_mut(&*name) {
-            if cells.count(2)? == 1 {
+            if row.count(2)? == 1 {
                 table.indexes.push(Vec::new());
             }
             if let Some(index) = table.indexes.last_mut() {
-                index.push(cells.text(3).unwrap_or_default().to_ascii_lowercase());
+                index.push(row.text(3).unwrap_or_default().to_ascii_lowercase());
             }
         }
         Ok(())
