@@ -94,15 +94,8 @@ impl TableSchema {
     pub async fn grows_while_read(&self, session: &mut Session) -> Result<bool> {
         let sql = "SELECT COUNT(*) FROM information_schema.tables \
                    WHERE table_schema = DATABASE() AND table_name = ? AND engine = 'MyISAM' AND data_free = 0 \
-<<<<<<< HEAD
                    AND @@concurrent_insert <> 'NEVER'";
-        let grows = session.first("the engine", sql, params([self.table]), |cells| {
-            cells.count(0)
-        });
-=======
-                   AND concurrent_insert <> 'NEVER'";
         let grows = session.first("the engine", sql, params([self.table]), |row| row.count(0));
->>>>>>> p-w2
         Ok(grows.await? == Some(1))
     }
 }

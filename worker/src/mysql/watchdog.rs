@@ -36,15 +36,9 @@ pub(super) struct ServerConnId {
 }
 
 impl ServerConnId {
-<<<<<<< HEAD
-    /// Asks. `None` when a proxy answers that has ids of its own.
-    pub(super) async fn of(conn: &mut Conn) -> mysql_async::Result<Option<Self>> {
-        let sql = "SELECT ID, CONCAT(@@hostname, ':', @@port) FROM information_schema.PROCESSLIST \
-=======
     /// Queries the id of `conn`. `None` if a proxy in between uses ids of its own, or the query is refused.
     pub(super) async fn query(conn: &mut Conn) -> mysql_async::Result<Option<Self>> {
-        let sql = "SELECT ID, CONCAT(hostname, ':', port) FROM information_schema.PROCESSLIST \
->>>>>>> p-w2
+        let sql = "SELECT ID, CONCAT(@@hostname, ':', @@port) FROM information_schema.PROCESSLIST \
                    WHERE ID = CONNECTION_ID()";
         let found: Option<(u64, String)> = match conn.query_first(sql).await {
             // A server may refuse it; only the watchdog needs it.

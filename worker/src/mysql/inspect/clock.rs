@@ -24,13 +24,8 @@ impl ServerClock {
     /// If the database does not answer.
     pub async fn of(session: &mut Session) -> Result<Self> {
         let sql =
-<<<<<<< HEAD
             "SELECT UTC_TIMESTAMP(6), TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW()), @@time_zone";
-        let clock = session.first("the server's clock", sql, Params::Empty, |cells| {
-=======
-            "SELECT UTC_TIMESTAMP(6), TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW()), time_zone";
         let clock = session.first("the server's clock", sql, Params::Empty, |row| {
->>>>>>> p-w2
             Ok(Self {
                 utc: row
                     .time(0)?

@@ -23,15 +23,9 @@ impl Server {
     /// # Errors
     /// If the database does not answer.
     pub async fn of(session: &mut Session) -> Result<Self> {
-<<<<<<< HEAD
         let sql = "SELECT VERSION(), @@version_comment, CURRENT_USER()";
-        let server = session.first("the server's version", sql, Params::Empty, |cells| {
-            let text = |index| cells.owned_text(index).unwrap_or_default();
-=======
-        let sql = "SELECT VERSION(), version_comment, CURRENT_USER()";
         let server = session.first("the server's version", sql, Params::Empty, |row| {
             let text = |index| row.owned_text(index).unwrap_or_default();
->>>>>>> p-w2
             Ok([text(0), text(1), text(2)])
         });
         let [version, comment, account] =
