@@ -98,12 +98,12 @@ impl Lease {
 
     /// The lease of the active worker, if known: its epoch, a space, its name.
     pub fn holder(&self) -> Option<String> {
-        self.current().or_else(|| self.view.borrow().others.clone())
+        self.current().or_else(|| self.view.borrow().other.clone())
     }
 
     /// Whether another worker is known to be active.
     pub fn is_standby(&self) -> bool {
-        !self.is_active() && self.view.borrow().others.is_some()
+        !self.is_active() && self.view.borrow().other.is_some()
     }
 
     /// The epoch of the current lease; 0 when none is known.
