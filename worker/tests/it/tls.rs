@@ -219,7 +219,7 @@ fn authorities_without_tls_are_a_bad_configuration() {
             .to_string()
     };
     let told = complaints(&[("MYSQL_TLS_CA", &path), ("REDIS_TLS_CA", &path)]);
-    assert!(told.contains("MYSQL_TLS is to be verify"), "{told}");
+    assert!(told.contains("set MYSQL_TLS=verify"), "{told}");
     assert!(told.contains("it is to begin with rediss://"), "{told}");
     let told = complaints(&[("MYSQL_TLS", "verify"), ("MYSQL_TLS_CA", &key)]);
     assert!(told.contains("holds no certificate"), "{told}");
