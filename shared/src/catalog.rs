@@ -1,5 +1,5 @@
-//! The list of all snapshots. The worker refreshes them, the gateway serves them, and tests compare with the list. The key and
-//! the field in a summary are derived from the path.
+//! The list of all snapshots. The worker refreshes them, the gateway serves them, and tests compare with the list. The
+//! key and the field in a summary are derived from the path.
 
 /// A figure that is computed once a day and served as stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -169,14 +169,15 @@ impl Group {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Visitors => {
-                "A visit is one row written at the check-in desk, including guests. A person who checks in twice counts twice. \
-                 Rows dated after today, by a PC with a wrong clock, are not counted. Members with the same name are not merged. \
+                "A visit is one row written at the check-in desk, including guests. A person who checks in twice counts \
+                 twice. Rows dated after today, by a PC with a wrong clock, are not counted. Members with the same \
+                 name are not merged. \
                  Rankings are in descending order of `total`, and by `member_id` where totals are equal."
             }
             Self::Books => {
                 "A loan is one copy lent once, dated by the day on which it was lent; a renewal does not count again. \
-                 Loans dated after today are not counted. A loan counts for the title that its copy belongs to now or, if the copy \
-                 was deleted, for the title that it had. Titles hidden from the public catalogue are not ranked. \
+                 Loans dated after today are not counted. A loan counts for the title that its copy belongs to now \
+                 or, if the copy was deleted, for the title that it had. Titles hidden from the public catalogue are not ranked. \
                  Rankings are in descending order of `total`, and by `biblio_id` or `member_id` where totals are equal."
             }
         }

@@ -103,8 +103,8 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// Parses the variable with `parse`, whose error completes the sentence `NAME=VALUE ...`. Records the error and falls back to
-    /// the default.
+    /// Parses the variable with `parse`, whose error completes the sentence `NAME=VALUE ...`. Records the error and
+    /// falls back to the default.
     pub fn parse<T>(&mut self, variable: Variable, parse: impl Fn(&str) -> Result<T, String>) -> T {
         let text = self.text(variable);
         let Variable { name, secret, .. } = variable;

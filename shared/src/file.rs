@@ -1,5 +1,5 @@
-//! Reads small files that environment variables name: secrets and certificates. They are read once at the start, and their
-//! content is never shown.
+//! Reads small files that environment variables name: secrets and certificates. They are read once at the start, and
+//! their content is never shown.
 
 use std::fs::{self, File};
 use std::io::Read as _;

@@ -26,8 +26,9 @@ impl Keys {
 
     /// The same names for another database number.
     ///
-    /// All databases of a Redis server share their channels, so two libraries on `/0` and `/1` would receive each other's
-    /// messages. In every database but 0 the channels include the number after the prefix: `db1:visitors:today`.
+    /// All databases of a Redis server share their channels, so two libraries on `/0` and `/1` would receive each
+    /// other's messages. In every database but 0 the channels include the number after the prefix:
+    /// `db1:visitors:today`.
     #[must_use]
     pub fn in_database(self, database: u8) -> Self {
         Self { database, ..self }

@@ -5,8 +5,8 @@
 //! - [`keys`]: the names of all Redis keys and channels
 //! - [`snapshot`], [`rows`], [`today`]: the values stored under them
 //! - [`time`]: the clock and the timestamps
-//! - plumbing: [`environment`], [`variable`], [`mod@file`], [`redis`], [`tls`], [`telemetry`], [`shutdown`], [`listener`],
-//!   [`manual`], [`probe`]
+//! - plumbing: [`environment`], [`variable`], [`mod@file`], [`redis`], [`tls`], [`telemetry`], [`shutdown`],
+//!   [`listener`], [`manual`], [`probe`]
 //!
 //! Code that only one of the two processes uses does not belong here.
 

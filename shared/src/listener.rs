@@ -11,13 +11,14 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-/// How long to retry: a process that is ending may still use the port, and the address may be missing while the network comes
-/// up.
+/// How long to retry: a process that is ending may still use the port, and the address may be missing while the network
+/// comes up.
 const RETRY_FOR: Duration = Duration::from_secs(5);
 /// The time between two attempts. A bind costs microseconds.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
-/// The number of connections that the kernel keeps until they are accepted. All screens of a large library reconnect at once
-/// after a restart, and a client that finds no room retries after a second. The kernel's limit, 4096 by default, applies too.
+/// The number of connections that the kernel keeps until they are accepted. All screens of a large library reconnect at
+/// once after a restart, and a client that finds no room retries after a second. The kernel's limit, 4096 by default,
+/// applies too.
 const BACKLOG: u32 = 16_384;
 
 /// Reads `HOST`.
@@ -33,8 +34,8 @@ pub fn read_host(environment: &mut Environment<'_>) -> IpAddr {
     })
 }
 
-/// Listens on `address`, whose port is the value of `variable`. Retries for 5 s while the port is in use or the address is
-/// missing.
+/// Listens on `address`, whose port is the value of `variable`. Retries for 5 s while the port is in use or the address
+/// is missing.
 ///
 /// # Errors
 /// The cause, and what an operator can do about it. Also if `stop` is cancelled meanwhile.

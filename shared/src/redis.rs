@@ -1,7 +1,7 @@
 //! Parses `REDIS_URL` and builds the Redis client, with limits for every wait and queue.
 //!
-//! Never wrap a call of the client in `tokio::time::timeout`: an abandoned command stays queued and is executed later. The
-//! client's own time-out removes the command from the queue.
+//! Never wrap a call of the client in `tokio::time::timeout`: an abandoned command stays queued and is executed later.
+//! The client's own time-out removes the command from the queue.
 
 mod connection;
 
@@ -20,16 +20,16 @@ use std::slice;
 use std::time::Duration;
 use url::Url;
 
-/// The first and the longest wait before a new attempt to connect. The wait doubles in between. It is short, because all streams
-/// must carry the right number within a second after Redis is back. An attempt costs two packets.
+/// The first and the longest wait before a new attempt to connect. The wait doubles in between. It is short, because
+/// all streams must carry the right number within a second after Redis is back. An attempt costs two packets.
 const RECONNECT_FIRST_MS: u32 = 50;
 const RECONNECT_LONGEST_MS: u32 = 250;
-/// The time-out for connecting. A reachable Redis accepts within milliseconds. 2 s leave room for a retransmitted packet and for
-/// the three replies that the client needs before it is connected, over a round trip of up to 300 ms. A connection attempt from
-/// an outage that is never answered delays the next one by this time.
+/// The time-out for connecting. A reachable Redis accepts within milliseconds. 2 s leave room for a retransmitted
+/// packet and for the three replies that the client needs before it is connected, over a round trip of up to 300 ms. A
+/// connection attempt from an outage that is never answered delays the next one by this time.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// The client closes a connection that gives no reply for this long. The time restarts with each command, so a process that
-/// sends many commands needs [`Connection::leave`].
+/// The client closes a connection that gives no reply for this long. The time restarts with each command, so a process
+/// that sends many commands needs [`Connection::leave`].
 const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(3);
 /// The limit of queued commands. Beyond it a command fails at once. Both processes send a few commands a second.
 const COMMAND_QUEUE: usize = 1_024;
@@ -143,8 +143,8 @@ impl RedisUrl {
         self.0.tls.is_some()
     }
 
-    /// Builds a client. It connects, and reconnects for ever, once a [`Connection`] is started. `command_limit` is the time-out
-    /// of each command.
+    /// Builds a client. It connects, and reconnects for ever, once a [`Connection`] is started. `command_limit` is the
+    /// time-out of each command.
     ///
     /// # Errors
     /// If the client rejects the configuration.
@@ -161,8 +161,8 @@ impl RedisUrl {
                 connection.connection_timeout = CONNECT_LIMIT;
                 connection.internal_command_timeout = CONNECT_LIMIT;
                 connection.max_command_buffer_len = COMMAND_QUEUE;
-                // Never send an unanswered command again: a count would be stale by then. This also disables following the
-                // redirections of a cluster: the next command goes to the right server.
+                // Never send an unanswered command again: a count would be stale by then. This also disables following
+                // the redirections of a cluster: the next command goes to the right server.
                 connection.max_command_attempts = 1;
                 // An operator may correct the password meanwhile.
                 connection.reconnect_on_auth_error = true;
@@ -177,8 +177,8 @@ impl RedisUrl {
 
 /// Encodes a user or a password as one argument of an inline command.
 ///
-/// The client logs in with `HELLO`, which its protocol crate sends as an inline command, as if typed into telnet. Redis splits
-/// such a line at white space and ends it at a line end, except within quotes (`sdssplitargs` in its source).
+/// The client logs in with `HELLO`, which its protocol crate sends as an inline command, as if typed into telnet. Redis
+/// splits such a line at white space and ends it at a line end, except within quotes (`sdssplitargs` in its source).
 fn inline_argument(text: &str) -> String {
     let is_quote = |byte: u8| matches!(byte, b'"' | b'\'');
     if text

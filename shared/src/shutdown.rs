@@ -1,7 +1,8 @@
 //! Handles signals: SIGTERM, SIGINT and SIGHUP start the shutdown, and a second signal ends the process at once.
 //!
-//! By default SIGHUP would end the process without a drain, and the worker would keep its lease. There is no configuration to
-//! reload, so SIGHUP stops the process like SIGTERM; a process gets it when its terminal closes. Under `nohup` it is ignored.
+//! By default SIGHUP would end the process without a drain, and the worker would keep its lease. There is no
+//! configuration to reload, so SIGHUP stops the process like SIGTERM; a process gets it when its terminal closes. Under
+//! `nohup` it is ignored.
 
 use std::{fs, io};
 use tokio::signal::unix::{SignalKind, signal};

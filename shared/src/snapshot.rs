@@ -11,7 +11,8 @@ use std::time::Duration;
 pub struct Envelope<D> {
     /// When the worker began to read the rows that `data` is computed from.
     pub generated_at: Timestamp,
-    /// How long the figures count as fresh, in seconds from `generated_at`. They are served for longer if there is nothing newer.
+    /// How long the figures count as fresh, in seconds from `generated_at`. They are served for longer if there is
+    /// nothing newer.
     #[cfg_attr(feature = "openapi", schema(format = Int64, minimum = 1, examples(90_000)))]
     pub ttl_seconds: u32,
     /// The month or the year that `data` covers, in the library's time zone: `2025-09`, `2025`.

@@ -1,7 +1,7 @@
 //! Sets up the logs: text on a terminal, otherwise JSON.
 //!
-//! Only events of `tracing` are logged. The clients of Redis and TLS use `log`, and at `trace` they may log frames that contain
-//! passwords. For that reason the feature `tracing-log` is off.
+//! Only events of `tracing` are logged. The clients of Redis and TLS use `log`, and at `trace` they may log frames that
+//! contain passwords. For that reason the feature `tracing-log` is off.
 
 use crate::environment::Environment;
 use crate::variable::Variable;

@@ -42,7 +42,8 @@ impl TodayCount {
         }
     }
 
-    /// The time from `generated_at` to `expires_at`. A gateway may show the count for this time, whatever its own clock says.
+    /// The time from `generated_at` to `expires_at`. A gateway may show the count for this time, whatever its own clock
+    /// says.
     pub fn lifetime(&self) -> Duration {
         self.expires_at.since(self.generated_at)
     }

@@ -1,5 +1,5 @@
-//! Describes environment variables. A variable is declared where it is read; `--help` and the checks of `.env.example` use that
-//! declaration.
+//! Describes environment variables. A variable is declared where it is read; `--help` and the checks of `.env.example`
+//! use that declaration.
 
 use std::fmt::Write as _;
 

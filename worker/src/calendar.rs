@@ -40,8 +40,8 @@ impl Calendar {
         self.local(time).date_naive()
     }
 
-    /// The first instant after `day`. If midnight falls into a DST gap, that is the end of the gap. If midnight occurs twice,
-    /// it is the first one.
+    /// The first instant after `day`. If midnight falls into a DST gap, that is the end of the gap. If midnight occurs
+    /// twice, it is the first one.
     pub fn end_of(&self, day: NaiveDate) -> Timestamp {
         let midnight = next_day(day).and_time(NaiveTime::MIN);
         let first = self.zone.from_local_datetime(&midnight).earliest();

@@ -190,11 +190,12 @@ impl Config {
         }
     }
 
-    /// The settings that affect the content of snapshots, as text. A snapshot made under other settings is computed again.
+    /// The settings that affect the content of snapshots, as text. A snapshot made under other settings is computed
+    /// again.
     ///
-    /// Host and port of the database are left out, because two workers may name the same server differently. So workers that
-    /// read equally named databases on two servers must not share a Redis database and prefix: the snapshots of one would
-    /// count as those of the other until the next cron.
+    /// Host and port of the database are left out, because two workers may name the same server differently. So workers
+    /// that read equally named databases on two servers must not share a Redis database and prefix: the snapshots of
+    /// one would count as those of the other until the next cron.
     pub fn settings(&self) -> String {
         let (database, zone) = (&self.mysql.database, self.calendar.zone());
         let (names, ttl) = (self.member_names, self.ttl_seconds);

@@ -1,4 +1,5 @@
-//! The worker: the only process that reads MySQL. It computes the snapshots, counts today's visitors, and writes both to Redis.
+//! The worker: the only process that reads MySQL. It computes the snapshots, counts today's visitors, and writes both
+//! to Redis.
 //!
 //! # Layout
 //! - [`check`]: `worker check`

@@ -17,8 +17,8 @@ use worker::check::findings::Report;
 use worker::check::report;
 use worker::config::Config;
 
-/// jemalloc returns memory to the system within seconds. The daily figures of a large library need a hundred megabytes for a
-/// few seconds.
+/// jemalloc returns memory to the system within seconds. The daily figures of a large library need a hundred megabytes
+/// for a few seconds.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
@@ -41,8 +41,8 @@ enum Command {
         #[arg(value_parser = parse_snapshot)]
         names: Vec<Snapshot>,
     },
-    /// Checks the database and Redis without changing anything, and reports problems and how to fix them: status 0 if all is
-    /// well, 2 if there is advice, 1 if the worker cannot work
+    /// Checks the database and Redis without changing anything, and reports problems and how to fix them: status 0 if
+    /// all is well, 2 if there is advice, 1 if the worker cannot work
     Check {
         /// Print one JSON object instead of text
         #[arg(long)]
@@ -73,8 +73,8 @@ fn main() -> ExitCode {
     let config = match Config::from_process() {
         Ok(config) => config,
         Err(error) => {
-            // There are no logs yet, because their format is part of the configuration. If stderr cannot be written, the exit
-            // status still tells.
+            // There are no logs yet, because their format is part of the configuration. If stderr cannot be written,
+            // the exit status still shows the error.
             drop(writeln!(io::stderr(), "worker: {error}"));
             return ExitCode::from(EXIT_BAD_CONFIGURATION);
         }

@@ -4,8 +4,8 @@ use anyhow::{Context, Result, bail};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// A set of tasks that run until `stop` is cancelled. A task that ends before that is a fault, which ends the process: half a
-/// worker is worse than none.
+/// A set of tasks that run until `stop` is cancelled. A task that ends before that is a fault, which ends the process:
+/// half a worker is worse than none.
 pub(crate) struct TaskGroup<'a> {
     stop: &'a CancellationToken,
     tasks: JoinSet<Option<()>>,

@@ -45,8 +45,8 @@ impl Connection {
 
     /// Replaces a connection that does not answer by a new one. Call it only once until the client reconnects.
     ///
-    /// The client's own check is not enough. It fires only when the *last* command was unanswered for its limit, and ours are
-    /// sent more often than that. In a cluster it keeps an open connection whose server does not answer.
+    /// The client's own check is not enough. It fires only when the *last* command was unanswered for its limit, and
+    /// ours are sent more often than that. In a cluster it keeps an open connection whose server does not answer.
     pub fn leave(&self) {
         self.reconnect.send_replace(());
     }
@@ -82,8 +82,8 @@ async fn keep_connected(client: Client, mut reconnect: watch::Receiver<()>) -> I
     }
 }
 
-/// Discards the queued commands, whose senders get an error. Otherwise the client would count them for ever, and delay later
-/// commands.
+/// Discards the queued commands, whose senders get an error. Otherwise the client would count them for ever, and delay
+/// later commands.
 fn discard_queue(client: &Client) {
     let inner = client.inner();
     drop(inner.take_command_rx());

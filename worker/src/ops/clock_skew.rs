@@ -1,5 +1,5 @@
-//! Compares the database server's clock with this machine's clock. Check-ins are dated by clocks near the database, and are
-//! counted by the days of this machine's clock.
+//! Compares the database server's clock with this machine's clock. Check-ins are dated by clocks near the database, and
+//! are counted by the days of this machine's clock.
 
 use crate::mysql::connection::Database;
 use crate::mysql::inspect::clock::ServerClock;
@@ -56,7 +56,8 @@ impl ClockSkewMonitor {
         }
     }
 
-    /// Measures how far the server's clock is ahead of ours. Its time zone does not matter: SLiMS writes the library's time.
+    /// Measures how far the server's clock is ahead of ours. Its time zone does not matter: SLiMS writes the library's
+    /// time.
     async fn measure(&self) -> Result<TimeDelta> {
         let mut session = self.database.session(QUERY_LIMIT).await?;
         let before = self.clock.now();
@@ -79,8 +80,8 @@ impl ClockSkewMonitor {
                 );
                 warn!(
                     seconds,
-                    "the database server's clock is {apart} s {order} this machine's: check-ins may be counted on the wrong day \
-                     around midnight; synchronize both clocks with NTP"
+                    "the database server's clock is {apart} s {order} this machine's: check-ins may be \
+                     counted on the wrong day around midnight; synchronize both clocks with NTP"
                 );
             }
             (Some(_), None) => {

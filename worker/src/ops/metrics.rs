@@ -1,7 +1,7 @@
 //! The metrics of the worker, in the text format that Prometheus reads. Every metric name is in this file.
 //!
-//! Counting is one atomic addition. Values that other parts already know are collected at each scrape. Metrics are times and
-//! not ages, because an age would stand still if the process hung.
+//! Counting is one atomic addition. Values that other parts already know are collected at each scrape. Metrics are
+//! times and not ages, because an age would stand still if the process hung.
 
 use crate::mysql::metrics::MysqlMetrics;
 use crate::ops::status::State;
@@ -108,7 +108,7 @@ impl Metrics {
 
     fn register_daily(&mut self) {
         let (registry, scraped) = (&mut self.registry, &self.scraped);
-        let text = "Refreshes of a snapshot, by result: made, failed, or discarded (computed, and to be computed again before its cron)";
+        let text = "Refreshes of a snapshot, by result: made, failed, or discarded (must be computed again before its cron)";
         registry.register("snapshot_refreshes", text, self.refreshes.clone());
         let text = "Time from the start of the last refresh until the snapshot was computed";
         registry.register_with_unit(
@@ -184,7 +184,8 @@ impl Metrics {
         let text = "The last measured round trip to MySQL; 0 before the first measurement";
         let round_trip = mysql.round_trip.seconds.clone();
         registry.register_with_unit("mysql_round_trip", text, Unit::Seconds, round_trip);
-        let text = "How far MySQL's clock is ahead of the worker's (negative: behind); 0 within the tolerance of 2 minutes";
+        let text =
+            "How far MySQL's clock is ahead of the worker's (negative: behind); 0 within 2 minutes";
         registry.register_with_unit(
             "mysql_clock_offset",
             text,

@@ -21,7 +21,8 @@ pub struct Status {
 pub struct State {
     /// Whether the last attempt to reach MySQL succeeded; `None` before the first.
     pub mysql: Option<bool>,
-    /// By how many seconds the database server's clock is ahead of ours; `None` if that is within the tolerance or unknown.
+    /// By how many seconds the database server's clock is ahead of ours; `None` if that is within the tolerance or
+    /// unknown.
     pub database_clock_off: Option<i64>,
     /// The configured `TODAY_COUNT_MODE`.
     pub mode: Mode,

@@ -31,11 +31,11 @@ pub enum Action {
     Write,
 }
 
-/// Decides between the cached copy (`ours`) and the copy in Redis (`theirs`), for the active worker or a standby. A copy in
-/// Redis that is dated after `latest` was made with a wrong clock.
+/// Decides between the cached copy (`ours`) and the copy in Redis (`theirs`), for the active worker or a standby. A
+/// copy in Redis that is dated after `latest` was made with a wrong clock.
 ///
-/// A copy made under this worker's settings wins over a copy made under other settings, even if that has a later date: the
-/// other copy may show names that these settings hide.
+/// A copy made under this worker's settings wins over a copy made under other settings, even if that has a later date:
+/// the other copy may show names that these settings hide.
 pub fn decide(
     ours: Option<&CachedSnapshot>,
     theirs: Option<&CachedSnapshot>,

@@ -1,5 +1,5 @@
-//! Runs every write to Redis as a script that first checks, in Redis itself, that the lease is still ours and that the command
-//! arrives in time. So a worker that was frozen, or a command that its sender has given up, changes nothing.
+//! Runs every write to Redis as a script that first checks, in Redis itself, that the lease is still ours and that the
+//! command arrives in time. So a worker that was frozen, or a command that its sender has given up, changes nothing.
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -118,7 +118,8 @@ impl Fence {
         }
     }
 
-    /// Acquires the lease for `ttl` if it is free, or renews it if it is ours. A new lease gets an epoch above `last_epoch`.
+    /// Acquires the lease for `ttl` if it is free, or renews it if it is ours. A new lease gets an epoch above
+    /// `last_epoch`.
     ///
     /// # Errors
     /// If Redis does not answer, or not in time.
@@ -132,8 +133,8 @@ impl Fence {
         }
     }
 
-    /// Returns the lease of another worker; `None` when the lease is free or ours. Does not acquire it. A lease without a TTL
-    /// gets the TTL `ttl`.
+    /// Returns the lease of another worker; `None` when the lease is free or ours. Does not acquire it. A lease without
+    /// a TTL gets the TTL `ttl`.
     ///
     /// # Errors
     /// If Redis does not answer, or not in time.
@@ -261,7 +262,8 @@ impl Fence {
         changed.map(drop)
     }
 
-    /// Runs a script that only the holder of `lease` may run, and only within its time-out. Returns whether it repaired a key.
+    /// Runs a script that only the holder of `lease` may run, and only within its time-out. Returns whether it repaired
+    /// a key.
     async fn change(
         &self,
         script: Script,
@@ -283,7 +285,8 @@ impl Fence {
 
     async fn run(&self, script: Script, keys: Vec<String>, args: Vec<Value>) -> Result<Reply> {
         let Script(text, limit) = script;
-        // In a cluster all keys share a slot, which selects the server. The client does not derive it from a custom command.
+        // In a cluster all keys share a slot, which selects the server. The client does not derive it from a custom
+        // command.
         let slot = ClusterHash::from(self.keys.lease().as_str());
         let mut all: Vec<Value> = vec![text.into(), keys.len().to_string().into()];
         all.extend(keys.into_iter().map(Value::from));
@@ -310,8 +313,8 @@ impl Fence {
         })
     }
 
-    /// The deadline of a command that is sent now and has the time-out `limit`, by the clock of the Redis server. No deadline
-    /// until the first reply has told that clock.
+    /// The deadline of a command that is sent now and has the time-out `limit`, by the clock of the Redis server. No
+    /// deadline before the first reply, which shows that clock.
     fn deadline(&self, limit: Duration) -> String {
         let deadline = self.server_time(Instant::now() + limit);
         deadline.unwrap_or(i64::MAX).to_string()
@@ -340,8 +343,8 @@ struct Reply {
     unknown: bool,
 }
 
-/// The client with options under which a command fails at once without a connection, instead of waiting in a queue. (In a
-/// pipeline it would be queued.) `limit` is the time-out.
+/// The client with options under which a command fails at once without a connection, instead of waiting in a queue. (In
+/// a pipeline it would be queued.) `limit` is the time-out.
 pub fn commands(redis: &Client, limit: Duration) -> WithOptions<Client> {
     redis.with_options(&Options {
         fail_fast: true,

@@ -1,5 +1,5 @@
-//! The lease in Redis, which makes one worker the active one for a Redis database and key prefix. The other workers stand by and
-//! poll the lease. Its epoch rises with each holder, and every write names the lease ([`Fence`]).
+//! The lease in Redis, which makes one worker the active one for a Redis database and key prefix. The other workers
+//! stand by and poll the lease. Its epoch rises with each holder, and every write names the lease ([`Fence`]).
 
 use crate::publish::fence::{Acquired, Fence, WriteRefused};
 use crate::publish::publisher::Publisher;
@@ -14,23 +14,23 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::info;
 
-/// The TTL of a lease that is not renewed: after a kill the next worker is active within this time and a moment. Longer than
-/// the pauses of Redis or the worker that must do no harm.
+/// The TTL of a lease that is not renewed: after a kill the next worker is active within this time and a moment. Longer
+/// than the pauses of Redis or the worker that must do no harm.
 const TTL: Duration = Duration::from_secs(4);
 /// How often the active worker renews the lease: three renewals may fail.
 const RENEW_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a standby polls the lease, which is how long no worker is active after a SIGTERM.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// How long a worker leaves a free lease to others that may be healthier: longer than a standby needs to poll and acquire
-/// it, shorter than the TTL of today's count.
+/// How long a worker leaves a free lease to others that may be healthier: longer than a standby needs to poll and
+/// acquire it, shorter than the TTL of today's count.
 const YIELD: Duration = Duration::from_secs(1);
-/// How long the account of an active worker may fail before the worker hands the lease over. An administrator who changes
-/// rights step by step is done by then.
+/// How long the account of an active worker may fail before the worker hands the lease over. An administrator who
+/// changes rights step by step is done by then.
 const HAND_OVER_AFTER: Duration = Duration::from_secs(10);
 /// The longest time between two hand-overs. Each costs one count of today if no other worker takes over.
 const HAND_OVER_LONGEST: Duration = Duration::from_secs(600);
-/// A worker that has waited longer than this was a standby. A shorter wait means that the lease belonged to a worker that had
-/// just ended.
+/// A worker that has waited longer than this was a standby. A shorter wait means that the lease belonged to a worker
+/// that had just ended.
 const STANDBY_AFTER: Duration = Duration::from_secs(10);
 
 /// The lease as this worker sees it.
@@ -129,10 +129,11 @@ impl Lease {
         }
     }
 
-    /// Acquires the lease and keeps it, for ever. Before this worker becomes active, `publisher` caches the snapshots in Redis.
+    /// Acquires the lease and keeps it, for ever. Before this worker becomes active, `publisher` caches the snapshots
+    /// in Redis.
     ///
-    /// A worker that cannot read the snapshots does not acquire the lease, and a worker whose account lacks rights hands it
-    /// over, so that another worker can become active.
+    /// A worker that cannot read the snapshots does not acquire the lease, and a worker whose account lacks rights
+    /// hands it over, so that another worker can become active.
     pub async fn keep(&self, connection: &Connection, publisher: &Publisher) {
         let redis = connection.client();
         let mut connected = redis.reconnect_rx();
@@ -188,8 +189,8 @@ impl Lease {
         }
     }
 
-    /// Acquires the lease for a moment and returns it with `false`. If another worker is active, returns that worker's lease
-    /// with `true`: something may be written under it.
+    /// Acquires the lease for a moment and returns it with `false`. If another worker is active, returns that worker's
+    /// lease with `true`: something may be written under it.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -293,7 +294,8 @@ impl Lease {
         Ok(())
     }
 
-    /// Makes `publisher` cache the snapshots in Redis. After a permission error, the lease is left to others for a while.
+    /// Makes `publisher` cache the snapshots in Redis. After a permission error, the lease is left to others for a
+    /// while.
     async fn load_snapshots(&self, publisher: &Publisher, candidacy: &mut Candidacy) -> Result<()> {
         let loaded = publisher.take_over().await;
         if let Err(error) = &loaded
@@ -340,7 +342,8 @@ impl Candidacy {
         self.yields_until = Some(Instant::now() + time);
     }
 
-    /// Whether a free lease is left to other workers for now: while a task of this worker fails, a healthy standby comes first.
+    /// Whether a free lease is left to other workers for now: while a task of this worker fails, a healthy standby
+    /// comes first.
     fn yields(&mut self, errors: &RedisErrors) -> bool {
         let free_since = *self.free_since.get_or_insert_with(Instant::now);
         let others_come_first = errors.own_failure().is_some() && free_since.elapsed() < YIELD;
@@ -356,8 +359,8 @@ impl Candidacy {
         doubled.min(HAND_OVER_LONGEST)
     }
 
-    /// The reason of the last hand-over, until its cause is gone: no task fails any more and, if the server cannot report the
-    /// rights, enough time has passed for another error to show.
+    /// The reason of the last hand-over, until its cause is gone: no task fails any more and, if the server cannot
+    /// report the rights, enough time has passed for another error to show.
     fn hand_over_reason(&mut self, errors: &RedisErrors) -> Option<String> {
         let over = |until: Instant| {
             errors.own_failure().is_none() && (errors.rights_are_known() || until < Instant::now())

@@ -1,5 +1,5 @@
-//! The only code that writes to Redis: snapshots and today's count. Only the holder of the lease may write, and a script
-//! in Redis checks that for every write.
+//! The only code that writes to Redis: snapshots and today's count. Only the holder of the lease may write, and a
+//! script in Redis checks that for every write.
 
 pub mod cached_snapshot;
 pub mod fence;

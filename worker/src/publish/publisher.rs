@@ -184,7 +184,8 @@ impl Publisher {
         self.changed.notify_one();
     }
 
-    /// Marks the cached copies of `snapshots` as the best available, even if they are due: computing them has been tried.
+    /// Marks the cached copies of `snapshots` as the best available, even if they are due: computing them has been
+    /// tried.
     pub fn mark_final(&self, snapshots: &BTreeSet<Snapshot>) {
         let mut all = self.lock();
         for (_, cached) in all.iter_mut().filter(|(one, _)| snapshots.contains(one)) {
@@ -204,8 +205,8 @@ impl Publisher {
         self.reconcile(stored).await
     }
 
-    /// Compares Redis with the cache: caches what is newer in Redis. The active worker also writes what is missing, older
-    /// or broken in Redis.
+    /// Compares Redis with the cache: caches what is newer in Redis. The active worker also writes what is missing,
+    /// older or broken in Redis.
     ///
     /// # Errors
     /// The first read or write that failed. A snapshot that was not written stays cached and dirty.
@@ -248,8 +249,8 @@ impl Publisher {
                     let (Some(cached), Some(lease)) = (ours, &lease) else {
                         continue;
                     };
-                    // Redis has lost its data and this copy is overdue. Gateways may still show a newer one that another
-                    // worker computed, and a new one is being computed: do not replace it by the old one.
+                    // Redis has lost its data and this copy is overdue. Gateways may still show a newer one that
+                    // another worker computed, and a new one is being computed: do not replace it by the old one.
                     if !cached.is_final && self.freshness.is_due(snapshot, &cached) {
                         continue;
                     }
@@ -261,8 +262,8 @@ impl Publisher {
                         };
                         info!(%snapshot, "the key of {snapshot} was {how}: writing it again");
                     }
-                    // If Redis rejects one snapshot, the others are still written. If it does not answer, or the lease is
-                    // lost, trying the others is pointless.
+                    // If Redis rejects one snapshot, the others are still written. If it does not answer, or the lease
+                    // is lost, trying the others is pointless.
                     let written = self.write(lease, snapshot, &cached, false).await;
                     if let Err(error) = written.with_context(|| format!("writing {snapshot}")) {
                         let hopeless = is_timeout(&error) || !self.is_connected();
@@ -278,8 +279,8 @@ impl Publisher {
         first_error.map_or(Ok(()), Err)
     }
 
-    /// Writes every dirty snapshot once. If another worker is active, writes under that worker's lease, unless Redis already
-    /// has a newer value.
+    /// Writes every dirty snapshot once. If another worker is active, writes under that worker's lease, unless Redis
+    /// already has a newer value.
     ///
     /// # Errors
     /// The first write that failed.
@@ -341,7 +342,8 @@ impl Publisher {
         }
     }
 
-    /// Parses a stored snapshot; `None` when it is not valid. `made` maps each snapshot to the settings it was made under.
+    /// Parses a stored snapshot; `None` when it is not valid. `made` maps each snapshot to the settings it was made
+    /// under.
     fn parse(
         &self,
         snapshot: Snapshot,

@@ -1,5 +1,5 @@
-//! Records the current error of each task that uses Redis, for `/health`, the metrics and the lease. A worker whose Redis
-//! account lacks rights hands the lease over to another worker.
+//! Records the current error of each task that uses Redis, for `/health`, the metrics and the lease. A worker whose
+//! Redis account lacks rights hands the lease over to another worker.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -143,8 +143,8 @@ impl RedisErrors {
     }
 }
 
-/// Whether `error` says that this worker's account lacks a right, so that another worker might succeed. Every other error,
-/// such as a full server, a replica or no answer, would hit every worker.
+/// Whether `error` says that this worker's account lacks a right, so that another worker might succeed. Every other
+/// error, such as a full server, a replica or no answer, would hit every worker.
 pub fn is_permission_error(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<fred::error::Error>();
     error.is_some_and(|error| {

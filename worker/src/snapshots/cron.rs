@@ -58,7 +58,8 @@ impl Cron {
             .ok_or_else(|| "is a time that never comes".to_owned())
     }
 
-    /// The next time after `time`. A time in a DST gap moves to the end of the gap; in an overlap the first of the two counts.
+    /// The next time after `time`. A time in a DST gap moves to the end of the gap; in an overlap the first of the two
+    /// counts.
     pub fn after(&self, time: Timestamp) -> Option<DateTime<Utc>> {
         let next = self
             .pattern

@@ -6,7 +6,8 @@ use shared::catalog::{Group, Snapshot};
 use shared::time::{Clock, Timestamp};
 use std::time::Duration;
 
-/// A snapshot dated further ahead than this was computed with a wrong clock, or before this machine's clock was set back.
+/// A snapshot dated further ahead than this was computed with a wrong clock, or before this machine's clock was set
+/// back.
 pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 /// Decides when the snapshots of each group are due.
@@ -30,8 +31,8 @@ impl FreshnessPolicy {
         cron.before(self.clock.now()).map(Timestamp::from)
     }
 
-    /// Whether a snapshot must be computed again: it was computed before its cron last came, with a wrong clock, or under
-    /// other settings.
+    /// Whether a snapshot must be computed again: it was computed before its cron last came, with a wrong clock, or
+    /// under other settings.
     pub fn is_due(&self, snapshot: Snapshot, cached: &CachedSnapshot) -> bool {
         let last = self.last(snapshot.group());
         !cached.by_our_settings

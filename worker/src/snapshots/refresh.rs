@@ -1,7 +1,7 @@
-//! Refreshes the daily snapshots: all of them at the start (the prewarm), the due ones after each cron, and failed ones again
-//! after a back-off. Whether a snapshot is due follows from the cached copy, whichever worker computed it. So each is computed
-//! once a day, and none is forgotten. Visitors and books have one task and one connection each, so that neither waits for the
-//! other.
+//! Refreshes the daily snapshots: all of them at the start (the prewarm), the due ones after each cron, and failed ones
+//! again after a back-off. Whether a snapshot is due follows from the cached copy, whichever worker computed it. So
+//! each is computed once a day, and none is forgotten. Visitors and books have one task and one connection each, so
+//! that neither waits for the other.
 
 use crate::backoff::Backoff;
 use crate::calendar::{Calendar, period_name};
@@ -22,11 +22,11 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info, warn};
 
-/// The time-out of a statement. A chunk takes a few hundredths of a second and a count of a table less than one second, so a
-/// statement that takes longer than this is stuck.
+/// The time-out of a statement. A chunk takes a few hundredths of a second and a count of a table less than one second,
+/// so a statement that takes longer than this is stuck.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
-/// How often the due snapshots are determined again. Meanwhile a snapshot may have been lost or replaced, or the clock may
-/// have been corrected.
+/// How often the due snapshots are determined again. Meanwhile a snapshot may have been lost or replaced, or the clock
+/// may have been corrected.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The shortest wait before a refresh whose result was discarded is repeated.
@@ -54,8 +54,8 @@ pub struct Refresher {
 }
 
 impl Refresher {
-    /// Refreshes the snapshots of `group` for ever, while this worker is active. `wake` skips the current wait, when a cron has
-    /// come.
+    /// Refreshes the snapshots of `group` for ever, while this worker is active. `wake` skips the current wait, when a
+    /// cron has come.
     pub async fn run(mut self, group: Group, wake: Arc<Notify>) {
         // At the start clients may be waiting for the first snapshots. Later they have the last good ones.
         let gentle = self.reading;
@@ -167,8 +167,8 @@ impl Refresher {
         group.snapshots().filter(is_due).collect()
     }
 
-    /// Computes the `wanted` snapshots of `group` and caches each as soon as it is computed. Returns those that failed, after
-    /// it has logged and recorded the errors.
+    /// Computes the `wanted` snapshots of `group` and caches each as soon as it is computed. Returns those that failed,
+    /// after it has logged and recorded the errors.
     ///
     /// # Errors
     /// If there is no connection to MySQL.
@@ -227,8 +227,8 @@ impl Refresher {
     }
 }
 
-/// Detects snapshots that were computed and are due again before their cron, because the result was discarded. Such a refresh
-/// must not be repeated at once and for ever, so it waits with back-off.
+/// Detects snapshots that were computed and are due again before their cron, because the result was discarded. Such a
+/// refresh must not be repeated at once and for ever, so it waits with back-off.
 struct Repeats {
     /// When the last refresh of each snapshot began.
     refreshed_at: BTreeMap<Snapshot, Timestamp>,
@@ -257,8 +257,8 @@ impl Repeats {
         self.last_refresh = Instant::now();
     }
 
-    /// The wait before the next refresh, if some of `due` were refreshed after their cron last came, at `last`. Returned once
-    /// for each refresh.
+    /// The wait before the next refresh, if some of `due` were refreshed after their cron last came, at `last`.
+    /// Returned once for each refresh.
     fn next_wait(&mut self, due: &BTreeSet<Snapshot>, last: Option<Timestamp>) -> Option<Duration> {
         let is_repeated = |snapshot: &&Snapshot| {
             let refreshed_at = self.refreshed_at.get(*snapshot);

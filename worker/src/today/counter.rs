@@ -117,8 +117,8 @@ impl Counter {
         }
     }
 
-    /// The server time to use for the pace after a count that took `took`: the shorter of the last two. A single slow count
-    /// has waited for a lock or the network, and must not delay the next one by a minute.
+    /// The server time to use for the pace after a count that took `took`: the shorter of the last two. A single slow
+    /// count has waited for a lock or the network, and must not delay the next one by a minute.
     pub fn smoothed(&mut self, took: Duration) -> Duration {
         took.min(std::mem::replace(&mut self.last_time, took))
     }

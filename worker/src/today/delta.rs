@@ -1,12 +1,14 @@
-//! Counts today's visitors as a base up to a watermark id plus the rows above it. The cost of a tick does not depend on the size
-//! of the day or of the table.
+//! Counts today's visitors as a base up to a watermark id plus the rows above it. The cost of a tick does not depend on
+//! the size of the day or of the table.
 //!
-//! Ids are assigned at INSERT and become visible at COMMIT, so a smaller id may appear after a greater one. The watermark
-//! therefore lags: it moves only past ids that were seen a while ago, in the same statement that counts them. Rows that are
-//! deleted or edited below the watermark are corrected by a recount in the background, during which the watermark stands still.
+//! Ids are assigned at INSERT and become visible at COMMIT, so a smaller id may appear after a greater one. The
+//! watermark therefore lags: it moves only past ids that were seen a while ago, in the same statement that counts them.
+//! Rows that are deleted or edited below the watermark are corrected by a recount in the background, during which the
+//! watermark stands still.
 //!
-//! Each day begins with a recount before its first count is shown: rows of the new day may already be below the watermark,
-//! from a client whose time zone is ahead, dated ahead, or with small ids. A count after a long break begins likewise.
+//! Each day begins with a recount before its first count is shown: rows of the new day may already be below the
+//! watermark, from a client whose time zone is ahead, dated ahead, or with small ids. A count after a long break begins
+//! likewise.
 
 use crate::mysql::connection::{Database, RENEW_ROUND_TRIP, Session};
 use crate::mysql::visits;
@@ -26,7 +28,8 @@ use tracing::{info, warn};
 const UNSETTLED_AT_START: i64 = 1_000;
 /// The time-out of a statement of a recount, far above the time that it takes.
 const RECOUNT_LIMIT: Duration = Duration::from_secs(30);
-/// How many ids a statement of a recount without a date index reads: some 50 ms, the longest wait of a check-in on MyISAM.
+/// How many ids a statement of a recount without a date index reads: some 50 ms, the longest wait of a check-in on
+/// MyISAM.
 const RECOUNT_CHUNK: i64 = 100_000;
 /// A background recount pauses for this many times the server's time for a chunk, so that it uses 5 % of the time.
 const RECOUNT_PAUSE: u32 = 19;
@@ -75,8 +78,8 @@ struct Base {
     /// The greatest id at each tick at which it rose, the oldest first.
     greatest_ids: VecDeque<(Instant, i64)>,
     indexed: bool,
-    /// When the last count ended. If that is long ago, after a time as a standby or an outage of the database, rows below the
-    /// watermark may have changed.
+    /// When the last count ended. If that is long ago, after a time as a standby or an outage of the database, rows
+    /// below the watermark may have changed.
     counted_at: Instant,
     /// When the last recount ended, successful or not.
     recounted_at: Instant,
@@ -121,8 +124,8 @@ impl Delta {
         }
     }
 
-    /// Prepares for counting `day`. At the start it counts the whole table in chunks without pauses, because no count can be
-    /// shown before that ends. On a new day and after a long break it recounts.
+    /// Prepares for counting `day`. At the start it counts the whole table in chunks without pauses, because no count
+    /// can be shown before that ends. On a new day and after a long break it recounts.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -184,7 +187,8 @@ impl Base {
         })
     }
 
-    /// Counts the visits below the watermark again. The watermark does not move, because unsettled ids are still unsettled.
+    /// Counts the visits below the watermark again. The watermark does not move, because unsettled ids are still
+    /// unsettled.
     async fn recount(
         &mut self,
         session: &mut Session,
@@ -334,8 +338,8 @@ impl Recount {
     }
 }
 
-/// Counts the visits of `day` among `ids`, and returns the total and the smallest id. Reads in chunks, with a pause after each of
-/// `pause` times the server's time. With an index on the date it reads the whole day at once.
+/// Counts the visits of `day` among `ids`, and returns the total and the smallest id. Reads in chunks, with a pause
+/// after each of `pause` times the server's time. With an index on the date it reads the whole day at once.
 async fn recount(
     session: &mut Session,
     day: NaiveDate,

@@ -1,6 +1,7 @@
 //! Counts today's visitors as a base from the database plus the increments of a counter in Redis since then.
 //!
-//! The check-in software increments the counter. If it forgets an increment or sends one twice, the next base corrects that.
+//! The check-in software increments the counter. If it forgets an increment or sends one twice, the next base corrects
+//! that.
 
 use crate::mysql::connection::Session;
 use crate::mysql::visits;
@@ -14,7 +15,8 @@ use tracing::debug;
 
 /// How long a base is used before it is counted again.
 const REBASE: Duration = Duration::from_secs(60);
-/// A base that was counted while the counter rose may include a visit twice. It is counted again, up to this many times.
+/// A base that was counted while the counter rose may include a visit twice. It is counted again, up to this many
+/// times.
 const MAX_ATTEMPTS: usize = 3;
 
 /// The strategy `incremental`, with its state between two ticks.

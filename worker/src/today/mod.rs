@@ -1,5 +1,5 @@
-//! The fast loop: counts today's visitors, writes the count to Redis and publishes it. Only this loop counts: a refresh request
-//! just wakes it early.
+//! The fast loop: counts today's visitors, writes the count to Redis and publishes it. Only this loop counts: a refresh
+//! request just wakes it early.
 
 pub mod counter;
 pub mod delta;
@@ -29,17 +29,18 @@ use tracing::{debug, warn};
 const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
 /// A count that takes longer than this is logged and reported.
 const SLOW_TICK: Duration = Duration::from_secs(5);
-/// The longest wait over which a connection is kept. Servers close idle ones after a minute at the earliest, mostly after
-/// hours.
+/// The longest wait over which a connection is kept. Servers close idle ones after a minute at the earliest, mostly
+/// after hours.
 const KEEP_CONNECTION: Duration = Duration::from_secs(30);
-/// How long before midnight a count expires, so that one that is on its way to a gateway at midnight is expired on arrival.
+/// How long before midnight a count expires, so that one that is on its way to a gateway at midnight is expired on
+/// arrival.
 const DELIVERY_TIME: Duration = Duration::from_millis(200);
 /// The round trip to MySQL is measured at least this often. A slow count has it measured at once.
 const RENEW_ROUND_TRIP: Duration = Duration::from_secs(60);
 /// How often the loop checks whether Redis is connected. Without Redis it does not count.
 const REDIS_POLL: Duration = Duration::from_millis(50);
-/// The shortest wait after a count that Redis did not accept. Within a second after Redis accepts writes again it must have
-/// the right number, without many more counts than usual.
+/// The shortest wait after a count that Redis did not accept. Within a second after Redis accepts writes again it must
+/// have the right number, without many more counts than usual.
 const PUBLISH_RETRY: Duration = Duration::from_millis(500);
 /// How often a standby checks MySQL, so that it is ready to take over and reports when it is not.
 const MYSQL_POLL: Duration = Duration::from_secs(10);
@@ -165,7 +166,8 @@ impl FastLoop {
         opened
     }
 
-    /// Runs [`Self::tick`], and reports while it takes long: otherwise a database that does not answer would look healthy.
+    /// Runs [`Self::tick`], and reports while it takes long: otherwise a database that does not answer would look
+    /// healthy.
     async fn tick_with_slow_report(
         &mut self,
         session: &mut Option<Session>,
@@ -185,8 +187,8 @@ impl FastLoop {
         tick.await
     }
 
-    /// Counts once and publishes. Returns when the count began and how long it took. `last` has that time even if publishing
-    /// fails. If the database fails, `session` is `None` afterwards.
+    /// Counts once and publishes. Returns when the count began and how long it took. `last` has that time even if
+    /// publishing fails. If the database fails, `session` is `None` afterwards.
     async fn tick(
         &mut self,
         session: &mut Option<Session>,
@@ -242,8 +244,8 @@ impl FastLoop {
         Ok(took)
     }
 
-    /// Waits for the next tick: until the interval has passed, a refresh request, or midnight, but at least as long as the duty
-    /// cycle demands.
+    /// Waits for the next tick: until the interval has passed, a refresh request, or midnight, but at least as long as
+    /// the duty cycle demands.
     async fn wait(&mut self, took: TickTiming) {
         self.refresh_requested.mark_unchanged();
         let earliest = took.started + self.pace.shortest_interval(took.count);

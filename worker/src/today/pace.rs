@@ -1,14 +1,15 @@
 //! Decides how often the fast loop counts: at most as often as configured, and using at most 5 % of the server's time.
 //!
-//! The network's round trip does not count as the server's time: over a link of 30 ms each way a count takes 60 ms and keeps
-//! its interval of one second.
+//! The network's round trip does not count as the server's time: over a link of 30 ms each way a count takes 60 ms and
+//! keeps its interval of one second.
 
 use std::time::Duration;
 
-/// The interval is at least this many times the server's time for a count: the server counts for at most 5 % of the time.
+/// The interval is at least this many times the server's time for a count: the server counts for at most 5 % of the
+/// time.
 const DUTY: u32 = 20;
-/// The longest interval that a slow count leads to, reached at 3 s. A count slower than that is too slow for a live figure
-/// anyway.
+/// The longest interval that a slow count leads to, reached at 3 s. A count slower than that is too slow for a live
+/// figure anyway.
 const MAX_STRETCH: Duration = Duration::from_secs(60);
 
 /// The configured pace of the fast loop.

@@ -1,5 +1,5 @@
--- Acquires the lease if it is free, or renews it if it is ours. Returns the lease and whether it is ours.
--- KEYS: the lease, the last epoch. ARGV: our name, the TTL of the lease in milliseconds, the last epoch that we know of, the
+-- Acquires the lease if it is free, or renews it if it is ours. Returns the lease and whether it is ours. KEYS: the
+-- lease, the last epoch. ARGV: our name, the TTL of the lease in milliseconds, the last epoch that we know of, the
 -- deadline of this command, and 'acquire', or 'inspect' to leave a lease that is free or ours unchanged.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -16,8 +16,8 @@ if failure(lease) and not wrong_type then
 end
 local ours = lease and not wrong_type and string.match(lease, '^%d+ (.*)$') == ARGV[1]
 if lease and not ours then
-  -- A lease that this version cannot parse is respected too, because it expires. No worker writes one without a TTL: such a
-  -- key gets the TTL of a lease, so that a worker can become active.
+  -- A lease that this version cannot parse is respected too, because it expires. No worker writes one without a TTL:
+  -- such a key gets the TTL of a lease, so that a worker can become active.
   local has_no_ttl = redis.pcall('TTL', KEYS[1]) == -1
   if has_no_ttl then
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -34,8 +34,8 @@ if ours then
   end
   return { 'done', now, lease, '' }
 end
--- An epoch is the time at which it began, so that it rises even if the server has lost all data. Values that are no epoch, or
--- are too large for exact arithmetic in Lua, are ignored.
+-- An epoch is the time at which it began, so that it rises even if the server has lost all data. Values that are no
+-- epoch, or are too large for exact arithmetic in Lua, are ignored.
 local last = now
 local function raise_to(epoch)
   if type(epoch) == 'string' and string.match(epoch, '^%d+$') then

@@ -1,8 +1,8 @@
 -- Writes a value with a TTL, and publishes a message. The value and the settings are written together or not at all.
--- KEYS: the lease, the key, the hash of settings by snapshot. ARGV: the lease, the deadline; the value, the time at which it
--- expires by the clock of this server and its longest TTL, both in milliseconds; the channel and the message. For a snapshot
--- also its name, the settings under which it was made, and optionally its generated_at: then it does not replace a newer one
--- that was made under the same settings.
+-- KEYS: the lease, the key, the hash of settings by snapshot. ARGV: the lease, the deadline; the value, the time at
+-- which it expires by the clock of this server and its longest TTL, both in milliseconds; the channel and the message.
+-- For a snapshot also its name, the settings under which it was made, and optionally its generated_at: then it does not
+-- replace a newer one that was made under the same settings.
 local ttl = math.min(tonumber(ARGV[4]) - now, tonumber(ARGV[5]))
 if ttl <= 0 then
   return { 'late', now }
