@@ -84,9 +84,7 @@ impl ClockSkewMonitor {
                      counted on the wrong day around midnight; synchronize both clocks with NTP"
                 );
             }
-            (Some(_), None) => {
-                info!("the database server's clock agrees with this machine's again")
-            }
+            (Some(_), None) => info!("the database server's clock agrees with ours again"),
             _ => {}
         }
     }

@@ -271,7 +271,7 @@ impl Scraped {
         ] {
             let labels = GroupLabels::of(group);
             // The time of the cron itself, not when this process noticed it: alerts compare it with the snapshots.
-            if let Some(last) = publisher.freshness().last(group) {
+            if let Some(last) = publisher.freshness().last_due(group) {
                 self.cron_last.get_or_create(&labels).set(seconds(last));
             }
             if let Some(next) = cron.next {

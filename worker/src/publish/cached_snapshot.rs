@@ -26,7 +26,7 @@ pub enum Action {
     /// Both copies agree, or this worker may not write.
     Nothing,
     /// Cache the copy from Redis.
-    TakeOver,
+    Load,
     /// Write the cached copy to Redis.
     Write,
 }
@@ -45,7 +45,7 @@ pub fn decide(
     let theirs = theirs.filter(|theirs| !active || theirs.generated_at <= latest);
     let (ours, theirs) = match (ours, theirs) {
         (None, None) => return Action::Nothing,
-        (None, Some(_)) => return Action::TakeOver,
+        (None, Some(_)) => return Action::Load,
         (Some(_), None) if active => return Action::Write,
         (Some(_), None) => return Action::Nothing,
         (Some(ours), Some(theirs)) => (ours, theirs),
@@ -57,14 +57,14 @@ pub fn decide(
             (_, true) if active => Action::Write,
             (_, true) => Action::Nothing,
             (true, false) if ours.by_our_settings == theirs.by_our_settings => Action::Nothing,
-            (_, false) => Action::TakeOver,
+            (_, false) => Action::Load,
         };
     }
     if only_ours_is_of_our_settings && active {
         return Action::Write;
     }
     if theirs.by_our_settings && !ours.by_our_settings {
-        return Action::TakeOver;
+        return Action::Load;
     }
     // A copy that could not be written yet is kept until it can be.
     if !ours.stored
@@ -75,7 +75,7 @@ pub fn decide(
     }
     match active && theirs.generated_at <= ours.generated_at {
         true => Action::Write,
-        false => Action::TakeOver,
+        false => Action::Load,
     }
 }
 
@@ -101,12 +101,7 @@ mod tests {
         let latest = cached("2025-09-24T01:00:00Z", true).generated_at;
         for (ours, theirs, active, standing_by) in [
             (None, None, Action::Nothing, Action::Nothing),
-            (
-                None,
-                Some(cached(old, true)),
-                Action::TakeOver,
-                Action::TakeOver,
-            ),
+            (None, Some(cached(old, true)), Action::Load, Action::Load),
             (
                 Some(cached(old, true)),
                 None,
@@ -123,14 +118,14 @@ mod tests {
             (
                 Some(cached(old, false)),
                 Some(cached(old, true)),
-                Action::TakeOver,
-                Action::TakeOver,
+                Action::Load,
+                Action::Load,
             ),
             (
                 Some(cached(old, true)),
                 Some(cached(new, true)),
-                Action::TakeOver,
-                Action::TakeOver,
+                Action::Load,
+                Action::Load,
             ),
             (
                 Some(cached(new, false)),
@@ -143,13 +138,13 @@ mod tests {
                 Some(cached(new, true)),
                 Some(cached(old, true)),
                 Action::Write,
-                Action::TakeOver,
+                Action::Load,
             ),
             (
                 Some(cached(old, true)),
                 Some(cached("2025-09-26T00:05:00Z", true)),
                 Action::Write,
-                Action::TakeOver,
+                Action::Load,
             ),
         ] {
             let case = format!("{ours:?} {theirs:?}");
@@ -180,7 +175,7 @@ mod tests {
                 cached(old, true),
                 foreign(cached(new, true)),
                 Action::Write,
-                Action::TakeOver,
+                Action::Load,
             ),
             (
                 cached(old, false),
@@ -198,22 +193,22 @@ mod tests {
             (
                 foreign(ours.clone()),
                 ours.clone(),
-                Action::TakeOver,
-                Action::TakeOver,
+                Action::Load,
+                Action::Load,
             ),
             // Neither has our settings: the later one wins.
             (
                 foreign(cached(old, true)),
                 foreign(cached(new, true)),
-                Action::TakeOver,
-                Action::TakeOver,
+                Action::Load,
+                Action::Load,
             ),
             // Only the other one has our settings.
             (
                 foreign(cached(new, true)),
                 cached(old, true),
-                Action::TakeOver,
-                Action::TakeOver,
+                Action::Load,
+                Action::Load,
             ),
         ] {
             let case = format!("{ours:?} {theirs:?}");

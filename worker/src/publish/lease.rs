@@ -297,7 +297,7 @@ impl Lease {
     /// Makes `publisher` cache the snapshots in Redis. After a permission error, the lease is left to others for a
     /// while.
     async fn load_snapshots(&self, publisher: &Publisher, candidacy: &mut Candidacy) -> Result<()> {
-        let loaded = publisher.take_over().await;
+        let loaded = publisher.load_newer().await;
         if let Err(error) = &loaded
             && is_permission_error(error)
         {

@@ -159,7 +159,7 @@ impl Publisher {
                     continue;
                 }
             }
-            self.errors.note(RedisTask::Snapshots, &synced);
+            self.errors.record(RedisTask::Snapshots, &synced);
         }
     }
 
@@ -176,7 +176,7 @@ impl Publisher {
             ))),
             Err(error) => Err(error),
         };
-        self.errors.note(RedisTask::Rights, &complete);
+        self.errors.record(RedisTask::Rights, &complete);
     }
 
     /// Makes [`Self::run_reconciler`] sync at once.
@@ -199,7 +199,7 @@ impl Publisher {
     ///
     /// # Errors
     /// If nothing can be read from Redis. A single unreadable snapshot is skipped.
-    pub async fn take_over(&self) -> Result<()> {
+    pub async fn load_newer(&self) -> Result<()> {
         let mut stored = self.read_all().await?;
         stored.retain(|(_, theirs)| theirs.is_ok());
         self.reconcile(stored).await
@@ -244,7 +244,7 @@ impl Publisher {
             let exists_in_redis = theirs.is_some();
             match decide(ours.as_ref(), theirs.as_ref(), lease.is_some(), latest) {
                 Action::Nothing => {}
-                Action::TakeOver => drop(theirs.map(|theirs| self.lock().insert(snapshot, theirs))),
+                Action::Load => drop(theirs.map(|theirs| self.lock().insert(snapshot, theirs))),
                 Action::Write => {
                     let (Some(cached), Some(lease)) = (ours, &lease) else {
                         continue;
@@ -455,7 +455,7 @@ impl Publisher {
         let written = self.fence.write(&lease, write).await;
         match &written {
             Err(error) if error.is::<WriteRefused>() => self.lease.on_write_error(error),
-            _ => self.errors.note(RedisTask::Today, &written),
+            _ => self.errors.record(RedisTask::Today, &written),
         }
         written.context("publishing today's count")
     }
@@ -467,7 +467,7 @@ impl Publisher {
     pub async fn increments(&self, day: chrono::NaiveDate) -> Result<i64> {
         let counter = self.read_increments(day).await;
         if self.is_connected() {
-            self.errors.note(RedisTask::Increments, &counter);
+            self.errors.record(RedisTask::Increments, &counter);
         }
         counter
     }

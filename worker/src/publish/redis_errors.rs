@@ -100,7 +100,7 @@ impl RedisErrors {
     }
 
     /// Records the result of `part`.
-    pub fn note<T>(&self, part: RedisTask, result: &anyhow::Result<T>) {
+    pub fn record<T>(&self, part: RedisTask, result: &anyhow::Result<T>) {
         match result {
             Ok(_) => self.clear(part),
             Err(error) => self.set(part, error),

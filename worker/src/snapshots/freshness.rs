@@ -23,7 +23,7 @@ pub struct FreshnessPolicy {
 
 impl FreshnessPolicy {
     /// When the cron of `group` last came, whether or not a worker was running; `None` when that was years ago.
-    pub fn last(&self, group: Group) -> Option<Timestamp> {
+    pub fn last_due(&self, group: Group) -> Option<Timestamp> {
         let cron = match group {
             Group::Visitors => &self.visitors,
             Group::Books => &self.books,
@@ -34,7 +34,7 @@ impl FreshnessPolicy {
     /// Whether a snapshot must be computed again: it was computed before its cron last came, with a wrong clock, or
     /// under other settings.
     pub fn is_due(&self, snapshot: Snapshot, cached: &CachedSnapshot) -> bool {
-        let last = self.last(snapshot.group());
+        let last = self.last_due(snapshot.group());
         !cached.by_our_settings
             || last.is_some_and(|last| cached.generated_at < last)
             || cached.generated_at > self.clock.now().after(MAX_CLOCK_SKEW)

@@ -76,7 +76,8 @@ impl Refresher {
                 pending.clear();
             }
             let due = self.due(group, &pending);
-            if let Some(wait) = repeats.next_wait(&due, self.publisher.freshness().last(group)) {
+            if let Some(wait) = repeats.next_wait(&due, self.publisher.freshness().last_due(group))
+            {
                 next_attempt = Instant::now() + wait;
                 self.report_discarded(&repeats.waiting, wait);
             }

@@ -39,7 +39,7 @@ pub(crate) async fn listen(publisher: Arc<Publisher>, refresh_requested: watch::
             });
             publisher
                 .errors()
-                .note(VisitQuery::RefreshRequests, &subscribed);
+                .record(VisitQuery::RefreshRequests, &subscribed);
         }
     }
 }

@@ -1,6 +1,6 @@
--- Acquires the lease if it is free, or renews it if it is ours. Returns the lease and whether it is ours. KEYS: the
--- lease, the last epoch. ARGV: our name, the TTL of the lease in milliseconds, the last epoch that we know of, the
--- deadline of this command, and 'acquire', or 'inspect' to leave a lease that is free or ours unchanged.
+-- Acquires the lease if it is free, or renews it if it is ours. Returns the lease and whether it is ours.
+-- KEYS: the lease, the last epoch. ARGV: our name, the TTL of the lease in milliseconds, the last epoch that we know
+-- of, the deadline of this command, and 'acquire', or 'inspect' to leave a lease that is free or ours unchanged.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if now > tonumber(ARGV[4]) then

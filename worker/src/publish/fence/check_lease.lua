@@ -1,6 +1,6 @@
--- The first part of every script that writes: checks that the worker may still write. KEYS[1]: the lease. ARGV[1]: the
--- expected value of the lease. ARGV[2]: the deadline of this command in milliseconds, by the clock of this server. The
--- sender has given the command up after that.
+-- The first part of every script that writes: checks that the worker may still write.
+-- KEYS[1]: the lease. ARGV[1]: the expected value of the lease. ARGV[2]: the deadline of this command in milliseconds,
+-- by the clock of this server. The sender has given the command up after that.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- Returns the error of a failed call, or nil.
