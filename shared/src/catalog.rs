@@ -1,9 +1,9 @@
-//! The one list of snapshots: the worker refreshes what is listed, the gateway routes it, tests compare with it.
-//! Key, route and place in a summary follow from the path by rule.
+//! The list of all snapshots. The worker refreshes them, the gateway serves them, and tests compare with the list. The
+//! key and the field in a summary are derived from the path.
 
-/// A figure that is computed once a day and served as it was stored.
+/// A figure that is computed once a day and served as stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the entry in the table below describes each")]
+#[expect(missing_docs, reason = "the table below describes each")]
 pub enum Snapshot {
     Weekly,
     Monthly,
@@ -18,7 +18,7 @@ pub enum Snapshot {
     TopBorrowersYear,
 }
 
-/// The two halves of the dashboard: each has its own cron, and a summary of its own.
+/// A half of the dashboard. Each has its own cron and its own summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Group {
@@ -26,7 +26,7 @@ pub enum Group {
     Books,
 }
 
-/// The calendar unit that a snapshot is of, where it is of exactly one.
+/// The calendar unit that a snapshot covers, if it covers exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Period {
@@ -37,41 +37,41 @@ pub enum Period {
 struct Entry {
     snapshot: Snapshot,
     path: &'static str,
-    holds: &'static str,
+    title: &'static str,
     group: Group,
     period: Option<Period>,
-    people: bool,
+    lists_people: bool,
     meaning: &'static str,
 }
 
-/// In the order of the two summaries.
+/// All snapshots, in the order of the two summaries.
 #[rustfmt::skip]
 const CATALOG: [Entry; 11] = {
     use Group::{Books, Visitors};
     use Period::{Month, Year};
     [
-        Entry { snapshot: Snapshot::Weekly, path: "/api/visitors/weekly", holds: "weekly visitors", group: Visitors, period: None, people: false,
-            meaning: "Visits of each of seven days: today and the six before it, the oldest first. A day on which nobody came is there with 0." },
-        Entry { snapshot: Snapshot::Monthly, path: "/api/visitors/monthly", holds: "monthly visitors", group: Visitors, period: None, people: false,
-            meaning: "Visits of each of twelve months, the present one included, the oldest first. A month in which nobody came is there with 0." },
-        Entry { snapshot: Snapshot::Yearly, path: "/api/visitors/yearly", holds: "yearly visitors", group: Visitors, period: None, people: false,
-            meaning: "Visits of each of five years, the present one included, the oldest first. A year in which nobody came is there with 0." },
-        Entry { snapshot: Snapshot::MonthlyTop, path: "/api/visitors/monthly/top", holds: "this month's top visitors", group: Visitors, period: Some(Month), people: true,
-            meaning: "The members who came most often this month, at most ten. Counted by member id, never by name; guests are in no ranking." },
-        Entry { snapshot: Snapshot::YearlyTop, path: "/api/visitors/yearly/top", holds: "this year's top visitors", group: Visitors, period: Some(Year), people: true,
-            meaning: "The members who came most often this year, at most ten. Counted by member id, never by name; guests are in no ranking." },
-        Entry { snapshot: Snapshot::Collection, path: "/api/books/collection", holds: "the size of the collection", group: Books, period: None, people: false,
-            meaning: "How many titles and copies the library has now." },
-        Entry { snapshot: Snapshot::TopBorrowed, path: "/api/books/top-borrowed", holds: "the most borrowed books", group: Books, period: None, people: false,
-            meaning: "The titles that were lent most often since the library began to record, at most ten. The figures may fall: stock-takes delete rows." },
-        Entry { snapshot: Snapshot::TopBorrowedMonth, path: "/api/books/top-borrowed/month", holds: "this month's most borrowed books", group: Books, period: Some(Month), people: false,
-            meaning: "The titles that were lent most often this month, at most ten." },
-        Entry { snapshot: Snapshot::TopBorrowedYear, path: "/api/books/top-borrowed/year", holds: "this year's most borrowed books", group: Books, period: Some(Year), people: false,
-            meaning: "The titles that were lent most often this year, at most ten." },
-        Entry { snapshot: Snapshot::TopBorrowersMonth, path: "/api/books/top-borrowers/month", holds: "this month's top borrowers", group: Books, period: Some(Month), people: true,
-            meaning: "The members who borrowed most this month, at most ten. Counted by member id, never by name." },
-        Entry { snapshot: Snapshot::TopBorrowersYear, path: "/api/books/top-borrowers/year", holds: "this year's top borrowers", group: Books, period: Some(Year), people: true,
-            meaning: "The members who borrowed most this year, at most ten. Counted by member id, never by name." },
+        Entry { snapshot: Snapshot::Weekly, path: "/api/visitors/weekly", title: "weekly visitors", group: Visitors, period: None, lists_people: false,
+            meaning: "Visits per day for seven days: today and the six days before, oldest first. A day without visits has 0." },
+        Entry { snapshot: Snapshot::Monthly, path: "/api/visitors/monthly", title: "monthly visitors", group: Visitors, period: None, lists_people: false,
+            meaning: "Visits per month for twelve months, including the current one, oldest first. A month without visits has 0." },
+        Entry { snapshot: Snapshot::Yearly, path: "/api/visitors/yearly", title: "yearly visitors", group: Visitors, period: None, lists_people: false,
+            meaning: "Visits per year for five years, including the current one, oldest first. A year without visits has 0." },
+        Entry { snapshot: Snapshot::MonthlyTop, path: "/api/visitors/monthly/top", title: "this month's top visitors", group: Visitors, period: Some(Month), lists_people: true,
+            meaning: "The members with the most visits this month, at most ten. Counted by member id, never by name. Guests are not ranked." },
+        Entry { snapshot: Snapshot::YearlyTop, path: "/api/visitors/yearly/top", title: "this year's top visitors", group: Visitors, period: Some(Year), lists_people: true,
+            meaning: "The members with the most visits this year, at most ten. Counted by member id, never by name. Guests are not ranked." },
+        Entry { snapshot: Snapshot::Collection, path: "/api/books/collection", title: "the size of the collection", group: Books, period: None, lists_people: false,
+            meaning: "The number of titles and copies that the library has now." },
+        Entry { snapshot: Snapshot::TopBorrowed, path: "/api/books/top-borrowed", title: "the most borrowed books", group: Books, period: None, lists_people: false,
+            meaning: "The titles with the most loans since the library began to record them, at most ten. Totals may decrease, because stock-takes delete rows." },
+        Entry { snapshot: Snapshot::TopBorrowedMonth, path: "/api/books/top-borrowed/month", title: "this month's most borrowed books", group: Books, period: Some(Month), lists_people: false,
+            meaning: "The titles with the most loans this month, at most ten." },
+        Entry { snapshot: Snapshot::TopBorrowedYear, path: "/api/books/top-borrowed/year", title: "this year's most borrowed books", group: Books, period: Some(Year), lists_people: false,
+            meaning: "The titles with the most loans this year, at most ten." },
+        Entry { snapshot: Snapshot::TopBorrowersMonth, path: "/api/books/top-borrowers/month", title: "this month's top borrowers", group: Books, period: Some(Month), lists_people: true,
+            meaning: "The members with the most loans this month, at most ten. Counted by member id, never by name." },
+        Entry { snapshot: Snapshot::TopBorrowersYear, path: "/api/books/top-borrowers/year", title: "this year's top borrowers", group: Books, period: Some(Year), lists_people: true,
+            meaning: "The members with the most loans this year, at most ten. Counted by member id, never by name." },
     ]
 };
 
@@ -87,55 +87,55 @@ impl Snapshot {
         all
     };
 
-    /// Its place in [`Self::ALL`].
+    /// Its index in [`Self::ALL`].
     pub const fn index(self) -> usize {
         self as usize
     }
 
-    /// The path under which the gateway serves it.
+    /// The path at which the gateway serves it.
     pub const fn path(self) -> &'static str {
         self.entry().path
     }
 
-    /// The half of the dashboard that it belongs to.
+    /// The group that it belongs to.
     pub const fn group(self) -> Group {
         self.entry().group
     }
 
-    /// The month or the year that it is of; `None` for series, for all time and for the collection.
+    /// The calendar unit that it covers; `None` for series, for all time and for the collection.
     pub const fn period(self) -> Option<Period> {
         self.entry().period
     }
 
-    /// Whether it lists people, so that no shared cache may keep it.
+    /// Whether it lists people, so that shared caches must not store it.
     pub const fn lists_people(self) -> bool {
-        self.entry().people
+        self.entry().lists_people
     }
 
-    /// What it counts, and what it does not; what is said of all of a group stands in [`Group::meaning`].
+    /// What it counts and does not count. [`Group::meaning`] says what applies to all snapshots of a group.
     pub const fn meaning(self) -> &'static str {
         self.entry().meaning
     }
 
-    /// What it holds, as a title.
+    /// Its title, such as `Weekly visitors`.
     pub fn title(self) -> String {
-        let (first, rest) = self.entry().holds.split_at(1);
+        let (first, rest) = self.entry().title.split_at(1);
         format!("{}{rest}", first.to_uppercase())
     }
 
-    /// What a client is told while there is none yet.
+    /// The message to clients while the snapshot does not exist yet.
     pub fn warming(self) -> String {
-        let holds = self.entry().holds;
-        let verb = if holds.ends_with('s') { "are" } else { "is" };
-        format!("{holds} {verb} being prepared")
+        let title = self.entry().title;
+        let verb = if title.ends_with('s') { "are" } else { "is" };
+        format!("{title} {verb} being prepared")
     }
 
-    /// Its name: the path without `/api/`, with `:` for `/`. With the prefix in front it is the Redis key.
+    /// Its name: the path without `/api/`, with `:` for `/`. The prefix and the name form the Redis key.
     pub fn name(self) -> String {
-        self.tail().replace('/', ":")
+        self.subpath().replace('/', ":")
     }
 
-    /// The snapshot of that name, as operators type it for `worker refresh`.
+    /// Returns the snapshot with that name, as operators type it for `worker refresh`.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -144,12 +144,12 @@ impl Snapshot {
 
     /// Its field in the summary of its group: `monthly_top`, `top_borrowed_year`.
     pub fn field(self) -> String {
-        let tail = self.tail();
-        let within_group = tail.split_once('/').map_or(tail, |(_, rest)| rest);
+        let subpath = self.subpath();
+        let within_group = subpath.split_once('/').map_or(subpath, |(_, rest)| rest);
         within_group.replace(['/', '-'], "_")
     }
 
-    fn tail(self) -> &'static str {
+    fn subpath(self) -> &'static str {
         self.path().trim_start_matches("/api/")
     }
 
@@ -165,18 +165,19 @@ impl std::fmt::Display for Snapshot {
 }
 
 impl Group {
-    /// What its figures count, and what they do not.
+    /// What its snapshots count and do not count.
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Visitors => {
-                "A visit is one row that the check-in desk wrote, a guest's included; who comes twice counts twice. \
-                 Rows that are dated after today, by a PC with a wrong clock, count nowhere. Members who share a name stay apart. \
+                "A visit is one row written at the check-in desk, including guests. A person who checks in twice counts \
+                 twice. Rows dated after today, by a PC with a wrong clock, are not counted. Members with the same \
+                 name are not merged. \
                  Rankings are in descending order of `total`, and by `member_id` where totals are equal."
             }
             Self::Books => {
-                "A loan is one copy lent once, dated by the day it was lent; a renewal is no further loan. \
-                 Loans that are dated after today count nowhere. A loan counts for the title that its copy belongs to now, \
-                 or, when the copy is gone, for the one it had. Titles that are hidden from the public catalogue are in no ranking. \
+                "A loan is one copy lent once, dated by the day on which it was lent; a renewal does not count again. \
+                 Loans dated after today are not counted. A loan counts for the title that its copy belongs to now \
+                 or, if the copy was deleted, for the title that it had. Titles hidden from the public catalogue are not ranked. \
                  Rankings are in descending order of `total`, and by `biblio_id` or `member_id` where totals are equal."
             }
         }
@@ -203,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_in_the_order_of_the_enum() {
+    fn the_catalog_is_in_the_order_of_the_enum() {
         for (index, entry) in CATALOG.iter().enumerate() {
             assert_eq!(entry.snapshot.index(), index, "{}", entry.path);
         }

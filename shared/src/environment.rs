@@ -1,4 +1,4 @@
-//! Configuration comes from the environment alone. A variable is declared where it is read, as a [`Variable`].
+//! Reads the configuration from environment variables. A variable is declared where it is read, as a [`Variable`].
 
 use crate::file;
 use crate::variable::Variable;
@@ -8,7 +8,7 @@ use std::iter;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// Exit status for a configuration that cannot be used (`EX_USAGE` of sysexits).
+/// The exit status for an invalid configuration (`EX_USAGE` of sysexits).
 pub const EXIT_BAD_CONFIGURATION: u8 = 64;
 
 type Lookup<'a> = Box<dyn Fn(&str) -> Option<OsString> + 'a>;
@@ -17,7 +17,7 @@ type Lookup<'a> = Box<dyn Fn(&str) -> Option<OsString> + 'a>;
 pub struct Environment<'a> {
     lookup: Lookup<'a>,
     declared: Vec<Variable>,
-    complaints: Vec<String>,
+    errors: Vec<String>,
 }
 
 impl<'a> Environment<'a> {
@@ -30,7 +30,7 @@ impl<'a> Environment<'a> {
         Self::with_lookup(|name| std::env::var_os(name))
     }
 
-    /// Reads from `lookup` instead.
+    /// Reads from `lookup` instead of the environment, for tests.
     pub fn of(lookup: impl Fn(&str) -> Option<String> + 'a) -> Self {
         Self::with_lookup(move |name| lookup(name).map(OsString::from))
     }
@@ -39,18 +39,18 @@ impl<'a> Environment<'a> {
         Self {
             lookup: Box::new(lookup),
             declared: Vec::new(),
-            complaints: Vec::new(),
+            errors: Vec::new(),
         }
     }
 
-    /// The variables that `read` reads, in that order.
+    /// Returns the variables that `read` reads, in that order.
     pub fn declared_by<T>(read: impl FnOnce(&mut Environment<'_>) -> T) -> Vec<Variable> {
         let mut environment = Environment::with_lookup(|_| None);
         read(&mut environment);
         environment.declared
     }
 
-    /// The text of a variable or its default. It is an error when it is required and missing, or malformed.
+    /// The text of a variable or its default. Records an error if it is malformed, or required and missing.
     pub fn text(&mut self, variable: Variable) -> String {
         self.declared.push(variable);
         let Variable { name, help, .. } = variable;
@@ -58,39 +58,39 @@ impl<'a> Environment<'a> {
             Ok(None) if variable.default.is_none() => Err(format!("{name} is not set: {help}")),
             found => found,
         };
-        let text = text.unwrap_or_else(|complaint| {
-            self.complain(complaint);
+        let text = text.unwrap_or_else(|error| {
+            self.complain(error);
             None
         });
         text.unwrap_or_else(|| variable.default.unwrap_or_default().to_owned())
     }
 
-    /// The value of a variable or what its file holds; `None` when neither is set.
+    /// The value of a variable or the content of its file; `None` if neither is set.
     fn find(&self, variable: Variable) -> Result<Option<String>, String> {
         let Variable { name, default, .. } = variable;
-        let value = self.set(name, variable.secret)?;
+        let value = self.value_of(name, variable.secret)?;
         let Some(file) = variable.file else {
             return Ok(value);
         };
-        let Some(path) = self.set(file, false)? else {
+        let Some(path) = self.value_of(file, false)? else {
             return Ok(value);
         };
         if value.is_some() {
             return Err(format!("{name} and {file} are both set: unset one"));
         }
         let text = file::read_secret(&path).and_then(|text| match malformed(&text) {
-            Some(wrong) => Err(wrong),
+            Some(error) => Err(error),
             None if text.is_empty() && default != Some("") => {
                 Err(format!("is empty: write {name} into it"))
             }
             None => Ok(text),
         });
         text.map(Some)
-            .map_err(|wrong| format!("{file}={path} {wrong}"))
+            .map_err(|error| format!("{file}={path} {error}"))
     }
 
-    /// The value of the variable `name`; `None` when it is unset or empty.
-    fn set(&self, name: &str, secret: bool) -> Result<Option<String>, String> {
+    /// The value of the variable `name`; `None` if it is unset or empty.
+    fn value_of(&self, name: &str, secret: bool) -> Result<Option<String>, String> {
         let Some(value) = (self.lookup)(name).filter(|value| !value.is_empty()) else {
             return Ok(None);
         };
@@ -98,20 +98,21 @@ impl<'a> Environment<'a> {
             .into_string()
             .map_err(|_| format!("{name} is not UTF-8: write it in that encoding"))?;
         match malformed(&text) {
-            Some(wrong) => Err(format!("{name}{} {wrong}", shown(&text, secret))),
+            Some(error) => Err(format!("{name}{} {error}", displayed(&text, secret))),
             None => Ok(Some(text)),
         }
     }
 
-    /// The variable through `parse`, whose error says what would be right. Falls back to the default after an error.
+    /// Parses the variable with `parse`, whose error completes the sentence `NAME=VALUE ...`. Records the error and
+    /// falls back to the default.
     pub fn parse<T>(&mut self, variable: Variable, parse: impl Fn(&str) -> Result<T, String>) -> T {
         let text = self.text(variable);
         let Variable { name, secret, .. } = variable;
-        parse(&text).unwrap_or_else(|wanted| {
-            self.complain(format!("{name}{} {wanted}", shown(&text, secret)));
+        parse(&text).unwrap_or_else(|error| {
+            self.complain(format!("{name}{} {error}", displayed(&text, secret)));
             let default = variable.default.unwrap_or_default();
             parse(default)
-                .unwrap_or_else(|wanted| panic!("the default of {name} must parse: it {wanted}"))
+                .unwrap_or_else(|error| panic!("the default of {name} must parse: it {error}"))
         })
     }
 
@@ -135,7 +136,7 @@ impl<'a> Environment<'a> {
         })
     }
 
-    /// true/false, 1/0, yes/no, on/off.
+    /// A boolean: true/false, 1/0, yes/no, on/off.
     pub fn flag(&mut self, variable: Variable) -> bool {
         const CHOICES: [(&str, bool); 8] = [
             ("true", true),
@@ -150,7 +151,7 @@ impl<'a> Environment<'a> {
         self.choice(variable, &CHOICES)
     }
 
-    /// One of `choices`, each a name, in lower or upper case, and its value.
+    /// One of `choices`, given as pairs of a name and a value. Names are case-insensitive.
     pub fn choice<T: Copy>(&mut self, variable: Variable, choices: &[(&str, T)]) -> T {
         self.parse(variable, |text| {
             let mut named = choices.iter();
@@ -163,9 +164,9 @@ impl<'a> Environment<'a> {
         })
     }
 
-    /// Adds an error, such as of two variables that do not go together.
-    pub fn complain(&mut self, complaint: String) {
-        self.complaints.push(complaint);
+    /// Records an error, for example if two variables contradict each other.
+    pub fn complain(&mut self, error: String) {
+        self.errors.push(error);
     }
 
     /// Whether a variable is set and not empty.
@@ -173,21 +174,21 @@ impl<'a> Environment<'a> {
         (self.lookup)(name).is_some_and(|value| !value.is_empty())
     }
 
-    /// `value` when there was no error.
+    /// Returns `value` if there was no error.
     ///
     /// # Errors
-    /// Every error, a line each.
+    /// All recorded errors, one per line.
     pub fn finish<T>(self, value: T) -> Result<T, BadConfiguration> {
-        if self.complaints.is_empty() {
+        if self.errors.is_empty() {
             Ok(value)
         } else {
-            Err(BadConfiguration(self.complaints))
+            Err(BadConfiguration(self.errors))
         }
     }
 }
 
-/// `=VALUE` for a message, control characters escaped; nothing of a secret.
-fn shown(text: &str, secret: bool) -> String {
+/// `=VALUE` for an error, with control characters escaped; empty for a secret.
+fn displayed(text: &str, secret: bool) -> String {
     let escaped = text.chars().flat_map(|char| match char {
         '"' | '\'' | '\\' => vec![char],
         char => char.escape_debug().collect(),
@@ -198,21 +199,23 @@ fn shown(text: &str, secret: bool) -> String {
     }
 }
 
-/// What an editor or a loader of `.env` files has left in a value, and what to do about it.
+/// Finds what an editor or a loader of `.env` files has left in a value, and says how to fix it.
 fn malformed(text: &str) -> Option<String> {
     let quoted = |quote| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
     if text.contains('\u{feff}') {
-        Some("holds a byte order mark: save it as UTF-8 without one".to_owned())
+        Some("contains a byte order mark: save it as UTF-8 without one".to_owned())
     } else if text.ends_with('\r') {
-        Some("ends with a carriage return (\\r): save it with Unix line ends".to_owned())
+        Some("ends with a carriage return (\\r): save it with Unix line endings".to_owned())
     } else if let Some(control) = text.chars().find(|char| char.is_control()) {
         let control = control.escape_debug();
-        Some(format!("holds a control character ({control}): remove it"))
+        Some(format!(
+            "contains a control character ({control}): remove it"
+        ))
     } else if text.trim() != text {
         Some("begins or ends with white space: remove it".to_owned())
     } else if quoted('"') || quoted('\'') {
         Some(
-            "is in quotes: remove them (a shell, systemd and Compose take them away, \
+            "is in quotes: remove them (a shell, systemd and Compose strip them, \
              docker run --env-file keeps them)"
                 .to_owned(),
         )
@@ -221,15 +224,15 @@ fn malformed(text: &str) -> Option<String> {
     }
 }
 
-/// Every variable that is missing or wrong.
+/// The errors of all variables that are missing or invalid.
 #[derive(Debug)]
 pub struct BadConfiguration(Vec<String>);
 
 impl Display for BadConfiguration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the configuration cannot be used:")?;
-        for complaint in &self.0 {
-            write!(f, "\n  {complaint}")?;
+        f.write_str("the configuration is invalid:")?;
+        for error in &self.0 {
+            write!(f, "\n  {error}")?;
         }
         f.write_str("\n--help explains every variable")
     }
@@ -284,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_optional_variable_means_its_default() {
+    fn an_empty_optional_variable_has_its_default() {
         let values = read(&[
             ("USER_NAME", "u"),
             ("LIMIT", ""),
@@ -296,14 +299,14 @@ mod tests {
     }
 
     #[test]
-    fn choices_take_any_case() {
+    fn choices_are_case_insensitive() {
         for (text, value) in [("fast", 'f'), ("FAST", 'f'), ("Slow", 's')] {
             let values = read(&[("USER_NAME", "u"), ("MODE", text)]).unwrap();
             assert_eq!(values.3, value, "{text}");
         }
     }
 
-    /// What is left in a value by an editor or a loader of `.env` files, and the words that must name it.
+    /// What an editor or a loader of `.env` files may leave in a value, and the error that must name it.
     const MALFORMED: [(&str, &str); 12] = [
         ("hunter2\r", "ends with a carriage return"),
         ("\r", "ends with a carriage return"),
@@ -320,15 +323,15 @@ mod tests {
     ];
 
     #[test]
-    fn malformed_values_are_refused_by_name() {
-        for (value, told) in MALFORMED {
+    fn malformed_values_are_rejected_by_name() {
+        for (value, expected) in MALFORMED {
             for name in ["USER_NAME", "TOKEN", "LIMIT", "MODE", "TOKEN_FILE"] {
                 let mut pairs = vec![("USER_NAME", "u"), (name, value)];
                 pairs.rotate_right(1);
                 let text = read(&pairs).unwrap_err().to_string();
                 let line = text.lines().find(|line| line.contains(name));
                 let line = line.unwrap_or_else(|| panic!("{name}: {text}"));
-                assert!(line.contains(told), "{name}: {line}");
+                assert!(line.contains(expected), "{name}: {line}");
                 let raw = |char: char| char.is_control() || char == '\u{feff}';
                 assert!(!line.contains(raw), "{line:?}");
                 assert_eq!(text.lines().count(), 3, "one line each: {text}");
@@ -338,9 +341,9 @@ mod tests {
     }
 
     #[test]
-    fn malformed_files_are_refused_without_their_content() {
-        for (value, told) in MALFORMED {
-            // What ends the line in a file is no part of the value.
+    fn malformed_files_are_rejected_without_showing_their_content() {
+        for (value, expected) in MALFORMED {
+            // The line end of a file is not part of the value.
             if value.ends_with('\r') {
                 continue;
             }
@@ -350,7 +353,10 @@ mod tests {
                 pairs.retain(|(known, _)| *known != "USER_NAME" || name != "USER_NAME_FILE");
                 let text = read(&pairs).unwrap_err().to_string();
                 assert!(text.contains(&format!("{name}={path} ")), "{text}");
-                assert!(text.contains(told) && !text.contains("hunter"), "{text}");
+                assert!(
+                    text.contains(expected) && !text.contains("hunter"),
+                    "{text}"
+                );
                 assert_eq!(text.lines().count(), 3, "one line each: {text}");
             }
         }
@@ -376,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_not_utf_8_are_refused_by_name() {
+    fn values_that_are_not_utf_8_are_rejected_by_name() {
         use std::os::unix::ffi::OsStringExt as _;
         for name in ["USER_NAME", "TOKEN", "TOKEN_FILE", "LIMIT"] {
             let bad = OsString::from_vec(b"hunter2\xe9".to_vec());
@@ -388,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_take_all_spellings() {
+    fn flags_accept_all_spellings() {
         for (text, value) in [
             ("0", false),
             ("No", false),
@@ -404,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_variable_is_named_at_once_and_no_secret() {
+    fn all_bad_variables_are_reported_at_once_without_secrets() {
         let bad = [
             ("USER_NAME", ""),
             ("LIMIT", "101"),
@@ -425,7 +431,7 @@ mod tests {
         assert!(!text.contains("hunter2"));
     }
 
-    /// A file with this in it, and its path.
+    /// Creates a file with `content`; returns it and its path.
     fn file(content: &str) -> (tempfile::NamedTempFile, String) {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, content).unwrap();
@@ -449,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_file_is_named_at_once_and_no_content() {
+    fn all_bad_files_are_reported_at_once_without_content() {
         let (_none, none) = file("\n");
         let (_both, both) = file("hunter2");
         let bad = [
@@ -459,17 +465,17 @@ mod tests {
             ("LIMIT", "101"),
         ];
         let text = read(&bad).unwrap_err().to_string();
-        for told in [
+        for expected in [
             &format!("USER_NAME_FILE={none} is empty: write USER_NAME into it"),
             "TOKEN and TOKEN_FILE are both set",
             "LIMIT=101",
         ] {
-            assert!(text.contains(told), "{text}");
+            assert!(text.contains(expected), "{text}");
         }
         assert!(!text.contains("hunter2"), "{text}");
         let text = read(&[("USER_NAME", "u"), ("TOKEN_FILE", "/nowhere/token")]);
         let text = text.unwrap_err().to_string();
-        let told = "TOKEN_FILE=/nowhere/token cannot be read (No such file";
-        assert!(text.contains(told), "{text}");
+        let expected = "TOKEN_FILE=/nowhere/token cannot be read (No such file";
+        assert!(text.contains(expected), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! Every Redis key and channel of the system. No other file holds the text of one.
+//! Names all Redis keys and channels. No other file contains such a name.
 
 use crate::catalog::Snapshot;
 use crate::environment::Environment;
@@ -7,7 +7,7 @@ use crate::variable::Variable;
 use chrono::NaiveDate;
 use tracing::info;
 
-/// Names the keys and channels of one library: the prefix stands in front of each.
+/// The names of the keys and channels of one library, each with the library's prefix.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
     prefix: String,
@@ -16,7 +16,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Names in database 0. `prefix` is `REDIS_KEY_PREFIX`, as it is: a separator is part of it.
+    /// Creates the names for database 0. `prefix` is `REDIS_KEY_PREFIX` and includes its separator.
     pub fn new(prefix: impl Into<String>) -> Self {
         Self {
             prefix: prefix.into(),
@@ -24,37 +24,38 @@ impl Keys {
         }
     }
 
-    /// The same names in the database with this number.
+    /// The same names for another database number.
     ///
-    /// All databases of a Redis share their channels, so that two libraries on `/0` and `/1` would hear each other. In
-    /// every database but 0 the channels carry its number, behind the prefix: `db1:visitors:today`.
+    /// All databases of a Redis server share their channels, so two libraries on `/0` and `/1` would receive each
+    /// other's messages. In every database but 0 the channels include the number after the prefix:
+    /// `db1:visitors:today`.
     #[must_use]
     pub fn in_database(self, database: u8) -> Self {
         Self { database, ..self }
     }
 
-    /// Reads `REDIS_KEY_PREFIX`; the number of the database is that of `redis`.
+    /// Reads `REDIS_KEY_PREFIX`, and takes the database number from `redis`.
     pub fn read(environment: &mut Environment<'_>, redis: &RedisUrl) -> Self {
         let prefix = environment.text(Variable::optional(
             "REDIS_KEY_PREFIX",
             "",
-            "stands in front of every key and channel, so that libraries can share a Redis",
+            "prefix of every key and channel, so that several libraries can share a Redis server",
         ));
         Self::new(prefix).in_database(redis.database())
     }
 
-    /// Logs how channels are named, where it is not the usual way.
+    /// Logs how channels are named if they include a database number.
     pub fn log_channels(&self) {
         if self.database != 0 {
             let (database, today) = (self.database, self.today_channel());
             info!(
                 database,
-                "Redis channels carry the number of database {database}, such as {today}"
+                "the names of Redis channels include the database number {database}, such as {today}"
             );
         }
     }
 
-    /// Whether a cluster keeps all of them in one slot: the prefix has a part in braces.
+    /// Whether a cluster keeps all keys in one slot, because the prefix has a part in braces.
     pub fn share_a_slot(&self) -> bool {
         let tag = self
             .prefix
@@ -63,37 +64,37 @@ impl Keys {
         tag.is_some_and(|(tag, _)| !tag.is_empty())
     }
 
-    /// Key of a snapshot; its value is a [`crate::snapshot::Envelope`].
+    /// The key of a snapshot; its value is a [`crate::snapshot::Envelope`].
     pub fn snapshot(&self, snapshot: Snapshot) -> String {
         self.with_prefix(&snapshot.name())
     }
 
-    /// Channel on which the worker names each snapshot key that it has just stored.
+    /// The channel on which the worker publishes the key of each snapshot that it has written.
     pub fn snapshots_channel(&self) -> String {
         self.channel("snapshots")
     }
 
-    /// Key of today's count; its value is a [`crate::today::TodayCount`].
+    /// The key of today's count; its value is a [`crate::today::TodayCount`].
     pub fn today_count(&self) -> String {
         self.with_prefix("visitors:today:count")
     }
 
-    /// Channel that carries the bytes of [`Self::today_count`].
+    /// The channel on which the worker publishes the value of [`Self::today_count`].
     pub fn today_channel(&self) -> String {
         self.channel("visitors:today")
     }
 
-    /// Channel on which a gateway asks for a fresh count; what is in the message does not matter.
+    /// The channel of refresh requests from gateways. The content of a message does not matter.
     pub fn refresh_channel(&self) -> String {
         self.channel("visitors:today:refresh")
     }
 
-    /// Counter that the writer of visits raises in `incremental` mode; never deleted here.
+    /// The counter that the check-in software increments in `incremental` mode. The worker never deletes it.
     pub fn today_increments(&self, day: NaiveDate) -> String {
         self.with_prefix(&format!("visitors:today:incr:{day}"))
     }
 
-    /// Lease of the active worker: its epoch, a space, its name.
+    /// The lease of the active worker: its epoch, a space, its name.
     pub fn lease(&self) -> String {
         self.with_prefix("worker:lease")
     }
@@ -103,7 +104,7 @@ impl Keys {
         self.with_prefix("worker:epoch")
     }
 
-    /// Hash: under which settings each snapshot was made, by its name.
+    /// A hash from the name of each snapshot to the settings under which it was made.
     pub fn made(&self) -> String {
         self.with_prefix("worker:made")
     }
@@ -125,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn channels_carry_the_number_of_the_database_and_keys_do_not() {
+    fn channels_include_the_database_number_and_keys_do_not() {
         for (prefix, database, channel) in [
             ("", 0, "visitors:today"),
             ("", 1, "db1:visitors:today"),
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_carries_the_prefix() {
+    fn every_name_has_the_prefix() {
         let keys = Keys::new("{lib1}:");
         let day = NaiveDate::from_ymd_opt(2025, 9, 3).unwrap_or_default();
         assert_eq!(keys.snapshot(Snapshot::Weekly), "{lib1}:visitors:weekly");

@@ -1,13 +1,14 @@
-//! The contract between the worker and the gateway, and the little process plumbing that both use.
+//! The contract between the worker and the gateway, and the plumbing that both use.
 //!
 //! # Layout
-//! - [`catalog`]: the one list of snapshots, from which everything else follows
-//! - [`keys`]: every Redis key and channel
-//! - [`snapshot`], [`rows`], [`today`]: what is stored under them
+//! - [`catalog`]: the list of snapshots, from which everything else follows
+//! - [`keys`]: the names of all Redis keys and channels
+//! - [`snapshot`], [`rows`], [`today`]: the values stored under them
 //! - [`time`]: the clock and the timestamps
-//! - [`environment`] (by [`variable`], with [`mod@file`]), [`redis`] (with [`tls`]), [`telemetry`], [`shutdown`], [`listener`], [`manual`], [`probe`]: plumbing
+//! - plumbing: [`environment`], [`variable`], [`mod@file`], [`redis`], [`tls`], [`telemetry`], [`shutdown`],
+//!   [`listener`], [`manual`], [`probe`]
 //!
-//! What only one of the two uses does not belong here.
+//! Code that only one of the two processes uses does not belong here.
 
 pub mod catalog;
 pub mod environment;

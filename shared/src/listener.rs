@@ -1,4 +1,4 @@
-//! Listening sockets.
+//! Opens listening sockets.
 
 use crate::environment::Environment;
 use crate::variable::Variable;
@@ -11,12 +11,14 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-/// How long a port may be taken by a process that is just ending, or an address be missing while the network comes up.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two attempts; a bind costs microseconds.
-const RETRY: Duration = Duration::from_millis(100);
-/// Connections that the kernel keeps until they are accepted: all screens of a large library reconnect at once after a
-/// restart, and a client that finds no room tries again after a second. The kernel's limit, 4096 by default, applies too.
+/// How long to retry: a process that is ending may still use the port, and the address may be missing while the network
+/// comes up.
+const RETRY_FOR: Duration = Duration::from_secs(5);
+/// The time between two attempts. A bind costs microseconds.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
+/// The number of connections that the kernel keeps until they are accepted. All screens of a large library reconnect at
+/// once after a restart, and a client that finds no room retries after a second. The kernel's limit, 4096 by default,
+/// applies too.
 const BACKLOG: u32 = 16_384;
 
 /// Reads `HOST`.
@@ -24,7 +26,7 @@ pub fn read_host(environment: &mut Environment<'_>) -> IpAddr {
     let host = Variable::optional(
         "HOST",
         "0.0.0.0",
-        "the IP address to listen on; :: is all, IPv6 included",
+        "the IP address to listen on; :: means all addresses, including IPv6",
     );
     environment.parse(host, |text| {
         let wanted = "is not an IP address such as 0.0.0.0 or ::";
@@ -32,35 +34,40 @@ pub fn read_host(environment: &mut Environment<'_>) -> IpAddr {
     })
 }
 
-/// Listens on `address`, whose port is the value of `variable`. Tries for some seconds while it is taken or not there.
+/// Listens on `address`, whose port is the value of `variable`. Retries for 5 s while the port is in use or the address
+/// is missing.
 ///
 /// # Errors
-/// The reason, and what an operator can do about it; also when `stop` is cancelled meanwhile.
+/// The cause, and what an operator can do about it. Also if `stop` is cancelled meanwhile.
 pub async fn bind(
     address: SocketAddr,
     variable: &str,
     stop: &CancellationToken,
 ) -> Result<TcpListener> {
     let began = Instant::now();
-    let mut is_told = false;
+    let mut is_logged = false;
     loop {
         let error = match try_bind(address) {
             Ok(listener) => return Ok(listener),
             Err(error) => error,
         };
-        let may_pass = matches!(
+        let is_temporary = matches!(
             error.kind(),
             ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable
         );
-        if !may_pass || began.elapsed() > PATIENCE {
+        if !is_temporary || began.elapsed() > RETRY_FOR {
             let advice = advice(address, variable, error.kind());
             return Err(error).context(advice);
         }
-        if !is_told {
-            warn!(%address, %error, "cannot listen on {address} yet: trying for {PATIENCE:?}");
-            is_told = true;
+        if !is_logged {
+            warn!(%address, %error, "cannot listen on {address} yet: retrying for {RETRY_FOR:?}");
+            is_logged = true;
         }
-        if stop.run_until_cancelled(sleep(RETRY)).await.is_none() {
+        if stop
+            .run_until_cancelled(sleep(RETRY_INTERVAL))
+            .await
+            .is_none()
+        {
             bail!("stopped before listening on {address}");
         }
     }
@@ -71,26 +78,30 @@ fn try_bind(address: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // A process that is started again must not wait for the connections of the last one.
+    // A restarted process must not wait for the old connections of the previous one.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// What an operator can do when `address` cannot be listened on.
+/// What an operator can do if the process cannot listen on `address`.
 fn advice(address: SocketAddr, variable: &str, kind: ErrorKind) -> String {
     let (ip, port) = (address.ip(), address.port());
     match kind {
         ErrorKind::AddrInUse => format!(
-            "another process listens on {address}: stop it, or set {variable} to a port that is free"
+            "another process listens on {address}: stop it, or set {variable} to a free port"
         ),
         ErrorKind::AddrNotAvailable => {
-            format!("this machine does not have the address {ip}: set HOST to one that it has")
+            format!(
+                "this machine does not have the address {ip}: set HOST to an address that it has"
+            )
         }
         ErrorKind::PermissionDenied => format!(
             "this account may not listen on port {port}: set {variable} to a port above 1023"
         ),
-        _ => format!("listening on {address}: set HOST and {variable} to what this machine has"),
+        _ => format!(
+            "cannot listen on {address}: set HOST and {variable} to an address and port of this machine"
+        ),
     }
 }
 
@@ -99,13 +110,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_port_that_becomes_free_is_taken() -> Result<()> {
+    async fn bind_waits_until_the_port_is_free() -> Result<()> {
         let stop = CancellationToken::new();
         for host in ["127.0.0.1", "::1"] {
             let taken = bind(SocketAddr::new(host.parse()?, 0), "PORT", &stop).await?;
             let address = taken.local_addr()?;
             let (bound, ()) = tokio::join!(bind(address, "PORT", &stop), async {
-                sleep(RETRY * 3).await;
+                sleep(RETRY_INTERVAL * 3).await;
                 drop(taken);
             });
             assert_eq!(bound?.local_addr()?, address);
@@ -114,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stop_ends_the_attempts() -> Result<()> {
+    async fn stop_ends_the_attempts() -> Result<()> {
         let stop = CancellationToken::new();
         let taken = bind("127.0.0.1:0".parse()?, "PORT", &stop).await?;
         stop.cancel();

@@ -1,5 +1,4 @@
-//! What a binary tells of itself beside `--help`, made from the same definition: its manual page, and what completes its
-//! commands in a shell.
+//! Generates the manual page and shell completions of a binary from its command-line definition.
 
 use clap::{Command, Subcommand};
 use clap_complete::Shell;
@@ -10,18 +9,18 @@ use std::io::{self, Write};
 pub enum Manual {
     /// Writes the manual page to stdout, for man(1)
     Manual,
-    /// Writes what completes the commands in a shell to stdout
+    /// Writes shell completions to stdout
     Completions {
-        /// Which shell
+        /// The shell
         shell: Shell,
     },
 }
 
 impl Manual {
-    /// Writes what is asked for of `command` to stdout.
+    /// Writes the manual page or completions of `command` to stdout.
     ///
     /// # Errors
-    /// A stdout that takes nothing.
+    /// If stdout cannot be written.
     pub fn write(self, command: Command) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(&self.text(command)?)?;
@@ -46,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_are_made_from_the_definition() {
+    fn manual_and_completions_follow_from_the_definition() {
         let command = || {
             let refresh = Command::new("refresh").about("Makes snapshots");
             Command::new("worker")

@@ -1,7 +1,7 @@
-//! The Redis client with the limits that it does not have by itself.
+//! Parses `REDIS_URL` and builds the Redis client, with limits for every wait and queue.
 //!
-//! Never wrap a call to it in `tokio::time::timeout`: an abandoned command stays queued and is executed later.
-//! Its own time-out takes the command out of the queue.
+//! Never wrap a call of the client in `tokio::time::timeout`: an abandoned command stays queued and is executed later.
+//! The client's own time-out removes the command from the queue.
 
 mod connection;
 
@@ -20,27 +20,27 @@ use std::slice;
 use std::time::Duration;
 use url::Url;
 
-/// The first wait before a new attempt to connect, and the longest; doubling between. Short, since within a second after
-/// Redis is back all streams are to carry the right number; an attempt costs two packets.
+/// The first and the longest wait before a new attempt to connect. The wait doubles in between. It is short, because
+/// all streams must carry the right number within a second after Redis is back. An attempt costs two packets.
 const RECONNECT_FIRST_MS: u32 = 50;
 const RECONNECT_LONGEST_MS: u32 = 250;
-/// A Redis in reach accepts within milliseconds; 2 s leave room for a packet that is sent again, and for the three answers
-/// that the client waits for before it is connected, each from up to 300 ms away. It is also how long a connection that was
-/// begun in an outage and never answered keeps a better one waiting.
+/// The time-out for connecting. A reachable Redis accepts within milliseconds. 2 s leave room for a retransmitted
+/// packet and for the three replies that the client needs before it is connected, over a round trip of up to 300 ms. A
+/// connection attempt from an outage that is never answered delays the next one by this time.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// A connection that is silent for this long while something waits for it is taken for dead by the client itself. It
-/// starts anew with each command, so that whoever sends many needs [`Connection::leave`].
+/// The client closes a connection that gives no reply for this long. The time restarts with each command, so a process
+/// that sends many commands needs [`Connection::leave`].
 const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(3);
-/// Commands that may wait at once; beyond, a command fails instead of waiting. Both processes send a few a second.
+/// The limit of queued commands. Beyond it a command fails at once. Both processes send a few commands a second.
 const COMMAND_QUEUE: usize = 1_024;
-/// Messages between two polls of a reader; a lagging reader reads the keys again.
+/// The limit of pub/sub messages that a receiver may lag behind. A lagging receiver reads the keys again.
 const MESSAGE_QUEUE: usize = 256;
 
-/// What to write for the characters that end a part of a URL.
-const ENCODE: &str =
+/// How to encode the characters that end a part of a URL.
+const ENCODING_HELP: &str =
     "in a user or password write %3A for :, %40 for @, %2F for /, %3F for ?, %23 for #, %25 for %";
 
-/// Where Redis is, checked.
+/// A validated Redis URL.
 #[derive(Clone)]
 pub struct RedisUrl(Config);
 
@@ -56,46 +56,47 @@ impl RedisUrl {
         let authorities = Variable::optional(
             "REDIS_TLS_CA",
             "",
-            "a PEM file with the authorities to trust for rediss://; empty: those of the system",
+            "a PEM file with the certificate authorities to trust for rediss://; empty: those of the system",
         );
         let authorities = environment.parse(authorities, Authorities::read);
-        let url = environment.parse(url, |text| Self::of(text, authorities.as_ref()));
+        let url = environment.parse(url, |text| Self::parse_with(text, authorities.as_ref()));
         if authorities.is_some() && url.0.tls.is_none() {
             let wanted =
-                "REDIS_TLS_CA is set, but REDIS_URL is without TLS: it is to begin with rediss://";
+                "REDIS_TLS_CA is set, but REDIS_URL does not use TLS: it must begin with rediss://";
             environment.complain(wanted.to_owned());
         }
         url
     }
 
-    /// Reads a `redis://`, `rediss://`, `redis-sentinel://` or `redis-cluster://` URL.
+    /// Parses a `redis://`, `rediss://`, `redis-sentinel://` or `redis-cluster://` URL.
     ///
     /// # Errors
-    /// What would be right. Never the URL, since it may hold a password.
+    /// What is wrong and how to fix it. Never shows the URL, because it may contain a password.
     pub fn parse(text: &str) -> Result<Self, String> {
-        Self::of(text, None)
+        Self::parse_with(text, None)
     }
 
-    /// The same; with TLS, `authorities` are trusted, or those of the system.
-    fn of(text: &str, authorities: Option<&Authorities>) -> Result<Self, String> {
-        let wrong = || format!("is not a Redis URL such as redis://127.0.0.1:6379; {ENCODE}");
-        let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
+    /// Like [`Self::parse`]. With TLS it trusts `authorities`, or those of the system.
+    fn parse_with(text: &str, authorities: Option<&Authorities>) -> Result<Self, String> {
+        let invalid =
+            || format!("is not a Redis URL such as redis://127.0.0.1:6379; {ENCODING_HELP}");
+        let (scheme, rest) = text.split_once("://").ok_or_else(invalid)?;
         let scheme = scheme.to_ascii_lowercase();
         let tls = scheme.strip_prefix("rediss");
         let kind = tls.or_else(|| scheme.strip_prefix("redis"));
         let kind = kind.filter(|kind| matches!(*kind, "" | "-sentinel" | "-cluster"));
-        let kind = kind.ok_or_else(wrong)?;
-        // Without TLS first, since the client would look for the system's authorities before it looks at the rest.
+        let kind = kind.ok_or_else(invalid)?;
+        // Parse without TLS: otherwise the client would load the system's authorities before it checks the rest.
         let plain = format!("redis{kind}://{rest}");
-        let url = Url::parse(&plain).map_err(|_| wrong())?;
-        let mut config = Config::from_url(&plain).map_err(|_| wrong())?;
-        // A `/`, `?` or `#` of a password that is not encoded ends the host; what follows would be ignored.
+        let url = Url::parse(&plain).map_err(|_| invalid())?;
+        let mut config = Config::from_url(&plain).map_err(|_| invalid())?;
+        // An unencoded `/`, `?` or `#` in a password ends the host, and the rest would be ignored.
         let mut query = url.query_pairs();
-        let cut = query.any(|(key, value)| {
+        let is_cut_off = query.any(|(key, value)| {
             key.contains('@') || value.contains('@') && !key.starts_with("sentinel")
         });
-        if cut || url.fragment().is_some() || url.path().contains('@') {
-            return Err(wrong());
+        if is_cut_off || url.fragment().is_some() || url.path().contains('@') {
+            return Err(invalid());
         }
         if config.username.is_some() && config.password.is_none() {
             return Err(
@@ -117,37 +118,36 @@ impl RedisUrl {
         };
         // Reads, writes and messages share one connection.
         config.version = RespVersion::RESP3;
-        // A Redis that is away at the start is waited for like one that goes away later.
+        // At the start, wait for an unreachable Redis too.
         config.fail_fast = false;
         Ok(Self(config))
     }
 
-    /// Host and port for logs; of several, the first.
+    /// Host and port for logs; the first one if there are several.
     pub fn address(&self) -> String {
         first_host(&self.0)
     }
 
-    /// The number of the database.
+    /// The number of the Redis database.
     pub fn database(&self) -> u8 {
         self.0.database.unwrap_or(0)
     }
 
-    /// Whether keys are spread over several servers.
+    /// Whether this is a Redis Cluster.
     pub fn is_clustered(&self) -> bool {
         self.0.server.is_clustered()
     }
 
-    /// Whether it is spoken to by TLS.
+    /// Whether the connection uses TLS.
     pub fn is_encrypted(&self) -> bool {
         self.0.tls.is_some()
     }
 
-    /// A client that connects, and reconnects for ever, once a [`Connection`] is started.
-    ///
-    /// `command_limit` bounds the wait for each answer.
+    /// Builds a client. It connects, and reconnects for ever, once a [`Connection`] is started. `command_limit` is the
+    /// time-out of each command.
     ///
     /// # Errors
-    /// A configuration that the client refuses.
+    /// If the client rejects the configuration.
     pub fn client(&self, command_limit: Duration) -> Result<Client, fred::error::Error> {
         let reconnect =
             ReconnectPolicy::new_exponential(0, RECONNECT_FIRST_MS, RECONNECT_LONGEST_MS, 2);
@@ -161,10 +161,10 @@ impl RedisUrl {
                 connection.connection_timeout = CONNECT_LIMIT;
                 connection.internal_command_timeout = CONNECT_LIMIT;
                 connection.max_command_buffer_len = COMMAND_QUEUE;
-                // A command that was sent and not answered is not sent again: a count is stale by then. To follow a
-                // cluster's redirection is to send it again too: the next one goes to the right server.
+                // Never send an unanswered command again: a count would be stale by then. This also disables following
+                // the redirections of a cluster: the next command goes to the right server.
                 connection.max_command_attempts = 1;
-                // An operator may mend a password while we wait.
+                // An operator may correct the password meanwhile.
                 connection.reconnect_on_auth_error = true;
                 connection.unresponsive = UnresponsiveConfig {
                     max_timeout: Some(UNRESPONSIVE_AFTER),
@@ -175,10 +175,10 @@ impl RedisUrl {
     }
 }
 
-/// Writes a user or a password as one argument of an inline command.
+/// Encodes a user or a password as one argument of an inline command.
 ///
-/// The client logs in by `HELLO`, which its protocol crate sends as an inline command, as typed into telnet. Redis splits
-/// that line at white space and ends it at a line end, unless they are in quotes (`sdssplitargs` in its source).
+/// The client logs in with `HELLO`, which its protocol crate sends as an inline command, as if typed into telnet. Redis
+/// splits such a line at white space and ends it at a line end, except within quotes (`sdssplitargs` in its source).
 fn inline_argument(text: &str) -> String {
     let is_quote = |byte: u8| matches!(byte, b'"' | b'\'');
     if text
@@ -199,7 +199,7 @@ fn inline_argument(text: &str) -> String {
     quoted
 }
 
-/// Sets the name that the certificate of an IPv6 address must carry: the address without its brackets.
+/// Sets the name that the certificate of an IPv6 address must have: the address without brackets.
 fn name_addresses(server: &mut ServerConfig) {
     let servers = match server {
         ServerConfig::Centralized { server } => slice::from_mut(server),
@@ -221,38 +221,38 @@ fn first_host(config: &Config) -> String {
     hosts.first().map_or_else(String::new, ToString::to_string)
 }
 
-/// The authorities of this system; `SSL_CERT_FILE` and `SSL_CERT_DIR` name others.
+/// The certificate authorities of this system, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 fn system_authorities() -> Result<TlsConnector, String> {
     TlsConnector::default_rustls().map_err(|error| {
         let why = error.details();
-        format!("is with TLS, and the system's authorities cannot be read ({why}): REDIS_TLS_CA may name others")
+        format!("uses TLS, but the system's authorities cannot be read ({why}): set REDIS_TLS_CA")
     })
 }
 
-/// What can be done about a handshake that failed, by the text of its error; `None` when it was something else.
+/// Advice about a failed TLS handshake, by the text of its error; `None` for other errors.
 pub fn tls_advice(error: &str) -> Option<&'static str> {
-    // A Redis without TLS takes a handshake for the beginning of a long line, and waits for its end.
+    // A Redis without TLS reads the handshake as an incomplete line and waits for the rest.
     let plain = error.contains("timed out").then_some(Fault::Plain);
     Some(match Fault::of(error).or(plain)? {
         Fault::Authority => {
-            "its certificate is signed by nobody whom we know: REDIS_TLS_CA is to name the file of its authority (PEM)"
+            "its certificate is signed by an unknown authority: set REDIS_TLS_CA to the PEM file of that authority"
         }
         Fault::Host => {
-            "its certificate is another host's: REDIS_URL is to name the host as the certificate does"
+            "its certificate is for another host: use the certificate's host name in REDIS_URL"
         }
         Fault::Time => {
-            "its certificate is not valid at this time: renew it, or set the clock of this machine"
+            "its certificate is not valid at this time: renew it, or correct this machine's clock"
         }
         Fault::Plain => {
-            "does it speak TLS there? REDIS_URL is to name its TLS port, or begin with redis://"
+            "that port may not use TLS: set REDIS_URL to the TLS port, or begin it with redis://"
         }
     })
 }
 
-/// Chooses the one TLS implementation of the process, for Redis and MySQL alike; to be called first in `main`.
+/// Installs the TLS implementation of the process, for both Redis and MySQL. Call it before the first connection.
 pub fn install_tls_provider() {
     let installed = rustls::crypto::ring::default_provider().install_default();
-    // An error says that one is installed already, which is what was wanted.
+    // An error means that one is already installed.
     drop(installed);
 }
 
@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_checked_and_never_repeated() {
+    fn urls_are_validated_and_never_shown_in_errors() {
         for good in [
             "redis://127.0.0.1:6379",
             "REDIS://127.0.0.1",
@@ -274,7 +274,7 @@ mod tests {
         ] {
             assert!(RedisUrl::parse(good).is_ok(), "{good}");
         }
-        for (bad, told) in [
+        for (bad, expected) in [
             ("", "such as redis://127.0.0.1:6379"),
             ("127.0.0.1", "such as redis://"),
             ("http://:hunter2@127.0.0.1", "such as redis://"),
@@ -302,14 +302,14 @@ mod tests {
             let error = RedisUrl::parse(bad)
                 .err()
                 .unwrap_or_else(|| panic!("{bad}"));
-            assert!(error.contains(told), "{bad}: {error}");
+            assert!(error.contains(expected), "{bad}: {error}");
             assert!(!error.contains("hunter2"), "{error}");
         }
     }
 
-    /// Only the scheme says whether TLS is spoken; the rest of the URL stays as it is.
+    /// Only the scheme decides about TLS; the rest of the URL is not changed.
     #[test]
-    fn a_scheme_inside_a_url_is_not_a_scheme() {
+    fn only_the_scheme_of_a_url_enables_tls() {
         for (url, user, password, address, is_encrypted) in [
             ("redis://:rediss@h:1", None, "rediss", "h:1", false),
             ("rediss://:rediss@h:1", None, "rediss", "h:1", true),
@@ -336,8 +336,8 @@ mod tests {
     }
 
     #[test]
-    fn special_characters_in_a_password_arrive() {
-        for (written, meant) in [
+    fn special_characters_in_a_password_are_encoded() {
+        for (written, expected) in [
             ("a:b", "a:b"),
             ("a@b", "a@b"),
             ("a%40b%3Ac%2Fd%3Fe%23f%25g", "a@b:c/d?e#f%g"),
@@ -350,12 +350,12 @@ mod tests {
             ("käse", r#""k\xc3\xa4se""#),
         ] {
             let url = RedisUrl::parse(&format!("redis://:{written}@h")).unwrap();
-            assert_eq!(url.0.password.as_deref(), Some(meant), "{written}");
+            assert_eq!(url.0.password.as_deref(), Some(expected), "{written}");
         }
     }
 
     #[test]
-    fn the_number_of_the_database_is_read() {
+    fn the_database_number_is_parsed() {
         for (url, number) in [
             ("redis://h", 0),
             ("redis://h/", 0),
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn the_certificate_of_an_address_names_it_without_brackets() {
+    fn the_tls_name_of_an_ipv6_address_has_no_brackets() {
         let url = RedisUrl::parse("redis://[::1]:6379").unwrap();
         let name = url.0.server.hosts()[0].tls_server_name.clone();
         assert_eq!(name.as_deref(), Some("::1"));
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_for_logs_has_no_password() {
+    fn the_address_for_logs_has_no_password() {
         let url = RedisUrl::parse("redis://user:hunter2@127.0.0.1:6380/1").unwrap();
         assert_eq!(url.address(), "127.0.0.1:6380");
     }

@@ -1,20 +1,21 @@
-//! SIGTERM, SIGINT and SIGHUP begin the stop; a second one ends the process at once.
+//! Handles signals: SIGTERM, SIGINT and SIGHUP start the shutdown, and a second signal ends the process at once.
 //!
-//! SIGHUP would end the process without a drain, and the worker would keep its lease. There is no configuration to reload,
-//! so it stops the process like SIGTERM: it is what a process gets whose terminal is closed. Under `nohup` it stays ignored.
+//! By default SIGHUP would end the process without a drain, and the worker would keep its lease. There is no
+//! configuration to reload, so SIGHUP stops the process like SIGTERM; a process gets it when its terminal closes. Under
+//! `nohup` it is ignored.
 
 use std::{fs, io};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// Exit status after a second signal.
+/// The exit status after a second signal.
 const EXIT_ABORTED: i32 = 130;
 
-/// A token that is cancelled at the first signal.
+/// Returns a token that is cancelled at the first signal.
 ///
 /// # Errors
-/// When the process cannot listen to signals.
+/// If the process cannot listen to signals.
 pub fn on_signal() -> io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -23,7 +24,7 @@ pub fn on_signal() -> io::Result<CancellationToken> {
         false => Some(signal(SignalKind::hangup())?),
     };
     let stop = CancellationToken::new();
-    let begin = stop.clone();
+    let token = stop.clone();
     tokio::spawn(async move {
         loop {
             let name = tokio::select! {
@@ -34,19 +35,19 @@ pub fn on_signal() -> io::Result<CancellationToken> {
                     None => std::future::pending().await,
                 } } => "SIGHUP",
             };
-            if begin.is_cancelled() {
+            if token.is_cancelled() {
                 warn!(signal = name, "second signal: ending at once");
-                #[expect(clippy::exit, reason = "a second signal asks for just this")]
+                #[expect(clippy::exit, reason = "a second signal demands it")]
                 std::process::exit(EXIT_ABORTED);
             }
             info!(signal = name, "stopping");
-            begin.cancel();
+            token.cancel();
         }
     });
     Ok(stop)
 }
 
-/// Whether this process was started with the signal ignored, by the mask in `/proc`; false where that cannot be read.
+/// Whether this process was started with the signal ignored, according to `/proc`; false if that cannot be read.
 fn is_ignored(signal: SignalKind) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,21 +1,21 @@
-//! The envelope around a snapshot's data: what the worker stores and the gateway serves, byte for byte.
+//! The envelope around a snapshot's data. The worker stores it and the gateway serves it, byte for byte.
 
 use crate::time::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::time::Duration;
 
-/// What every figure comes in.
+/// The envelope around every figure.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Envelope<D> {
-    /// When the worker began to read what `data` is made of.
+    /// When the worker began to read the rows that `data` is computed from.
     pub generated_at: Timestamp,
-    /// How long the figures count as fresh, in seconds from `generated_at`; they are served for longer where nothing newer has
-    /// come.
+    /// How long the figures count as fresh, in seconds from `generated_at`. They are served for longer if there is
+    /// nothing newer.
     #[cfg_attr(feature = "openapi", schema(format = Int64, minimum = 1, examples(90_000)))]
     pub ttl_seconds: u32,
-    /// The month or the year that `data` is of, by the library's clock: `2025-09`, `2025`.
+    /// The month or the year that `data` covers, in the library's time zone: `2025-09`, `2025`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub period: Option<String>,
@@ -24,10 +24,10 @@ pub struct Envelope<D> {
 }
 
 impl<'a> Envelope<&'a RawValue> {
-    /// Reads what is stored under a snapshot's key; `data` stays text.
+    /// Parses the value of a snapshot's key; `data` stays raw JSON.
     ///
     /// # Errors
-    /// What is not such an envelope, or has no time to live.
+    /// If the bytes are not such an envelope, or if `ttl_seconds` is 0.
     pub fn parse(stored: &'a [u8]) -> Result<Self, serde_json::Error> {
         let envelope: Self = serde_json::from_slice(stored)?;
         if envelope.ttl_seconds == 0 {
@@ -38,7 +38,7 @@ impl<'a> Envelope<&'a RawValue> {
 }
 
 impl<D> Envelope<D> {
-    /// How long ago its figures were read.
+    /// The time since `generated_at`.
     pub fn age(&self, clock: &Clock) -> Duration {
         clock.now().since(self.generated_at)
     }
@@ -49,14 +49,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_envelope_is_written_in_the_order_of_the_contract() {
+    fn fields_are_written_in_the_order_of_the_contract() {
         let text = r#"{"generated_at":"2025-09-23T00:05:12.345Z","ttl_seconds":90000,"period":"2025-09","data":[]}"#;
         let envelope = Envelope::parse(text.as_bytes()).expect("valid");
         assert_eq!(serde_json::to_string(&envelope).expect("text"), text);
     }
 
     #[test]
-    fn what_is_not_an_envelope_is_refused() {
+    fn invalid_envelopes_are_rejected() {
         for text in [
             "",
             "[]",
@@ -66,7 +66,8 @@ mod tests {
         ] {
             assert!(Envelope::parse(text.as_bytes()).is_err(), "{text}");
         }
-        let dead = r#"{"generated_at":"2025-09-23T00:05:12.345Z","ttl_seconds":0,"data":[]}"#;
-        assert!(Envelope::parse(dead.as_bytes()).is_err());
+        let without_ttl =
+            r#"{"generated_at":"2025-09-23T00:05:12.345Z","ttl_seconds":0,"data":[]}"#;
+        assert!(Envelope::parse(without_ttl.as_bytes()).is_err());
     }
 }

@@ -1,7 +1,7 @@
-//! Logs: text for people at a terminal, JSON for machines. The subscriber is the one global of the process.
+//! Sets up the logs: text on a terminal, otherwise JSON.
 //!
-//! Only what is written by `tracing` arrives. What the clients of Redis and TLS write by `log`, which at `trace` might be
-//! frames with passwords in them, does not: the feature `tracing-log` is left out for that.
+//! Only events of `tracing` are logged. The clients of Redis and TLS use `log`, and at `trace` they may log frames that
+//! contain passwords. For that reason the feature `tracing-log` is off.
 
 use crate::environment::Environment;
 use crate::variable::Variable;
@@ -10,13 +10,13 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What `LOG_FORMAT` and `RUST_LOG` ask for.
+/// The values of `LOG_FORMAT` and `RUST_LOG`.
 #[derive(Clone, Debug)]
 pub struct Logging {
     json: bool,
     filter: String,
-    /// Whether a filter was asked for.
-    asked: bool,
+    /// Whether `RUST_LOG` is set.
+    has_filter: bool,
 }
 
 impl Logging {
@@ -31,16 +31,16 @@ impl Logging {
         let filter = Variable::optional(
             "RUST_LOG",
             "info",
-            "how much is logged: error, warn, info, debug, trace or off; of single modules: info,worker::lease=debug",
+            "log level: error, warn, info, debug, trace or off; for single modules: info,worker::publish=debug",
         );
         Self {
             json: environment.choice(format, &[("", auto), ("text", false), ("json", true)]),
-            asked: environment.is_set("RUST_LOG"),
+            has_filter: environment.is_set("RUST_LOG"),
             filter: environment.parse(filter, |text| parse_filter(text, name)),
         }
     }
 
-    /// Installs the subscriber, which writes to stdout; the first call wins.
+    /// Starts logging to stdout. Only the first call has an effect.
     pub fn init(&self) {
         self.install(
             &self.filter,
@@ -49,9 +49,9 @@ impl Logging {
         );
     }
 
-    /// The same for a command whose stdout is its answer: to stderr, and nothing unless `RUST_LOG` asks for it.
-    pub fn init_beside_an_answer(&self) {
-        let filter = if self.asked { &self.filter } else { "off" };
+    /// Starts logging to stderr, for a command that prints its result to stdout. Logs nothing unless `RUST_LOG` is set.
+    pub fn init_stderr(&self) {
+        let filter = if self.has_filter { &self.filter } else { "off" };
         self.install(filter, std::io::stderr, std::io::stderr().is_terminal());
     }
 
@@ -62,7 +62,7 @@ impl Logging {
         let logs = tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::new(filter))
             .with_target(false)
-            // To whom, when the logs cannot be written? Its way is stderr, and ends the process when that is full too.
+            // Do not report errors of logging: tracing would print them to stderr, and panic if that fails too.
             .log_internal_errors(false)
             .with_writer(writer);
         let installed = if self.json {
@@ -70,20 +70,20 @@ impl Logging {
         } else {
             logs.with_ansi(colours).try_init()
         };
-        // Only a second start in one process, as tests do, finds another in its place.
+        // Fails only if logging was already started in this process, as in tests.
         drop(installed);
     }
 }
 
-/// Checks a filter for the process `name`. One that would silence this process without saying `off` is an error.
+/// Validates a log filter for the process `name`. A filter that would silence this process without `off` is an error.
 fn parse_filter(text: &str, name: &str) -> Result<String, String> {
-    // Names of modules are ASCII; the parser panics at some that are not.
+    // The parser panics at some non-ASCII names. Module names are ASCII.
     if !text.is_ascii() {
         return Err("is not a log filter (it is not ASCII)".to_owned());
     }
     EnvFilter::try_new(text).map_err(|e| format!("is not a log filter ({e})"))?;
     let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
-    let is_of = |word: &str, name: &str| {
+    let names_module = |word: &str, name: &str| {
         let rest = word.strip_prefix(name);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['=', ':', '[']))
     };
@@ -92,17 +92,17 @@ fn parse_filter(text: &str, name: &str) -> Result<String, String> {
             .map(str::trim)
             .filter(|word| !word.is_empty())
     };
-    // The parser takes a word that is no level for the name of a module, and then logs nothing of the others.
+    // The parser reads an unknown level as the name of a module, and then silences all others.
     let ours = ["worker", "gateway", "shared"];
-    let stray = |word: &&str| !word.contains(['=', '[', ']', '{', '}']) && !is_level(word);
-    let mut strays = words().filter(stray);
-    if let Some(word) = strays.find(|word| !ours.iter().any(|name| is_of(word, name))) {
+    let is_unknown = |word: &&str| !word.contains(['=', '[', ']', '{', '}']) && !is_level(word);
+    let mut unknown = words().filter(is_unknown);
+    if let Some(word) = unknown.find(|word| !ours.iter().any(|name| names_module(word, name))) {
         return Err(format!(
             "is not a log filter: \"{word}\" is not a level (error, warn, info, debug, trace, off); \
              a module is written MODULE=LEVEL, such as info,{name}=debug"
         ));
     }
-    if !words().any(|word| is_level(word) || is_of(word, name)) {
+    if !words().any(|word| is_level(word) || names_module(word, name)) {
         return Err(format!(
             "would log nothing of this process: begin it with a level, such as info,{text}"
         ));
@@ -115,14 +115,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_that_cannot_be_read_is_refused_and_never_a_panic() {
+    fn an_invalid_filter_is_rejected_without_a_panic() {
         for bad in ["[[=", "warn,\u{c}wate w\u{fffd}\u{fffd}=", "gateway=loud"] {
             assert!(parse_filter(bad, "gateway").is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn a_filter_that_would_silence_the_process_is_refused() {
+    fn a_filter_that_would_silence_the_process_is_rejected() {
         for good in [
             "warn",
             "WARN",
@@ -137,7 +137,7 @@ mod tests {
         ] {
             assert!(parse_filter(good, "worker").is_ok(), "{good}");
         }
-        for (bad, told) in [
+        for (bad, expected) in [
             ("warning", "\"warning\" is not a level (error, warn,"),
             ("verbose", "\"verbose\" is not a level"),
             ("info,warning", "\"warning\" is not a level"),
@@ -147,7 +147,7 @@ mod tests {
             (",", "would log nothing of this process"),
         ] {
             let error = parse_filter(bad, "worker").unwrap_err();
-            assert!(error.contains(told), "{bad}: {error}");
+            assert!(error.contains(expected), "{bad}: {error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The clock, the only reader of the time of day, and the timestamps of the contract.
+//! The clock, which alone reads the time of day, and the timestamps of the API.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-/// Where the time of day comes from. Passed in, so that a test can stand just before midnight.
+/// A source of the time of day. It is passed as a parameter, so that a test can run just before midnight.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
-    /// Milliseconds added to the machine's time; 0 but in tests.
+    /// Milliseconds added to the machine's time; 0 except in tests.
     shift_ms: Arc<AtomicI64>,
 }
 
@@ -20,14 +20,14 @@ impl Clock {
         Self::default()
     }
 
-    /// A clock that shows `start` now and goes on from there at the usual pace.
+    /// A clock that shows `start` now and runs at normal speed.
     pub fn starting_at(start: DateTime<Utc>) -> Self {
         let clock = Self::system();
         clock.step_to(start);
         clock
     }
 
-    /// Steps this clock and all its copies.
+    /// Sets this clock and all its clones to `time`.
     pub fn step_to(&self, time: DateTime<Utc>) {
         let shift = time - Self::machine_time();
         self.shift_ms
@@ -61,7 +61,7 @@ impl Clock {
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
-    /// The same instant for calendar arithmetic.
+    /// The instant as a `DateTime`, for calendar arithmetic.
     pub fn utc(self) -> DateTime<Utc> {
         self.0
     }
@@ -71,12 +71,12 @@ impl Timestamp {
         self.0.timestamp_millis()
     }
 
-    /// `self - earlier`, or zero when `earlier` is later.
+    /// `self - earlier`, or zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         (self.0 - earlier.0).to_std().unwrap_or_default()
     }
 
-    /// The instant `duration` earlier; at the beginning of time it stays there.
+    /// The instant `duration` earlier, or the earliest possible one.
     pub fn before(self, duration: Duration) -> Self {
         let earlier = chrono::Duration::from_std(duration)
             .ok()
@@ -84,11 +84,11 @@ impl Timestamp {
         earlier.map_or(Self(DateTime::<Utc>::MIN_UTC), Self::from)
     }
 
-    /// The instant `duration` later; at the end of time it stays there.
+    /// The instant `duration` later, or the latest possible one.
     pub fn after(self, duration: Duration) -> Self {
         let later = chrono::Duration::from_std(duration)
             .ok()
-            .and_then(|d| self.0.checked_add_signed(d));
+            .and_then(|duration| self.0.checked_add_signed(duration));
         later.map_or(Self(DateTime::<Utc>::MAX_UTC), Self::from)
     }
 }
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stepped_clock_steps_its_copies() {
+    fn setting_a_clock_sets_its_clones() {
         let start = DateTime::from_timestamp(1_700_000_000, 0).expect("in range");
         let clock = Clock::system();
         let copy = clock.clone();

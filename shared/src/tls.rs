@@ -1,14 +1,14 @@
-//! TLS to Redis and MySQL: whose certificates are believed, and what an operator can do when one is not.
+//! Certificate authorities for TLS to Redis and MySQL, and the causes of failed handshakes.
 
 use crate::file;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-/// All public authorities together are a quarter of this.
-const LIMIT: u64 = 1 << 20;
+/// The largest size of a PEM file. All public authorities together have a quarter of this.
+const PEM_LIMIT: u64 = 1 << 20;
 
-/// The authorities that an operator has named, to be believed in place of all others.
+/// The certificate authorities that an operator has configured, trusted instead of all others.
 #[derive(Clone)]
 pub struct Authorities {
     pem: String,
@@ -16,7 +16,7 @@ pub struct Authorities {
 }
 
 impl Authorities {
-    /// Reads the PEM file at `path`; `None` when no path is given.
+    /// Reads the PEM file at `path`; `None` if `path` is empty.
     ///
     /// # Errors
     /// What is wrong with the file.
@@ -24,26 +24,27 @@ impl Authorities {
         if path.is_empty() {
             return Ok(None);
         }
-        let pem = file::read(path, LIMIT)?;
+        let pem = file::read(path, PEM_LIMIT)?;
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
             let added = certificate.map_err(|e| e.to_string());
             let added = added.and_then(|one| roots.add(one).map_err(|e| e.to_string()));
-            added.map_err(|why| format!("holds a certificate that cannot be used ({why})"))?;
+            added.map_err(|why| format!("contains an invalid certificate ({why})"))?;
         }
         if roots.is_empty() {
-            let wanted = "holds no certificate: it is to be PEM, -----BEGIN CERTIFICATE-----";
-            return Err(wanted.to_owned());
+            let error =
+                "contains no certificate: it must be a PEM file (-----BEGIN CERTIFICATE-----)";
+            return Err(error.to_owned());
         }
         Ok(Some(Self { pem, roots }))
     }
 
-    /// As it stands in the file.
+    /// The content of the file.
     pub fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// For a client that believes these alone.
+    /// The TLS configuration of a client that trusts only these authorities.
     pub fn client_config(&self) -> ClientConfig {
         ClientConfig::builder()
             .with_root_certificates(self.roots.clone())
@@ -51,23 +52,23 @@ impl Authorities {
     }
 }
 
-/// Why a handshake failed, where something can be done about it.
+/// A cause of a failed handshake that an operator can fix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nobody whom we believe has signed the certificate; maybe somebody of the same name.
+    /// The certificate is not signed by a trusted authority.
     Authority,
-    /// It is another host's.
+    /// The certificate is for another host.
     Host,
-    /// It is over, or has not begun.
+    /// The certificate has expired or is not valid yet.
     Time,
-    /// The answer was not TLS.
+    /// The server did not answer with TLS.
     Plain,
 }
 
 impl Fault {
-    /// Finds it in the text of an error: the client of Redis keeps no more.
+    /// Finds the cause in the text of an error, which is all that the Redis client keeps.
     pub fn of(text: &str) -> Option<Self> {
-        let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        let has = |codes: &[&str]| codes.iter().any(|code| text.contains(code));
         if has(&["UnknownIssuer", "BadSignature"]) {
             Some(Self::Authority)
         } else if has(&["NotValidForName", "not valid for name"]) {

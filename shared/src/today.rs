@@ -1,48 +1,49 @@
-//! Today's count, as it stands under its key and travels on its channel: the same bytes.
+//! Today's count. The worker writes the same bytes to its key and to its channel.
 
 use crate::time::Timestamp;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// No count lives longer: the longest day of any time zone is 25 hours.
-const LONGEST_LIFE: Duration = Duration::from_secs(25 * 3600);
+/// The longest lifetime of a count: the longest day of any time zone has 25 hours.
+const MAX_LIFETIME: Duration = Duration::from_secs(25 * 3600);
 
-/// Today's count as the worker made it; in a stream, the event `update`.
+/// Today's count as the worker published it; in a stream, the event `update`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = UpdateEvent))]
 pub struct TodayCount {
-    /// Visits of the day so far, guests included. It may fall: at midnight, or when a row is deleted.
+    /// Visits of the day so far, including guests. It may decrease: at midnight, or when a row is deleted.
     #[cfg_attr(feature = "openapi", schema(examples(313)))]
     pub total: u64,
-    /// When the worker had counted.
+    /// When the worker finished counting.
     pub generated_at: Timestamp,
-    /// The day that was counted, by the library's calendar.
+    /// The counted day, in the library's time zone.
     #[cfg_attr(feature = "openapi", schema(examples("2025-09-23")))]
     pub date: NaiveDate,
-    /// Until when it may be shown; never past the end of `date`.
+    /// When the count expires and must no longer be shown; never after the end of `date`.
     pub expires_at: Timestamp,
 }
 
 impl TodayCount {
-    /// Reads a message or the value under the key.
+    /// Parses a message or the value of the key.
     ///
     /// # Errors
-    /// What is not such an object, or would not live, or would live longer than any day.
+    /// If the bytes are not such an object, or if its lifetime is zero or longer than any day.
     pub fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         let count: Self = serde_json::from_slice(bytes)?;
         match count.lifetime() {
             Duration::ZERO => Err(serde::de::Error::custom(
                 "expires_at is not after generated_at",
             )),
-            life if life > LONGEST_LIFE => Err(serde::de::Error::custom(
+            lifetime if lifetime > MAX_LIFETIME => Err(serde::de::Error::custom(
                 "expires_at is days after generated_at",
             )),
             _ => Ok(count),
         }
     }
 
-    /// From `generated_at` to `expires_at`: how long a gateway may show it, whatever its own clock says.
+    /// The time from `generated_at` to `expires_at`. A gateway may show the count for this time, whatever its own clock
+    /// says.
     pub fn lifetime(&self) -> Duration {
         self.expires_at.since(self.generated_at)
     }
@@ -55,15 +56,15 @@ mod tests {
     const MESSAGE: &str = r#"{"total":313,"generated_at":"2025-09-23T09:10:22.111Z","date":"2025-09-23","expires_at":"2025-09-23T09:10:24.111Z"}"#;
 
     #[test]
-    fn a_message_reads_and_writes_the_same_bytes() {
+    fn a_message_survives_a_round_trip() {
         let count = TodayCount::parse(MESSAGE.as_bytes()).expect("valid");
         assert_eq!(count.lifetime(), Duration::from_secs(2));
         assert_eq!(serde_json::to_string(&count).expect("text"), MESSAGE);
     }
 
     #[test]
-    fn what_cannot_be_a_count_is_refused() {
-        let refused = [
+    fn invalid_counts_are_rejected() {
+        let invalid = [
             String::new(),
             "{}".into(),
             MESSAGE.replace("313", "-1"),
@@ -72,7 +73,7 @@ mod tests {
             MESSAGE.replace("09-23T09:10:24", "09-25T09:10:24"),
             MESSAGE.replace("\"date\":\"2025-09-23\"", "\"date\":\"2025-13-23\""),
         ];
-        for text in refused {
+        for text in invalid {
             assert!(TodayCount::parse(text.as_bytes()).is_err(), "{text}");
         }
     }

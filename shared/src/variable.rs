@@ -1,25 +1,25 @@
-//! An environment variable as data. It is declared where it is read; `--help` and the checks of `.env.example` follow
-//! from that declaration.
+//! Describes environment variables. A variable is declared where it is read; `--help` and the checks of `.env.example`
+//! use that declaration.
 
 use std::fmt::Write as _;
 
 /// One environment variable that a process reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable {
-    /// `MYSQL_HOST`.
+    /// The name, such as `MYSQL_HOST`.
     pub name: &'static str,
-    /// The value when it is unset or empty; `None` when it must be set.
+    /// The value if the variable is unset or empty; `None` if it must be set.
     pub default: Option<&'static str>,
-    /// One line for people: what it does, its unit, its choices.
+    /// One line of help: meaning, unit, choices.
     pub help: &'static str,
-    /// Whether its value must never be shown.
+    /// Whether the value must never be shown.
     pub secret: bool,
-    /// The variable that may name a file with the value instead.
+    /// The variable that may name a file with the value instead, such as `MYSQL_PASSWORD_FILE`.
     pub file: Option<&'static str>,
 }
 
 impl Variable {
-    /// A variable that has a default.
+    /// Declares a variable with a default.
     pub const fn optional(name: &'static str, default: &'static str, help: &'static str) -> Self {
         Self {
             default: Some(default),
@@ -27,7 +27,7 @@ impl Variable {
         }
     }
 
-    /// A variable that must be set.
+    /// Declares a variable that must be set.
     pub const fn required(name: &'static str, help: &'static str) -> Self {
         Self {
             name,
@@ -38,7 +38,7 @@ impl Variable {
         }
     }
 
-    /// The same variable, its value never shown.
+    /// Marks the value as a secret that is never shown.
     pub const fn secret(self) -> Self {
         Self {
             secret: true,
@@ -46,7 +46,7 @@ impl Variable {
         }
     }
 
-    /// The same variable, whose value may be in the file that the variable `name` names, as containers get secrets.
+    /// Allows the value to be in a file, whose path is in the variable `name`, as containers provide secrets.
     pub const fn or_file(self, name: &'static str) -> Self {
         Self {
             file: Some(name),
@@ -55,7 +55,7 @@ impl Variable {
     }
 }
 
-/// The table of variables for `--help`. Names and defaults, never values.
+/// Renders the table of variables for `--help`: names, help and defaults, never values.
 pub fn help(variables: &[Variable]) -> String {
     let mut rows = Vec::new();
     for variable in variables {
@@ -67,7 +67,8 @@ pub fn help(variables: &[Variable]) -> String {
         };
         rows.push((name, format!("{} [{default}]", variable.help)));
         if let Some(file) = variable.file {
-            let help = format!("a file that holds {name}, in its place [default: empty]");
+            let help =
+                format!("path of a file that contains {name}, instead of {name} [default: empty]");
             rows.push((file, help));
         }
     }
@@ -84,9 +85,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn help_tells_of_the_file() {
+    fn help_lists_the_file_variable() {
         let help = help(&[Variable::optional("TOKEN", "", "a secret").or_file("TOKEN_FILE")]);
-        let line = "TOKEN_FILE  a file that holds TOKEN,";
+        let line = "TOKEN_FILE  path of a file that contains TOKEN,";
         assert!(help.contains(line), "{help}");
     }
 }

@@ -1,21 +1,21 @@
-//! Waits between attempts: doubling, with full jitter, so that many workers do not come back as one.
+//! Exponential back-off with full jitter, so that many workers do not retry at the same moment.
 
 use std::time::Duration;
 
-/// How long to wait after so many failures in a row.
+/// The wait after each failure in a row.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
-    /// The longest first wait.
+    /// The upper bound of the first wait.
     first: Duration,
-    /// The longest wait.
+    /// The upper bound of every wait.
     longest: Duration,
     failures: u32,
 }
 
 impl Backoff {
-    /// For connections and ticks: the cause is mostly gone within a moment.
+    /// For connections and ticks: the cause is usually gone within a moment.
     pub const SHORT: Self = Self::new(Duration::from_millis(200), Duration::from_secs(30));
-    /// For a figure that failed: each attempt may cost the database a long read.
+    /// For refreshes: each attempt may cost the database a long scan.
     pub const LONG: Self = Self::new(Duration::from_secs(1), Duration::from_secs(300));
 
     const fn new(first: Duration, longest: Duration) -> Self {
@@ -26,14 +26,14 @@ impl Backoff {
         }
     }
 
-    /// The wait after one more failure: anything up to a bound that doubles.
+    /// Returns a random wait up to a bound that doubles with each call.
     pub fn next_wait(&mut self) -> Duration {
         let bound = self.bound();
         self.failures = self.failures.saturating_add(1);
         bound.mul_f64(rand::random::<f64>())
     }
 
-    /// After a success.
+    /// Starts again at the first wait, after a success.
     pub fn reset(&mut self) {
         self.failures = 0;
     }

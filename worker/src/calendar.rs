@@ -1,6 +1,6 @@
-//! The library's calendar: which day it is there, and when that day ends.
+//! The library's calendar: converts instants to days in the library's time zone, and back.
 //!
-//! Dates in the database are wall time of this zone without a zone; only here do instants and days meet.
+//! Dates in the database are wall time of that zone, stored without a zone. Only this file converts between the two.
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, TimeZone};
 use chrono_tz::{GapInfo, Tz};
@@ -15,33 +15,33 @@ pub struct Calendar {
 }
 
 impl Calendar {
-    /// Reads an IANA name such as `Asia/Jakarta`.
+    /// Parses an IANA time zone name such as `Asia/Jakarta`.
     ///
     /// # Errors
-    /// What would be right.
+    /// If the name is unknown.
     pub fn parse(name: &str) -> Result<Self, String> {
         let zone = Tz::from_str(name);
         zone.map(|zone| Self { zone })
             .map_err(|_| "is not an IANA time zone such as Asia/Jakarta".to_owned())
     }
 
-    /// Its IANA name.
+    /// The IANA name of the time zone.
     pub fn zone(&self) -> &'static str {
         self.zone.name()
     }
 
-    /// The instant in the library's wall time.
+    /// Converts an instant to the library's wall time.
     pub fn local(&self, time: Timestamp) -> DateTime<Tz> {
         time.utc().with_timezone(&self.zone)
     }
 
-    /// The library's date at that instant.
+    /// The library's date at an instant.
     pub fn day(&self, time: Timestamp) -> NaiveDate {
         self.local(time).date_naive()
     }
 
-    /// The first instant after `day`. Where midnight falls into a DST gap, the end of the gap; where it is passed
-    /// twice, the first time.
+    /// The first instant after `day`. If midnight falls into a DST gap, that is the end of the gap. If midnight occurs
+    /// twice, it is the first one.
     pub fn end_of(&self, day: NaiveDate) -> Timestamp {
         let midnight = next_day(day).and_time(NaiveTime::MIN);
         let first = self.zone.from_local_datetime(&midnight).earliest();
@@ -50,7 +50,7 @@ impl Calendar {
     }
 }
 
-/// A run of whole days that ends with today: `from` is in it, `to` (tomorrow) is not.
+/// A range of whole days that ends with today: `from` is included, `to` (tomorrow) is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// The first day.
@@ -60,7 +60,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// Today alone.
+    /// A window of only today.
     pub fn today(today: NaiveDate) -> Self {
         Self {
             from: today,
@@ -81,13 +81,13 @@ impl Window {
         }
     }
 
-    /// Whether `day` is in it.
+    /// Whether the window includes `day`.
     pub fn contains(&self, day: NaiveDate) -> bool {
         self.from <= day && day < self.to
     }
 }
 
-/// `"2025-09"` or `"2025"`.
+/// The name of the month or year of `day`: `"2025-09"` or `"2025"`.
 pub fn period_name(period: Period, day: NaiveDate) -> String {
     match period {
         Period::Month => day.format("%Y-%m").to_string(),
@@ -95,7 +95,7 @@ pub fn period_name(period: Period, day: NaiveDate) -> String {
     }
 }
 
-/// The `count` days that end with `today`, ascending.
+/// The last `count` days, including `today`, in ascending order.
 pub fn last_days(today: NaiveDate, count: u64) -> impl Iterator<Item = NaiveDate> {
     (0..count).rev().map(move |back| {
         today
@@ -104,7 +104,7 @@ pub fn last_days(today: NaiveDate, count: u64) -> impl Iterator<Item = NaiveDate
     })
 }
 
-/// The firsts of the `count` months that end with today's, ascending.
+/// The first days of the last `count` months, including the current one, in ascending order.
 pub fn last_months(today: NaiveDate, count: u32) -> impl Iterator<Item = NaiveDate> {
     let first = Window::current(Period::Month, today).from;
     (0..count).rev().map(move |back| {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_day_is_that_of_the_library() {
+    fn days_are_in_the_library_zone() {
         let jakarta = calendar("Asia/Jakarta");
         assert_eq!(
             jakarta.day(time("2025-10-31T16:59:59.999Z")),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn days_of_23_and_25_hours_end_where_they_end() {
+    fn days_of_23_and_25_hours_end_at_local_midnight() {
         let zurich = calendar("Europe/Zurich");
         assert_eq!(
             zurich.end_of(date("2026-03-28")),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_midnight_that_does_not_exist_is_the_end_of_the_gap() {
+    fn a_missing_midnight_is_the_end_of_the_dst_gap() {
         let cairo = calendar("Africa/Cairo");
         assert_eq!(
             cairo.end_of(date("2026-04-23")),
@@ -181,7 +181,7 @@ mod tests {
             santiago.end_of(date("2026-09-05")),
             time("2026-09-06T04:00:00Z")
         );
-        // Back from 24:00 to 23:00: Saturday has 25 hours.
+        // Clocks go back from 24:00 to 23:00: Saturday has 25 hours.
         assert_eq!(
             santiago.end_of(date("2026-04-04")),
             time("2026-04-05T04:00:00Z")
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn months_are_counted_back_from_the_first() {
+    fn last_days_and_months_end_with_today() {
         let months: Vec<_> = last_months(date("2025-03-31"), 3).collect();
         assert_eq!(
             months,

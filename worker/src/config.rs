@@ -1,4 +1,4 @@
-//! The worker's configuration: every variable it reads, each parsed into what cannot be wrong.
+//! The worker's configuration: reads, parses and validates every environment variable.
 
 use crate::calendar::Calendar;
 use crate::mysql::scan::ScanSettings;
@@ -16,57 +16,57 @@ use shared::variable::Variable;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// What the worker was asked to do.
+/// The worker's configuration.
 pub struct Config {
-    /// Where the health endpoints are served; `None` is off.
+    /// The address of the health endpoints; `None` if they are off.
     pub health: Option<SocketAddr>,
-    /// The source database.
+    /// The SLiMS database.
     pub mysql: Mysql,
-    /// The store.
+    /// The Redis server.
     pub redis: RedisUrl,
-    /// Names of keys and channels.
+    /// The names of keys and channels.
     pub keys: Keys,
     /// The library's calendar.
     pub calendar: Calendar,
-    /// How today is counted.
+    /// How today's visitors are counted.
     pub mode: Mode,
-    /// From the start of one tick to the start of the next, at least.
+    /// The shortest time from the start of one tick to the start of the next.
     pub interval: Duration,
-    /// From the end of one tick to the start of the next, at least.
+    /// The shortest time from the end of one tick to the start of the next.
     pub buffer: Duration,
-    /// When the visitor snapshots are made again.
+    /// When the visitor snapshots are refreshed.
     pub visitor_cron: Cron,
-    /// When the book snapshots are made again.
+    /// When the book snapshots are refreshed.
     pub books_cron: Cron,
-    /// How the daily figures are read.
+    /// How the tables are scanned for the daily figures.
     pub reading: ScanSettings,
     /// How long a snapshot counts as fresh.
     pub ttl_seconds: u32,
-    /// What is shown of people.
+    /// How rankings show members.
     pub member_names: MemberNames,
-    /// The logs.
+    /// Format and filter of the logs.
     pub logging: Logging,
-    /// Whether a variable of the former backend is set that means nothing here.
+    /// Whether `USE_SEQUELIZE` of the former backend is set, which is ignored.
     pub sequelize_is_set: bool,
 }
 
-/// Where and how to reach MySQL or MariaDB. No `Debug`: it holds the password.
+/// How to connect to MySQL or MariaDB. Not `Debug`, because it holds the password.
 pub struct Mysql {
-    /// Name or address.
+    /// The host name or IP address.
     pub host: String,
-    /// TCP port.
+    /// The TCP port.
     pub port: u16,
-    /// Account.
+    /// The account.
     pub user: String,
-    /// Its password, maybe empty.
+    /// The password, possibly empty.
     pub password: String,
     /// The SLiMS database.
     pub database: String,
-    /// Connections at once, at most.
+    /// The largest number of connections.
     pub pool_limit: usize,
-    /// Encryption.
+    /// Whether the connection is encrypted.
     pub tls: Tls,
-    /// Of `MYSQL_TLS_CA`; `None` for the public ones.
+    /// The certificate authorities of `MYSQL_TLS_CA`; `None` for the public ones.
     pub authorities: Option<Authorities>,
 }
 
@@ -75,27 +75,27 @@ pub struct Mysql {
 pub enum Tls {
     /// Plain TCP.
     Off,
-    /// Encrypted; whoever answers is believed.
+    /// Encrypted, without checking the certificate.
     Required,
-    /// Encrypted; the certificate must be of that host and of a known authority.
+    /// Encrypted. The certificate must be for that host and signed by a trusted authority.
     Verify,
 }
 
 /// `TODAY_COUNT_MODE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// One count over the day, each tick.
+    /// Counts the whole day at each tick.
     Direct,
-    /// A base, and a counter in Redis that the writer of visits raises.
+    /// A base plus a counter in Redis that the check-in software increments.
     Incremental,
-    /// A base, and the rows after a watermark.
+    /// A base plus the rows above a watermark.
     Delta,
-    /// Direct while that keeps the pace, else delta.
+    /// `Direct` while that is fast enough, otherwise `Delta`.
     Auto,
 }
 
 impl Mode {
-    /// As it is configured.
+    /// The name of the mode in the configuration.
     pub fn name(self) -> &'static str {
         match self {
             Self::Direct => "direct",
@@ -110,7 +110,7 @@ impl Config {
     /// Reads the environment of this process.
     ///
     /// # Errors
-    /// Every variable that is missing or wrong, at once.
+    /// Lists every variable that is missing or invalid.
     pub fn from_process() -> Result<Self, BadConfiguration> {
         Self::read(Environment::of_process())
     }
@@ -118,7 +118,7 @@ impl Config {
     /// Reads `environment`.
     ///
     /// # Errors
-    /// Every variable that is missing or wrong, at once.
+    /// Lists every variable that is missing or invalid.
     pub fn read(mut environment: Environment<'_>) -> Result<Self, BadConfiguration> {
         let config = Self::of(&mut environment);
         environment.finish(config)
@@ -139,12 +139,12 @@ impl Config {
         let keys = Keys::read(env, &redis);
         let zone = V::optional("LIBRARY_TIMEZONE", "Asia/Jakarta", "IANA zone in which SLiMS writes its times");
         let calendar = env.parse(zone, Calendar::parse);
-        let mode = V::optional("TODAY_COUNT_MODE", "direct", "how today's visitors are counted: direct, incremental, delta, or auto (direct while that keeps the pace, else delta)");
-        let interval = V::optional("VISITOR_SYNC_MIN_INTERVAL_MS", "1000", "from one count of today to the next, 100 to 3600000 ms");
+        let mode = V::optional("TODAY_COUNT_MODE", "direct", "how today's visitors are counted: direct, incremental, delta, or auto (direct while that is fast enough, else delta)");
+        let interval = V::optional("VISITOR_SYNC_MIN_INTERVAL_MS", "1000", "shortest interval between two counts of today, 100 to 3600000 ms");
         let buffer = V::optional("VISITOR_SYNC_BUFFER_MS", "200", "pause after each count, 0 to 3600000 ms");
         let visitor_cron = V::optional("VISITOR_SLOW_CRON", "5 0 * * *", "when the visitor figures are computed again: 5 fields, or 6 with seconds first, in the library's zone");
         let books_cron = V::optional("BOOKS_SLOW_CRON", "10 0 * * *", "when the book figures are computed again; the same");
-        let duty = V::optional("REFRESH_DUTY_PERCENT", "50", "share of the time for which the daily figures read, 1 to 100 %; for the rest they pause; 100 is no pause");
+        let duty = V::optional("REFRESH_DUTY_PERCENT", "50", "share of the time in which the refresh of the daily figures reads, 1 to 100 %; it pauses for the rest");
         let ttl = V::optional("SNAPSHOT_TTL_SECONDS", "90000", "how long a figure counts as fresh, 60 to 31536000 s");
         let names = V::optional("MEMBER_NAMES", "full", "names in rankings: full, masked (Siti N.), hidden");
         let config = Self {
@@ -174,14 +174,14 @@ impl Config {
             calendar,
         };
         if config.redis.is_clustered() && !config.keys.share_a_slot() {
-            let wanted = "REDIS_KEY_PREFIX needs a part in braces, such as {lib1}: with redis-cluster://, \
-                          so that all keys are in one slot: each write looks at the lease beside it";
+            let wanted = "REDIS_KEY_PREFIX needs a part in braces with redis-cluster://, such as {lib1}: \
+                          all keys must be in one slot, because each write checks the lease";
             env.complain(wanted.to_owned());
         }
         config
     }
 
-    /// When snapshots are to be made anew.
+    /// The policy that decides when a snapshot is due.
     pub fn due(&self, clock: &Clock) -> FreshnessPolicy {
         FreshnessPolicy {
             clock: clock.clone(),
@@ -190,11 +190,12 @@ impl Config {
         }
     }
 
-    /// What decides how a snapshot looks: one that was made under other settings is made anew.
+    /// The settings that affect the content of snapshots, as text. A snapshot made under other settings is computed
+    /// again.
     ///
-    /// The server's host and port are left out, because two workers may name the same server differently. So workers that
-    /// read two servers with equally named databases must not share a Redis and a prefix: snapshots of the one would pass
-    /// for those of the other until the next cron.
+    /// Host and port of the database are left out, because two workers may name the same server differently. So workers
+    /// that read equally named databases on two servers must not share a Redis database and prefix: the snapshots of
+    /// one would count as those of the other until the next cron.
     pub fn settings(&self) -> String {
         let (database, zone) = (&self.mysql.database, self.calendar.zone());
         let (names, ttl) = (self.member_names, self.ttl_seconds);
@@ -210,7 +211,7 @@ impl Mysql {
         let host = V::optional("MYSQL_HOST", "127.0.0.1", "host name or IP address of the SLiMS database");
         let port = V::optional("MYSQL_PORT", "3306", "its port");
         let password = V::optional("MYSQL_PASSWORD", "", "its password").secret().or_file("MYSQL_PASSWORD_FILE");
-        let limit = V::optional("MYSQL_POOL_LIMIT", "10", "connections at most, 2 to 100; one is for today's count, the others take turns");
+        let limit = V::optional("MYSQL_POOL_LIMIT", "10", "largest number of connections, 2 to 100; one is reserved for today's count");
         let tls = V::optional("MYSQL_TLS", "off", "off, required (encrypted), verify (encrypted, certificate checked)");
         let authorities = V::optional("MYSQL_TLS_CA", "", "a PEM file with the authorities to trust for verify; empty: the public ones");
         let mysql = Self {
@@ -219,7 +220,7 @@ impl Mysql {
             user: env.text(V::required("MYSQL_USER", "the account that reads the SLiMS database; SELECT is enough")),
             password: env.text(password),
             database: env.text(V::required("MYSQL_DATABASE", "the name of the SLiMS database")),
-            // One connection stays with the fast loop, so that there must be another for the daily figures.
+            // The fast loop keeps one connection, so the refreshes need at least another one.
             pool_limit: env.number(limit, 2..=100),
             tls: env.choice(tls, &[
                 ("off", Tls::Off),
@@ -230,14 +231,14 @@ impl Mysql {
         };
         if mysql.authorities.is_some() && mysql.tls != Tls::Verify {
             let wanted =
-                "MYSQL_TLS_CA is set, but nothing is checked by it: MYSQL_TLS is to be verify";
+                "MYSQL_TLS_CA is set but not used: set MYSQL_TLS=verify";
             env.complain(wanted.to_owned());
         }
         mysql
     }
 }
 
-/// A host name or an IP address, which may have a zone: `fe80::1%eth0`.
+/// Checks a host name or an IP address, which may have a zone: `fe80::1%eth0`.
 fn parse_host(text: &str) -> Result<String, String> {
     let address = text.split_once('%').map_or(text, |(address, _)| address);
     let is_in_name = |char: char| char.is_alphanumeric() || matches!(char, '.' | '-' | '_');
@@ -247,7 +248,7 @@ fn parse_host(text: &str) -> Result<String, String> {
     let port = text.rsplit_once(':').map(|(_, port)| port);
     Err(match port {
         Some(port) if port.parse::<u16>().is_ok() => {
-            format!("holds a port: write the host alone, and MYSQL_PORT={port}")
+            format!("contains a port: set MYSQL_HOST to the host only, and MYSQL_PORT={port}")
         }
         _ => "is not a host name or an IP address such as 127.0.0.1 or ::1".to_owned(),
     })
@@ -285,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mysql_host_is_a_host_alone() {
+    fn the_mysql_host_must_be_only_a_host() {
         for good in [
             "db",
             "db-1.example.org",
@@ -297,7 +298,7 @@ mod tests {
         ] {
             assert_eq!(parse_host(good).as_deref(), Ok(good));
         }
-        for (bad, told) in [
+        for (bad, expected) in [
             ("db:3307", "MYSQL_PORT=3307"),
             ("127.0.0.1:3307", "MYSQL_PORT=3307"),
             ("[::1]:3307", "MYSQL_PORT=3307"),
@@ -309,12 +310,12 @@ mod tests {
             ("db%eth0", "is not a host name"),
         ] {
             let error = parse_host(bad).unwrap_err();
-            assert!(error.contains(told), "{bad}: {error}");
+            assert!(error.contains(expected), "{bad}: {error}");
         }
     }
 
     #[test]
-    fn the_health_port_is_on_host() {
+    fn host_sets_the_address_of_the_health_port() {
         let health = |host, port| {
             let names = [("MYSQL_USER", "slims"), ("MYSQL_DATABASE", "slims")];
             let own = [("HOST", host), ("WORKER_PORT", port)];
@@ -327,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_wants_all_keys_in_one_slot() {
+    fn a_cluster_requires_a_prefix_with_a_hash_tag() {
         let with = |prefix| {
             read(&[
                 ("MYSQL_USER", "slims"),
@@ -375,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_those_that_decide_the_figures() {
+    fn only_settings_that_affect_snapshots_are_compared() {
         let with = |name, value| {
             let pairs = [
                 ("MYSQL_USER", "slims"),

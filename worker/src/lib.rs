@@ -1,12 +1,14 @@
-//! The worker: the one process that reads MySQL. It makes snapshots, counts today's visitors, and writes both to Redis.
+//! The worker: the only process that reads MySQL. It computes the snapshots, counts today's visitors, and writes both
+//! to Redis.
 //!
 //! # Layout
-//! - [`config`], [`calendar`], [`schedule`], [`backoff`]: what is asked for, and when
-//! - [`refresh`] of what is [`due`], over [`figures`]: the daily snapshots, over [`source`] (all SQL) and [`stats`] (all counting)
-//! - [`today`]: the fast loop
-//! - [`store`] of what is [`held`], over [`fence`]: all writing to Redis, which only the holder of the [`lease`] may
-//! - [`status`], [`redis_errors`], [`health`], [`metrics`]: what it says of itself; [`clock_watch`]: of the server's clock
-//! - [`check`]: `worker check`, what it says of its surroundings
+//! - [`check`]: `worker check`
+//! - [`ops`]: `/health`, `/metrics`, the clock skew monitor
+//! - [`snapshots`]: refreshes the daily figures
+//! - [`today`]: the fast loop, which counts today's visitors
+//! - [`publish`]: all writes to Redis, which only the holder of the lease may do
+//! - [`mysql`]: all SQL
+//! - [`config`], [`calendar`], [`backoff`]: the configuration, the library's days, waiting times
 
 pub mod backoff;
 pub mod calendar;
@@ -47,10 +49,10 @@ use tracing::{error, info};
 /// How long `worker refresh` waits for Redis.
 const REFRESH_CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
-/// Runs until `stop`. MySQL or Redis away is waited for.
+/// Runs the worker until `stop` is cancelled. While MySQL or Redis is unreachable, it waits for them.
 ///
 /// # Errors
-/// A health port that cannot be opened, or a loop that has ended by itself.
+/// If the health port cannot be opened, or if a task ends by itself.
 pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Result<()> {
     let listener = match config.health {
         Some(address) => Some(ops::health::listen(address, &stop).await?),
@@ -58,15 +60,15 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
     };
     let parts = Parts::new(&config, &clock)?;
     info!(mysql = parts.refresher.database.address(), redis = config.redis.address(), mode = ?config.mode, "starting");
-    let redis = Arc::new(Connection::start(parts.store.redis()));
-    let (ring, refresh_requested) = watch::channel(());
+    let redis = Arc::new(Connection::start(parts.publisher.redis()));
+    let (refresh_requests, refresh_requested) = watch::channel(());
     let pace = Pace {
         interval: config.interval,
         buffer: config.buffer,
     };
     let fast_loop = FastLoop {
         database: parts.refresher.database.clone(),
-        store: parts.store.clone(),
+        publisher: parts.publisher.clone(),
         status: parts.status.clone(),
         clock: clock.clone(),
         calendar: config.calendar,
@@ -76,66 +78,69 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
             pace,
             RecountSchedule::USUAL,
             &parts.refresher.database,
-            &parts.store,
+            &parts.publisher,
             &parts.status,
         ),
         refresh_requested,
     };
 
-    let mut loops = TaskGroup::new(&stop);
+    let mut tasks = TaskGroup::new(&stop);
     let groups = [
         (Group::Visitors, config.visitor_cron),
         (Group::Books, config.books_cron),
     ];
     let jobs = groups.map(|(group, cron)| {
-        let (due, refresher) = (Arc::new(Notify::new()), parts.refresher.clone());
-        loops.spawn(refresher.keep_fresh(group, due.clone()));
-        Job { group, cron, due }
+        let (wake, refresher) = (Arc::new(Notify::new()), parts.refresher.clone());
+        tasks.spawn(refresher.run(group, wake.clone()));
+        Job { group, cron, wake }
     });
-    loops.spawn(snapshots::cron::run(
+    tasks.spawn(snapshots::cron::run(
         jobs,
         clock.clone(),
         parts.status.clone(),
     ));
-    loops.spawn(fast_loop.run());
-    let clock_watch = ClockSkewMonitor {
+    tasks.spawn(fast_loop.run());
+    let clock_skew = ClockSkewMonitor {
         database: parts.refresher.database.clone(),
         status: parts.status.clone(),
         clock: clock.clone(),
         period: ClockSkewMonitor::PERIOD,
     };
-    loops.spawn(clock_watch.run());
-    loops.spawn(today::refresh_requests::listen(parts.store.clone(), ring));
-    let store = parts.store.clone();
-    loops.spawn(async move { store.run_reconciler().await });
-    let (store, connection) = (parts.store.clone(), redis.clone());
-    loops.spawn(async move { store.lease().keep(&connection, &store).await });
+    tasks.spawn(clock_skew.run());
+    tasks.spawn(today::refresh_requests::listen(
+        parts.publisher.clone(),
+        refresh_requests,
+    ));
+    let publisher = parts.publisher.clone();
+    tasks.spawn(async move { publisher.run_reconciler().await });
+    let (publisher, connection) = (parts.publisher.clone(), redis.clone());
+    tasks.spawn(async move { publisher.lease().keep(&connection, &publisher).await });
     if let Some(listener) = listener {
         let health = Health {
             status: parts.status.clone(),
-            store: parts.store.clone(),
+            publisher: parts.publisher.clone(),
             clock,
         };
-        loops.spawn(health.serve(listener));
+        tasks.spawn(health.serve(listener));
     }
-    let ended = loops.run().await;
-    parts.store.lease().release().await;
+    let ended = tasks.run().await;
+    parts.publisher.lease().release().await;
     parts.refresher.database.close().await;
     drop(redis);
     info!("stopped");
     ended
 }
 
-/// Makes `wanted` once and stores them. Each fails alone.
+/// Computes the `wanted` snapshots once and writes them to Redis. A snapshot that fails does not affect the others.
 ///
 /// # Errors
-/// The names of those that failed.
+/// If there is no connection to Redis within 10 s, or the names of the snapshots that failed.
 pub async fn refresh_once(config: Config, clock: Clock, wanted: &[Snapshot]) -> Result<()> {
     let parts = Parts::new(&config, &clock)?;
     let address = config.redis.address();
-    let redis = Connection::start(parts.store.redis());
+    let redis = Connection::start(parts.publisher.redis());
     let connected = tokio::time::timeout(REFRESH_CONNECT_LIMIT, async {
-        while !parts.store.is_connected() {
+        while !parts.publisher.is_connected() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
@@ -143,17 +148,18 @@ pub async fn refresh_once(config: Config, clock: Clock, wanted: &[Snapshot]) -> 
         .await
         .with_context(|| format!("no connection to Redis at {address} within 10 s"))?;
 
-    let of = async |group: Group| {
+    let refresh_group = async |group: Group| {
         let of_group = |snapshot: &&Snapshot| group.snapshots().any(|one| one == **snapshot);
         let wanted = wanted.iter().filter(of_group).copied().collect();
-        Box::pin(parts.make(group, wanted)).await
+        Box::pin(parts.refresh(group, wanted)).await
     };
-    let (mut failed, books) = tokio::join!(of(Group::Visitors), of(Group::Books));
+    let (mut failed, books) =
+        tokio::join!(refresh_group(Group::Visitors), refresh_group(Group::Books));
     failed.extend(books);
-    if let Err(error) = parts.store.flush_once().await {
+    if let Err(error) = parts.publisher.flush_once().await {
         let text = format!("{error:#}");
-        error!(error = text, "not all was stored: {text}");
-        failed.extend(parts.store.dirty());
+        error!(error = text, "cannot write all snapshots to Redis: {text}");
+        failed.extend(parts.publisher.dirty());
     }
     parts.refresher.database.close().await;
     drop(redis);
@@ -172,9 +178,9 @@ pub async fn refresh_once(config: Config, clock: Clock, wanted: &[Snapshot]) -> 
     Ok(())
 }
 
-/// What both ways to run need.
+/// The parts that `run` and `refresh_once` need.
 struct Parts {
-    store: Arc<Publisher>,
+    publisher: Arc<Publisher>,
     status: Arc<Status>,
     refresher: Refresher,
 }
@@ -190,7 +196,7 @@ impl Parts {
             config.settings(),
             publish::lease::own_name(),
         );
-        let store = Arc::new(Publisher::new(
+        let publisher = Arc::new(Publisher::new(
             redis,
             keys,
             config.due(clock),
@@ -198,10 +204,10 @@ impl Parts {
             name,
         ));
         let status = Arc::new(Status::new(config.mode));
-        let database = Database::new(&config.mysql).counting(status.metrics.traffic.clone());
+        let database = Database::new(&config.mysql).counting(status.metrics.mysql.clone());
         let refresher = Refresher {
             database: Arc::new(database),
-            store: store.clone(),
+            publisher: publisher.clone(),
             status: status.clone(),
             clock: clock.clone(),
             calendar: config.calendar,
@@ -210,18 +216,18 @@ impl Parts {
             reading: config.reading,
         };
         Ok(Self {
-            store,
+            publisher,
             status,
             refresher,
         })
     }
 
-    /// Makes what is wanted of `group`; gives what was not made.
-    async fn make(&self, group: Group, wanted: BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
+    /// Computes the `wanted` snapshots of `group`, and returns those that failed.
+    async fn refresh(&self, group: Group, wanted: BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
         if wanted.is_empty() {
             return wanted;
         }
-        match self.refresher.make(group, &wanted).await {
+        match self.refresher.refresh(group, &wanted).await {
             Ok(failed) => failed.into_iter().map(|(snapshot, _)| snapshot).collect(),
             Err(error) => {
                 let text = format!("{error:#}");

@@ -1,4 +1,4 @@
-//! Wires the worker: arguments, configuration, logs, run, exit status.
+//! The entry point of the worker: parses arguments and configuration, sets up logs, and runs a command.
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -17,11 +17,12 @@ use worker::check::findings::Report;
 use worker::check::report;
 use worker::config::Config;
 
-/// Gives back within seconds the hundred megabytes that the daily figures of a large library need for some seconds.
+/// jemalloc returns memory to the system within seconds. The daily figures of a large library need a hundred megabytes
+/// for a few seconds.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
-/// Reads a SLiMS database, makes the snapshots of the library dashboard, counts today's visitors, and writes both to
+/// Reads a SLiMS database, computes the figures of the library dashboard, counts today's visitors, and writes both to
 /// Redis. Without a command it runs until SIGTERM.
 #[derive(Parser)]
 #[command(name = "worker", version, after_help = shared::variable::help(&Config::variables()))]
@@ -34,34 +35,34 @@ struct Arguments {
 enum Command {
     /// Runs until SIGTERM (the same as no command)
     Run,
-    /// Makes snapshots once and ends: status 0 when all were stored, 1 when one was not
+    /// Computes snapshots once and exits: status 0 if all were written to Redis, 1 if one was not
     Refresh {
-        /// Such as visitors:weekly, with those that the same reading gives; all when none is named
-        #[arg(value_parser = snapshot)]
+        /// Snapshots such as visitors:weekly, with those that come from the same scan; all if none is named
+        #[arg(value_parser = parse_snapshot)]
         names: Vec<Snapshot>,
     },
-    /// Looks at database and Redis, changes nothing, and tells what is good, what would be better, and what is in the way:
-    /// status 0 when all is well, 2 when there is advice, 1 when the worker cannot work
+    /// Checks the database and Redis without changing anything, and reports problems and how to fix them: status 0 if
+    /// all is well, 2 if there is advice, 1 if the worker cannot work
     Check {
-        /// One JSON object instead of text
+        /// Print one JSON object instead of text
         #[arg(long)]
         json: bool,
     },
-    /// Asks the worker that runs with the same variables whether it lives: status 0 when it does, for health checks
+    /// Asks the running worker with the same variables for /livez: status 0 if it answers, for health checks
     Probe,
     #[command(flatten)]
     Manual(Manual),
 }
 
-fn snapshot(name: &str) -> Result<Snapshot, String> {
+fn parse_snapshot(name: &str) -> Result<Snapshot, String> {
     let names = || Snapshot::ALL.map(Snapshot::name).join(", ");
-    Snapshot::by_name(name).ok_or_else(|| format!("there are: {}", names()))
+    Snapshot::by_name(name).ok_or_else(|| format!("the snapshots are {}", names()))
 }
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(shown) => return told(&shown),
+        Err(message) => return print_message(&message),
     };
     if let Some(Command::Manual(manual)) = &arguments.command {
         return match manual.write(Arguments::command()) {
@@ -72,53 +73,51 @@ fn main() -> ExitCode {
     let config = match Config::from_process() {
         Ok(config) => config,
         Err(error) => {
-            // There are no logs yet: their format is part of what is wrong. The status tells it to a full disk.
+            // There are no logs yet, because their format is part of the configuration. If stderr cannot be written,
+            // the exit status still shows the error.
             drop(writeln!(io::stderr(), "worker: {error}"));
             return ExitCode::from(EXIT_BAD_CONFIGURATION);
         }
     };
     match arguments.command {
-        Some(Command::Check { .. } | Command::Probe) => config.logging.init_beside_an_answer(),
+        Some(Command::Check { .. } | Command::Probe) => config.logging.init_stderr(),
         _ => config.logging.init(),
     }
     shared::redis::install_tls_provider();
     if config.sequelize_is_set {
-        warn!("USE_SEQUELIZE is set and ignored: it chose a library of the former backend");
+        warn!("USE_SEQUELIZE is ignored: it selected a library of the former backend");
     }
     config.keys.log_channels();
     let ended = Runtime::new().map_err(Into::into).and_then(|runtime| {
-        let ended = runtime.block_on(obey(arguments.command, config));
-        // Not waiting for a name that is being looked up: a resolver may take half a minute.
+        let ended = runtime.block_on(execute(arguments.command, config));
+        // Do not wait for a running DNS lookup: it may take half a minute.
         runtime.shutdown_background();
         ended
     });
     match ended {
         Ok(status) => status,
         Err(error) => {
-            error!(
-                error = format!("{error:#}"),
-                "the worker has ended: {error:#}"
-            );
+            error!(error = format!("{error:#}"), "the worker failed: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// The status of a text that was asked for, or of a mistake; 1 when it could not be written.
-fn told(shown: &clap::Error) -> ExitCode {
-    match shown.print() {
-        Ok(()) => ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(1)),
+/// Prints `--help`, `--version` or an error of the arguments, and returns its exit status; 1 if it cannot be written.
+fn print_message(message: &clap::Error) -> ExitCode {
+    match message.print() {
+        Ok(()) => ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(1)),
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-async fn obey(command: Option<Command>, config: Config) -> anyhow::Result<ExitCode> {
+async fn execute(command: Option<Command>, config: Config) -> anyhow::Result<ExitCode> {
     let clock = Clock::system();
     match command {
         Some(Command::Manual(_)) => {}
         Some(Command::Probe) => {
             let address = config.health;
-            probe::livez(address.context("WORKER_PORT=0: there is nobody to ask")?)?;
+            probe::livez(address.context("WORKER_PORT=0: the health endpoints are off")?)?;
         }
         None | Some(Command::Run) => worker::run(config, clock, shutdown::on_signal()?).await?,
         Some(Command::Refresh { names }) if names.is_empty() => {
@@ -127,7 +126,7 @@ async fn obey(command: Option<Command>, config: Config) -> anyhow::Result<ExitCo
         Some(Command::Refresh { names }) => worker::refresh_once(config, clock, &names).await?,
         Some(Command::Check { json }) => {
             let report = worker::check::check(&config, &clock).await;
-            tell(&report, json)?;
+            print_report(&report, json)?;
             return Ok(report.verdict.status());
         }
     }
@@ -135,7 +134,7 @@ async fn obey(command: Option<Command>, config: Config) -> anyhow::Result<ExitCo
 }
 
 /// Writes a report to stdout.
-fn tell(report: &Report, json: bool) -> anyhow::Result<()> {
+fn print_report(report: &Report, json: bool) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     if json {
         serde_json::to_writer(&mut stdout, report)?;

@@ -1,18 +1,18 @@
-//! The loops of the process, which go on together or not at all.
+//! Runs the long-lived tasks of the process: if one ends, all end.
 
 use anyhow::{Context, Result, bail};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// What goes on until the process is told to stop. A loop that ends before that is a fault: better no worker than half
-/// of one.
+/// A set of tasks that run until `stop` is cancelled. A task that ends before that is a fault, which ends the process:
+/// half a worker is worse than none.
 pub(crate) struct TaskGroup<'a> {
     stop: &'a CancellationToken,
     tasks: JoinSet<Option<()>>,
 }
 
 impl<'a> TaskGroup<'a> {
-    /// None yet.
+    /// Creates an empty group.
     pub(crate) fn new(stop: &'a CancellationToken) -> Self {
         Self {
             stop,
@@ -20,17 +20,20 @@ impl<'a> TaskGroup<'a> {
         }
     }
 
-    /// Begins a loop.
-    pub(crate) fn spawn(&mut self, endless: impl Future<Output = ()> + Send + 'static) {
+    /// Spawns a task that must not end by itself.
+    pub(crate) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks
-            .spawn(self.stop.clone().run_until_cancelled_owned(endless));
+            .spawn(self.stop.clone().run_until_cancelled_owned(task));
     }
 
-    /// Waits until all have been stopped.
+    /// Waits until all tasks have been stopped.
+    ///
+    /// # Errors
+    /// If a task ends by itself or panics.
     pub(crate) async fn run(mut self) -> Result<()> {
         while let Some(ended) = self.tasks.join_next().await {
-            match ended.context("a loop of the worker has failed")? {
-                Some(()) => bail!("a loop of the worker has ended by itself"),
+            match ended.context("a task of the worker panicked")? {
+                Some(()) => bail!("a task of the worker ended by itself"),
                 None => continue,
             }
         }

@@ -1,4 +1,4 @@
-//! A connection that is made again whatever happens to it.
+//! Keeps a Redis client connected, whatever happens to its connection.
 
 use super::{first_host, tls_advice};
 use fred::clients::Client;
@@ -12,100 +12,102 @@ use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
-/// The first wait before a client that has ended is started again, and the longest; doubling between.
-const AGAIN_FIRST: Duration = Duration::from_millis(100);
-const AGAIN_LONGEST: Duration = Duration::from_secs(5);
-/// Between two lines about the same trouble.
-const QUIET: Duration = Duration::from_secs(60);
+/// The first and the longest wait before a client that has ended is started again. The wait doubles in between.
+const RESTART_FIRST: Duration = Duration::from_millis(100);
+const RESTART_LONGEST: Duration = Duration::from_secs(5);
+/// The time between two log lines about the same error.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A client that connects, and connects again whatever happens. Dropping it ends that.
+/// A client that connects and reconnects until this value is dropped.
 pub struct Connection {
     client: Client,
-    leaving: watch::Sender<()>,
+    reconnect: watch::Sender<()>,
     _task: AbortOnDropHandle<Infallible>,
 }
 
 impl Connection {
-    /// Begins to connect and logs why that fails, once a minute for each reason; returns at once.
+    /// Starts to connect in the background. Logs why connecting fails, once a minute for each error.
     pub fn start(client: &Client) -> Self {
-        log_what_happens(client);
-        let leaving = watch::Sender::new(());
-        let task = keep(client.clone(), leaving.subscribe());
+        log_events(client);
+        let reconnect = watch::Sender::new(());
+        let task = keep_connected(client.clone(), reconnect.subscribe());
         Self {
             client: client.clone(),
-            leaving,
+            reconnect,
             _task: AbortOnDropHandle::new(tokio::spawn(task)),
         }
     }
 
-    /// What is connected.
+    /// The client that is kept connected.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Leaves a connection that does not answer, for a new one. To be called once until the client reconnects.
+    /// Replaces a connection that does not answer by a new one. Call it only once until the client reconnects.
     ///
-    /// The client's own check fires only when the *last* command went unanswered for its limit, and ours are sent more often
-    /// than that; and in a cluster it keeps a connection that is open, though nobody answers.
+    /// The client's own check is not enough. It fires only when the *last* command was unanswered for its limit, and
+    /// ours are sent more often than that. In a cluster it keeps an open connection whose server does not answer.
     pub fn leave(&self) {
-        self.leaving.send_replace(());
+        self.reconnect.send_replace(());
     }
 }
 
-/// Connects for ever.
-async fn keep(client: Client, mut leaving: watch::Receiver<()>) -> Infallible {
-    let mut wait = AGAIN_FIRST;
+/// Connects and reconnects for ever.
+async fn keep_connected(client: Client, mut reconnect: watch::Receiver<()>) -> Infallible {
+    let mut wait = RESTART_FIRST;
     loop {
-        // That the one before was to be left means nothing to the next one.
-        leaving.mark_unchanged();
+        // Ignore reconnect requests made for the previous connection.
+        reconnect.mark_unchanged();
         let began = Instant::now();
         let mut connecting = AbortOnDropHandle::new(client.connect());
         tokio::select! {
-            // An error would say that nobody can ask for it, and then this task is being dropped.
-            Ok(()) = leaving.changed() => {
+            // If the sender is gone, this task is being dropped too.
+            Ok(()) = reconnect.changed() => {
                 connecting.abort();
-                // Its end is waited for: it must not give anything back to the client once the next one has begun.
+                // Wait for its end: it must not return anything to the client after the next connection has begun.
                 drop(connecting.await);
-                forget_what_waits(&client);
+                discard_queue(&client);
             }
-            // As it does in a cluster that is just moving a slot (ASK).
+            // The client ends by itself, for example in a cluster that is moving a slot (ASK).
             ended = &mut connecting => {
-                forget_what_waits(&client);
-                wait = match began.elapsed() > QUIET {
-                    true => AGAIN_FIRST,
-                    false => (wait * 2).min(AGAIN_LONGEST),
+                discard_queue(&client);
+                wait = match began.elapsed() > LOG_INTERVAL {
+                    true => RESTART_FIRST,
+                    false => (wait * 2).min(RESTART_LONGEST),
                 };
-                warn!(?ended, ?wait, "the Redis client has ended: it is started again");
+                warn!(?ended, ?wait, "the Redis client has ended: restarting it");
                 sleep(wait).await;
             }
         }
     }
 }
 
-/// What waits to be sent is lost, and its senders are told so. The client would count it for ever, and hold back what comes
-/// after it.
-fn forget_what_waits(client: &Client) {
+/// Discards the queued commands, whose senders get an error. Otherwise the client would count them for ever, and delay
+/// later commands.
+fn discard_queue(client: &Client) {
     let inner = client.inner();
     drop(inner.take_command_rx());
     inner.set_client_state(ClientState::Disconnected);
     inner.counters.take_cmd_buffer_len();
 }
 
-fn log_what_happens(client: &Client) {
+/// Logs errors and reconnects.
+fn log_events(client: &Client) {
     let config = client.client_config();
     let is_encrypted = config.tls.is_some();
-    let said: Mutex<Option<(String, Instant)>> = Mutex::default();
+    let last_error: Mutex<Option<(String, Instant)>> = Mutex::default();
     client.on_error(move |(error, server)| {
         let text = error.to_string();
         let redis = server.map_or_else(|| first_host(&config), |server| server.to_string());
-        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-        let again = |(before, at): &(String, Instant)| *before == text && at.elapsed() < QUIET;
-        if !said.as_ref().is_some_and(again) {
+        let mut last_error = last_error.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_repeated =
+            |(last, at): &(String, Instant)| *last == text && at.elapsed() < LOG_INTERVAL;
+        if !last_error.as_ref().is_some_and(is_repeated) {
             match tls_advice(error.details()).filter(|_| is_encrypted) {
                 Some(advice) => warn!(redis, error = text, "Redis is away: {advice}"),
                 None => warn!(redis, error = text, "Redis is away"),
             }
-            *said = Some((text, Instant::now()));
+            *last_error = Some((text, Instant::now()));
         }
         std::future::ready(Ok(()))
     });

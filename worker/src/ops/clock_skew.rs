@@ -1,5 +1,5 @@
-//! Whether the database server's clock goes like ours. Check-ins are written by clocks near that one, and are counted by
-//! the days of ours.
+//! Compares the database server's clock with this machine's clock. Check-ins are dated by clocks near the database, and
+//! are counted by the days of this machine's clock.
 
 use crate::mysql::connection::Database;
 use crate::mysql::inspect::clock::ServerClock;
@@ -12,65 +12,67 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
-/// To the next attempt when the database was away.
-const AGAIN: Duration = Duration::from_secs(30);
-/// The question takes no time; who waits longer for the answer learns nothing from it.
-const LIMIT: Duration = Duration::from_secs(5);
-/// Nobody sees a day begin two minutes late; clocks that are kept by NTP differ by milliseconds.
+/// The wait after a failed attempt, such as when the database is unreachable.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
+/// The time-out of the query. It takes no time, and an answer that comes later than this says nothing about the clock.
+const QUERY_LIMIT: Duration = Duration::from_secs(5);
+/// The largest tolerated difference. A day that begins two minutes late does no harm, and clocks under NTP differ by
+/// milliseconds.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(2);
 
-/// What the watch needs.
+/// Compares the clocks regularly and records the difference.
 pub struct ClockSkewMonitor {
-    /// Whose clock.
+    /// The database server whose clock is checked.
     pub database: Arc<Database>,
-    /// Where it is noted.
+    /// Receives the result.
     pub status: Arc<Status>,
-    /// Our clock.
+    /// This machine's clock.
     pub clock: Clock,
-    /// From one look to the next.
+    /// The time between two comparisons.
     pub period: Duration,
 }
 
 impl ClockSkewMonitor {
-    /// Clocks drift by seconds a day at most; one that was set is noticed within this.
+    /// The default period. Clocks drift by seconds a day at most; a clock that was set is noticed within this time.
     pub const PERIOD: Duration = Duration::from_secs(600);
 
-    /// Compares for ever, and says so once when the clocks differ, and when they agree again.
+    /// Compares the clocks for ever. Logs once when they differ, and once when they agree again.
     pub async fn run(self) {
         loop {
-            match self.ahead().await {
+            match self.measure().await {
                 Ok(ahead) => {
-                    self.tell(ahead);
+                    self.report(ahead);
                     sleep(self.period).await;
                 }
-                // Whoever counts says that it is away.
+                // The fast loop logs that the database is unreachable.
                 Err(error) => {
                     let error = format!("{error:#}");
-                    debug!(error, "the database server's clock is not known");
+                    debug!(error, "cannot read the database server's clock");
                     self.status
                         .update(|status| status.database_clock_off = None);
-                    sleep(AGAIN).await;
+                    sleep(RETRY_AFTER).await;
                 }
             }
         }
     }
 
-    /// How far the server's clock is ahead of ours. Its zone does not matter: SLiMS writes the library's.
-    async fn ahead(&self) -> Result<TimeDelta> {
-        let mut session = self.database.session(LIMIT).await?;
+    /// Measures how far the server's clock is ahead of ours. Its time zone does not matter: SLiMS writes the library's
+    /// time.
+    async fn measure(&self) -> Result<TimeDelta> {
+        let mut session = self.database.session(QUERY_LIMIT).await?;
         let before = self.clock.now();
         let server = ServerClock::of(&mut session).await?;
         let middle = before.after(self.clock.now().since(before) / 2);
         Ok(server.utc - middle.utc().naive_utc())
     }
 
-    fn tell(&self, ahead: TimeDelta) {
+    fn report(&self, ahead: TimeDelta) {
         let seconds = ahead.num_seconds();
         let off = (ahead.abs() > TOLERANCE).then_some(seconds);
-        let mut before = None;
+        let mut previous = None;
         self.status
-            .update(|status| before = std::mem::replace(&mut status.database_clock_off, off));
-        match (before, off) {
+            .update(|status| previous = std::mem::replace(&mut status.database_clock_off, off));
+        match (previous, off) {
             (None, Some(_)) => {
                 let (apart, order) = (
                     seconds.unsigned_abs(),
@@ -78,8 +80,8 @@ impl ClockSkewMonitor {
                 );
                 warn!(
                     seconds,
-                    "the database server's clock is {apart} s {order} ours: the library's day begins and ends by ours, \
-                     check-ins are mostly dated by theirs; set both by NTP"
+                    "the database server's clock is {apart} s {order} this machine's: check-ins may be \
+                     counted on the wrong day around midnight; synchronize both clocks with NTP"
                 );
             }
             (Some(_), None) => info!("the database server's clock agrees with ours again"),

@@ -1,6 +1,6 @@
-//! `/livez`, `/readyz`, `/health` and `/metrics` of the worker, for people, probes and alerts.
+//! Serves `/livez`, `/readyz`, `/health` and `/metrics` of the worker.
 
-use crate::ops::status::{CronStatus, Inner, Status};
+use crate::ops::status::{CronStatus, State, Status};
 use crate::publish::publisher::Publisher;
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -25,28 +25,28 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
-/// Connections at once; probes and a scraper or two need a few.
-const CONNECTIONS: usize = 64;
-/// A probe sends its head at once; this also ends an idle connection.
+/// The limit of open connections. Probes and a scraper or two need a few.
+const MAX_CONNECTIONS: usize = 64;
+/// The time-out for a request head. A probe sends it at once. The same limit closes an idle connection.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
-/// After an error of `accept`, such as too many open files.
+/// The pause after an error of `accept`, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 const JSON: &str = "application/json";
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What health is told from.
+/// Serves the health endpoints from the state of the worker.
 pub struct Health {
-    /// What the loops say.
+    /// The state that the tasks of the worker record.
     pub status: Arc<Status>,
-    /// What stands.
-    pub store: Arc<Publisher>,
-    /// The time.
+    /// The cached snapshots, the lease and the errors of Redis.
+    pub publisher: Arc<Publisher>,
+    /// The time of day.
     pub clock: Clock,
 }
 
 impl Health {
-    /// Answers for ever. When there are too many connections, the oldest one is closed for the new one, so that idle
+    /// Serves requests for ever. At the connection limit, the oldest connection is closed for the new one, so that idle
     /// connections cannot lock out a probe.
     pub async fn serve(self, listener: TcpListener) {
         let health = Arc::new(self);
@@ -55,44 +55,44 @@ impl Health {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     open.retain(|connection| !connection.is_finished());
-                    if open.len() == CONNECTIONS {
+                    if open.len() == MAX_CONNECTIONS {
                         open.pop_front();
                     }
                     let health = health.clone();
-                    let connection = async move { health.connection(stream).await };
+                    let connection = async move { health.serve_connection(stream).await };
                     open.push_back(AbortOnDropHandle::new(tokio::spawn(connection)));
                 }
                 Err(error) => {
-                    warn!(%error, "a connection to the health port was not accepted");
+                    warn!(%error, "cannot accept a connection on the health port");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
     }
 
-    async fn connection(&self, stream: TcpStream) {
-        let answer =
-            service_fn(|request| std::future::ready(Ok::<_, Infallible>(self.answer(&request))));
+    async fn serve_connection(&self, stream: TcpStream) {
+        let service =
+            service_fn(|request| std::future::ready(Ok::<_, Infallible>(self.respond(&request))));
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_LIMIT)
-            .serve_connection(TokioIo::new(stream), answer)
+            .serve_connection(TokioIo::new(stream), service)
             .await;
-        // What a client does to its connection is no news.
+        // An error of a client's connection is not worth a log line.
         drop(served);
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let (status, kind, body) = match request.uri().path() {
-            "/livez" | "/readyz" | "/health" | "/metrics" if !reads => {
+            "/livez" | "/readyz" | "/health" | "/metrics" if !is_read => {
                 problem(StatusCode::METHOD_NOT_ALLOWED)
             }
             "/livez" | "/readyz" => (StatusCode::OK, JSON, json!({ "status": "ok" }).to_string()),
             "/health" => (StatusCode::OK, JSON, self.report().to_string()),
             "/metrics" => (StatusCode::OK, METRICS, {
                 let now = self.status.now();
-                self.status.metrics.report(&now, &self.store)
+                self.status.metrics.render(&now, &self.publisher)
             }),
             _ => problem(StatusCode::NOT_FOUND),
         };
@@ -101,21 +101,21 @@ impl Health {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        // JSON is no script and no page, however a browser is made to embed it.
+        // A browser must not interpret the JSON as a script or a page.
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
     }
 
-    /// The whole state as JSON.
+    /// The body of `/health`.
     fn report(&self) -> Value {
         let mut now = self.status.now();
-        if self.store.lease().is_standby() {
-            // The active worker does this now, and tells how it goes.
+        if self.publisher.lease().is_standby() {
+            // These are tasks of the active worker, which reports on them.
             now.today_error = None;
             now.errors.clear();
-            now.repeated.clear();
+            now.discarded.clear();
         }
-        let redis_errors = self.store.errors().all();
+        let redis_errors = self.publisher.errors().all();
         let snapshots: serde_json::Map<String, Value> = Snapshot::ALL
             .into_iter()
             .map(|snapshot| (snapshot.name(), self.snapshot(snapshot, &now)))
@@ -123,37 +123,40 @@ impl Health {
         let fresh = snapshots
             .values()
             .all(|snapshot| snapshot["state"] == "fresh");
-        let redis = self.store.is_connected();
-        let ok = fresh
+        let redis = self.publisher.is_connected();
+        let is_ok = fresh
             && redis
             && now.mysql == Some(true)
             && now.database_clock_off.is_none()
             && now.today_error.is_none()
             && now.errors.is_empty()
-            && now.repeated.is_empty()
+            && now.discarded.is_empty()
             && redis_errors.is_empty();
-        // What may not be shown any more is not known. A standby counts nothing, but knows who does.
-        let known = now
+        // An expired count is not reported. A standby does not count, but must know the active worker.
+        let current = now
             .today
             .filter(|today| today.expires_at > self.clock.now());
-        let (active, holder) = (self.store.lease().is_active(), self.store.lease().holder());
-        let ok = ok
+        let (active, holder) = (
+            self.publisher.lease().is_active(),
+            self.publisher.lease().holder(),
+        );
+        let is_ok = is_ok
             && if active {
-                known.is_some()
+                current.is_some()
             } else {
                 holder.is_some()
             };
-        let today = known.map(|today| {
+        let today = current.map(|today| {
             let age = self.clock.now().since(today.generated_at).as_secs_f64();
             json!({ "total": today.total, "generated_at": today.generated_at, "age_seconds": age })
         });
         json!({
-            "status": if ok { "ok" } else { "degraded" },
+            "status": if is_ok { "ok" } else { "degraded" },
             "version": env!("CARGO_PKG_VERSION"),
             "active": active,
             "active_worker": holder,
             "mysql": now.mysql.map_or("unknown", connected),
-            "mysql_round_trip_ms": self.status.metrics.traffic.round_trip.get().map(|time| time.as_secs_f64() * 1e3),
+            "mysql_round_trip_ms": self.status.metrics.mysql.round_trip.get().map(|time| time.as_secs_f64() * 1e3),
             "database_clock_off_seconds": now.database_clock_off,
             "redis": connected(redis),
             "redis_errors": redis_errors,
@@ -167,13 +170,13 @@ impl Health {
         })
     }
 
-    fn snapshot(&self, snapshot: Snapshot, now: &Inner) -> Value {
-        let held = self.store.held(snapshot);
-        let age = held
+    fn snapshot(&self, snapshot: Snapshot, now: &State) -> Value {
+        let cached = self.publisher.get(snapshot);
+        let age = cached
             .as_ref()
-            .map(|held| self.clock.now().since(held.generated_at));
-        let state = match (&held, age) {
-            (Some(held), Some(age)) if age.as_secs() < held.ttl_seconds.into() => "fresh",
+            .map(|cached| self.clock.now().since(cached.generated_at));
+        let state = match (&cached, age) {
+            (Some(cached), Some(age)) if age.as_secs() < cached.ttl_seconds.into() => "fresh",
             (Some(_), _) => "stale",
             (None, _) => "missing",
         };
@@ -183,9 +186,9 @@ impl Health {
         };
         json!({
             "state": state,
-            "generated_at": held.map(|held| held.generated_at),
+            "generated_at": cached.map(|cached| cached.generated_at),
             "age_seconds": age.map(|age| age.as_secs_f64()),
-            "last_error": now.errors.get(&snapshot).or(now.repeated.get(&snapshot)),
+            "last_error": now.errors.get(&snapshot).or(now.discarded.get(&snapshot)),
             "next_run": next.map(shared::time::Timestamp::from),
         })
     }
@@ -197,19 +200,25 @@ fn problem(status: StatusCode) -> (StatusCode, &'static str, String) {
     (status, "application/problem+json", body.to_string())
 }
 
-fn connected(is: bool) -> &'static str {
-    if is { "connected" } else { "disconnected" }
+fn connected(is_connected: bool) -> &'static str {
+    if is_connected {
+        "connected"
+    } else {
+        "disconnected"
+    }
 }
 
 fn cron(cron: CronStatus) -> Value {
     json!({ "last_run": cron.last, "next_run": cron.next.map(shared::time::Timestamp::from) })
 }
 
-/// Opens the health port.
+/// Opens the health port. `stop` ends the attempts.
 ///
 /// # Errors
-/// What an operator can do when it cannot be opened.
+/// If the port cannot be opened, with what an operator can do about it.
 pub async fn listen(address: SocketAddr, stop: &CancellationToken) -> Result<TcpListener> {
     let listener = listener::bind(address, "WORKER_PORT", stop).await;
-    listener.context("opening the health port (two workers on one host need two; 0 turns it off)")
+    listener.context(
+        "opening the health port (two workers on one host need different ports; 0 turns it off)",
+    )
 }

@@ -1,12 +1,12 @@
-//! What is counted, and under which names: `/metrics` in the text format that Prometheus reads. Every name stands here.
+//! The metrics of the worker, in the text format that Prometheus reads. Every metric name is in this file.
 //!
-//! Counting is one atomic addition; what is known elsewhere is asked when somebody reads. Times rather than ages, which
-//! would stand still with the process.
+//! Counting is one atomic addition. Values that other parts already know are collected at each scrape. Metrics are
+//! times and not ages, because an age would stand still if the process hung.
 
 use crate::mysql::metrics::MysqlMetrics;
-use crate::ops::status::Inner;
+use crate::ops::status::State;
 use crate::publish::publisher::Publisher;
-use crate::publish::redis_errors::RedisPart;
+use crate::publish::redis_errors::RedisTask;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -19,27 +19,27 @@ use shared::time::Timestamp;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
-/// Every counter of the process.
+/// All metrics of the process.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// What goes to MySQL and comes from there.
-    pub traffic: MysqlMetrics,
-    /// Recounts that found another number of today's visits than the running count.
+    /// Statements, rows and errors of MySQL.
+    pub mysql: MysqlMetrics,
+    /// Recounts that corrected the running count of today's visits.
     pub drifts: Counter,
-    /// Visits by which they corrected it, in sum.
+    /// The sum of those corrections, in visits.
     pub drifted_visits: Counter,
     refreshes: Family<RefreshLabels, Counter>,
     refresh_duration: Family<SnapshotLabels, Seconds>,
     ticks: Family<ResultLabels, Counter>,
     tick_duration: Histogram,
     tick_interval: Seconds,
-    told: Told,
+    scraped: Scraped,
 }
 
-/// What is asked when somebody reads.
+/// Metrics that are set at each scrape.
 #[derive(Debug, Default)]
-struct Told {
+struct Scraped {
     generated: Family<SnapshotLabels, Seconds>,
     expires: Family<SnapshotLabels, Seconds>,
     cron_last: Family<GroupLabels, Seconds>,
@@ -84,13 +84,13 @@ struct PartLabels {
 }
 
 impl Metrics {
-    /// All at zero.
+    /// Creates and registers all metrics, at zero.
     pub fn new() -> Self {
         // From 0.1 ms, a count within an index, to 52 s, the longest that a statement of the fast loop may take.
         let tick_duration = Histogram::new(exponential_buckets(0.0001, 2.0, 20));
         let mut metrics = Self {
             registry: Registry::with_prefix("worker"),
-            traffic: MysqlMetrics::default(),
+            mysql: MysqlMetrics::default(),
             drifts: Counter::default(),
             drifted_visits: Counter::default(),
             refreshes: Family::default(),
@@ -98,60 +98,63 @@ impl Metrics {
             ticks: Family::default(),
             tick_duration,
             tick_interval: Seconds::default(),
-            told: Told::default(),
+            scraped: Scraped::default(),
         };
         metrics.register_daily();
         metrics.register_today();
-        metrics.register_surroundings();
+        metrics.register_connections();
         metrics
     }
 
     fn register_daily(&mut self) {
-        let (registry, told) = (&mut self.registry, &self.told);
-        let text = "Attempts to make a snapshot, by how they ended: made, failed; and discarded, when one that was made is made again \
-                    although no cron has come";
+        let (registry, scraped) = (&mut self.registry, &self.scraped);
+        let text = "Refreshes of a snapshot, by result: made, failed, or discarded (must be computed again before its cron)";
         registry.register("snapshot_refreshes", text, self.refreshes.clone());
-        let text = "How long it took, from the start of the pass, to make a snapshot the last time";
+        let text = "Time from the start of the last refresh until the snapshot was computed";
         registry.register_with_unit(
             "snapshot_refresh_duration",
             text,
             Unit::Seconds,
             self.refresh_duration.clone(),
         );
-        let text = "When the figures of a snapshot were read, as Unix time";
-        registry.register("snapshot_timestamp_seconds", text, told.generated.clone());
-        let text = "Until when a snapshot counts as fresh, as Unix time";
+        let text = "When the worker began to read the figures of a snapshot, as Unix time";
+        registry.register(
+            "snapshot_timestamp_seconds",
+            text,
+            scraped.generated.clone(),
+        );
+        let text = "When a snapshot stops being fresh, as Unix time";
         registry.register(
             "snapshot_expires_timestamp_seconds",
             text,
-            told.expires.clone(),
+            scraped.expires.clone(),
         );
         let text = "When the daily figures of a group were last due, as Unix time";
         registry.register(
             "cron_last_run_timestamp_seconds",
             text,
-            told.cron_last.clone(),
+            scraped.cron_last.clone(),
         );
-        let text = "When they are due next, as Unix time";
+        let text = "When the daily figures of a group are due next, as Unix time";
         registry.register(
             "cron_next_run_timestamp_seconds",
             text,
-            told.cron_next.clone(),
+            scraped.cron_next.clone(),
         );
     }
 
     fn register_today(&mut self) {
-        let (registry, told) = (&mut self.registry, &self.told);
-        let text = "Counts of today's visits, by how they ended: published, failed";
+        let (registry, scraped) = (&mut self.registry, &self.scraped);
+        let text = "Counts of today's visits, by result: published, failed";
         registry.register("today_counts", text, self.ticks.clone());
-        let text = "How long a count of today's visits took in MySQL";
+        let text = "Time that MySQL took for a count of today's visits";
         registry.register_with_unit(
             "today_count_duration",
             text,
             Unit::Seconds,
             self.tick_duration.clone(),
         );
-        let text = "From one count of today's visits to the next, as the last one's time allows";
+        let text = "Time between the starts of two counts of today's visits, stretched when counts are slow";
         registry.register_with_unit(
             "today_interval",
             text,
@@ -159,49 +162,51 @@ impl Metrics {
             self.tick_interval.clone(),
         );
         let text = "When today's visits were last counted and published, as Unix time";
-        registry.register("today_timestamp_seconds", text, told.today.clone());
-        let text = "Today's visits, as last published";
-        registry.register("today_visits", text, told.visits.clone());
-        let text = "Recounts that found another number of today's visits than the running count";
+        registry.register("today_timestamp_seconds", text, scraped.today.clone());
+        let text = "The last published count of today's visits";
+        registry.register("today_visits", text, scraped.visits.clone());
+        let text = "Recounts that corrected the running count of today's visits";
         registry.register("today_drifts", text, self.drifts.clone());
-        let text = "Visits by which recounts have corrected today's running count";
+        let text = "Sum of the corrections of today's running count by recounts, in visits";
         registry.register("today_drifted_visits", text, self.drifted_visits.clone());
     }
 
-    fn register_surroundings(&mut self) {
-        let (registry, told, traffic) = (&mut self.registry, &self.told, &self.traffic);
-        let text = "Statements that were sent to MySQL";
-        registry.register("mysql_statements", text, traffic.statements.clone());
-        let text = "Rows that came from MySQL";
-        registry.register("mysql_rows", text, traffic.rows.clone());
-        let text = "Statements and connections that failed, by kind";
-        registry.register("mysql_errors", text, traffic.errors.clone());
-        let text = "Whether MySQL was reached when it was last tried";
-        registry.register("mysql_connected", text, told.mysql.clone());
-        let text = "The round trip to MySQL, as last measured; 0 before that";
-        let round_trip = traffic.round_trip.seconds.clone();
+    fn register_connections(&mut self) {
+        let (registry, scraped, mysql) = (&mut self.registry, &self.scraped, &self.mysql);
+        let text = "Statements sent to MySQL";
+        registry.register("mysql_statements", text, mysql.statements.clone());
+        let text = "Rows received from MySQL";
+        registry.register("mysql_rows", text, mysql.rows.clone());
+        let text = "Failed MySQL statements and connections, by kind";
+        registry.register("mysql_errors", text, mysql.errors.clone());
+        let text = "Whether the last attempt to reach MySQL succeeded";
+        registry.register("mysql_connected", text, scraped.mysql.clone());
+        let text = "The last measured round trip to MySQL; 0 before the first measurement";
+        let round_trip = mysql.round_trip.seconds.clone();
         registry.register_with_unit("mysql_round_trip", text, Unit::Seconds, round_trip);
-        let text = "By how much MySQL's clock is ahead of ours, when that is too much; else 0";
+        let text =
+            "How far MySQL's clock is ahead of the worker's (negative: behind); 0 within 2 minutes";
         registry.register_with_unit(
             "mysql_clock_offset",
             text,
             Unit::Seconds,
-            told.clock_off.clone(),
+            scraped.clock_off.clone(),
         );
-        let text = "Whether there is a connection to Redis";
-        registry.register("redis_connected", text, told.redis.clone());
-        let text = "Whether a part of the worker that uses Redis fails, by part; /health says why";
-        registry.register("redis_failing", text, told.redis_errors.clone());
-        let text = "Whether this worker is the active one";
-        registry.register("lease_held", text, told.lease.clone());
-        let text = "The number of the lease that is in force; it rises with each holder";
-        registry.register("lease_epoch", text, told.epoch.clone());
+        let text = "Whether the worker is connected to Redis";
+        registry.register("redis_connected", text, scraped.redis.clone());
+        let text =
+            "Whether a task of the worker that uses Redis fails, by part; /health shows the error";
+        registry.register("redis_failing", text, scraped.redis_errors.clone());
+        let text = "Whether this worker is active, that is, holds the lease";
+        registry.register("lease_held", text, scraped.lease.clone());
+        let text = "The epoch of the current lease; it rises with each holder";
+        registry.register("lease_epoch", text, scraped.epoch.clone());
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "Which worker this is", build);
+        registry.register("build", "The version of this worker", build);
     }
 
-    /// Counts an attempt at a snapshot; how long it took, when it was made.
-    pub fn refreshed(&self, snapshot: Snapshot, took: Option<Duration>) {
+    /// Records a refresh of a snapshot and how long it took; `None` when it failed.
+    pub fn record_refresh(&self, snapshot: Snapshot, took: Option<Duration>) {
         let labels = RefreshLabels {
             snapshot: snapshot.name(),
             result: if took.is_some() { "made" } else { "failed" },
@@ -216,8 +221,8 @@ impl Metrics {
         }
     }
 
-    /// Counts a snapshot that was made and has to be made again.
-    pub fn discarded(&self, snapshot: Snapshot) {
+    /// Records that a computed snapshot must be computed again.
+    pub fn record_discard(&self, snapshot: Snapshot) {
         let labels = RefreshLabels {
             snapshot: snapshot.name(),
             result: "discarded",
@@ -225,8 +230,8 @@ impl Metrics {
         self.refreshes.get_or_create(&labels).inc();
     }
 
-    /// Counts a count of today: how long it took, and how long after it the next one is; `None` when it failed.
-    pub fn counted(&self, took: Option<(Duration, Duration)>) {
+    /// Records a count of today: how long MySQL took, and the interval to the next one; `None` when it failed.
+    pub fn record_count(&self, took: Option<(Duration, Duration)>) {
         let result = if took.is_some() {
             "published"
         } else {
@@ -239,31 +244,34 @@ impl Metrics {
         }
     }
 
-    /// All of it as text, with what the loops say `now` and what stands.
-    pub fn report(&self, now: &Inner, store: &Publisher) -> String {
-        self.told.note(now, store);
-        let mut report = String::new();
-        let written = text::encode(&mut report, &self.registry);
-        written.expect("memory takes what is written to it");
-        report
+    /// Renders all metrics as text, after collecting the values from `state` and `publisher`.
+    pub fn render(&self, state: &State, publisher: &Publisher) -> String {
+        self.scraped.collect(state, publisher);
+        let mut rendered = String::new();
+        let encoded = text::encode(&mut rendered, &self.registry);
+        encoded.expect("writing to a string cannot fail");
+        rendered
     }
 }
 
-impl Told {
-    fn note(&self, now: &Inner, store: &Publisher) {
+impl Scraped {
+    fn collect(&self, state: &State, publisher: &Publisher) {
         for snapshot in Snapshot::ALL {
-            let Some(held) = store.held(snapshot) else {
+            let Some(cached) = publisher.get(snapshot) else {
                 continue;
             };
-            let (labels, at) = (SnapshotLabels::of(snapshot), seconds(held.generated_at));
+            let (labels, at) = (SnapshotLabels::of(snapshot), seconds(cached.generated_at));
             self.generated.get_or_create(&labels).set(at);
-            let expires = at + f64::from(held.ttl_seconds);
+            let expires = at + f64::from(cached.ttl_seconds);
             self.expires.get_or_create(&labels).set(expires);
         }
-        for (group, cron) in [(Group::Visitors, now.visitors), (Group::Books, now.books)] {
+        for (group, cron) in [
+            (Group::Visitors, state.visitors),
+            (Group::Books, state.books),
+        ] {
             let labels = GroupLabels::of(group);
-            // Rather than when this process noticed it: what is made is made after the time itself.
-            if let Some(last) = store.due().last(group) {
+            // The time of the cron itself, not when this process noticed it: alerts compare it with the snapshots.
+            if let Some(last) = publisher.freshness().last_due(group) {
                 self.cron_last.get_or_create(&labels).set(seconds(last));
             }
             if let Some(next) = cron.next {
@@ -271,22 +279,25 @@ impl Told {
                 self.cron_next.get_or_create(&labels).set(next);
             }
         }
-        if let Some(today) = now.today {
+        if let Some(today) = state.today {
             self.today.set(seconds(today.generated_at));
             self.visits.set(today.total);
         }
-        self.mysql.set((now.mysql == Some(true)).into());
-        #[expect(clippy::cast_precision_loss, reason = "seconds between two clocks")]
-        let clock_off = now.database_clock_off.unwrap_or(0) as f64;
+        self.mysql.set((state.mysql == Some(true)).into());
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a few seconds between two clocks"
+        )]
+        let clock_off = state.database_clock_off.unwrap_or(0) as f64;
         self.clock_off.set(clock_off);
-        self.redis.set(store.is_connected().into());
-        let errors = store.errors().all();
-        for part in RedisPart::ALL.map(RedisPart::name) {
+        self.redis.set(publisher.is_connected().into());
+        let errors = publisher.errors().all();
+        for part in RedisTask::ALL.map(RedisTask::name) {
             let failing = self.redis_errors.get_or_create(&PartLabels { part });
             failing.set(errors.contains_key(part).into());
         }
-        self.lease.set(store.lease().is_active().into());
-        self.epoch.set(store.lease().epoch());
+        self.lease.set(publisher.lease().is_active().into());
+        self.epoch.set(publisher.lease().epoch());
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the worker reports about itself: health, metrics, status, clock skew.
+//! Reports on the worker itself: `/health`, `/metrics`, the state behind them, and the clock skew monitor.
 
 pub mod clock_skew;
 pub mod health;

@@ -1,4 +1,4 @@
-//! What the loops have to say of themselves, for `/health`.
+//! The state of the worker's tasks, which they record for `/health` and `/metrics`.
 
 use crate::config::Mode;
 use crate::ops::metrics::Metrics;
@@ -9,39 +9,40 @@ use shared::today::TodayCount;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Written by the loops, read by the health endpoint.
+/// The shared state: the tasks write it, the health endpoints read it.
 pub struct Status {
-    /// What is counted.
+    /// The metrics.
     pub metrics: Metrics,
-    inner: Mutex<Inner>,
+    state: Mutex<State>,
 }
 
 /// The state at one moment.
 #[derive(Clone, Debug)]
-pub struct Inner {
+pub struct State {
     /// Whether the last attempt to reach MySQL succeeded; `None` before the first.
     pub mysql: Option<bool>,
-    /// By how many seconds the server's clock is ahead of ours, when that is too much.
+    /// By how many seconds the database server's clock is ahead of ours; `None` if that is within the tolerance or
+    /// unknown.
     pub database_clock_off: Option<i64>,
-    /// How today is to be counted.
+    /// The configured `TODAY_COUNT_MODE`.
     pub mode: Mode,
-    /// How it is: never `Auto`.
+    /// How today is counted now: never `Auto`, except before the first count.
     pub way: Mode,
     /// The last count that was published.
     pub today: Option<TodayCount>,
-    /// Why the last tick failed, if it did.
+    /// The error of the last tick, if it failed.
     pub today_error: Option<String>,
-    /// Why the last attempt at a snapshot failed, if it did.
+    /// For each snapshot whose last refresh failed, the error.
     pub errors: BTreeMap<Snapshot, String>,
-    /// Snapshots that were made and have to be made again although no cron has come, and why.
-    pub repeated: BTreeMap<Snapshot, String>,
-    /// The crons.
+    /// Snapshots that were computed and must be computed again before their cron, and why.
+    pub discarded: BTreeMap<Snapshot, String>,
+    /// The cron of the visitor figures.
     pub visitors: CronStatus,
-    /// The crons.
+    /// The cron of the book figures.
     pub books: CronStatus,
 }
 
-/// One cron.
+/// The times of one cron.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CronStatus {
     /// When it last was due.
@@ -50,7 +51,7 @@ pub struct CronStatus {
     pub next: Option<DateTime<Utc>>,
 }
 
-impl Inner {
+impl State {
     /// The cron of a group.
     pub fn cron(&mut self, group: Group) -> &mut CronStatus {
         match group {
@@ -61,9 +62,9 @@ impl Inner {
 }
 
 impl Status {
-    /// Nothing has happened yet.
+    /// Creates the state of a worker that has just started, with the configured `mode`.
     pub fn new(mode: Mode) -> Self {
-        let inner = Inner {
+        let state = State {
             mysql: None,
             database_clock_off: None,
             mode,
@@ -71,47 +72,47 @@ impl Status {
             today: None,
             today_error: None,
             errors: BTreeMap::new(),
-            repeated: BTreeMap::new(),
+            discarded: BTreeMap::new(),
             visitors: CronStatus::default(),
             books: CronStatus::default(),
         };
         Self {
             metrics: Metrics::new(),
-            inner: Mutex::new(inner),
+            state: Mutex::new(state),
         }
     }
 
-    /// Notes something.
-    pub fn update(&self, change: impl FnOnce(&mut Inner)) {
+    /// Changes the state.
+    pub fn update(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.lock());
     }
 
-    /// Notes that snapshots could not be made.
-    pub fn failed(&self, snapshots: impl Iterator<Item = Snapshot>, error: &anyhow::Error) {
+    /// Records that the refresh of `snapshots` failed.
+    pub fn refresh_failed(&self, snapshots: impl Iterator<Item = Snapshot>, error: &anyhow::Error) {
         let text = format!("{error:#}");
         let errors = snapshots.map(|snapshot| (snapshot, text.clone()));
         self.update(|status| status.errors.extend(errors));
     }
 
-    /// Forgets the errors of making the snapshots of `group`, which are over when another worker makes them.
-    pub fn forget(&self, group: Group) {
+    /// Clears the refresh errors of `group`, when this worker takes the refreshes over from another worker.
+    pub fn clear_errors(&self, group: Group) {
         self.update(|status| {
             status
                 .errors
                 .retain(|snapshot, _| snapshot.group() != group);
             status
-                .repeated
+                .discarded
                 .retain(|snapshot, _| snapshot.group() != group);
         });
     }
 
-    /// The state now.
-    pub fn now(&self) -> Inner {
+    /// Returns a copy of the current state.
+    pub fn now(&self) -> State {
         self.lock().clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A panic elsewhere leaves it readable, and health must answer above all then.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // After a panic elsewhere the state is still readable, and then health must answer above all.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

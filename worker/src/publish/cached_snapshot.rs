@@ -1,42 +1,42 @@
-//! A snapshot as it is held, and which of two is to be kept: the one here or the one in Redis.
+//! A snapshot in the worker's cache, and the decision between the cached copy and the one in Redis.
 
 use bytes::Bytes;
 use shared::time::Timestamp;
 
-/// A snapshot as it is stored.
+/// A snapshot as the worker caches it and Redis stores it.
 #[derive(Clone, Debug)]
 pub struct CachedSnapshot {
     /// When its figures were read.
     pub generated_at: Timestamp,
     /// How long it counts as fresh.
     pub ttl_seconds: u32,
-    /// Whether it was made under the settings of this worker.
+    /// Whether it was computed under the settings of this worker.
     pub by_our_settings: bool,
-    /// It was made here, or could not be made anew when it was due.
+    /// Whether it may be written although it is due: it was computed here, or computing a new one was tried.
     pub is_final: bool,
-    /// The envelope, written.
+    /// The envelope as JSON.
     pub bytes: Bytes,
     /// Whether Redis has confirmed these bytes.
     pub stored: bool,
 }
 
-/// What is to be done about a snapshot that is there or here.
+/// What to do about one snapshot.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Nothing.
+    /// Both copies agree, or this worker may not write.
     Nothing,
-    /// Hold what Redis holds.
-    TakeOver,
-    /// Store what is held.
-    Publisher,
+    /// Cache the copy from Redis.
+    Load,
+    /// Write the cached copy to Redis.
+    Write,
 }
 
-/// Decides between the snapshot held here and the one in Redis, for the active worker or a standby. A snapshot in Redis that
-/// is dated after `latest` was made by a wrong clock.
+/// Decides between the cached copy (`ours`) and the copy in Redis (`theirs`), for the active worker or a standby. A
+/// copy in Redis that is dated after `latest` was made with a wrong clock.
 ///
-/// What this worker made under its own settings wins over what was made under others, even where that has a later date: the
-/// other may show names that these settings hide.
-pub fn step(
+/// A copy made under this worker's settings wins over a copy made under other settings, even if that has a later date:
+/// the other copy may show names that these settings hide.
+pub fn decide(
     ours: Option<&CachedSnapshot>,
     theirs: Option<&CachedSnapshot>,
     active: bool,
@@ -45,28 +45,28 @@ pub fn step(
     let theirs = theirs.filter(|theirs| !active || theirs.generated_at <= latest);
     let (ours, theirs) = match (ours, theirs) {
         (None, None) => return Action::Nothing,
-        (None, Some(_)) => return Action::TakeOver,
-        (Some(_), None) if active => return Action::Publisher,
+        (None, Some(_)) => return Action::Load,
+        (Some(_), None) if active => return Action::Write,
         (Some(_), None) => return Action::Nothing,
         (Some(ours), Some(theirs)) => (ours, theirs),
     };
     let only_ours_is_of_our_settings = ours.by_our_settings && !theirs.by_our_settings;
     if ours.bytes == theirs.bytes {
         return match (ours.stored, only_ours_is_of_our_settings) {
-            // The note under which settings it was made is lost.
-            (_, true) if active => Action::Publisher,
+            // Redis has lost the record of the settings.
+            (_, true) if active => Action::Write,
             (_, true) => Action::Nothing,
             (true, false) if ours.by_our_settings == theirs.by_our_settings => Action::Nothing,
-            (_, false) => Action::TakeOver,
+            (_, false) => Action::Load,
         };
     }
     if only_ours_is_of_our_settings && active {
-        return Action::Publisher;
+        return Action::Write;
     }
     if theirs.by_our_settings && !ours.by_our_settings {
-        return Action::TakeOver;
+        return Action::Load;
     }
-    // What was made and could not be stored is kept for when it can.
+    // A copy that could not be written yet is kept until it can be.
     if !ours.stored
         && !active
         && (only_ours_is_of_our_settings || theirs.generated_at <= ours.generated_at)
@@ -74,8 +74,8 @@ pub fn step(
         return Action::Nothing;
     }
     match active && theirs.generated_at <= ours.generated_at {
-        true => Action::Publisher,
-        false => Action::TakeOver,
+        true => Action::Write,
+        false => Action::Load,
     }
 }
 
@@ -83,7 +83,7 @@ pub fn step(
 mod tests {
     use super::*;
 
-    fn held(time: &str, stored: bool) -> CachedSnapshot {
+    fn cached(time: &str, stored: bool) -> CachedSnapshot {
         let generated_at = time.parse::<chrono::DateTime<chrono::Utc>>().unwrap();
         CachedSnapshot {
             generated_at: generated_at.into(),
@@ -96,70 +96,65 @@ mod tests {
     }
 
     #[test]
-    fn the_newer_is_kept_and_only_the_active_worker_stores() {
+    fn the_newer_copy_wins_and_only_the_active_worker_writes() {
         let (old, new) = ("2025-09-23T00:05:00Z", "2025-09-24T00:05:00Z");
-        let latest = held("2025-09-24T01:00:00Z", true).generated_at;
+        let latest = cached("2025-09-24T01:00:00Z", true).generated_at;
         for (ours, theirs, active, standing_by) in [
             (None, None, Action::Nothing, Action::Nothing),
+            (None, Some(cached(old, true)), Action::Load, Action::Load),
             (
+                Some(cached(old, true)),
                 None,
-                Some(held(old, true)),
-                Action::TakeOver,
-                Action::TakeOver,
-            ),
-            (
-                Some(held(old, true)),
-                None,
-                Action::Publisher,
+                Action::Write,
                 Action::Nothing,
             ),
             (
-                Some(held(old, true)),
-                Some(held(old, true)),
+                Some(cached(old, true)),
+                Some(cached(old, true)),
                 Action::Nothing,
                 Action::Nothing,
             ),
-            // The answer to our own write was lost.
+            // The reply to our own write was lost.
             (
-                Some(held(old, false)),
-                Some(held(old, true)),
-                Action::TakeOver,
-                Action::TakeOver,
+                Some(cached(old, false)),
+                Some(cached(old, true)),
+                Action::Load,
+                Action::Load,
             ),
             (
-                Some(held(old, true)),
-                Some(held(new, true)),
-                Action::TakeOver,
-                Action::TakeOver,
+                Some(cached(old, true)),
+                Some(cached(new, true)),
+                Action::Load,
+                Action::Load,
             ),
             (
-                Some(held(new, false)),
-                Some(held(old, true)),
-                Action::Publisher,
+                Some(cached(new, false)),
+                Some(cached(old, true)),
+                Action::Write,
                 Action::Nothing,
             ),
-            // A clock went back, here or there.
+            // A clock was set back, on this machine or on the other one.
             (
-                Some(held(new, true)),
-                Some(held(old, true)),
-                Action::Publisher,
-                Action::TakeOver,
+                Some(cached(new, true)),
+                Some(cached(old, true)),
+                Action::Write,
+                Action::Load,
             ),
             (
-                Some(held(old, true)),
-                Some(held("2025-09-26T00:05:00Z", true)),
-                Action::Publisher,
-                Action::TakeOver,
+                Some(cached(old, true)),
+                Some(cached("2025-09-26T00:05:00Z", true)),
+                Action::Write,
+                Action::Load,
             ),
         ] {
             let case = format!("{ours:?} {theirs:?}");
             assert_eq!(
-                step(ours.as_ref(), theirs.as_ref(), true, latest),
+                decide(ours.as_ref(), theirs.as_ref(), true, latest),
                 active,
                 "{case}"
             );
             assert_eq!(
-                step(ours.as_ref(), theirs.as_ref(), false, latest),
+                decide(ours.as_ref(), theirs.as_ref(), false, latest),
                 standing_by,
                 "{case}"
             );
@@ -167,63 +162,63 @@ mod tests {
     }
 
     #[test]
-    fn own_settings_win_over_others_even_where_those_are_later() {
+    fn a_copy_with_own_settings_wins_over_a_later_one_with_other_settings() {
         let (old, new) = ("2025-09-23T00:05:00Z", "2025-09-23T00:09:00Z");
-        let latest = held(new, true).generated_at;
-        let foreign = |held: CachedSnapshot| CachedSnapshot {
+        let latest = cached(new, true).generated_at;
+        let foreign = |snapshot: CachedSnapshot| CachedSnapshot {
             by_our_settings: false,
-            ..held
+            ..snapshot
         };
-        let ours = held(old, true);
+        let ours = cached(old, true);
         for (ours, theirs, active, standing_by) in [
             (
-                held(old, true),
-                foreign(held(new, true)),
-                Action::Publisher,
-                Action::TakeOver,
+                cached(old, true),
+                foreign(cached(new, true)),
+                Action::Write,
+                Action::Load,
             ),
             (
-                held(old, false),
-                foreign(held(new, true)),
-                Action::Publisher,
+                cached(old, false),
+                foreign(cached(new, true)),
+                Action::Write,
                 Action::Nothing,
             ),
-            // The same bytes: only the note of the settings is lost.
+            // The same bytes: only the record of the settings is lost.
             (
                 ours.clone(),
                 foreign(ours.clone()),
-                Action::Publisher,
+                Action::Write,
                 Action::Nothing,
             ),
             (
                 foreign(ours.clone()),
                 ours.clone(),
-                Action::TakeOver,
-                Action::TakeOver,
+                Action::Load,
+                Action::Load,
             ),
-            // Neither is of our settings: the later one.
+            // Neither has our settings: the later one wins.
             (
-                foreign(held(old, true)),
-                foreign(held(new, true)),
-                Action::TakeOver,
-                Action::TakeOver,
+                foreign(cached(old, true)),
+                foreign(cached(new, true)),
+                Action::Load,
+                Action::Load,
             ),
-            // Only the other one is.
+            // Only the other one has our settings.
             (
-                foreign(held(new, true)),
-                held(old, true),
-                Action::TakeOver,
-                Action::TakeOver,
+                foreign(cached(new, true)),
+                cached(old, true),
+                Action::Load,
+                Action::Load,
             ),
         ] {
             let case = format!("{ours:?} {theirs:?}");
             assert_eq!(
-                step(Some(&ours), Some(&theirs), true, latest),
+                decide(Some(&ours), Some(&theirs), true, latest),
                 active,
                 "{case}"
             );
             assert_eq!(
-                step(Some(&ours), Some(&theirs), false, latest),
+                decide(Some(&ours), Some(&theirs), false, latest),
                 standing_by,
                 "{case}"
             );

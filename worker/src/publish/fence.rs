@@ -1,5 +1,5 @@
-//! Every write to Redis is a script that looks, in Redis itself, whether the lease is still ours and whether the command comes
-//! in time: a worker that was frozen, or a command that its sender has given up, changes nothing.
+//! Runs every write to Redis as a script that first checks, in Redis itself, that the lease is still ours and that the
+//! command arrives in time. So a worker that was frozen, or a command that its sender has given up, changes nothing.
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -14,102 +14,102 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
-/// Redis answers within a millisecond; what takes this long is away, and is not carried out later.
+/// Redis answers within a millisecond. After this time it counts as unreachable, and the script refuses to run later.
 pub const COMMAND_LIMIT: Duration = Duration::from_secs(2);
-/// At the stop; without an answer the lease ends by itself.
+/// The limit for releasing the lease at shutdown. Without a reply the lease expires by itself.
 const RELEASE_LIMIT: Duration = Duration::from_millis(300);
 
-const ACQUIRE: &str = include_str!("fence/take.lua");
+const ACQUIRE: &str = include_str!("fence/acquire.lua");
 const WRITE: &str = concat!(
-    include_str!("fence/allowed.lua"),
+    include_str!("fence/check_lease.lua"),
     include_str!("fence/write.lua")
 );
 const EXPIRE: &str = concat!(
-    include_str!("fence/allowed.lua"),
+    include_str!("fence/check_lease.lua"),
     include_str!("fence/expire.lua")
 );
 const RIGHTS: &str = include_str!("fence/rights.lua");
 const RELEASE: &str = concat!(
-    include_str!("fence/allowed.lua"),
+    include_str!("fence/check_lease.lua"),
     include_str!("fence/release.lua")
 );
 
-/// A script, and how long we wait for it.
+/// A script and its time-out.
 #[derive(Clone, Copy)]
 struct Script(&'static str, Duration);
 
-/// Where the scripts are run.
+/// Runs the scripts.
 pub struct Fence {
     redis: Client,
     keys: Keys,
-    /// What Redis' clock showed, in milliseconds, not later than then.
+    /// The last known time of the Redis server, in milliseconds, and when this worker received it.
     clock: Mutex<Option<(Instant, i64)>>,
 }
 
-/// Why Redis did not do what it was asked for.
+/// Why a script refused a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteRefused {
-    /// The lease is another worker's, or nobody's.
-    #[error("this worker is not the active one any more")]
+    /// Another worker holds the lease, or nobody does.
+    #[error("this worker is no longer active")]
     Lost,
-    /// The command was under way for too long, or what it would have stored is over.
-    #[error("it came to Redis too late")]
+    /// The command arrived after its deadline, or the value would already have expired.
+    #[error("the command reached Redis too late")]
     Late,
-    /// What is stored is newer.
-    #[error("what is stored is newer")]
+    /// Redis has a newer value.
+    #[error("Redis has a newer value")]
     Older,
 }
 
-/// Whose the lease is.
+/// The result of acquiring the lease: who holds it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acquired {
-    /// Ours.
+    /// This worker holds it.
     Ours(String),
-    /// Another worker's.
+    /// Another worker holds it.
     Others(String),
 }
 
-/// What the account of this worker may do in Redis.
+/// What this worker's Redis account may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rights {
-    /// The server cannot tell (Redis 6).
+    /// The server cannot report it (Redis 6).
     Unknown,
-    /// Everything that a worker does.
+    /// Everything that a worker needs.
     Complete,
-    /// Not these commands.
-    WriteRefused(String),
+    /// Everything but these commands.
+    Missing(String),
 }
 
-/// What is to be stored and published.
+/// A value to write and a message to publish.
 pub struct FencedWrite {
-    /// Where.
+    /// The key.
     pub key: String,
-    /// What.
+    /// The value.
     pub value: Bytes,
-    /// How long from now at most.
+    /// The longest TTL of the value.
     pub life: Duration,
-    /// And not beyond this.
+    /// When the value expires at the latest.
     pub ends: Instant,
-    /// On which channel it is told.
+    /// The channel of the message.
     pub channel: String,
-    /// In which words.
+    /// The message.
     pub message: Bytes,
-    /// Of a snapshot.
+    /// Set if the value is a snapshot.
     pub snapshot: Option<SnapshotMeta>,
 }
 
-/// How a snapshot was made.
+/// What the script stores and checks for a snapshot.
 pub struct SnapshotMeta {
-    /// Its name.
+    /// The name of the snapshot.
     pub name: String,
-    /// Under which settings.
+    /// The settings under which it was made.
     pub settings: String,
-    /// Its time, where it must not take the place of a newer one.
+    /// Its `generated_at`, if the write must not replace a newer copy.
     pub unless_newer: Option<String>,
 }
 
 impl Fence {
-    /// Over a client that connects by itself.
+    /// Creates a fence over a client that connects by itself.
     pub fn new(redis: Client, keys: Keys) -> Self {
         Self {
             redis,
@@ -118,66 +118,67 @@ impl Fence {
         }
     }
 
-    /// Takes the lease for `life` if it is free or ours.
+    /// Acquires the lease for `ttl` if it is free, or renews it if it is ours. A new lease gets an epoch above
+    /// `last_epoch`.
     ///
     /// # Errors
-    /// As Redis says.
-    pub async fn acquire(&self, name: &str, life: Duration, last_epoch: u64) -> Result<Acquired> {
-        let answer = self.ask("take", name, life, last_epoch).await?;
-        let lease = answer.text.unwrap_or_default();
-        match answer.verdict.as_str() {
+    /// If Redis does not answer, or not in time.
+    pub async fn acquire(&self, name: &str, ttl: Duration, last_epoch: u64) -> Result<Acquired> {
+        let reply = self.run_acquire("acquire", name, ttl, last_epoch).await?;
+        let lease = reply.text.unwrap_or_default();
+        match reply.verdict.as_str() {
             "done" => Ok(Acquired::Ours(lease)),
             "taken" => Ok(Acquired::Others(lease)),
             _ => bail!(WriteRefused::Late),
         }
     }
 
-    /// Whose the lease is when it is another worker's; `None` when it is free or ours. Takes nothing. A lease without an
-    /// end is given one, `life`.
+    /// Returns the lease of another worker; `None` when the lease is free or ours. Does not acquire it. A lease without
+    /// a TTL gets the TTL `ttl`.
     ///
     /// # Errors
-    /// As Redis says.
-    pub async fn other_holder(&self, name: &str, life: Duration) -> Result<Option<String>> {
-        let answer = self.ask("look", name, life, 0).await?;
-        match answer.verdict.as_str() {
+    /// If Redis does not answer, or not in time.
+    pub async fn other_holder(&self, name: &str, ttl: Duration) -> Result<Option<String>> {
+        let reply = self.run_acquire("inspect", name, ttl, 0).await?;
+        match reply.verdict.as_str() {
             "free" => Ok(None),
-            "taken" => Ok(Some(answer.text.unwrap_or_default())),
+            "taken" => Ok(Some(reply.text.unwrap_or_default())),
             _ => bail!(WriteRefused::Late),
         }
     }
 
-    async fn ask(
+    async fn run_acquire(
         &self,
         intent: &'static str,
         name: &str,
-        life: Duration,
+        ttl: Duration,
         last_epoch: u64,
-    ) -> Result<Answer> {
+    ) -> Result<Reply> {
         let keys = vec![self.keys.lease(), self.keys.epoch()];
         let args: Vec<Value> = vec![
             name.into(),
-            life.as_millis().to_string().into(),
+            ttl.as_millis().to_string().into(),
             last_epoch.to_string().into(),
-            self.latest(COMMAND_LIMIT).into(),
+            self.deadline(COMMAND_LIMIT).into(),
             intent.into(),
         ];
-        let answer = self.run(Script(ACQUIRE, COMMAND_LIMIT), keys, args).await;
-        let answer = answer.context("asking Redis for the lease")?;
-        if answer.repaired {
+        let reply = self.run(Script(ACQUIRE, COMMAND_LIMIT), keys, args).await;
+        let reply = reply.context("asking Redis for the lease")?;
+        if reply.repaired {
             let key = self.keys.lease();
             warn!(
                 key,
-                ?life,
-                "{key} had no end, so it was no worker's lease: it ends in {life:?}"
+                ?ttl,
+                "{key} had no TTL, so it was not the lease of a worker: it expires in {ttl:?}"
             );
         }
-        Ok(answer)
+        Ok(reply)
     }
 
-    /// Asks which commands of a worker this account may send; nothing is changed.
+    /// Asks which of a worker's commands this account may use. Changes nothing.
     ///
     /// # Errors
-    /// As Redis says.
+    /// If Redis does not answer.
     pub async fn rights(&self) -> Result<Rights> {
         let keys = &self.keys;
         let day = chrono::NaiveDate::default();
@@ -197,31 +198,31 @@ impl Fence {
             keys.refresh_channel(),
         ];
         let args = channels.map(Value::from).to_vec();
-        let answer = self
+        let reply = self
             .run(Script(RIGHTS, COMMAND_LIMIT), all.collect(), args)
             .await;
-        let answer = answer.context("asking Redis for the rights of this account")?;
-        Ok(match answer.text.unwrap_or_default() {
-            _ if answer.unknown => Rights::Unknown,
-            refused if refused.is_empty() => Rights::Complete,
-            refused => Rights::WriteRefused(refused),
+        let reply = reply.context("asking Redis for the rights of this account")?;
+        Ok(match reply.text.unwrap_or_default() {
+            _ if reply.unknown => Rights::Unknown,
+            commands if commands.is_empty() => Rights::Complete,
+            commands => Rights::Missing(commands),
         })
     }
 
-    /// Gives `lease` back.
+    /// Releases `lease`.
     ///
     /// # Errors
-    /// As Redis says, or why it refused.
+    /// If Redis does not answer, or a [`WriteRefused`].
     pub async fn release(&self, lease: &str) -> Result<()> {
         let script = Script(RELEASE, RELEASE_LIMIT);
         let released = self.change(script, lease, Vec::new(), Vec::new()).await;
         released.map(drop)
     }
 
-    /// Stores and publishes.
+    /// Writes the value and publishes the message.
     ///
     /// # Errors
-    /// As Redis says, or why it refused.
+    /// If Redis does not accept the write, or a [`WriteRefused`].
     pub async fn write(&self, lease: &str, write: FencedWrite) -> Result<()> {
         let Some(ends) = self.server_time(write.ends) else {
             bail!(WriteRefused::Lost)
@@ -243,15 +244,15 @@ impl Fence {
         );
         if self.change(script, lease, keys, args).await? {
             let key = self.keys.made();
-            warn!(key, "{key} was of another type: replaced");
+            warn!(key, "{key} had a value of another type: replaced");
         }
         Ok(())
     }
 
-    /// Lets a key that never ends end.
+    /// Sets the TTL of a key that has none.
     ///
     /// # Errors
-    /// As Redis says, or why it refused.
+    /// If Redis does not answer, or a [`WriteRefused`].
     pub async fn expire(&self, lease: &str, key: String, seconds: u32) -> Result<()> {
         let (script, args) = (
             Script(EXPIRE, COMMAND_LIMIT),
@@ -261,7 +262,8 @@ impl Fence {
         changed.map(drop)
     }
 
-    /// A script that is allowed to `lease` alone, and for as long as we wait for it. Returns whether it repaired a key.
+    /// Runs a script that only the holder of `lease` may run, and only within its time-out. Returns whether it repaired
+    /// a key.
     async fn change(
         &self,
         script: Script,
@@ -270,37 +272,40 @@ impl Fence {
         args: Vec<Value>,
     ) -> Result<bool> {
         let keys = std::iter::once(self.keys.lease()).chain(keys).collect();
-        let fence: [Value; 2] = [lease.into(), self.latest(script.1).into()];
+        let fence: [Value; 2] = [lease.into(), self.deadline(script.1).into()];
         let args = fence.into_iter().chain(args).collect();
-        let answer = self.run(script, keys, args).await?;
-        match answer.verdict.as_str() {
-            "done" => Ok(answer.repaired),
+        let reply = self.run(script, keys, args).await?;
+        match reply.verdict.as_str() {
+            "done" => Ok(reply.repaired),
             "late" => bail!(WriteRefused::Late),
             "older" => bail!(WriteRefused::Older),
             _ => bail!(WriteRefused::Lost),
         }
     }
 
-    async fn run(&self, script: Script, keys: Vec<String>, args: Vec<Value>) -> Result<Answer> {
+    async fn run(&self, script: Script, keys: Vec<String>, args: Vec<Value>) -> Result<Reply> {
         let Script(text, limit) = script;
-        // In a cluster the keys, which share a slot, say where. For a command of our own the client heeds nothing else.
+        // In a cluster all keys share a slot, which selects the server. The client does not derive it from a custom
+        // command.
         let slot = ClusterHash::from(self.keys.lease().as_str());
         let mut all: Vec<Value> = vec![text.into(), keys.len().to_string().into()];
         all.extend(keys.into_iter().map(Value::from));
         all.extend(args);
         let command = CustomCommand::new_static("EVAL", slot, false);
-        let answer: Vec<Value> = commands(&self.redis, limit).custom(command, all).await?;
-        let mut answer = answer.into_iter();
-        let verdict = answer.next().and_then(|verdict| verdict.as_string());
-        let now = answer.next().and_then(|now| now.as_i64());
-        let (verdict, now) = verdict.zip(now).context("a script of ours answers else")?;
-        // Without the right to TIME it is 0.
+        let reply: Vec<Value> = commands(&self.redis, limit).custom(command, all).await?;
+        let mut reply = reply.into_iter();
+        let verdict = reply.next().and_then(|verdict| verdict.as_string());
+        let now = reply.next().and_then(|now| now.as_i64());
+        let (verdict, now) = verdict
+            .zip(now)
+            .context("a script gave an unexpected reply")?;
+        // 0 means that the account lacks the right to TIME.
         if now > 0 {
             *self.clock() = Some((Instant::now(), now));
         }
-        let mut texts = answer.map(|text| text.as_string());
+        let mut texts = reply.map(|text| text.as_string());
         let (text, remark) = (texts.next().flatten(), texts.next().flatten());
-        Ok(Answer {
+        Ok(Reply {
             verdict,
             text,
             repaired: remark.as_deref() == Some("repaired"),
@@ -308,14 +313,14 @@ impl Fence {
         })
     }
 
-    /// Until when, by Redis' clock, a command that is sent now and waited for so long may be carried out. Before the first
-    /// answer: for ever.
-    fn latest(&self, limit: Duration) -> String {
-        let latest = self.server_time(Instant::now() + limit);
-        latest.unwrap_or(i64::MAX).to_string()
+    /// The deadline of a command that is sent now and has the time-out `limit`, by the clock of the Redis server. No
+    /// deadline before the first reply, which shows that clock.
+    fn deadline(&self, limit: Duration) -> String {
+        let deadline = self.server_time(Instant::now() + limit);
+        deadline.unwrap_or(i64::MAX).to_string()
     }
 
-    /// What Redis' clock will show at `instant`, rather too early than too late.
+    /// What the clock of the Redis server will show at `instant`: an estimate that is never too late.
     fn server_time(&self, instant: Instant) -> Option<i64> {
         let (then, now) = (*self.clock())?;
         let later = i64::try_from(instant.saturating_duration_since(then).as_millis());
@@ -323,22 +328,23 @@ impl Fence {
     }
 
     fn clock(&self) -> std::sync::MutexGuard<'_, Option<(Instant, i64)>> {
-        // A panic elsewhere leaves it whole: it is written in one go.
+        // A panic elsewhere cannot leave it half-changed.
         self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a script says.
-struct Answer {
+/// The reply of a script.
+struct Reply {
     verdict: String,
-    /// A lease, or a list.
+    /// The lease, or the list of commands.
     text: Option<String>,
-    /// A key of another type was replaced, or one without an end given one.
+    /// Whether a key of another type was replaced, or a key without a TTL got one.
     repaired: bool,
     unknown: bool,
 }
 
-/// A command fails at once when there is no connection: nothing is queued for later. (In a pipeline it would be.)
+/// The client with options under which a command fails at once without a connection, instead of waiting in a queue. (In
+/// a pipeline it would be queued.) `limit` is the time-out.
 pub fn commands(redis: &Client, limit: Duration) -> WithOptions<Client> {
     redis.with_options(&Options {
         fail_fast: true,

@@ -1,9 +1,9 @@
-//! One worker is active for a database and a prefix: the one that holds the lease in Redis. The others stand by and ask for
-//! it all the time. Its epoch rises with each holder, and every write names it ([`Fence`]).
+//! The lease in Redis, which makes one worker the active one for a Redis database and key prefix. The other workers
+//! stand by and poll the lease. Its epoch rises with each holder, and every write names the lease ([`Fence`]).
 
 use crate::publish::fence::{Acquired, Fence, WriteRefused};
 use crate::publish::publisher::Publisher;
-use crate::publish::redis_errors::{RedisErrors, RedisPart, is_of_this_account};
+use crate::publish::redis_errors::{RedisErrors, RedisTask, is_permission_error};
 use anyhow::{Result, anyhow};
 use fred::interfaces::{ClientLike, EventInterface};
 use shared::redis::Connection;
@@ -14,23 +14,24 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::info;
 
-/// How long a lease lives that is not taken again: after a kill the next worker is active within this and a moment.
-/// Longer than Redis or the worker may stand still without any harm.
-const LIFE: Duration = Duration::from_secs(4);
-/// The active worker takes it again so often: three may fail.
-const RENEW: Duration = Duration::from_secs(1);
-/// A standby asks so often, which is how long nobody is active after a SIGTERM.
-const ASK: Duration = Duration::from_millis(200);
-/// A worker leaves the lease alone for this long where another one may be better: longer than a standby needs to ask and to
-/// take it, shorter than a count of today lives.
+/// The TTL of a lease that is not renewed: after a kill the next worker is active within this time and a moment. Longer
+/// than the pauses of Redis or the worker that must do no harm.
+const TTL: Duration = Duration::from_secs(4);
+/// How often the active worker renews the lease: three renewals may fail.
+const RENEW_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a standby polls the lease, which is how long no worker is active after a SIGTERM.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// How long a worker leaves a free lease to others that may be healthier: longer than a standby needs to poll and
+/// acquire it, shorter than the TTL of today's count.
 const YIELD: Duration = Duration::from_secs(1);
-/// An active worker whose account fails for this long gives the lease up. Rights that are changed in steps are complete by
-/// then.
+/// How long the account of an active worker may fail before the worker hands the lease over. An administrator who
+/// changes rights step by step is done by then.
 const HAND_OVER_AFTER: Duration = Duration::from_secs(10);
-/// The longest time between two such attempts; each costs a lone worker a count of today.
+/// The longest time between two hand-overs. Each costs one count of today if no other worker takes over.
 const HAND_OVER_LONGEST: Duration = Duration::from_secs(600);
-/// Who has waited for longer than this was a standby; before, the lease was that of a worker that has just ended.
-const STOOD_BY: Duration = Duration::from_secs(10);
+/// A worker that has waited longer than this was a standby. A shorter wait means that the lease belonged to a worker
+/// that had just ended.
+const STANDBY_AFTER: Duration = Duration::from_secs(10);
 
 /// The lease as this worker sees it.
 pub struct Lease {
@@ -38,30 +39,30 @@ pub struct Lease {
     name: String,
     view: watch::Sender<View>,
     errors: Arc<RedisErrors>,
-    /// A write was refused.
+    /// Notified when a write was refused.
     lost: Notify,
 }
 
-/// Whose it was when Redis last told.
+/// Who held the lease when Redis last answered.
 #[derive(Clone, Debug, Default)]
 struct View {
-    /// Ours, and until when it surely is.
-    held: Option<(String, Instant)>,
-    /// When it was taken again.
-    renewed: Option<Instant>,
-    /// Since when it is ours.
+    /// Our lease, and until when it is certainly ours.
+    current: Option<(String, Instant)>,
+    /// When we last renewed it.
+    renewed_at: Option<Instant>,
+    /// Since when we hold it.
     active_since: Option<Instant>,
     /// The lease of another worker.
-    others: Option<String>,
-    /// Since when we have known of another worker.
+    other: Option<String>,
+    /// Since when we know of another worker.
     standing_by: Option<Instant>,
-    /// We have it after standing by: what is stored is as good as ours.
+    /// Whether we acquired it after standing by. The snapshots in Redis are then as good as new ones.
     promoted_from_standby: bool,
     last_epoch: u64,
 }
 
 impl Lease {
-    /// Not asked for yet; `name` is this process's alone.
+    /// Creates a lease that is not acquired yet. `name` must be unique to this process.
     pub fn new(fence: Arc<Fence>, name: String, errors: Arc<RedisErrors>) -> Self {
         Self {
             fence,
@@ -72,39 +73,40 @@ impl Lease {
         }
     }
 
-    /// The lease, while this worker is the active one.
+    /// Returns the lease while this worker is active.
     pub fn current(&self) -> Option<String> {
         let view = self.view.borrow();
-        let held = view.held.as_ref();
-        held.filter(|(_, until)| *until > Instant::now())
+        let current = view.current.as_ref();
+        current
+            .filter(|(_, until)| *until > Instant::now())
             .map(|(lease, _)| lease.clone())
     }
 
-    /// Whether this worker is the active one.
+    /// Whether this worker is active.
     pub fn is_active(&self) -> bool {
         self.current().is_some()
     }
 
-    /// Waits until this worker is the active one.
+    /// Waits until this worker is active.
     pub async fn wait_until_active(&self) {
         let mut changes = self.view.subscribe();
         while !self.is_active() {
-            // An error would say that this lease is no more, while it is borrowed here.
+            // This cannot fail: `self` owns the sender.
             drop(changes.changed().await);
         }
     }
 
-    /// Who is active, as far as is known: an epoch, a space, a name.
+    /// The lease of the active worker, if known: its epoch, a space, its name.
     pub fn holder(&self) -> Option<String> {
-        self.current().or_else(|| self.view.borrow().others.clone())
+        self.current().or_else(|| self.view.borrow().other.clone())
     }
 
     /// Whether another worker is known to be active.
     pub fn is_standby(&self) -> bool {
-        !self.is_active() && self.view.borrow().others.is_some()
+        !self.is_active() && self.view.borrow().other.is_some()
     }
 
-    /// The epoch of the lease that is in force, as far as is known; 0 when nothing is.
+    /// The epoch of the current lease; 0 when none is known.
     pub fn epoch(&self) -> u64 {
         self.holder().map_or(0, |lease| epoch(&lease))
     }
@@ -114,28 +116,29 @@ impl Lease {
         self.view.borrow().promoted_from_standby
     }
 
-    /// Redis has refused a write: it is not ours any more.
+    /// Records that this worker no longer holds the lease, because Redis has refused a write.
     pub fn mark_lost(&self) {
-        self.view.send_modify(|view| view.held = None);
+        self.view.send_modify(|view| view.current = None);
         self.lost.notify_one();
     }
 
-    /// Notes that `error` says that it is lost, if it does.
+    /// Calls [`Self::mark_lost`] if `error` says that the lease is lost.
     pub fn on_write_error(&self, error: &anyhow::Error) {
         if error.downcast_ref::<WriteRefused>() == Some(&WriteRefused::Lost) {
             self.mark_lost();
         }
     }
 
-    /// Asks for it and keeps it, for ever. Before this worker is active, `store` takes over what is in Redis.
+    /// Acquires the lease and keeps it, for ever. Before this worker becomes active, `publisher` caches the snapshots
+    /// in Redis.
     ///
-    /// A worker that cannot read what is in Redis does not take it, and one whose own account fails gives it up, so that
-    /// another worker can be active.
-    pub async fn keep(&self, connection: &Connection, store: &Publisher) {
+    /// A worker that cannot read the snapshots does not acquire the lease, and a worker whose account lacks rights
+    /// hands it over, so that another worker can become active.
+    pub async fn keep(&self, connection: &Connection, publisher: &Publisher) {
         let redis = connection.client();
         let mut connected = redis.reconnect_rx();
-        let mut ask = interval(ASK);
-        ask.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut poll = interval(POLL_INTERVAL);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut leaving, mut candidacy) = (false, Candidacy::default());
         loop {
             let is_regular = tokio::select! {
@@ -147,9 +150,9 @@ impl Lease {
                     }
                 },
                 () = self.lost.notified() => false,
-                _ = ask.tick() => true,
+                _ = poll.tick() => true,
             };
-            // Before the first connection, and between two, there is nobody to ask.
+            // Not connected yet, or the connection is lost.
             if !redis.is_connected() {
                 continue;
             }
@@ -157,19 +160,19 @@ impl Lease {
                 self.hand_over(&reason, &mut candidacy).await;
                 continue;
             }
-            if is_regular && self.renewed_lately() {
+            if is_regular && self.renewed_recently() {
                 continue;
             }
-            let asked = self.ask(store, &mut candidacy).await;
-            match &asked {
-                Ok(()) => match candidacy.given_up(&self.errors) {
-                    Some(reason) => self.errors.set(RedisPart::Lease, &anyhow!(reason)),
-                    None => self.errors.clear(RedisPart::Lease),
+            let polled = self.poll(publisher, &mut candidacy).await;
+            match &polled {
+                Ok(()) => match candidacy.hand_over_reason(&self.errors) {
+                    Some(reason) => self.errors.set(RedisTask::Lease, &anyhow!(reason)),
+                    None => self.errors.clear(RedisTask::Lease),
                 },
-                Err(error) => self.errors.set(RedisPart::Lease, error),
+                Err(error) => self.errors.set(RedisTask::Lease, error),
             }
-            if let Err(error) = asked
-                && must_leave(&error)
+            if let Err(error) = polled
+                && needs_new_connection(&error)
                 && !std::mem::replace(&mut leaving, true)
             {
                 connection.leave();
@@ -177,33 +180,36 @@ impl Lease {
         }
     }
 
-    /// Gives it back, if that is quick, so that another worker is active at once.
+    /// Releases the lease, if Redis answers quickly, so that another worker becomes active at once.
     pub async fn release(&self) {
         if let Some(lease) = self.current() {
-            self.view.send_modify(|view| view.held = None);
-            // Where that fails, it ends by itself.
+            self.view.send_modify(|view| view.current = None);
+            // If that fails, the lease expires by itself.
             drop(self.fence.release(&lease).await);
         }
     }
 
-    /// Takes it for a moment if it is free; else gives that of the active worker, beside which something may be written, and
-    /// says so.
+    /// Acquires the lease for a moment and returns it with `false`. If another worker is active, returns that worker's
+    /// lease with `true`: something may be written under it.
     ///
     /// # Errors
-    /// As Redis says.
+    /// If Redis does not answer.
     pub async fn acquire_or_borrow(&self) -> Result<(String, bool)> {
-        Ok(match self.fence.acquire(&self.name, LIFE, 0).await? {
+        Ok(match self.fence.acquire(&self.name, TTL, 0).await? {
             Acquired::Ours(lease) => (lease, false),
             Acquired::Others(lease) => (lease, true),
         })
     }
 
-    fn renewed_lately(&self) -> bool {
+    fn renewed_recently(&self) -> bool {
         let view = self.view.borrow();
-        view.held.is_some() && view.renewed.is_some_and(|at| at.elapsed() < RENEW)
+        view.current.is_some()
+            && view
+                .renewed_at
+                .is_some_and(|at| at.elapsed() < RENEW_INTERVAL)
     }
 
-    /// Why the lease is to be given up now, if it is.
+    /// The reason to hand the lease over now, if there is one.
     fn reason_to_hand_over(&self, candidacy: &mut Candidacy) -> Option<String> {
         let Some((failing_since, reason)) = self.errors.own_failure() else {
             candidacy.hand_overs = 0;
@@ -215,46 +221,42 @@ impl Lease {
             .active_since
             .filter(|_| self.is_active())?;
         let is_due = failing_since.elapsed() >= HAND_OVER_AFTER
-            && active_since.elapsed() >= candidacy.until_hand_over();
+            && active_since.elapsed() >= candidacy.hand_over_delay();
         is_due.then_some(reason)
     }
 
-    /// Gives the lease up, and leaves it alone for long enough that a standby takes it.
+    /// Releases the lease, and leaves it alone for long enough that a standby acquires it.
     async fn hand_over(&self, reason: &str, candidacy: &mut Candidacy) {
         let Some(lease) = self.current() else { return };
         candidacy.hand_overs = candidacy.hand_overs.saturating_add(1);
-        let text = format!("given up, so that another worker can be active: {reason}");
-        self.errors.set(RedisPart::Lease, &anyhow!(text.clone()));
-        candidacy.given_up = Some((text, Instant::now() + candidacy.until_hand_over()));
-        self.view.send_modify(|view| view.held = None);
+        let text = format!("handed over, so that another worker can become active: {reason}");
+        self.errors.set(RedisTask::Lease, &anyhow!(text.clone()));
+        candidacy.last_hand_over = Some((text, Instant::now() + candidacy.hand_over_delay()));
+        self.view.send_modify(|view| view.current = None);
         let released = self.fence.release(&lease).await;
-        // A lease that could not be released ends by itself.
-        candidacy.yield_for(if released.is_ok() {
-            YIELD
-        } else {
-            LIFE + YIELD
-        });
+        // A lease that could not be released expires by itself.
+        candidacy.yield_for(if released.is_ok() { YIELD } else { TTL + YIELD });
     }
 
-    async fn ask(&self, store: &Publisher, candidacy: &mut Candidacy) -> Result<()> {
+    async fn poll(&self, publisher: &Publisher, candidacy: &mut Candidacy) -> Result<()> {
         if !self.is_active() {
-            match self.fence.other_holder(&self.name, LIFE).await? {
+            match self.fence.other_holder(&self.name, TTL).await? {
                 Some(lease) => {
                     candidacy.free_since = None;
                     self.stand_by(lease);
                     return Ok(());
                 }
-                None => self.view.send_modify(|view| view.others = None),
+                None => self.view.send_modify(|view| view.other = None),
             }
-            store.check_rights().await;
+            publisher.check_rights().await;
             if candidacy.yields(&self.errors) {
                 return Ok(());
             }
-            self.look(store, candidacy).await?;
+            self.load_snapshots(publisher, candidacy).await?;
         }
-        let asked = Instant::now();
+        let requested_at = Instant::now();
         let last_epoch = self.view.borrow().last_epoch;
-        let lease = match self.fence.acquire(&self.name, LIFE, last_epoch).await? {
+        let lease = match self.fence.acquire(&self.name, TTL, last_epoch).await? {
             Acquired::Ours(lease) => lease,
             Acquired::Others(lease) => {
                 self.stand_by(lease);
@@ -264,82 +266,83 @@ impl Lease {
         candidacy.free_since = None;
         let is_new = self.current().as_ref() != Some(&lease);
         if is_new {
-            // What was ours is over: nothing can be written under it.
-            self.view.send_modify(|view| view.held = None);
-            // Since the look before, another worker may have been active.
-            if let Err(error) = self.look(store, candidacy).await {
-                // Where that fails, it ends by itself.
+            // The old lease has expired: nothing can be written under it.
+            self.view.send_modify(|view| view.current = None);
+            // Another worker may have been active since the snapshots were loaded above.
+            if let Err(error) = self.load_snapshots(publisher, candidacy).await {
+                // If that fails, the lease expires by itself.
                 drop(self.fence.release(&lease).await);
                 return Err(error);
             }
-            info!(lease, "this worker is the active one");
+            info!(lease, "this worker is now active");
         }
         self.view.send_modify(|view| {
             let waited = view.standing_by.take().map(|since| since.elapsed());
-            view.promoted_from_standby |= waited.is_some_and(|waited| waited > STOOD_BY);
+            view.promoted_from_standby |= waited.is_some_and(|waited| waited > STANDBY_AFTER);
             view.last_epoch = epoch(&lease);
-            view.held = Some((lease, asked + LIFE));
-            view.renewed = Some(Instant::now());
+            view.current = Some((lease, requested_at + TTL));
+            view.renewed_at = Some(Instant::now());
             if is_new {
                 view.active_since = Some(Instant::now());
             }
-            view.others = None;
+            view.other = None;
         });
         if is_new {
-            // What is missing there, as in a Redis that has lost everything, does not wait for the next look.
-            store.wake();
+            // Write missing snapshots at once, for example after Redis has lost its data.
+            publisher.wake();
         }
         Ok(())
     }
 
-    /// Lets `store` take over what is in Redis. After an error of this worker's account, the lease is left alone for a while.
-    async fn look(&self, store: &Publisher, candidacy: &mut Candidacy) -> Result<()> {
-        let looked = store.take_over().await;
-        if let Err(error) = &looked
-            && is_of_this_account(error)
+    /// Makes `publisher` cache the snapshots in Redis. After a permission error, the lease is left to others for a
+    /// while.
+    async fn load_snapshots(&self, publisher: &Publisher, candidacy: &mut Candidacy) -> Result<()> {
+        let loaded = publisher.load_newer().await;
+        if let Err(error) = &loaded
+            && is_permission_error(error)
         {
             candidacy.yield_for(YIELD);
         }
-        looked
+        loaded
     }
 
     fn stand_by(&self, lease: String) {
         self.view.send_modify(|view| {
-            if view.others.as_ref() != Some(&lease) {
+            if view.other.as_ref() != Some(&lease) {
                 info!(active = lease, "another worker is active: standing by");
             }
             view.last_epoch = view.last_epoch.max(epoch(&lease));
-            view.held = None;
+            view.current = None;
             view.standing_by.get_or_insert_with(Instant::now);
-            view.others = Some(lease);
+            view.other = Some(lease);
         });
-        // The active worker does these parts now.
-        for part in [RedisPart::Today, RedisPart::Increments] {
+        // These are tasks of the active worker.
+        for part in [RedisTask::Today, RedisTask::Increments] {
             self.errors.clear(part);
         }
     }
 }
 
-/// How this worker applies for the lease.
+/// Decides when this worker may acquire the lease, and when it must hand it over.
 #[derive(Default)]
 struct Candidacy {
-    /// Since when the lease is seen to be free.
+    /// Since when the lease is known to be free.
     free_since: Option<Instant>,
-    /// Until when it is left to others.
+    /// Until when the lease is left to others.
     yields_until: Option<Instant>,
-    /// How often it was given up while this worker's account kept failing.
+    /// How often the lease was handed over while this worker's account kept failing.
     hand_overs: u32,
-    /// Why it was given up last, and for how long that is worth telling.
-    given_up: Option<(String, Instant)>,
+    /// The reason of the last hand-over, and until when it is reported at least.
+    last_hand_over: Option<(String, Instant)>,
 }
 
 impl Candidacy {
-    /// Leaves the lease to others for `time`.
+    /// Leaves the lease to other workers for `time`.
     fn yield_for(&mut self, time: Duration) {
         self.yields_until = Some(Instant::now() + time);
     }
 
-    /// Whether a lease that is free is left to others for the moment: while a part of this worker fails, a healthy standby
+    /// Whether a free lease is left to other workers for now: while a task of this worker fails, a healthy standby
     /// comes first.
     fn yields(&mut self, errors: &RedisErrors) -> bool {
         let free_since = *self.free_since.get_or_insert_with(Instant::now);
@@ -350,24 +353,26 @@ impl Candidacy {
                 .is_some_and(|until| until > Instant::now())
     }
 
-    /// How long this worker has to be active before it gives the lease up again; doubling.
-    fn until_hand_over(&self) -> Duration {
+    /// How long this worker must be active before it hands the lease over again. Doubles with each hand-over.
+    fn hand_over_delay(&self) -> Duration {
         let doubled = HAND_OVER_AFTER.saturating_mul(2_u32.saturating_pow(self.hand_overs));
         doubled.min(HAND_OVER_LONGEST)
     }
 
-    /// Why the lease was given up, while that is not over: no part fails any more, and some time has passed in which a
-    /// server that cannot tell the rights would have shown an error.
-    fn given_up(&mut self, errors: &RedisErrors) -> Option<String> {
+    /// The reason of the last hand-over, until its cause is gone: no task fails any more and, if the server cannot
+    /// report the rights, enough time has passed for another error to show.
+    fn hand_over_reason(&mut self, errors: &RedisErrors) -> Option<String> {
         let over = |until: Instant| {
             errors.own_failure().is_none() && (errors.rights_are_known() || until < Instant::now())
         };
-        self.given_up.take_if(|(_, until)| over(*until));
-        self.given_up.as_ref().map(|(reason, _)| reason.clone())
+        self.last_hand_over.take_if(|(_, until)| over(*until));
+        self.last_hand_over
+            .as_ref()
+            .map(|(reason, _)| reason.clone())
     }
 }
 
-/// What no other process is called.
+/// A name for this process that no other process has: host, process id and a random number.
 pub fn own_name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let (host, pid) = (host.trim(), std::process::id());
@@ -379,11 +384,11 @@ fn epoch(lease: &str) -> u64 {
     number.parse().unwrap_or(0)
 }
 
-/// Whether a new connection may be better: nothing answers, or what answers has become a replica.
-fn must_leave(error: &anyhow::Error) -> bool {
+/// Whether a new connection may help: the server does not answer, or it has become a replica.
+fn needs_new_connection(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<fred::error::Error>();
     error.is_some_and(|error| {
-        // Redis 6 puts the name of the script in front.
+        // Redis 6 puts the name of the script in front of the error code.
         *error.kind() == fred::error::ErrorKind::Timeout || error.details().contains("READONLY")
     })
 }
@@ -393,9 +398,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_may_not_be_written_or_does_not_answer_is_left() {
+    fn a_replica_or_silent_server_needs_a_new_connection() {
         use fred::error::{Error, ErrorKind};
-        for (kind, details, left) in [
+        for (kind, details, expected) in [
             (ErrorKind::Timeout, "Request timed out.", true),
             (
                 ErrorKind::Unknown,
@@ -415,7 +420,7 @@ mod tests {
             ),
         ] {
             let error = anyhow::Error::new(Error::new(kind, details)).context("asking");
-            assert_eq!(must_leave(&error), left, "{details}");
+            assert_eq!(needs_new_connection(&error), expected, "{details}");
         }
     }
 
@@ -427,32 +432,35 @@ mod tests {
     }
 
     #[test]
-    fn hand_overs_become_rare_while_the_cause_lasts() {
+    fn hand_over_delay_doubles_up_to_its_limit() {
         let mut candidacy = Candidacy::default();
         let mut waits = Vec::new();
         for _ in 0..8 {
-            waits.push(candidacy.until_hand_over().as_secs());
+            waits.push(candidacy.hand_over_delay().as_secs());
             candidacy.hand_overs += 1;
         }
         assert_eq!(waits, [10, 20, 40, 80, 160, 320, 600, 600]);
         candidacy.hand_overs = u32::MAX;
-        assert_eq!(candidacy.until_hand_over(), HAND_OVER_LONGEST);
+        assert_eq!(candidacy.hand_over_delay(), HAND_OVER_LONGEST);
     }
 
     #[test]
-    fn a_worker_that_fails_lets_others_come_first_and_a_healthy_one_does_not_wait() {
+    fn a_failing_worker_yields_the_lease_and_a_healthy_one_does_not() {
         use fred::error::{Error, ErrorKind};
         let ago = |time| Instant::now().checked_sub(time);
         let errors = RedisErrors::default();
         assert!(!Candidacy::default().yields(&errors));
         let denied = Error::new(ErrorKind::Auth, "NOPERM this user has no permissions");
-        errors.set(RedisPart::Snapshots, &denied.into());
+        errors.set(RedisTask::Snapshots, &denied.into());
         let mut candidacy = Candidacy::default();
         assert!(candidacy.yields(&errors));
         candidacy.free_since = ago(YIELD);
-        assert!(!candidacy.yields(&errors), "nobody else has taken it");
+        assert!(
+            !candidacy.yields(&errors),
+            "no other worker has acquired it"
+        );
         candidacy.yield_for(YIELD);
-        errors.clear(RedisPart::Snapshots);
+        errors.clear(RedisTask::Snapshots);
         assert!(candidacy.yields(&errors));
         candidacy.yields_until = ago(YIELD);
         assert!(!candidacy.yields(&errors));

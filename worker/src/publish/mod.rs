@@ -1,4 +1,5 @@
-//! Everything that is written to Redis: snapshots and today's count, each write fenced by the lease.
+//! The only code that writes to Redis: snapshots and today's count. Only the holder of the lease may write, and a
+//! script in Redis checks that for every write.
 
 pub mod cached_snapshot;
 pub mod fence;

@@ -1,13 +1,13 @@
-//! The only writer of Redis: snapshots that are held here and kept there, and today's count. Every write is fenced
-//! ([`Fence`]): who is not the active worker holds what the active one has stored, and writes nothing.
+//! Writes the snapshots and today's count to Redis. Every write is fenced ([`Fence`]): only the active worker writes. A
+//! standby caches what the active worker has written.
 
-use crate::publish::cached_snapshot::{Action, CachedSnapshot, step};
+use crate::publish::cached_snapshot::{Action, CachedSnapshot, decide};
 use crate::publish::fence::{
     COMMAND_LIMIT, Fence, FencedWrite, Rights, SnapshotMeta, WriteRefused, commands,
 };
 use crate::publish::lease::Lease;
-use crate::publish::redis_errors::{RedisErrors, RedisPart, is_of_this_account};
-use crate::snapshots::freshness::{AHEAD, FreshnessPolicy};
+use crate::publish::redis_errors::{RedisErrors, RedisTask, is_permission_error};
+use crate::snapshots::freshness::{FreshnessPolicy, MAX_CLOCK_SKEW};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use fred::clients::Client;
@@ -26,33 +26,34 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-/// A snapshot whose key has gone is to be back within 5 s.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// Whoever raises the counter of a day needs it no longer than this.
+/// How often Redis is compared with the cache. A snapshot whose key has been deleted must be back within 5 s.
+const SYNC_INTERVAL: Duration = Duration::from_secs(2);
+/// The TTL of a day's increment counter. The program that increments it never needs it for longer.
 const INCREMENTS_TTL_SECONDS: u32 = 48 * 3600;
 
-/// Redis, and what the worker holds for it.
+/// Caches every snapshot and writes it to Redis.
 pub struct Publisher {
     redis: Client,
     keys: Keys,
     fence: Arc<Fence>,
     lease: Arc<Lease>,
-    due: FreshnessPolicy,
-    /// What decides how the snapshots of this worker look.
+    freshness: FreshnessPolicy,
+    /// Identifies the settings that affect the content of this worker's snapshots.
     settings: String,
-    held: Mutex<BTreeMap<Snapshot, CachedSnapshot>>,
+    cached: Mutex<BTreeMap<Snapshot, CachedSnapshot>>,
     errors: Arc<RedisErrors>,
-    /// Keys of ours that were seen to be of another type, and have been logged.
+    /// Keys of ours whose value has the wrong type, and for which that has been logged.
     wrong_types: Mutex<BTreeSet<String>>,
     changed: Notify,
 }
 
 impl Publisher {
-    /// Over a client that connects by itself.
+    /// Creates a publisher over `redis`, which connects by itself. `settings` is stored with every snapshot, and `name`
+    /// identifies this worker in the lease.
     pub fn new(
         redis: Client,
         keys: Keys,
-        due: FreshnessPolicy,
+        freshness: FreshnessPolicy,
         settings: String,
         name: String,
     ) -> Self {
@@ -65,14 +66,14 @@ impl Publisher {
             redis,
             keys,
             fence,
-            due,
+            freshness,
             settings,
-            held: Mutex::default(),
+            cached: Mutex::default(),
             changed: Notify::new(),
         }
     }
 
-    /// The client, for what is not a snapshot.
+    /// The Redis client, for everything that is not a snapshot.
     pub fn redis(&self) -> &Client {
         &self.redis
     }
@@ -82,27 +83,27 @@ impl Publisher {
         &self.keys
     }
 
-    /// What is to be made anew.
-    pub fn due(&self) -> &FreshnessPolicy {
-        &self.due
+    /// Decides when a snapshot is due.
+    pub fn freshness(&self) -> &FreshnessPolicy {
+        &self.freshness
     }
 
-    /// Which worker is active.
+    /// The lease, which says which worker is active.
     pub fn lease(&self) -> &Lease {
         &self.lease
     }
 
-    /// The errors of every part that uses Redis.
+    /// The current errors of all tasks that use Redis.
     pub fn errors(&self) -> &RedisErrors {
         &self.errors
     }
 
-    /// Holds a snapshot from now on, in place of an older one; [`Self::keep`] stores it.
+    /// Caches a snapshot in place of an older one. [`Self::run_reconciler`] writes it to Redis.
     ///
     /// # Errors
-    /// What cannot be written as JSON.
+    /// If the envelope cannot be serialized.
     pub fn cache(&self, snapshot: Snapshot, envelope: &Envelope<Box<RawValue>>) -> Result<()> {
-        let held = CachedSnapshot {
+        let cached = CachedSnapshot {
             generated_at: envelope.generated_at,
             ttl_seconds: envelope.ttl_seconds,
             by_our_settings: true,
@@ -110,27 +111,26 @@ impl Publisher {
             bytes: serde_json::to_vec(envelope)?.into(),
             stored: false,
         };
-        self.lock().insert(snapshot, held);
+        self.lock().insert(snapshot, cached);
         self.changed.notify_one();
         Ok(())
     }
 
-    /// What is held of a snapshot.
-    pub fn held(&self, snapshot: Snapshot) -> Option<CachedSnapshot> {
+    /// Returns the cached copy of a snapshot.
+    pub fn get(&self, snapshot: Snapshot) -> Option<CachedSnapshot> {
         self.lock().get(&snapshot).cloned()
     }
 
-    /// How many snapshots are held.
+    /// How many snapshots are cached.
     pub fn count(&self) -> usize {
         self.lock().len()
     }
 
-    /// Sees to it that Redis holds what is held here, or the other way round, for ever: at once when something is made,
-    /// after each new connection, and every 2 s.
+    /// Runs [`Self::sync`] for ever: as soon as a snapshot is cached, after each reconnect, and every 2 s.
     pub async fn run_reconciler(&self) {
         let mut connected = self.redis.reconnect_rx();
         let mut failed = self.redis.error_rx();
-        let mut tick = tokio::time::interval(LOOK_AGAIN);
+        let mut tick = tokio::time::interval(SYNC_INTERVAL);
         loop {
             tokio::select! {
                 () = self.changed.notified() => {}
@@ -139,129 +139,133 @@ impl Publisher {
                 },
                 error = failed.recv() => {
                     if let Ok((error, _)) = error {
-                        self.errors.set(RedisPart::Connection, &error.into());
+                        self.errors.set(RedisTask::Connection, &error.into());
                     }
                     continue;
                 },
                 _ = tick.tick() => {}
             }
-            // Before the first connection, and between two, there is nothing to say.
+            // Not connected yet, or the connection is lost.
             if !self.is_connected() {
                 continue;
             }
-            self.errors.clear(RedisPart::Connection);
+            self.errors.clear(RedisTask::Connection);
             self.check_rights().await;
-            let looked = self.sync().await;
-            if let Err(error) = &looked {
+            let synced = self.sync().await;
+            if let Err(error) = &synced {
                 self.lease.on_write_error(error);
-                // Without the lease nothing is written, which is no error.
+                // Another worker holds the lease: this is a normal state, not an error.
                 if error.is::<WriteRefused>() {
                     continue;
                 }
             }
-            self.errors.note(RedisPart::Snapshots, &looked);
+            self.errors.record(RedisTask::Snapshots, &synced);
         }
     }
 
-    /// Notes which commands the account may not send.
+    /// Checks which commands this Redis account may not use, and records them as an error.
     pub async fn check_rights(&self) {
         let rights = self.fence.rights().await;
-        self.errors.set_rights_known(matches!(
-            rights,
-            Ok(Rights::Complete | Rights::WriteRefused(_))
-        ));
+        self.errors
+            .set_rights_known(matches!(rights, Ok(Rights::Complete | Rights::Missing(_))));
         let complete = match rights {
             Ok(Rights::Unknown | Rights::Complete) => Ok(()),
-            Ok(Rights::WriteRefused(commands)) => Err(anyhow::Error::new(fred::error::Error::new(
+            Ok(Rights::Missing(commands)) => Err(anyhow::Error::new(fred::error::Error::new(
                 fred::error::ErrorKind::Auth,
-                format!("the account lacks the right to {commands} (deploy/rights/redis.acl)"),
+                format!("the account may not use {commands} (see deploy/rights/redis.acl)"),
             ))),
             Err(error) => Err(error),
         };
-        self.errors.note(RedisPart::Rights, &complete);
+        self.errors.record(RedisTask::Rights, &complete);
     }
 
-    /// Lets [`Self::keep`] look at once.
+    /// Makes [`Self::run_reconciler`] sync at once.
     pub fn wake(&self) {
         self.changed.notify_one();
     }
 
-    /// Those of `snapshots` that are held are the best that can be had, if they are not new: they could not be made.
+    /// Marks the cached copies of `snapshots` as the best available, even if they are due: computing them has been
+    /// tried.
     pub fn mark_final(&self, snapshots: &BTreeSet<Snapshot>) {
-        let mut held = self.lock();
-        for (_, held) in held.iter_mut().filter(|(one, _)| snapshots.contains(one)) {
-            held.is_final = true;
+        let mut all = self.lock();
+        for (_, cached) in all.iter_mut().filter(|(one, _)| snapshots.contains(one)) {
+            cached.is_final = true;
         }
-        drop(held);
+        drop(all);
         self.wake();
     }
 
-    /// Takes over what is newer in Redis, before this worker is the active one.
+    /// Caches every snapshot that is newer in Redis, before this worker becomes active.
     ///
     /// # Errors
-    /// As Redis says, when nothing can be read; a snapshot that alone cannot be read does not keep this worker from work.
-    pub async fn take_over(&self) -> Result<()> {
-        let mut there = self.read_all().await?;
-        there.retain(|(_, theirs)| theirs.is_ok());
-        self.reconcile(there).await
+    /// If nothing can be read from Redis. A single unreadable snapshot is skipped.
+    pub async fn load_newer(&self) -> Result<()> {
+        let mut stored = self.read_all().await?;
+        stored.retain(|(_, theirs)| theirs.is_ok());
+        self.reconcile(stored).await
     }
 
-    /// Compares what Redis holds with what is held here: takes over what is newer there; the active worker stores what is
-    /// missing, older or broken there.
+    /// Compares Redis with the cache: caches what is newer in Redis. The active worker also writes what is missing,
+    /// older or broken in Redis.
     ///
     /// # Errors
-    /// As Redis says; what was not stored stays held.
+    /// The first read or write that failed. A snapshot that was not written stays cached and dirty.
     pub async fn sync(&self) -> Result<()> {
-        let there = self.read_all().await?;
-        self.reconcile(there).await
+        let stored = self.read_all().await?;
+        self.reconcile(stored).await
     }
 
     async fn reconcile(
         &self,
-        there: Vec<(Snapshot, Result<Option<CachedSnapshot>>)>,
+        stored: Vec<(Snapshot, Result<Option<CachedSnapshot>>)>,
     ) -> Result<()> {
         let lease = self.lease.current();
         if lease.is_none() {
-            // Whoever is active may make better ones at any time.
+            // The active worker may compute a newer copy at any time.
             self.lock()
                 .values_mut()
-                .for_each(|held| held.is_final = false);
+                .for_each(|cached| cached.is_final = false);
         }
-        let latest = self.due.clock.now().after(AHEAD);
+        let latest = self.freshness.clock.now().after(MAX_CLOCK_SKEW);
         let mut first_error = None;
-        for (snapshot, theirs) in there {
-            let ours = self.held(snapshot);
+        for (snapshot, theirs) in stored {
+            let ours = self.get(snapshot);
             let theirs = match theirs {
                 Ok(theirs) => theirs,
                 Err(error) => {
                     first_error.get_or_insert(error);
-                    // What is there is not known; what was made is stored nevertheless.
+                    // The value in Redis is unknown. A new snapshot is written all the same.
                     if ours.as_ref().is_none_or(|ours| ours.stored) {
                         continue;
                     }
                     None
                 }
             };
-            let theirs_is_there = theirs.is_some();
-            match step(ours.as_ref(), theirs.as_ref(), lease.is_some(), latest) {
+            let exists_in_redis = theirs.is_some();
+            match decide(ours.as_ref(), theirs.as_ref(), lease.is_some(), latest) {
                 Action::Nothing => {}
-                Action::TakeOver => drop(theirs.map(|theirs| self.lock().insert(snapshot, theirs))),
-                Action::Publisher => {
-                    let (Some(held), Some(lease)) = (ours, &lease) else {
+                Action::Load => drop(theirs.map(|theirs| self.lock().insert(snapshot, theirs))),
+                Action::Write => {
+                    let (Some(cached), Some(lease)) = (ours, &lease) else {
                         continue;
                     };
-                    // In a Redis that has lost everything: another worker may have made a newer one in vain, which
-                    // gateways still show, and a new one is being made.
-                    if !held.is_final && self.due.is_due(snapshot, &held) {
+                    // Redis has lost its data and this copy is overdue. Gateways may still show a newer one that
+                    // another worker computed, and a new one is being computed: do not replace it by the old one.
+                    if !cached.is_final && self.freshness.is_due(snapshot, &cached) {
                         continue;
                     }
-                    if held.stored {
-                        let how = if theirs_is_there { "changed" } else { "gone" };
-                        info!(%snapshot, "the key of {snapshot} was {how}: stored again");
+                    if cached.stored {
+                        let how = if exists_in_redis {
+                            "changed"
+                        } else {
+                            "deleted"
+                        };
+                        info!(%snapshot, "the key of {snapshot} was {how}: writing it again");
                     }
-                    // One that is refused does not keep the others waiting; when nothing answers, none is worth a try.
-                    let stored = self.store(lease, snapshot, &held, false).await;
-                    if let Err(error) = stored.with_context(|| format!("storing {snapshot}")) {
+                    // If Redis rejects one snapshot, the others are still written. If it does not answer, or the lease
+                    // is lost, trying the others is pointless.
+                    let written = self.write(lease, snapshot, &cached, false).await;
+                    if let Err(error) = written.with_context(|| format!("writing {snapshot}")) {
                         let hopeless = is_timeout(&error) || !self.is_connected();
                         let hopeless = hopeless || error.is::<WriteRefused>();
                         first_error.get_or_insert(error);
@@ -275,40 +279,41 @@ impl Publisher {
         first_error.map_or(Ok(()), Err)
     }
 
-    /// Stores once what is held and not stored: as the active worker, or beside it what is not older than what it stored.
+    /// Writes every dirty snapshot once. If another worker is active, writes under that worker's lease, unless Redis
+    /// already has a newer value.
     ///
     /// # Errors
-    /// The first that could not be stored.
+    /// The first write that failed.
     pub async fn flush_once(&self) -> Result<()> {
-        let (lease, beside) = self.lease.acquire_or_borrow().await?;
+        let (lease, is_borrowed) = self.lease.acquire_or_borrow().await?;
         let mut first_error = None;
         for snapshot in self.dirty() {
-            let Some(held) = self.held(snapshot) else {
+            let Some(cached) = self.get(snapshot) else {
                 continue;
             };
-            let stored = self.store(&lease, snapshot, &held, beside).await;
-            if let Err(error) = stored.with_context(|| format!("storing {snapshot}")) {
+            let written = self.write(&lease, snapshot, &cached, is_borrowed).await;
+            if let Err(error) = written.with_context(|| format!("writing {snapshot}")) {
                 first_error.get_or_insert(error);
             }
         }
-        if !beside {
-            // Where that fails, it ends by itself.
+        if !is_borrowed {
+            // If that fails, the lease expires by itself.
             drop(self.fence.release(&lease).await);
         }
         first_error.map_or(Ok(()), Err)
     }
 
-    /// What is held and not stored.
+    /// The cached snapshots that Redis does not have yet.
     pub fn dirty(&self) -> Vec<Snapshot> {
-        let held = self.lock();
-        let dirty = held.iter().filter(|(_, held)| !held.stored);
+        let cached = self.lock();
+        let dirty = cached.iter().filter(|(_, cached)| !cached.stored);
         dirty.map(|(snapshot, _)| *snapshot).collect()
     }
 
-    /// What Redis holds of each snapshot; `None` is nothing, or nothing usable.
+    /// Reads every snapshot from Redis; `None` when its key is missing or its value is not usable.
     ///
     /// # Errors
-    /// As Redis says, when nothing can be read. A key that alone cannot be read has an error of its own.
+    /// If nothing can be read. A single key that cannot be read has its own error in the list.
     async fn read_all(&self) -> Result<Vec<(Snapshot, Result<Option<CachedSnapshot>>)>> {
         let redis = commands(&self.redis, COMMAND_LIMIT);
         let values = Snapshot::ALL.map(|snapshot| {
@@ -318,7 +323,8 @@ impl Publisher {
         let made = redis.hgetall::<HashMap<Key, Value>, _>(self.keys.made());
         let (values, made) = Box::pin(join(join_all(values), made)).await;
         let made = self.forgive_type(&self.keys.made(), made);
-        let made = made.context("reading in Redis how the snapshots were made")?;
+        let made =
+            made.context("reading from Redis the settings under which the snapshots were made")?;
         let mut all = Vec::with_capacity(values.len());
         for (snapshot, value) in Snapshot::ALL.into_iter().zip(values) {
             let value = self.forgive_type(&self.keys.snapshot(snapshot), value);
@@ -326,17 +332,18 @@ impl Publisher {
             let theirs = value.map(|bytes| self.parse(snapshot, &bytes?, &made));
             all.push((snapshot, theirs));
         }
-        let nothing_is_read = all.iter().all(|(_, theirs)| theirs.is_err());
+        let all_failed = all.iter().all(|(_, theirs)| theirs.is_err());
         match all.iter().position(|(_, theirs)| {
-            let fails = theirs.as_ref().err();
-            fails.is_some_and(|error| nothing_is_read || !is_of_this_account(error))
+            let error = theirs.as_ref().err();
+            error.is_some_and(|error| all_failed || !is_permission_error(error))
         }) {
             Some(index) => all.swap_remove(index).1.map(|_| Vec::new()),
             None => Ok(all),
         }
     }
 
-    /// A snapshot of these bytes; `None` when they are none. `made` says under which settings each was made.
+    /// Parses a stored snapshot; `None` when it is not valid. `made` maps each snapshot to the settings it was made
+    /// under.
     fn parse(
         &self,
         snapshot: Snapshot,
@@ -348,23 +355,23 @@ impl Publisher {
         Some(CachedSnapshot {
             generated_at: envelope.generated_at,
             ttl_seconds: envelope.ttl_seconds,
-            // A text that this version cannot read is one of other settings.
+            // Settings that this version cannot read count as different.
             by_our_settings: settings.and_then(Value::as_bytes) == Some(self.settings.as_bytes()),
             is_final: false,
-            // A slice of the client's buffer would keep all of it.
+            // A slice would keep the client's whole read buffer alive.
             bytes: Bytes::copy_from_slice(bytes),
             stored: true,
         })
     }
 
-    /// Takes a key of another type for one that is not there: it is ours to write. Logs that once.
+    /// Treats a key of the wrong type as missing, because this worker may overwrite it. Logs that once.
     fn forgive_type<T: Default>(
         &self,
         key: &str,
         read: Result<T, fred::error::Error>,
     ) -> Result<T, fred::error::Error> {
-        let is_wrong = |error: &fred::error::Error| error.details().starts_with("WRONGTYPE");
-        let wrong = read.as_ref().is_err_and(is_wrong);
+        let is_wrong_type = |error: &fred::error::Error| error.details().starts_with("WRONGTYPE");
+        let wrong = read.as_ref().is_err_and(is_wrong_type);
         let mut wrong_types = self
             .wrong_types
             .lock()
@@ -376,56 +383,56 @@ impl Publisher {
         if wrong_types.insert(key.to_owned()) {
             warn!(
                 key,
-                "{key} is of another type: the active worker writes it anew"
+                "{key} has a value of another type: the active worker replaces it"
             );
         }
         Ok(T::default())
     }
 
-    async fn store(
+    async fn write(
         &self,
         lease: &str,
         snapshot: Snapshot,
-        held: &CachedSnapshot,
+        cached: &CachedSnapshot,
         unless_newer: bool,
     ) -> Result<()> {
         let key = self.keys.snapshot(snapshot);
-        let life = Duration::from_secs(held.ttl_seconds.into());
+        let life = Duration::from_secs(cached.ttl_seconds.into());
         let write = FencedWrite {
             key: key.clone(),
-            value: held.bytes.clone(),
+            value: cached.bytes.clone(),
             life,
             ends: Instant::now() + life,
             channel: self.keys.snapshots_channel(),
             message: key.into(),
             snapshot: Some(SnapshotMeta {
                 name: snapshot.name(),
-                settings: match held.by_our_settings {
+                settings: match cached.by_our_settings {
                     true => self.settings.clone(),
                     false => String::new(),
                 },
-                unless_newer: unless_newer.then(|| held.generated_at.to_string()),
+                unless_newer: unless_newer.then(|| cached.generated_at.to_string()),
             }),
         };
         let written = self.fence.write(lease, write).await;
-        // What the active worker has made since is as good.
+        // If the active worker has written a newer copy meanwhile, that one is as good.
         if written.as_ref().err().and_then(anyhow::Error::downcast_ref)
             != Some(&WriteRefused::Older)
         {
             written?;
         }
-        if let Some(now_held) = self.lock().get_mut(&snapshot)
-            && now_held.bytes == held.bytes
+        if let Some(current) = self.lock().get_mut(&snapshot)
+            && current.bytes == cached.bytes
         {
-            now_held.stored = true;
+            current.stored = true;
         }
         Ok(())
     }
 
-    /// Stores today's count for `lifetime` from `counted` on and publishes the same bytes.
+    /// Writes today's count, which expires `lifetime` after `counted`, and publishes the same bytes.
     ///
     /// # Errors
-    /// As Redis says, or that another worker is active.
+    /// If Redis does not accept the write, or if another worker is active.
     pub async fn publish_today(
         &self,
         message: Vec<u8>,
@@ -448,19 +455,19 @@ impl Publisher {
         let written = self.fence.write(&lease, write).await;
         match &written {
             Err(error) if error.is::<WriteRefused>() => self.lease.on_write_error(error),
-            _ => self.errors.note(RedisPart::Today, &written),
+            _ => self.errors.record(RedisTask::Today, &written),
         }
         written.context("publishing today's count")
     }
 
-    /// The counter that the writer of visits raises, 0 when there is none. Sees to it that it expires one day.
+    /// Reads the counter that the check-in software increments; 0 when the key is missing. Sets a TTL if it has none.
     ///
     /// # Errors
-    /// As Redis says, or that it holds no number.
+    /// If Redis does not answer, or if the value is not a whole number.
     pub async fn increments(&self, day: chrono::NaiveDate) -> Result<i64> {
         let counter = self.read_increments(day).await;
         if self.is_connected() {
-            self.errors.note(RedisPart::Increments, &counter);
+            self.errors.record(RedisTask::Increments, &counter);
         }
         counter
     }
@@ -470,7 +477,9 @@ impl Publisher {
         let redis = commands(&self.redis, COMMAND_LIMIT);
         let both = try_join(redis.get(&key), redis.ttl(&key));
         let (count, ttl): (Option<String>, i64) = Box::pin(both).await.with_context(|| {
-            format!("reading {key}, the counter of who writes visits; they are counted without it")
+            format!(
+                "reading {key}, the counter of the check-in software; visits are counted without it"
+            )
         })?;
         if let Some(lease) = self.lease.current().filter(|_| ttl == -1) {
             let seconds = INCREMENTS_TTL_SECONDS;
@@ -478,18 +487,18 @@ impl Publisher {
         }
         let count = count.map_or(Ok(0), |text| text.parse());
         count.with_context(|| {
-            format!("{key} holds no whole number: whoever writes visits must mend it; they are counted without it")
+            format!("{key} is not a whole number: correct the check-in software; visits are counted without it")
         })
     }
 
-    /// Whether there is a connection now.
+    /// Whether the client is connected to Redis.
     pub fn is_connected(&self) -> bool {
         self.redis.is_connected()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Snapshot, CachedSnapshot>> {
-        // A panic elsewhere leaves the map whole: no change to it has steps.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        // A panic elsewhere cannot leave the map half-changed.
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,5 +1,5 @@
-//! The last error of every part of the worker that uses Redis, for `/health`, the metrics and the lease: a worker whose own
-//! account cannot do its work leaves the lease to another one.
+//! Records the current error of each task that uses Redis, for `/health`, the metrics and the lease. A worker whose
+//! Redis account lacks rights hands the lease over to another worker.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,27 +7,27 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-/// A part of the worker that uses Redis.
+/// A task of the worker that uses Redis; `part` in the metrics and logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RedisPart {
-    /// The connection itself: connecting and logging in.
+pub enum RedisTask {
+    /// Connecting and logging in.
     Connection,
     /// Taking and renewing the lease.
     Lease,
-    /// The rights of the account, checked without using them.
+    /// Checking the rights of the account, without using them.
     Rights,
     /// Reading and writing snapshots.
     Snapshots,
     /// Writing today's count.
     Today,
-    /// Reading the counter of `TODAY_COUNT_MODE=incremental`, which the writer of visits owns.
+    /// Reading the counter of `TODAY_COUNT_MODE=incremental`, which the check-in software owns.
     Increments,
     /// The subscription to refresh requests.
     RefreshRequests,
 }
 
-impl RedisPart {
-    /// Every part, in the order of `/health`.
+impl RedisTask {
+    /// Every task, in the order of `/health`.
     pub const ALL: [Self; 7] = [
         Self::Connection,
         Self::Lease,
@@ -51,8 +51,8 @@ impl RedisPart {
         }
     }
 
-    /// Whether another worker could do this part when only this worker's account is at fault.
-    fn is_work(self) -> bool {
+    /// Whether another worker could do this task when only this worker's account is at fault.
+    fn is_transferable(self) -> bool {
         match self {
             Self::Rights | Self::Snapshots | Self::Today | Self::RefreshRequests => true,
             Self::Connection | Self::Lease | Self::Increments => false,
@@ -60,54 +60,54 @@ impl RedisPart {
     }
 }
 
-/// The errors that are not over yet.
+/// The current errors, by task.
 #[derive(Debug, Default)]
 pub struct RedisErrors {
-    failures: Mutex<BTreeMap<RedisPart, Failure>>,
+    failures: Mutex<BTreeMap<RedisTask, Failure>>,
     rights_are_known: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Failure {
     text: String,
-    /// Since when the part fails because of this worker; `None` while every worker would fail.
+    /// Since when the task fails because of this worker's account; `None` when every worker would fail.
     own_since: Option<Instant>,
 }
 
 impl RedisErrors {
-    /// Notes that `part` failed. Logs an error that differs from the last one.
-    pub fn set(&self, part: RedisPart, error: &anyhow::Error) {
+    /// Records that `part` failed. Logs the error if it differs from the last one.
+    pub fn set(&self, part: RedisTask, error: &anyhow::Error) {
         let text = format!("{error:#}");
         let mut errors = self.lock();
-        let known = errors.get(&part);
-        if known.is_none_or(|known| known.text != text) {
+        let previous = errors.get(&part);
+        if previous.is_none_or(|previous| previous.text != text) {
             let name = part.name();
             warn!(part = name, error = text, "Redis, {name}: {text}");
         }
-        let own_since = (part.is_work() && is_of_this_account(error)).then(|| {
-            let since = known.and_then(|known| known.own_since);
+        let own_since = (part.is_transferable() && is_permission_error(error)).then(|| {
+            let since = previous.and_then(|previous| previous.own_since);
             since.unwrap_or_else(Instant::now)
         });
         errors.insert(part, Failure { text, own_since });
     }
 
-    /// Notes that `part` works, or that this worker does not do it any more.
-    pub fn clear(&self, part: RedisPart) {
+    /// Records that `part` works, or that it is no longer this worker's task.
+    pub fn clear(&self, part: RedisTask) {
         if self.lock().remove(&part).is_some() {
             let name = part.name();
-            info!(part = name, "Redis, {name}: the error is over");
+            info!(part = name, "Redis, {name}: works again");
         }
     }
 
-    /// Notes how `part` ended.
-    pub fn note<T>(&self, part: RedisPart, result: &anyhow::Result<T>) {
+    /// Records the result of `part`.
+    pub fn record<T>(&self, part: RedisTask, result: &anyhow::Result<T>) {
         match result {
             Ok(_) => self.clear(part),
             Err(error) => self.set(part, error),
         }
     }
 
-    /// The texts of all errors that are not over.
+    /// The texts of all current errors, by the name of the task.
     pub fn all(&self) -> BTreeMap<&'static str, String> {
         let errors = self.lock();
         let texts = errors.iter();
@@ -116,17 +116,18 @@ impl RedisErrors {
             .collect()
     }
 
-    /// Notes whether the server can tell what the account may do.
+    /// Records whether the server can report the rights of the account.
     pub fn set_rights_known(&self, known: bool) {
         self.rights_are_known.store(known, Ordering::Relaxed);
     }
 
-    /// Whether the server can tell what the account may do, so that no error of [`RedisPart::Rights`] means that it may do all.
+    /// Whether the server can report the rights of the account (Redis 7 and later). If so, the absence of an error of
+    /// [`RedisTask::Rights`] means that the account has all rights.
     pub fn rights_are_known(&self) -> bool {
         self.rights_are_known.load(Ordering::Relaxed)
     }
 
-    /// Since when a part fails that another worker may be able to do, and its error.
+    /// The oldest failure that another worker might not have: since when, and the error.
     pub fn own_failure(&self) -> Option<(Instant, String)> {
         let errors = self.lock();
         let own = errors.iter().filter_map(|(part, failure)| {
@@ -136,18 +137,18 @@ impl RedisErrors {
         own.min_by_key(|(since, _)| *since)
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<RedisPart, Failure>> {
-        // A panic elsewhere leaves the map whole: no change to it has steps.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RedisTask, Failure>> {
+        // A panic elsewhere cannot leave the map half-changed.
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether the account of this worker may not do what failed, so that another worker may be able to. Everything else, such
-/// as a full server, a replica or no answer, fails for every worker.
-pub fn is_of_this_account(error: &anyhow::Error) -> bool {
+/// Whether `error` says that this worker's account lacks a right, so that another worker might succeed. Every other
+/// error, such as a full server, a replica or no answer, would hit every worker.
+pub fn is_permission_error(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<fred::error::Error>();
     error.is_some_and(|error| {
-        // In a script Redis 7.0 leaves the code out.
+        // Redis 7.0 omits the error code inside a script.
         *error.kind() == fred::error::ErrorKind::Auth
             || ["NOPERM", "user executing the script"]
                 .iter()
@@ -161,23 +162,23 @@ mod tests {
     use fred::error::{Error, ErrorKind};
 
     #[test]
-    fn only_errors_of_this_worker_are_its_own() {
+    fn only_permission_errors_count_as_own_failures() {
         let error = |kind, details: &'static str| anyhow::Error::new(Error::new(kind, details));
         let denied = error(ErrorKind::Auth, "NOPERM this user has no permissions");
         let full = error(ErrorKind::Unknown, "OOM command not allowed");
-        let silent = error(ErrorKind::Timeout, "Request timed out.");
+        let timed_out = error(ErrorKind::Timeout, "Request timed out.");
         let errors = RedisErrors::default();
-        for shared in [&full, &silent] {
-            errors.set(RedisPart::Snapshots, shared);
+        for shared in [&full, &timed_out] {
+            errors.set(RedisTask::Snapshots, shared);
             assert_eq!(errors.own_failure(), None, "{shared}");
         }
-        errors.set(RedisPart::Connection, &denied);
+        errors.set(RedisTask::Connection, &denied);
         assert_eq!(errors.own_failure(), None);
-        errors.set(RedisPart::Snapshots, &denied);
+        errors.set(RedisTask::Snapshots, &denied);
         let since = errors.own_failure().unwrap().0;
-        errors.set(RedisPart::Today, &denied);
+        errors.set(RedisTask::Today, &denied);
         assert_eq!(errors.own_failure().unwrap().0, since, "the first counts");
-        errors.clear(RedisPart::Snapshots);
+        errors.clear(RedisTask::Snapshots);
         assert!(errors.own_failure().unwrap().1.starts_with("today: "));
         assert_eq!(errors.all().len(), 2);
     }

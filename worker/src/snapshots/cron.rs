@@ -1,6 +1,6 @@
-//! When the daily figures are due. clokwerk ticks, in UTC; a cron expression in the library's zone decides.
+//! Cron expressions in the library's time zone, and the task that wakes the refreshers at those times.
 //!
-//! clokwerk's own day arithmetic panics around DST, so that it is never asked about days.
+//! clokwerk only ticks every second, in UTC. Its own day arithmetic panics around DST and is not used.
 
 use crate::calendar::Calendar;
 use crate::ops::status::Status;
@@ -14,12 +14,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tracing::debug;
 
-/// Between two looks at the clock; a cron may name a second.
+/// How often the clock is checked. A cron may name a second.
 const TICK: Duration = Duration::from_millis(500);
-/// A clock that goes back further than this was set, and the next time is worked out anew.
+/// A clock that goes back further than this was set back, and the next time is computed again.
 const SET_BACK: TimeDelta = TimeDelta::minutes(5);
 
-/// How far back a time is looked for: 29 February comes after eight years at the latest.
+/// How far back the last time is searched for: 29 February comes every eight years at the latest.
 const FAR_BACK: TimeDelta = TimeDelta::days(8 * 366);
 
 /// A cron expression in the library's zone: five fields, or six with seconds first.
@@ -30,16 +30,16 @@ pub struct Cron {
 }
 
 impl Cron {
-    /// Reads an expression that has a next time.
+    /// Parses an expression.
     ///
     /// # Errors
-    /// What would be right.
+    /// What is wrong with the expression, also if its time never comes.
     pub fn parse(text: &str, calendar: &Calendar) -> Result<Self, String> {
         let parser = CronParser::builder()
             .seconds(Seconds::Optional)
             .year(Year::Disallowed)
             .build();
-        // croner takes an empty part of a list for nothing, and looks for the nothing-th second for minutes.
+        // croner accepts an empty part of a list as no value, and then searches for minutes.
         let mut parts = text.split_whitespace().flat_map(|field| field.split(','));
         if parts.any(str::is_empty) {
             return Err("has an empty part in a list".to_owned());
@@ -51,14 +51,15 @@ impl Cron {
             pattern,
             calendar: *calendar,
         };
-        // From any day, so that an expression is right or wrong whenever it is read.
-        let some_day = Timestamp::from(DateTime::UNIX_EPOCH);
-        let next = cron.after(some_day);
+        // From a fixed day, so that the result does not depend on the day of parsing.
+        let fixed_day = Timestamp::from(DateTime::UNIX_EPOCH);
+        let next = cron.after(fixed_day);
         next.map(|_| cron)
             .ok_or_else(|| "is a time that never comes".to_owned())
     }
 
-    /// The next time after `time`. In a DST gap the end of it; in an overlap the first of the two.
+    /// The next time after `time`. A time in a DST gap moves to the end of the gap; in an overlap the first of the two
+    /// counts.
     pub fn after(&self, time: Timestamp) -> Option<DateTime<Utc>> {
         let next = self
             .pattern
@@ -66,12 +67,12 @@ impl Cron {
         next.ok().map(|next| next.to_utc())
     }
 
-    /// The last time up to `time`, as [`Self::after`] has it; `None` when it was years ago.
+    /// The last time at or before `time`, as defined by [`Self::after`]; `None` when it was years ago.
     pub fn before(&self, time: Timestamp) -> Option<DateTime<Utc>> {
         let up_to = |next: &DateTime<Utc>| *next <= time.utc();
         let (mut from, mut to) = (Timestamp::from(time.utc() - FAR_BACK), time);
         let mut last = self.after(from).filter(up_to)?;
-        // The instant after which no more time comes, to the millisecond, found by halves.
+        // Bisect, to the millisecond, the instant after which no further time comes.
         while to.millis() - from.millis() > 1 {
             let middle = Timestamp::from(from.utc() + (to.utc() - from.utc()) / 2);
             match self.after(middle).filter(up_to) {
@@ -83,7 +84,7 @@ impl Cron {
     }
 }
 
-/// Says once for each time of a cron that it has come, late rather than never.
+/// Fires once for each cron time. A missed time fires late.
 struct CronTrigger {
     cron: Cron,
     next: Option<DateTime<Utc>>,
@@ -99,74 +100,74 @@ impl CronTrigger {
         }
     }
 
-    fn due(&mut self, now: Timestamp) -> bool {
+    fn fires(&mut self, now: Timestamp) -> bool {
         let set_back = self.seen.utc() - now.utc() > SET_BACK;
-        let due = self.next.is_some_and(|next| now.utc() >= next);
-        if due || set_back {
+        let fires = self.next.is_some_and(|next| now.utc() >= next);
+        if fires || set_back {
             self.next = self.cron.after(now);
         }
         self.seen = now;
-        due
+        fires
     }
 }
 
-/// A cron and what it wakes.
+/// A cron and the task that it wakes.
 pub struct Job {
-    /// Whose figures are due.
+    /// The group of the cron.
     pub group: Group,
-    /// When.
+    /// The schedule.
     pub cron: Cron,
-    /// Woken each time.
-    pub due: Arc<Notify>,
+    /// Notified at each time of the cron.
+    pub wake: Arc<Notify>,
 }
 
-/// Wakes each job when it is due, for ever.
+/// Notifies each job at the times of its cron, for ever.
 pub async fn run(jobs: [Job; 2], clock: Clock, status: Arc<Status>) {
     let mut seen = clock.now();
-    let gates = jobs.map(|job| (CronTrigger::new(job.cron.clone(), seen), job));
-    for (gate, job) in &gates {
-        status.update(|status| status.cron(job.group).next = gate.next);
+    let triggers = jobs.map(|job| (CronTrigger::new(job.cron.clone(), seen), job));
+    for (trigger, job) in &triggers {
+        status.update(|status| status.cron(job.group).next = trigger.next);
     }
-    let gates = Arc::new(Mutex::new(gates));
-    let mut scheduler = scheduler(&gates, &clock, &status);
+    let triggers = Arc::new(Mutex::new(triggers));
+    let mut scheduler = scheduler(&triggers, &clock, &status);
     let mut tick = tokio::time::interval(TICK);
     loop {
         tick.tick().await;
-        // clokwerk remembers when its next look is due; after the clock was set back that is far away.
+        // clokwerk remembers the time of its next run. After the clock was set back, that is far away.
         let now = clock.now();
         if now < seen {
-            scheduler = self::scheduler(&gates, &clock, &status);
+            scheduler = self::scheduler(&triggers, &clock, &status);
         }
         seen = now;
         scheduler.run_pending().await;
     }
 }
 
-type Gates = Arc<Mutex<[(CronTrigger, Job); 2]>>;
+type Triggers = Arc<Mutex<[(CronTrigger, Job); 2]>>;
 
-/// Looks at the gates each second.
-fn scheduler(gates: &Gates, clock: &Clock, status: &Arc<Status>) -> AsyncScheduler<Utc> {
-    let (gates, clock, status) = (gates.clone(), clock.clone(), status.clone());
+/// Creates the scheduler that checks the triggers every second.
+fn scheduler(triggers: &Triggers, clock: &Clock, status: &Arc<Status>) -> AsyncScheduler<Utc> {
+    let (triggers, clock, status) = (triggers.clone(), clock.clone(), status.clone());
     let mut scheduler = AsyncScheduler::with_tz(Utc);
     scheduler.every(1.second()).run(move || {
         let now = clock.now();
-        for (gate, job) in gates
+        for (trigger, job) in triggers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .iter_mut()
         {
-            let due = gate.due(now);
+            let fires = trigger.fires(now);
             status.update(|status| {
                 let cron = status.cron(job.group);
-                cron.next = gate.next;
-                cron.last = if due { Some(now) } else { cron.last };
+                cron.next = trigger.next;
+                cron.last = if fires { Some(now) } else { cron.last };
             });
-            if due {
-                debug!(group = ?job.group, next = ?gate.next, "the time of a cron has come");
-                job.due.notify_one();
+            if fires {
+                debug!(group = ?job.group, next = ?trigger.next, "a cron has come");
+                job.wake.notify_one();
             }
         }
-        // The work itself is the refreshers': a job that took long would keep the others waiting.
+        // The refreshers do the work: a long job here would delay the others.
         std::future::ready(())
     });
     scheduler
@@ -186,14 +187,14 @@ mod tests {
             .unwrap()
     }
 
-    /// Every firing between two instants, with a look each `step` minutes.
+    /// Every firing between two instants, with a check every `step` minutes.
     fn firings(cron: Cron, from: &str, to: &str, step: i64) -> Vec<String> {
         let mut now = time(from);
-        let mut gate = CronTrigger::new(cron, now);
+        let mut trigger = CronTrigger::new(cron, now);
         let mut fired = Vec::new();
         while now < time(to) {
             now = Timestamp::from(now.utc() + TimeDelta::minutes(step));
-            if gate.due(now) {
+            if trigger.fires(now) {
                 fired.push(now.to_string());
             }
         }
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_time_is_the_one_that_came_last() {
+    fn before_returns_the_last_time() {
         for (text, zone, now, last) in [
             (
                 "5 0 * * *",
@@ -248,7 +249,7 @@ mod tests {
                 "2103-03-01T00:00:00Z",
                 "2096-02-29T00:00:00Z",
             ),
-            // A gap and an overlap.
+            // A DST gap and a DST overlap.
             (
                 "5 0 * * *",
                 "Africa/Cairo",
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_in_a_gap_runs_at_its_end() {
+    fn a_time_in_a_dst_gap_fires_at_its_end() {
         let fired = firings(
             cron("30 2 * * *", "Europe/Zurich"),
             "2026-03-28T12:00:00Z",
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_comes_twice_runs_at_the_first() {
+    fn a_time_in_a_dst_overlap_fires_at_the_first() {
         let fired = firings(
             cron("30 2 * * *", "Europe/Zurich"),
             "2026-10-24T12:00:00Z",
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_slept_runs_once_and_late() {
+    fn missed_times_fire_once_and_late() {
         let fired = firings(
             cron("5 0 * * *", "Asia/Jakarta"),
             "2025-09-23T16:00:00Z",
@@ -321,27 +322,27 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_repeats_nothing_and_loses_nothing() {
-        let mut gate = CronTrigger::new(
+    fn a_clock_set_back_repeats_and_loses_no_time() {
+        let mut trigger = CronTrigger::new(
             cron("5 0 * * *", "Asia/Jakarta"),
             time("2025-09-23T16:00:00Z"),
         );
-        assert!(gate.due(time("2025-09-23T17:05:00Z")));
+        assert!(trigger.fires(time("2025-09-23T17:05:00Z")));
         assert!(
-            !gate.due(time("2025-09-23T17:04:00Z")),
+            !trigger.fires(time("2025-09-23T17:04:00Z")),
             "a step of a minute"
         );
         assert!(
-            !gate.due(time("2025-09-23T17:05:30Z")),
+            !trigger.fires(time("2025-09-23T17:05:30Z")),
             "the same time again"
         );
         assert!(
-            !gate.due(time("2025-09-21T12:00:00Z")),
+            !trigger.fires(time("2025-09-21T12:00:00Z")),
             "a step of two days"
         );
         assert!(
-            gate.due(time("2025-09-21T17:05:00Z")),
-            "the days are lived again"
+            trigger.fires(time("2025-09-21T17:05:00Z")),
+            "the days come again"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Whether what stands is as it should be. It follows from the snapshot alone, whoever made it.
+//! Decides whether a snapshot is due. The answer follows from the snapshot alone, whichever worker computed it.
 
 use crate::publish::cached_snapshot::CachedSnapshot;
 use crate::snapshots::cron::Cron;
@@ -6,23 +6,24 @@ use shared::catalog::{Group, Snapshot};
 use shared::time::{Clock, Timestamp};
 use std::time::Duration;
 
-/// What was made later than this from now was made by a wrong clock, or before ours was set back.
-pub const AHEAD: Duration = Duration::from_secs(300);
+/// A snapshot dated further ahead than this was computed with a wrong clock, or before this machine's clock was set
+/// back.
+pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
 
-/// When each group is to be made.
+/// Decides when the snapshots of each group are due.
 #[derive(Clone)]
 pub struct FreshnessPolicy {
-    /// The time.
+    /// The time of day.
     pub clock: Clock,
-    /// Of the visitor figures.
+    /// The schedule of the visitor figures.
     pub visitors: Cron,
-    /// Of the book figures.
+    /// The schedule of the book figures.
     pub books: Cron,
 }
 
 impl FreshnessPolicy {
-    /// When the figures of `group` were last due, whoever was there to make them; `None` when that was years ago.
-    pub fn last(&self, group: Group) -> Option<Timestamp> {
+    /// When the cron of `group` last came, whether or not a worker was running; `None` when that was years ago.
+    pub fn last_due(&self, group: Group) -> Option<Timestamp> {
         let cron = match group {
             Group::Visitors => &self.visitors,
             Group::Books => &self.books,
@@ -30,12 +31,12 @@ impl FreshnessPolicy {
         cron.before(self.clock.now()).map(Timestamp::from)
     }
 
-    /// Whether a snapshot is to be made anew: it was made before its cron last came, by a clock that was wrong, or under other
-    /// settings.
-    pub fn is_due(&self, snapshot: Snapshot, held: &CachedSnapshot) -> bool {
-        let last = self.last(snapshot.group());
-        !held.by_our_settings
-            || last.is_some_and(|last| held.generated_at < last)
-            || held.generated_at > self.clock.now().after(AHEAD)
+    /// Whether a snapshot must be computed again: it was computed before its cron last came, with a wrong clock, or
+    /// under other settings.
+    pub fn is_due(&self, snapshot: Snapshot, cached: &CachedSnapshot) -> bool {
+        let last = self.last_due(snapshot.group());
+        !cached.by_our_settings
+            || last.is_some_and(|last| cached.generated_at < last)
+            || cached.generated_at > self.clock.now().after(MAX_CLOCK_SKEW)
     }
 }

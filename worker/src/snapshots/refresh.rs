@@ -1,7 +1,7 @@
-//! Makes the daily snapshots: all at the start (the prewarm), those that are due when a cron has come, and what has failed again
-//! after a while. What is due follows from what stands, whoever made it, so that it is made once a day and never left out.
-//! Visitors and books are two tasks with a connection each, so that neither waits for the other; there are no more than these
-//! two.
+//! Refreshes the daily snapshots: all of them at the start (the prewarm), the due ones after each cron, and failed ones
+//! again after a back-off. Whether a snapshot is due follows from the cached copy, whichever worker computed it. So
+//! each is computed once a day, and none is forgotten. Visitors and books have one task and one connection each, so
+//! that neither waits for the other.
 
 use crate::backoff::Backoff;
 use crate::calendar::{Calendar, period_name};
@@ -22,101 +22,105 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info, warn};
 
-/// A chunk takes a few hundredths of a second, a count of a table less than one; what takes longer than this is stuck.
+/// The time-out of a statement. A chunk takes a few hundredths of a second and a count of a table less than one second,
+/// so a statement that takes longer than this is stuck.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
-/// Between two looks at what is due: what stands may have been lost, replaced, or made by a clock that is right again.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How often the due snapshots are determined again. Meanwhile a snapshot may have been lost or replaced, or the clock
+/// may have been corrected.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The shortest wait before a pass whose result was not taken is repeated.
+/// The shortest wait before a refresh whose result was discarded is repeated.
 const REPEAT_AFTER: Duration = Duration::from_secs(1);
 
-/// What a refresh needs.
+/// Refreshes the snapshots of a group.
 #[derive(Clone)]
 pub struct Refresher {
-    /// The source.
+    /// The SLiMS database.
     pub database: Arc<Database>,
-    /// Where the snapshots go.
-    pub store: Arc<Publisher>,
-    /// Where failures are noted.
+    /// Receives the snapshots.
+    pub publisher: Arc<Publisher>,
+    /// Receives errors and metrics.
     pub status: Arc<Status>,
-    /// The time.
+    /// The time of day.
     pub clock: Clock,
     /// The library's days.
     pub calendar: Calendar,
     /// How long a snapshot counts as fresh.
     pub ttl_seconds: u32,
-    /// What is shown of people.
+    /// How rankings show members.
     pub member_names: MemberNames,
-    /// How the database is read.
+    /// How the tables are scanned.
     pub reading: ScanSettings,
 }
 
 impl Refresher {
-    /// Keeps the snapshots of `group` fresh for ever, while this worker is the active one; `wake` says that it may be time.
-    pub async fn keep_fresh(mut self, group: Group, wake: Arc<Notify>) {
-        // At the start viewers may be waiting; later they have the last good copies.
+    /// Refreshes the snapshots of `group` for ever, while this worker is active. `wake` skips the current wait, when a
+    /// cron has come.
+    pub async fn run(mut self, group: Group, wake: Arc<Notify>) {
+        // At the start clients may be waiting for the first snapshots. Later they have the last good ones.
         let gentle = self.reading;
         self.reading = gentle.hurried();
-        // Whoever starts a worker expects new figures; what a standby finds is as good as its own.
-        let mut unmade: BTreeSet<_> = group.snapshots().collect();
-        let (mut away, mut failing) = (Backoff::SHORT, Backoff::LONG);
+        // A worker that starts computes everything. A standby that is promoted uses the snapshots that it finds.
+        let mut pending: BTreeSet<_> = group.snapshots().collect();
+        let (mut connect_backoff, mut refresh_backoff) = (Backoff::SHORT, Backoff::LONG);
         let mut repeats = Repeats::default();
-        let mut at = Instant::now();
+        let mut next_attempt = Instant::now();
         loop {
-            if !self.store.lease().is_active() {
-                self.store.lease().wait_until_active().await;
-                // Other workers may have made them since.
+            if !self.publisher.lease().is_active() {
+                self.publisher.lease().wait_until_active().await;
+                // Other workers may have refreshed the snapshots meanwhile.
                 repeats = Repeats::default();
-                self.status.forget(group);
+                self.status.clear_errors(group);
             }
-            if self.store.lease().promoted_from_standby() {
-                unmade.clear();
+            if self.publisher.lease().promoted_from_standby() {
+                pending.clear();
             }
-            let due = self.due(group, &unmade);
-            if let Some(wait) = repeats.next_wait(&due, self.store.due().last(group)) {
-                at = Instant::now() + wait;
-                self.tell_repeated(&repeats.waiting, wait);
+            let due = self.due(group, &pending);
+            if let Some(wait) = repeats.next_wait(&due, self.publisher.freshness().last_due(group))
+            {
+                next_attempt = Instant::now() + wait;
+                self.report_discarded(&repeats.waiting, wait);
             }
             if repeats.have_ended(&due) {
-                self.tell_that_all_stand(group);
+                self.clear_discarded(group);
             }
-            if due.is_empty() || at > Instant::now() {
+            if due.is_empty() || next_attempt > Instant::now() {
                 tokio::select! {
                     () = wake.notified() => {
-                        at = Instant::now();
-                        failing.reset();
+                        next_attempt = Instant::now();
+                        refresh_backoff.reset();
                     }
-                    () = sleep_until(at), if !due.is_empty() => {}
-                    () = sleep(LOOK_AGAIN) => {}
+                    () = sleep_until(next_attempt), if !due.is_empty() => {}
+                    () = sleep(CHECK_INTERVAL) => {}
                 }
                 continue;
             }
             let began = self.clock.now();
-            let made = self.make(group, &due).await;
-            self.store.mark_final(&due);
-            match made {
+            let refreshed = self.refresh(group, &due).await;
+            self.publisher.mark_final(&due);
+            match refreshed {
                 Ok(failed) => {
                     self.reading = gentle;
-                    away.reset();
+                    connect_backoff.reset();
                     let has_failed =
                         |snapshot: &Snapshot| failed.iter().any(|(one, _)| one == snapshot);
-                    unmade.retain(has_failed);
-                    repeats.made(
+                    pending.retain(has_failed);
+                    repeats.record(
                         due.into_iter().filter(|snapshot| !has_failed(snapshot)),
                         began,
                     );
                     if failed.is_empty() {
-                        failing.reset();
+                        refresh_backoff.reset();
                         continue;
                     }
-                    let wait = failing.next_wait();
-                    at = Instant::now() + wait;
+                    let wait = refresh_backoff.next_wait();
+                    next_attempt = Instant::now() + wait;
                     let failed = failed.iter().map(|(snapshot, _)| snapshot);
-                    warn!(?wait, "trying again in {wait:.1?}: {}", names(failed));
+                    warn!(?wait, "refreshing again in {wait:.1?}: {}", names(failed));
                 }
                 Err(error) => {
-                    let wait = away.next_wait();
-                    at = Instant::now() + wait;
+                    let wait = connect_backoff.next_wait();
+                    next_attempt = Instant::now() + wait;
                     warn!(
                         error = format!("{error:#}"),
                         ?wait,
@@ -127,48 +131,49 @@ impl Refresher {
         }
     }
 
-    /// Says which snapshots are made again although no cron has come.
-    fn tell_repeated(&self, snapshots: &BTreeSet<Snapshot>, wait: Duration) {
+    /// Reports which snapshots are computed again before their cron.
+    fn report_discarded(&self, snapshots: &BTreeSet<Snapshot>, wait: Duration) {
         for snapshot in snapshots {
-            let held = self.store.held(*snapshot);
-            let why = match held {
-                None => "it is gone",
-                Some(held) if !held.by_our_settings => {
-                    "another program keeps replacing it with one of other settings"
+            let cached = self.publisher.get(*snapshot);
+            let reason = match cached {
+                None => "it was deleted",
+                Some(cached) if !cached.by_our_settings => {
+                    "another program keeps replacing it with one made under other settings"
                 }
-                Some(_) => "it is dated ahead of this machine's clock, which was set back",
+                Some(_) => "its date is ahead of this machine's clock, which was set back",
             };
-            let text = format!("made and not taken, so that it is made again: {why}");
-            warn!(%snapshot, ?wait, "{snapshot} was {text}; in {wait:.1?}");
-            self.status.metrics.discarded(*snapshot);
+            let text = format!("computed, but must be computed again: {reason}");
+            warn!(%snapshot, ?wait, "{snapshot} was {text}; next attempt in {wait:.1?}");
+            self.status.metrics.record_discard(*snapshot);
             self.status
-                .update(|status| drop(status.repeated.insert(*snapshot, text)));
+                .update(|status| drop(status.discarded.insert(*snapshot, text)));
         }
     }
 
-    fn tell_that_all_stand(&self, group: Group) {
+    fn clear_discarded(&self, group: Group) {
         self.status.update(|status| {
-            let repeated = &mut status.repeated;
-            repeated.retain(|snapshot, _| snapshot.group() != group);
+            let discarded = &mut status.discarded;
+            discarded.retain(|snapshot, _| snapshot.group() != group);
         });
     }
 
-    /// What is to be made: what does not stand, and what is due.
-    fn due(&self, group: Group, unmade: &BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
+    /// The snapshots to compute now: those in `pending`, those that are missing, and those that are due.
+    fn due(&self, group: Group, pending: &BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
         let is_due = |snapshot: &Snapshot| {
-            let held = self.store.held(*snapshot);
-            let stands = held.is_some_and(|held| !self.store.due().is_due(*snapshot, &held));
-            unmade.contains(snapshot) || !stands
+            let cached = self.publisher.get(*snapshot);
+            let is_fresh =
+                cached.is_some_and(|cached| !self.publisher.freshness().is_due(*snapshot, &cached));
+            pending.contains(snapshot) || !is_fresh
         };
         group.snapshots().filter(is_due).collect()
     }
 
-    /// Makes those of `group` that are `wanted` and holds each for the store as soon as it is made. Gives those that
-    /// were not made, which it has logged and noted.
+    /// Computes the `wanted` snapshots of `group` and caches each as soon as it is computed. Returns those that failed,
+    /// after it has logged and recorded the errors.
     ///
     /// # Errors
-    /// No connection.
-    pub async fn make(&self, group: Group, wanted: &BTreeSet<Snapshot>) -> Result<Failures> {
+    /// If there is no connection to MySQL.
+    pub async fn refresh(&self, group: Group, wanted: &BTreeSet<Snapshot>) -> Result<Failures> {
         let started = Instant::now();
         let session = self.database.session(STATEMENT_LIMIT).await;
         self.status
@@ -177,100 +182,103 @@ impl Refresher {
             Ok(session) => session,
             Err(error) => {
                 for snapshot in wanted {
-                    self.status.metrics.refreshed(*snapshot, None);
+                    self.status.metrics.record_refresh(*snapshot, None);
                 }
-                self.status.failed(wanted.iter().copied(), &error);
+                self.status.refresh_failed(wanted.iter().copied(), &error);
                 return Err(error);
             }
         };
 
-        // Before the first row is read, so that a figure is never older than it says.
+        // Taken before the first row is read, so that a figure is never older than it claims.
         let generated_at = self.clock.now();
-        let order = ComputeRequest {
+        let request = ComputeRequest {
             wanted,
             today: self.calendar.day(generated_at),
             member_names: self.member_names,
             reading: self.reading,
         };
-        let mut hold = |snapshot: Snapshot, data| {
+        let mut publish = |snapshot: Snapshot, data| {
             let period = snapshot.period();
             let envelope = Envelope {
                 generated_at,
                 ttl_seconds: self.ttl_seconds,
-                period: period.map(|period| period_name(period, order.today)),
+                period: period.map(|period| period_name(period, request.today)),
                 data,
             };
-            self.store.cache(snapshot, &envelope)?;
+            self.publisher.cache(snapshot, &envelope)?;
             self.status
                 .update(|status| drop(status.errors.remove(&snapshot)));
             self.status
                 .metrics
-                .refreshed(snapshot, Some(started.elapsed()));
+                .record_refresh(snapshot, Some(started.elapsed()));
             let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            let (ready, all) = (self.store.count(), Snapshot::ALL.len());
-            info!(%snapshot, took_ms, "{snapshot} is made in {took_ms} ms ({ready} of {all} stand)");
+            let (ready, all) = (self.publisher.count(), Snapshot::ALL.len());
+            info!(%snapshot, took_ms, "computed {snapshot} in {took_ms} ms ({ready} of {all} ready)");
             Ok(())
         };
-        let failed = compute::compute(group, &mut session, &order, &mut hold).await;
+        let failed = compute::compute(group, &mut session, &request, &mut publish).await;
         for (snapshot, error) in &failed {
             let text = format!("{error:#}");
-            error!(%snapshot, error = text, "{snapshot} is not made: {text}");
-            self.status.metrics.refreshed(*snapshot, None);
-            self.status.failed(std::iter::once(*snapshot), error);
+            error!(%snapshot, error = text, "cannot compute {snapshot}: {text}");
+            self.status.metrics.record_refresh(*snapshot, None);
+            self.status
+                .refresh_failed(std::iter::once(*snapshot), error);
         }
         Ok(failed)
     }
 }
 
-/// Snapshots that were made, and whether they have to be made again before their cron comes: a pass whose result is not
-/// taken must not be repeated at once, and for ever.
+/// Detects snapshots that were computed and are due again before their cron, because the result was discarded. Such a
+/// refresh must not be repeated at once and for ever, so it waits with back-off.
 struct Repeats {
-    /// When each was made last.
-    made: BTreeMap<Snapshot, Timestamp>,
-    /// Those that are made again after a wait.
+    /// When the last refresh of each snapshot began.
+    refreshed_at: BTreeMap<Snapshot, Timestamp>,
+    /// The snapshots that are computed again after a wait.
     waiting: BTreeSet<Snapshot>,
-    last_pass: Instant,
+    last_refresh: Instant,
     backoff: Backoff,
 }
 
 impl Default for Repeats {
     fn default() -> Self {
         Self {
-            made: BTreeMap::new(),
+            refreshed_at: BTreeMap::new(),
             waiting: BTreeSet::new(),
-            last_pass: Instant::now(),
+            last_refresh: Instant::now(),
             backoff: Backoff::LONG,
         }
     }
 }
 
 impl Repeats {
-    /// Notes a pass that began then.
-    fn made(&mut self, snapshots: impl Iterator<Item = Snapshot>, began: Timestamp) {
-        self.made
+    /// Records a successful refresh of `snapshots` that began at `began`.
+    fn record(&mut self, snapshots: impl Iterator<Item = Snapshot>, began: Timestamp) {
+        self.refreshed_at
             .extend(snapshots.map(|snapshot| (snapshot, began)));
-        self.last_pass = Instant::now();
+        self.last_refresh = Instant::now();
     }
 
-    /// How long to wait when some of `due` were made after their cron had come, at `last`; once for each pass.
+    /// The wait before the next refresh, if some of `due` were refreshed after their cron last came, at `last`.
+    /// Returned once for each refresh.
     fn next_wait(&mut self, due: &BTreeSet<Snapshot>, last: Option<Timestamp>) -> Option<Duration> {
         let is_repeated = |snapshot: &&Snapshot| {
-            let made = self.made.get(*snapshot);
-            made.is_some_and(|made| last.is_none_or(|last| *made >= last))
+            let refreshed_at = self.refreshed_at.get(*snapshot);
+            refreshed_at.is_some_and(|at| last.is_none_or(|last| *at >= last))
         };
         let repeated: BTreeSet<_> = due.iter().filter(is_repeated).copied().collect();
         if repeated.is_empty() {
             return None;
         }
-        self.made.retain(|snapshot, _| !repeated.contains(snapshot));
+        self.refreshed_at
+            .retain(|snapshot, _| !repeated.contains(snapshot));
         self.waiting.extend(repeated);
         Some(REPEAT_AFTER + self.backoff.next_wait())
     }
 
-    /// Whether those that were made again have stood for a while.
+    /// Whether the snapshots that were computed again have now been kept for a while. True once.
     fn have_ended(&mut self, due: &BTreeSet<Snapshot>) -> bool {
-        let stand = self.waiting.is_disjoint(due) && self.last_pass.elapsed() >= LOOK_AGAIN;
-        if self.waiting.is_empty() || !stand {
+        let kept = self.waiting.is_disjoint(due) && self.last_refresh.elapsed() >= CHECK_INTERVAL;
+        if self.waiting.is_empty() || !kept {
             return false;
         }
         self.waiting.clear();
@@ -295,37 +303,37 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_and_due_again_before_its_cron_waits_longer_each_time() {
-        let (cron, made) = (at("2025-09-23T00:05:00Z"), at("2025-09-23T00:06:00Z"));
+    fn a_discarded_refresh_is_repeated_with_growing_waits() {
+        let (cron, refreshed_at) = (at("2025-09-23T00:05:00Z"), at("2025-09-23T00:06:00Z"));
         let due = BTreeSet::from([Snapshot::Weekly]);
         let mut repeats = Repeats::default();
-        assert_eq!(
-            repeats.next_wait(&due, Some(cron)),
-            None,
-            "it was never made"
-        );
+        assert_eq!(repeats.next_wait(&due, Some(cron)), None, "never refreshed");
         for bound in [1, 2, 4, 8] {
-            repeats.made(due.iter().copied(), made);
+            repeats.record(due.iter().copied(), refreshed_at);
             let wait = repeats.next_wait(&due, Some(cron)).unwrap();
             let longest = REPEAT_AFTER + Duration::from_secs(bound);
             assert!((REPEAT_AFTER..=longest).contains(&wait), "{wait:?}");
             assert_eq!(
                 repeats.next_wait(&due, Some(cron)),
                 None,
-                "once for each pass"
+                "once for each refresh"
             );
         }
-        // Made, and it stands.
-        repeats.made(due.iter().copied(), made);
+        // This time the result is kept.
+        repeats.record(due.iter().copied(), refreshed_at);
         assert!(
             !repeats.have_ended(&BTreeSet::new()),
-            "it may be replaced yet"
+            "it may still be replaced"
         );
-        repeats.last_pass = Instant::now().checked_sub(LOOK_AGAIN).unwrap();
+        repeats.last_refresh = Instant::now().checked_sub(CHECK_INTERVAL).unwrap();
         assert!(repeats.have_ended(&BTreeSet::new()));
-        assert!(!repeats.have_ended(&BTreeSet::new()), "said once");
+        assert!(!repeats.have_ended(&BTreeSet::new()), "true once");
         // The next cron.
         let next = at("2025-09-24T00:05:00Z");
-        assert_eq!(repeats.next_wait(&due, Some(next)), None, "it is time");
+        assert_eq!(
+            repeats.next_wait(&due, Some(next)),
+            None,
+            "its cron has come"
+        );
     }
 }

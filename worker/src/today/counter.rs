@@ -1,4 +1,4 @@
-//! The ways to count today's visitors (`TODAY_COUNT_MODE`), and the choice between them.
+//! Counts today's visitors with one of three strategies, and chooses between them (`TODAY_COUNT_MODE`).
 
 use crate::config::Mode;
 use crate::mysql::connection::{Database, Session};
@@ -14,122 +14,124 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
 
-/// After so many corrections in a row the running count is not to be relied on: rows are changed all the time, or not
-/// written as they should be.
-const MOST_DRIFTS: u32 = 3;
-/// A single slow count is a hiccup.
-const MOST_SLOW: u32 = 3;
+/// After this many corrections in a row the running count is not reliable: rows keep changing, or are written in an
+/// unexpected way.
+const MAX_DRIFTS: u32 = 3;
+/// After this many slow counts in a row, direct counting is too slow. A single slow count is ignored.
+const MAX_SLOW: u32 = 3;
 
-/// One way to count, with what it remembers between two ticks.
+/// A way to count, with its state between two ticks.
 enum CountStrategy {
-    /// One count over the day, each time.
+    /// Counts the whole day at each tick.
     Direct,
-    /// A base, and a counter in Redis.
+    /// A base plus a counter in Redis.
     Incremental(Incremental),
-    /// A base, and the rows after a watermark.
+    /// A base plus the rows above a watermark.
     Delta(Delta),
 }
 
-/// Counts as its mode says, or as it finds best.
+/// Counts today's visitors as the mode says; `auto` chooses the strategy.
 pub struct Counter {
     mode: Mode,
-    way: CountStrategy,
+    strategy: CountStrategy,
     day: Option<NaiveDate>,
-    /// Direct counts that took too long, in a row.
-    slow: u32,
-    /// How long the server took for the last count.
-    last: Duration,
-    /// A direct count for which the server takes no longer keeps the pace.
+    /// How many direct counts in a row were too slow.
+    slow_counts: u32,
+    /// The server time of the last count.
+    last_time: Duration,
+    /// The longest server time of a direct count that keeps the pace.
     quick: Duration,
-    cadence: RecountSchedule,
+    schedule: RecountSchedule,
     database: Arc<Database>,
     status: Arc<Status>,
 }
 
 impl Counter {
-    /// The way that `mode` names.
+    /// Creates a counter for `mode`.
     pub fn new(
         mode: Mode,
         pace: Pace,
-        cadence: RecountSchedule,
+        schedule: RecountSchedule,
         database: &Arc<Database>,
-        store: &Arc<Publisher>,
+        publisher: &Arc<Publisher>,
         status: &Arc<Status>,
     ) -> Self {
         Self {
             mode,
-            way: match mode {
-                Mode::Incremental => CountStrategy::Incremental(Incremental::new(store.clone())),
+            strategy: match mode {
+                Mode::Incremental => {
+                    CountStrategy::Incremental(Incremental::new(publisher.clone()))
+                }
                 _ => CountStrategy::Direct,
             },
             day: None,
-            slow: 0,
-            last: Duration::MAX,
+            slow_counts: 0,
+            last_time: Duration::MAX,
             quick: pace.quick(),
-            cadence,
+            schedule,
             database: database.clone(),
             status: status.clone(),
         }
     }
 
-    /// Makes ready for `day`, where that takes longer than a count: it is no part of the pace.
+    /// Prepares for counting `day`. This may take longer than a count, and does not count for the pace.
     ///
     /// # Errors
-    /// As the database says.
+    /// If the database cannot be read.
     pub async fn prepare(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
         if self.day != Some(day) {
-            self.choose(session, day).await?;
+            self.choose_strategy(session, day).await?;
             self.day = Some(day);
         }
-        match &mut self.way {
+        match &mut self.strategy {
             CountStrategy::Direct | CountStrategy::Incremental(_) => Ok(()),
             CountStrategy::Delta(delta) => delta.prepare(session, day).await,
         }
     }
 
-    /// Visits of `day` so far.
+    /// Counts the visits of `day` so far.
     ///
     /// # Errors
-    /// As the database or Redis say.
+    /// If the database or Redis does not answer.
     pub async fn count(&mut self, session: &mut Session, day: NaiveDate) -> Result<u64> {
-        match &mut self.way {
+        match &mut self.strategy {
             CountStrategy::Direct => {
                 let before = session.time_spent();
                 let total = visits::count(session, day).await?;
                 let took = session.server_time_since(before, self.quick).await?;
-                self.note_direct(took);
+                self.record_direct(took);
                 Ok(total)
             }
             CountStrategy::Incremental(incremental) => incremental.count(session, day).await,
             CountStrategy::Delta(delta) => {
                 let total = delta.count(session, day).await?;
-                if delta.drifts() >= MOST_DRIFTS {
+                if delta.drifts() >= MAX_DRIFTS {
                     warn!(
-                        "today's count was corrected {MOST_DRIFTS} times in a row: \
-                         each count is over the whole day until tomorrow"
+                        "today's count was corrected {MAX_DRIFTS} times in a row: \
+                         counting the whole day at each tick until tomorrow"
                     );
-                    self.go(CountStrategy::Direct);
+                    self.switch_to(CountStrategy::Direct);
                 }
                 Ok(total)
             }
         }
     }
 
-    /// How long counts take, after one that took so long. A single slow one is paced like the one before: it has waited
-    /// for a lock, or for a network that was away, and the next one is not to wait for a minute.
-    pub fn usual(&mut self, took: Duration) -> Duration {
-        took.min(std::mem::replace(&mut self.last, took))
+    /// The server time to use for the pace after a count that took `took`: the shorter of the last two. A single slow
+    /// count has waited for a lock or the network, and must not delay the next one by a minute.
+    pub fn smoothed(&mut self, took: Duration) -> Duration {
+        took.min(std::mem::replace(&mut self.last_time, took))
     }
 
-    /// Each day is a new chance.
-    async fn choose(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
-        let runs = matches!(self.way, CountStrategy::Delta(_));
+    /// Chooses the strategy for a new day.
+    async fn choose_strategy(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
+        let is_delta = matches!(self.strategy, CountStrategy::Delta(_));
         match self.mode {
             Mode::Direct | Mode::Incremental => {}
-            Mode::Delta if runs => {}
-            Mode::Delta => self.go_delta(),
-            // Nothing has changed but the day: a count of the whole table would tell nothing new.
-            Mode::Auto if runs && !visits::has_date_index(session).await? => {}
+            Mode::Delta if is_delta => {}
+            Mode::Delta => self.switch_to_delta(),
+            // Only the day has changed: a count of the whole table would give the same result.
+            Mode::Auto if is_delta && !visits::has_date_index(session).await? => {}
             Mode::Auto => {
                 let before = session.time_spent();
                 visits::count(session, day).await?;
@@ -137,57 +139,61 @@ impl Counter {
                 if took <= self.quick {
                     info!(
                         ?took,
-                        "today is counted in {took:.1?}: each count is over the whole day (direct)"
+                        "a count of today takes {took:.1?}: counting the whole day at each tick (direct)"
                     );
-                    self.go(CountStrategy::Direct);
+                    self.switch_to(CountStrategy::Direct);
                 } else {
                     info!(
                         ?took,
-                        "today is counted in {took:.1?}, too long for each tick: only the latest rows are (delta)"
+                        "a count of today takes {took:.1?}, too long for each tick: counting only new rows (delta)"
                     );
-                    self.go_delta();
+                    self.switch_to_delta();
                 }
             }
         }
-        self.tell();
+        self.report_strategy();
         Ok(())
     }
 
-    /// Without an index the count grows with the table.
-    fn note_direct(&mut self, took: Duration) {
-        self.slow = if took > self.quick { self.slow + 1 } else { 0 };
-        if self.mode == Mode::Auto && self.slow == MOST_SLOW {
+    /// Switches to `delta` after several slow direct counts: without an index the time grows with the table.
+    fn record_direct(&mut self, took: Duration) {
+        self.slow_counts = if took > self.quick {
+            self.slow_counts + 1
+        } else {
+            0
+        };
+        if self.mode == Mode::Auto && self.slow_counts == MAX_SLOW {
             info!(
                 ?took,
-                "today was counted in {took:.1?}, too long for each tick: only the latest rows are (delta)"
+                "a count of today took {took:.1?}, too long for each tick: counting only new rows (delta)"
             );
-            self.go_delta();
+            self.switch_to_delta();
         }
     }
 
-    fn go_delta(&mut self) {
-        if !matches!(self.way, CountStrategy::Delta(_)) {
+    fn switch_to_delta(&mut self) {
+        if !matches!(self.strategy, CountStrategy::Delta(_)) {
             let (database, status) = (self.database.clone(), self.status.clone());
-            self.go(CountStrategy::Delta(Delta::new(
+            self.switch_to(CountStrategy::Delta(Delta::new(
                 database,
                 status,
-                self.cadence,
+                self.schedule,
             )));
         }
     }
 
-    fn go(&mut self, way: CountStrategy) {
-        self.way = way;
-        self.slow = 0;
-        self.tell();
+    fn switch_to(&mut self, strategy: CountStrategy) {
+        self.strategy = strategy;
+        self.slow_counts = 0;
+        self.report_strategy();
     }
 
-    fn tell(&self) {
-        let way = match self.way {
+    fn report_strategy(&self) {
+        let mode = match self.strategy {
             CountStrategy::Direct => Mode::Direct,
             CountStrategy::Incremental(_) => Mode::Incremental,
             CountStrategy::Delta(_) => Mode::Delta,
         };
-        self.status.update(|status| status.way = way);
+        self.status.update(|status| status.way = mode);
     }
 }

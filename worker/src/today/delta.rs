@@ -1,11 +1,14 @@
-//! Today's count as a base up to a watermark and the rows above it, whatever the size of the day or of the table.
+//! Counts today's visitors as a base up to a watermark id plus the rows above it. The cost of a tick does not depend on
+//! the size of the day or of the table.
 //!
-//! Ids are given out at INSERT and seen at COMMIT, so that a smaller id may appear after a greater one. The watermark
-//! therefore lags: it moves only past ids that were seen a while ago, in the same statement that counts them.
-//! What is deleted or edited below it is put right by a recount beside the ticks, during which it stands still.
+//! Ids are assigned at INSERT and become visible at COMMIT, so a smaller id may appear after a greater one. The
+//! watermark therefore lags: it moves only past ids that were seen a while ago, in the same statement that counts them.
+//! Rows that are deleted or edited below the watermark are corrected by a recount in the background, during which the
+//! watermark stands still.
 //!
-//! A day begins with a recount, before its first count is shown: rows of the new day may be below the watermark already,
-//! from a writer whose zone is ahead, dated ahead, or with small ids. So does a count after a long break.
+//! Each day begins with a recount before its first count is shown: rows of the new day may already be below the
+//! watermark, from a client whose time zone is ahead, dated ahead, or with small ids. A count after a long break begins
+//! likewise.
 
 use crate::mysql::connection::{Database, RENEW_ROUND_TRIP, Session};
 use crate::mysql::visits;
@@ -20,33 +23,34 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-/// Ids that may have been given out and not been committed when the worker starts. A check-in is one short
-/// transaction; a thousand at once are no library's.
+/// How many of the greatest ids may be assigned but not committed when the worker starts. A check-in is one short
+/// transaction, and no library has a thousand of them at once.
 const UNSETTLED_AT_START: i64 = 1_000;
-/// One statement of a recount, far above what it takes.
+/// The time-out of a statement of a recount, far above the time that it takes.
 const RECOUNT_LIMIT: Duration = Duration::from_secs(30);
-/// Ids that a recount without a date index reads at once: some 50 ms, the longest that a check-in on MyISAM waits for.
+/// How many ids a statement of a recount without a date index reads: some 50 ms, the longest wait of a check-in on
+/// MyISAM.
 const RECOUNT_CHUNK: i64 = 100_000;
-/// A recount beside the ticks rests for this many times as long as the server worked for a chunk: 5 % of the time.
-const RECOUNT_REST: u32 = 19;
-/// The same where nothing is shown before it ends.
-const AWAITED_REST: u32 = 1;
+/// A background recount pauses for this many times the server's time for a chunk, so that it uses 5 % of the time.
+const RECOUNT_PAUSE: u32 = 19;
+/// The same for a recount that must end before a count is shown.
+const AWAITED_PAUSE: u32 = 1;
 
-/// How long things are trusted.
+/// When to recount, and when an id counts as settled.
 #[derive(Clone, Copy, Debug)]
 pub struct RecountSchedule {
-    /// After this time all transactions with smaller ids have ended.
+    /// The time after which all transactions with smaller ids have ended.
     pub settle: Duration,
-    /// From one recount to the next, with an index on the date.
+    /// The time between two recounts, with an index on the date.
     pub recount_indexed: Duration,
-    /// The same without, over the ids of the day.
+    /// The same without an index, over the ids of the day.
     pub recount: Duration,
-    /// The same without, over all ids.
+    /// The same without an index, over all ids.
     pub recount_fully: Duration,
 }
 
 impl RecountSchedule {
-    /// As the contract has it.
+    /// The schedule in production.
     pub const USUAL: Self = Self {
         settle: Duration::from_secs(60),
         recount_indexed: Duration::from_secs(60),
@@ -55,51 +59,51 @@ impl RecountSchedule {
     };
 }
 
-/// What is remembered between two ticks.
+/// The strategy `delta`, with its state between two ticks.
 pub struct Delta {
     database: Arc<Database>,
     status: Arc<Status>,
-    cadence: RecountSchedule,
+    schedule: RecountSchedule,
     base: Option<Base>,
 }
 
 struct Base {
     day: NaiveDate,
-    /// Ids up to this one are in `below`.
+    /// The visits with ids up to this one are counted in `below`.
     watermark: i64,
     /// Visits of the day up to the watermark.
     below: u64,
-    /// No visit of the day has a smaller id, as far as the last full recount knows.
-    first: i64,
+    /// The smallest id of a visit of the day, as of the last full recount.
+    first_id: i64,
     /// The greatest id at each tick at which it rose, the oldest first.
-    seen: VecDeque<(Instant, i64)>,
+    greatest_ids: VecDeque<(Instant, i64)>,
     indexed: bool,
-    /// When the last count ended. What was counted long ago, before a time as a standby or an outage of the database, may
-    /// have changed below the watermark.
-    counted: Instant,
-    /// When a recount last ended, well or not.
-    recounted: Instant,
-    /// When a full one last ended well.
-    recounted_fully: Instant,
+    /// When the last count ended. If that is long ago, after a time as a standby or an outage of the database, rows
+    /// below the watermark may have changed.
+    counted_at: Instant,
+    /// When the last recount ended, successful or not.
+    recounted_at: Instant,
+    /// When the last successful full recount ended.
+    recounted_fully_at: Instant,
     recount: Option<Recount>,
-    /// Recounts that corrected the count, in a row.
+    /// How many recounts in a row corrected the count.
     drifts: u32,
 }
 
-/// A count of what is below the watermark, going on beside the ticks.
+/// A running recount of the visits below the watermark, in the background.
 struct Recount {
-    task: JoinHandle<Result<Found>>,
+    task: JoinHandle<Result<RecountResult>>,
 }
 
-/// What a recount has found.
-struct Found {
+/// The result of a recount.
+struct RecountResult {
     /// Visits of the day up to the watermark.
     below: u64,
-    /// The least of their ids.
-    first: Option<i64>,
-    /// Whether it looked at all ids.
+    /// The smallest of their ids.
+    first_id: Option<i64>,
+    /// Whether it read all ids.
     full: bool,
-    /// Whether an index begins with the date: administrators add and drop it at any time.
+    /// Whether an index begins with the date. An administrator may add or drop it at any time.
     indexed: bool,
 }
 
@@ -110,26 +114,27 @@ impl Drop for Recount {
 }
 
 impl Delta {
-    /// Knows nothing yet.
-    pub fn new(database: Arc<Database>, status: Arc<Status>, cadence: RecountSchedule) -> Self {
+    /// Creates the strategy without a base.
+    pub fn new(database: Arc<Database>, status: Arc<Status>, schedule: RecountSchedule) -> Self {
         Self {
             database,
             status,
-            cadence,
+            schedule,
             base: None,
         }
     }
 
-    /// Makes ready to count `day`: at the start with a count of the whole table, in chunks and without rests, since
-    /// nothing is known before it has ended; at a change of day and after a long break with a recount.
+    /// Prepares for counting `day`. At the start it counts the whole table in chunks without pauses, because no count
+    /// can be shown before that ends. On a new day and after a long break it recounts.
     ///
     /// # Errors
-    /// As the database says.
+    /// If the database cannot be read.
     pub async fn prepare(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
         match &mut self.base {
             Some(base)
-                if base.day == day && base.counted.elapsed() < self.cadence.recount_indexed => {}
-            Some(base) => base.count_anew(session, day, self.cadence).await?,
+                if base.day == day && base.counted_at.elapsed() < self.schedule.recount_indexed => {
+            }
+            Some(base) => base.recount(session, day, self.schedule).await?,
             None => self.base = Some(Base::establish(session, day).await?),
         }
         Ok(())
@@ -140,24 +145,24 @@ impl Delta {
         self.base.as_ref().map_or(0, |base| base.drifts)
     }
 
-    /// Visits of `day` so far.
+    /// Counts the visits of `day` so far.
     ///
     /// # Errors
-    /// As the database says.
+    /// If the database cannot be read.
     pub async fn count(&mut self, session: &mut Session, day: NaiveDate) -> Result<u64> {
         self.prepare(session, day).await?;
         let Some(base) = &mut self.base else {
-            bail!("nothing is known of {day}")
+            bail!("there is no base for {day}")
         };
         base.finish_recount(&self.status).await;
-        let next = base.next_watermark(self.cadence.settle);
+        let next = base.next_watermark(self.schedule.settle);
         let after = visits::count_after(session, day, base.watermark, next).await?;
         let total = base.below + after.total;
         base.below += after.settled;
         base.watermark = next;
-        base.see(after.greatest);
-        base.counted = Instant::now();
-        base.begin_recount(&self.database, self.cadence);
+        base.record_greatest(after.greatest);
+        base.counted_at = Instant::now();
+        base.begin_recount(&self.database, self.schedule);
         Ok(total)
     }
 }
@@ -166,107 +171,111 @@ impl Base {
     async fn establish(session: &mut Session, day: NaiveDate) -> Result<Self> {
         let watermark = (visits::greatest_id(session).await? - UNSETTLED_AT_START).max(0);
         let indexed = visits::has_date_index(session).await?;
-        let (below, first) = recount(session, day, 0..=watermark, indexed, 0).await?;
+        let (below, first_id) = recount(session, day, 0..=watermark, indexed, 0).await?;
         Ok(Self {
             day,
             watermark,
             below,
-            first: first.unwrap_or(watermark + 1),
-            seen: VecDeque::new(),
+            first_id: first_id.unwrap_or(watermark + 1),
+            greatest_ids: VecDeque::new(),
             indexed,
-            counted: Instant::now(),
-            recounted: Instant::now(),
-            recounted_fully: Instant::now(),
+            counted_at: Instant::now(),
+            recounted_at: Instant::now(),
+            recounted_fully_at: Instant::now(),
             recount: None,
             drifts: 0,
         })
     }
 
-    /// Counts what is below the watermark, which stays where it is: what was unsettled is so still.
-    async fn count_anew(
+    /// Counts the visits below the watermark again. The watermark does not move, because unsettled ids are still
+    /// unsettled.
+    async fn recount(
         &mut self,
         session: &mut Session,
         day: NaiveDate,
-        cadence: RecountSchedule,
+        schedule: RecountSchedule,
     ) -> Result<()> {
-        // It is of another day or of long ago.
+        // A running recount is for another day or too old.
         self.recount = None;
         let indexed = visits::has_date_index(session).await?;
-        let full = indexed || self.day != day || self.is_due_fully(cadence);
-        let ids = self.ids(full);
-        let (below, first) = recount(session, day, ids, indexed, AWAITED_REST).await?;
+        let full = indexed || self.day != day || self.is_full_recount_due(schedule);
+        let ids = self.ids_to_recount(full);
+        let (below, first_id) = recount(session, day, ids, indexed, AWAITED_PAUSE).await?;
         self.day = day;
-        self.counted = Instant::now();
+        self.counted_at = Instant::now();
         self.drifts = 0;
-        self.take(Found {
+        self.apply(RecountResult {
             below,
-            first,
+            first_id,
             full,
             indexed,
         });
         Ok(())
     }
 
-    /// Those that a recount looks at.
-    fn ids(&self, full: bool) -> RangeInclusive<i64> {
+    /// The ids that a recount reads.
+    fn ids_to_recount(&self, full: bool) -> RangeInclusive<i64> {
         if full {
             0..=self.watermark
         } else {
-            self.first..=self.watermark
+            self.first_id..=self.watermark
         }
     }
 
-    fn is_due_fully(&self, cadence: RecountSchedule) -> bool {
-        self.recounted_fully.elapsed() >= cadence.recount_fully
+    fn is_full_recount_due(&self, schedule: RecountSchedule) -> bool {
+        self.recounted_fully_at.elapsed() >= schedule.recount_fully
     }
 
-    fn take(&mut self, found: Found) {
-        self.below = found.below;
-        self.indexed = found.indexed;
-        self.recounted = Instant::now();
-        if found.full {
-            self.recounted_fully = Instant::now();
-            self.first = found.first.unwrap_or(self.watermark + 1);
+    fn apply(&mut self, result: RecountResult) {
+        self.below = result.below;
+        self.indexed = result.indexed;
+        self.recounted_at = Instant::now();
+        if result.full {
+            self.recounted_fully_at = Instant::now();
+            self.first_id = result.first_id.unwrap_or(self.watermark + 1);
         }
     }
 
-    /// The greatest id that was seen long enough ago. While a recount is under way the watermark stands still.
+    /// The new watermark: the greatest id that was seen at least `settle` ago. It stands still during a recount.
     fn next_watermark(&mut self, settle: Duration) -> i64 {
         if self.recount.is_some() {
             return self.watermark;
         }
         let mut next = self.watermark;
-        while let Some((seen, id)) = self.seen.front().copied()
-            && seen.elapsed() >= settle
+        while let Some((seen_at, id)) = self.greatest_ids.front().copied()
+            && seen_at.elapsed() >= settle
         {
             next = next.max(id);
-            self.seen.pop_front();
+            self.greatest_ids.pop_front();
         }
         next
     }
 
-    fn see(&mut self, greatest: Option<i64>) {
-        let before = self.seen.back().map_or(self.watermark, |(_, id)| *id);
-        if let Some(id) = greatest.filter(|id| *id > before) {
-            self.seen.push_back((Instant::now(), id));
+    fn record_greatest(&mut self, greatest: Option<i64>) {
+        let previous = self
+            .greatest_ids
+            .back()
+            .map_or(self.watermark, |(_, id)| *id);
+        if let Some(id) = greatest.filter(|id| *id > previous) {
+            self.greatest_ids.push_back((Instant::now(), id));
         }
     }
 
-    /// Begins to count what is below the watermark once more, when it is time.
-    fn begin_recount(&mut self, database: &Arc<Database>, cadence: RecountSchedule) {
-        let due_fully = self.is_due_fully(cadence);
-        let period = if self.indexed || due_fully {
-            cadence.recount_indexed
+    /// Starts a background recount if one is due.
+    fn begin_recount(&mut self, database: &Arc<Database>, schedule: RecountSchedule) {
+        let full = self.is_full_recount_due(schedule);
+        let period = if self.indexed || full {
+            schedule.recount_indexed
         } else {
-            cadence.recount
+            schedule.recount
         };
-        if self.recount.is_some() || self.recounted.elapsed() < period {
+        if self.recount.is_some() || self.recounted_at.elapsed() < period {
             return;
         }
-        self.recount = Some(Recount::begin(self, database, due_fully));
+        self.recount = Some(Recount::begin(self, database, full));
     }
 
-    /// Takes over what a recount that has ended has found.
+    /// Applies the result of a background recount that has ended.
     async fn finish_recount(&mut self, status: &Status) {
         if !self
             .recount
@@ -278,30 +287,30 @@ impl Base {
         let Some(mut recount) = self.recount.take() else {
             return;
         };
-        self.recounted = Instant::now();
+        self.recounted_at = Instant::now();
         match (&mut recount.task)
             .await
             .unwrap_or_else(|ended| Err(ended.into()))
         {
-            Ok(found) => {
-                let drift = found.below.abs_diff(self.below);
+            Ok(result) => {
+                let drift = result.below.abs_diff(self.below);
                 if drift > 0 {
                     self.drifts += 1;
                     status.metrics.drifts.inc();
                     status.metrics.drifted_visits.inc_by(drift);
                     info!(
                         drift,
-                        "visits were deleted, edited or late: today's count is corrected by {drift}"
+                        "visits were deleted, edited or committed late: corrected today's count by {drift}"
                     );
                 } else {
                     self.drifts = 0;
                 }
-                self.take(found);
+                self.apply(result);
             }
             Err(error) => {
                 warn!(
                     error = format!("{error:#}"),
-                    "today's visits were not recounted: trying again when it is time"
+                    "cannot recount today's visits: trying again at the next recount"
                 );
             }
         }
@@ -309,18 +318,18 @@ impl Base {
 }
 
 impl Recount {
-    fn begin(base: &Base, database: &Arc<Database>, due_fully: bool) -> Self {
+    fn begin(base: &Base, database: &Arc<Database>, force_full: bool) -> Self {
         let (day, database) = (base.day, database.clone());
-        let (all, of_the_day) = (base.ids(true), base.ids(false));
+        let (all_ids, ids_of_day) = (base.ids_to_recount(true), base.ids_to_recount(false));
         let task = tokio::spawn(async move {
             let mut session = database.session(RECOUNT_LIMIT).await?;
             let indexed = visits::has_date_index(&mut session).await?;
-            let full = indexed || due_fully;
-            let ids = if full { all } else { of_the_day };
-            let (below, first) = recount(&mut session, day, ids, indexed, RECOUNT_REST).await?;
-            Ok(Found {
+            let full = indexed || force_full;
+            let ids = if full { all_ids } else { ids_of_day };
+            let (below, first_id) = recount(&mut session, day, ids, indexed, RECOUNT_PAUSE).await?;
+            Ok(RecountResult {
                 below,
-                first,
+                first_id,
                 full,
                 indexed,
             })
@@ -329,32 +338,32 @@ impl Recount {
     }
 }
 
-/// Counts the visits of `day` among the ids, in chunks with rests between: `rest` times as long as the server worked. With
-/// an index on the date all of a day is read at once, whatever the ids. Gives also the least id.
+/// Counts the visits of `day` among `ids`, and returns the total and the smallest id. Reads in chunks, with a pause
+/// after each of `pause` times the server's time. With an index on the date it reads the whole day at once.
 async fn recount(
     session: &mut Session,
     day: NaiveDate,
     ids: RangeInclusive<i64>,
     indexed: bool,
-    rest: u32,
+    pause: u32,
 ) -> Result<(u64, Option<i64>)> {
     let chunk = if indexed { i64::MAX } else { RECOUNT_CHUNK };
-    let (mut total, mut least) = (0, None);
+    let (mut total, mut first_id) = (0, None);
     let mut first = *ids.start();
     while first <= *ids.end() {
         let last = first.saturating_add(chunk - 1).min(*ids.end());
         let before = session.time_spent();
         let (count, id) = visits::count_between(session, day, first, last).await?;
         total += count;
-        least = least.or(id);
+        first_id = first_id.or(id);
         first = last + 1;
         if first <= *ids.end() {
             let spent = session.time_spent() - before;
             let worked = spent.server_time(session.round_trip());
             let idle = spent.elapsed.saturating_sub(worked);
-            sleep((worked * rest).saturating_sub(idle)).await;
+            sleep((worked * pause).saturating_sub(idle)).await;
             session.renew_round_trip(RENEW_ROUND_TRIP).await?;
         }
     }
-    Ok((total, least))
+    Ok((total, first_id))
 }

@@ -1,6 +1,7 @@
-//! Today's count as a base from the database and what a counter in Redis has risen since.
+//! Counts today's visitors as a base from the database plus the increments of a counter in Redis since then.
 //!
-//! Whoever writes the visits raises the counter. A writer that forgets, or does it twice, is put right by the next base.
+//! The check-in software increments the counter. If it forgets an increment or sends one twice, the next base corrects
+//! that.
 
 use crate::mysql::connection::Session;
 use crate::mysql::visits;
@@ -12,14 +13,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::debug;
 
-/// How long a base is trusted.
+/// How long a base is used before it is counted again.
 const REBASE: Duration = Duration::from_secs(60);
-/// A base that was counted while the counter rose may hold a visit twice; this often it is counted again.
-const ATTEMPTS: usize = 3;
+/// A base that was counted while the counter rose may include a visit twice. It is counted again, up to this many
+/// times.
+const MAX_ATTEMPTS: usize = 3;
 
-/// What is remembered between two ticks.
+/// The strategy `incremental`, with its state between two ticks.
 pub struct Incremental {
-    store: Arc<Publisher>,
+    publisher: Arc<Publisher>,
     rebase: Duration,
     base: Option<Base>,
 }
@@ -27,50 +29,50 @@ pub struct Incremental {
 struct Base {
     day: NaiveDate,
     total: u64,
-    /// The counter as the base was counted.
+    /// The value of the counter when the base was counted.
     counter: i64,
     counted: Instant,
 }
 
 impl Incremental {
-    /// Knows nothing yet.
-    pub fn new(store: Arc<Publisher>) -> Self {
-        Self::with_rebase(store, REBASE)
+    /// Creates the strategy without a base.
+    pub fn new(publisher: Arc<Publisher>) -> Self {
+        Self::with_rebase(publisher, REBASE)
     }
 
-    /// The same with another time to trust a base.
-    pub fn with_rebase(store: Arc<Publisher>, rebase: Duration) -> Self {
+    /// Like [`Self::new`], with another lifetime of a base.
+    pub fn with_rebase(publisher: Arc<Publisher>, rebase: Duration) -> Self {
         Self {
-            store,
+            publisher,
             rebase,
             base: None,
         }
     }
 
-    /// Visits of `day` so far.
+    /// Counts the visits of `day` so far. Without a usable counter, counts the whole day in the database.
     ///
     /// # Errors
-    /// As the database or Redis say.
+    /// If the database cannot be read, or if Redis is disconnected.
     pub async fn count(&mut self, session: &mut Session, day: NaiveDate) -> Result<u64> {
-        let counter = match self.store.increments(day).await {
+        let counter = match self.publisher.increments(day).await {
             Ok(counter) => counter,
-            // The database is right without the counter, only dearer.
-            Err(error) if self.store.is_connected() => {
-                // The store has logged it once, and /health says it.
+            // The database gives the right count without the counter, at a higher cost.
+            Err(error) if self.publisher.is_connected() => {
+                // The publisher has logged it once, and `/health` reports it.
                 debug!(
                     error = format!("{error:#}"),
-                    "today's visitors are counted without the counter"
+                    "counting today's visitors without the counter"
                 );
                 self.base = None;
                 return visits::count(session, day).await;
             }
             Err(error) => return Err(error),
         };
-        let usable = |base: &&Base| {
-            // A counter below what it was has been lost with its Redis.
+        let is_usable = |base: &&Base| {
+            // A counter that has fallen was lost with the data of Redis.
             base.day == day && base.counted.elapsed() < self.rebase && base.counter <= counter
         };
-        if let Some(base) = self.base.as_ref().filter(usable) {
+        if let Some(base) = self.base.as_ref().filter(is_usable) {
             return Ok(base.total + counter.abs_diff(base.counter));
         }
         let base = self.count_base(session, day, counter).await?;
@@ -88,8 +90,8 @@ impl Incremental {
         for attempt in 1.. {
             let counted = Instant::now();
             let total = visits::count(session, day).await?;
-            let after = self.store.increments(day).await?;
-            if after == counter || attempt == ATTEMPTS {
+            let after = self.publisher.increments(day).await?;
+            if after == counter || attempt == MAX_ATTEMPTS {
                 return Ok(Base {
                     day,
                     total,

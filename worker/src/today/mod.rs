@@ -1,5 +1,5 @@
-//! The fast loop: counts today's visitors, stores the count and publishes it. The loop is the single flight: a doorbell
-//! only wakes it early.
+//! The fast loop: counts today's visitors, writes the count to Redis and publishes it. Only this loop counts: a refresh
+//! request just wakes it early.
 
 pub mod counter;
 pub mod delta;
@@ -25,81 +25,83 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, warn};
 
-/// A count of one day, without any index, reads a table of ten million rows in seconds.
+/// The time-out of a statement. Without any index, a count of one day reads a table of ten million rows in seconds.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
-/// A count that takes longer than this is worth a word.
-const SLOW: Duration = Duration::from_secs(5);
-/// A connection is kept over waits up to this long; servers end idle ones after a minute at the earliest, mostly hours.
+/// A count that takes longer than this is logged and reported.
+const SLOW_TICK: Duration = Duration::from_secs(5);
+/// The longest wait over which a connection is kept. Servers close idle ones after a minute at the earliest, mostly
+/// after hours.
 const KEEP_CONNECTION: Duration = Duration::from_secs(30);
-/// A count that is under way to a gateway at midnight must be over when it is there.
-const WAY_TO_THE_VIEWER: Duration = Duration::from_millis(200);
-/// The round trip to MySQL is measured at least this often. A count that seems slow has it measured at once.
+/// How long before midnight a count expires, so that one that is on its way to a gateway at midnight is expired on
+/// arrival.
+const DELIVERY_TIME: Duration = Duration::from_millis(200);
+/// The round trip to MySQL is measured at least this often. A slow count has it measured at once.
 const RENEW_ROUND_TRIP: Duration = Duration::from_secs(60);
-/// Between two looks whether Redis is back: counting for nobody is for nothing.
-const LOOK_FOR_REDIS: Duration = Duration::from_millis(50);
-/// After a count that Redis did not take. Within a second after it takes writes again the right number is to be there; a
-/// database is not to be asked much more often than usual.
-const PUBLISH_AGAIN: Duration = Duration::from_millis(500);
-/// Between two looks of a standby whether MySQL is there: it is to be ready, and to say when it is not.
-const LOOK_FOR_MYSQL: Duration = Duration::from_secs(10);
+/// How often the loop checks whether Redis is connected. Without Redis it does not count.
+const REDIS_POLL: Duration = Duration::from_millis(50);
+/// The shortest wait after a count that Redis did not accept. Within a second after Redis accepts writes again it must
+/// have the right number, without many more counts than usual.
+const PUBLISH_RETRY: Duration = Duration::from_millis(500);
+/// How often a standby checks MySQL, so that it is ready to take over and reports when it is not.
+const MYSQL_POLL: Duration = Duration::from_secs(10);
 
-/// What the fast loop needs.
+/// Counts today's visitors again and again.
 pub struct FastLoop {
-    /// The source.
+    /// The SLiMS database.
     pub database: Arc<Database>,
-    /// Where the count goes.
-    pub store: Arc<Publisher>,
-    /// Where counts and failures are noted.
+    /// Writes the count to Redis.
+    pub publisher: Arc<Publisher>,
+    /// Receives counts, errors and metrics.
     pub status: Arc<Status>,
-    /// The time.
+    /// The time of day.
     pub clock: Clock,
     /// The library's days.
     pub calendar: Calendar,
-    /// How often.
+    /// How often to count.
     pub pace: Pace,
-    /// How.
+    /// How to count.
     pub counter: Counter,
-    /// Changes when a gateway asks for a fresh count.
+    /// Changes at each refresh request of a gateway.
     pub refresh_requested: watch::Receiver<()>,
 }
 
 impl FastLoop {
-    /// Counts for ever, while this worker is the active one.
+    /// Counts for ever, while this worker is active.
     pub async fn run(mut self) {
         let mut backoff = Backoff::SHORT;
         let mut session = None;
-        let (mut last, mut trouble) = (CountTime::default(), String::new());
+        let (mut last, mut last_error) = (CountTime::default(), String::new());
         loop {
             self.stand_by(&mut session).await;
-            if !self.store.is_connected() {
-                sleep(LOOK_FOR_REDIS).await;
+            if !self.publisher.is_connected() {
+                sleep(REDIS_POLL).await;
                 continue;
             }
-            let ticked = self.tick_aloud(&mut session, &mut last).await;
+            let ticked = self.tick_with_slow_report(&mut session, &mut last).await;
             let took = ticked.as_ref().ok().map(|took| took.count);
             let took = took.map(|took| (took.server, self.pace.interval(took)));
-            self.status.metrics.counted(took);
+            self.status.metrics.record_count(took);
             match ticked {
                 Ok(took) => {
                     backoff.reset();
-                    trouble.clear();
-                    // A server ends a connection that is idle for long; the next one is checked as it is taken.
+                    last_error.clear();
+                    // Servers close idle connections: before a long wait, drop this one and open a new one later.
                     session = session.filter(|_| self.pace.interval(took.count) < KEEP_CONNECTION);
                     self.wait(took).await;
                 }
-                Err(error) if error.is::<WriteRefused>() && !self.store.lease().is_active() => {
+                Err(error) if error.is::<WriteRefused>() && !self.publisher.lease().is_active() => {
                     debug!("another worker became the active one during a count");
                 }
-                // A Redis that is there and refuses: said once, tried again as soon as for somebody who waits.
+                // Redis answers with an error: report it once, and retry as soon as for a refresh request.
                 Err(error) if error.is::<fred::error::Error>() => {
                     let text = format!("{error:#}");
-                    // The store has logged it.
-                    if trouble != text {
+                    // The publisher has logged it.
+                    if last_error != text {
                         self.status
                             .update(|status| status.today_error = Some(text.clone()));
-                        trouble = text;
+                        last_error = text;
                     }
-                    sleep(self.pace.rest(last).max(PUBLISH_AGAIN)).await;
+                    sleep(self.pace.shortest_interval(last).max(PUBLISH_RETRY)).await;
                 }
                 Err(error) => {
                     let wait = backoff.next_wait();
@@ -107,7 +109,7 @@ impl FastLoop {
                     warn!(
                         error = text,
                         ?wait,
-                        "today's visitors were not counted: trying again in {wait:.1?}"
+                        "cannot count today's visitors: trying again in {wait:.1?}"
                     );
                     self.status.update(|status| status.today_error = Some(text));
                     sleep(wait).await;
@@ -116,44 +118,44 @@ impl FastLoop {
         }
     }
 
-    /// Waits until this worker is the active one, with a connection that is warm by then.
+    /// Waits until this worker is active, and meanwhile keeps a connection open.
     async fn stand_by(&mut self, session: &mut Option<Session>) {
-        let store = self.store.clone();
-        if store.lease().is_active() {
+        let publisher = self.publisher.clone();
+        if publisher.lease().is_active() {
             return;
         }
         tokio::select! {
             biased;
-            () = store.lease().wait_until_active() => {}
+            () = publisher.lease().wait_until_active() => {}
             () = self.keep_warm(session) => {}
         }
-        // Of when this worker was active before.
+        // An old error, from the time when this worker was active before.
         self.status.update(|status| status.today_error = None);
     }
 
-    /// Looks after a connection, for ever, and says when there is none.
+    /// Keeps a connection open, for ever, and reports when there is none.
     async fn keep_warm(&self, session: &mut Option<Session>) {
-        let mut trouble = String::new();
+        let mut last_error = String::new();
         loop {
             *session = match session.take() {
-                Some(mut warm) => {
-                    let alive = warm.is_alive().await;
-                    self.status.update(|status| status.mysql = Some(alive));
-                    alive.then_some(warm)
+                Some(mut open) => {
+                    let is_alive = open.is_alive().await;
+                    self.status.update(|status| status.mysql = Some(is_alive));
+                    is_alive.then_some(open)
                 }
                 None => self
                     .connect()
                     .await
                     .inspect_err(|error| {
                         let text = format!("{error:#}");
-                        if trouble != text {
-                            warn!(error = text, "MySQL is away: looking for it all the time");
-                            trouble = text;
+                        if last_error != text {
+                            warn!(error = text, "MySQL is away: trying to connect");
+                            last_error = text;
                         }
                     })
                     .ok(),
             };
-            sleep(LOOK_FOR_MYSQL).await;
+            sleep(MYSQL_POLL).await;
         }
     }
 
@@ -164,28 +166,29 @@ impl FastLoop {
         opened
     }
 
-    /// Ticks, and says so while that takes long: a database that does not answer is not told from one that is well.
-    async fn tick_aloud(
+    /// Runs [`Self::tick`], and reports while it takes long: otherwise a database that does not answer would look
+    /// healthy.
+    async fn tick_with_slow_report(
         &mut self,
         session: &mut Option<Session>,
         last: &mut CountTime,
     ) -> Result<TickTiming> {
         let status = self.status.clone();
         let mut tick = pin!(self.tick(session, last));
-        if let Ok(took) = timeout(SLOW, tick.as_mut()).await {
+        if let Ok(took) = timeout(SLOW_TICK, tick.as_mut()).await {
             return took;
         }
         let text = format!(
             "no count for {} s: MySQL or Redis does not answer",
-            SLOW.as_secs()
+            SLOW_TICK.as_secs()
         );
         warn!("{text}");
         status.update(|status| status.today_error = Some(text));
         tick.await
     }
 
-    /// Counts once and publishes; gives when the count began and how long it took, which `last` tells after a failure
-    /// too. After a failure of the database `session` is gone.
+    /// Counts once and publishes. Returns when the count began and how long it took. `last` has that time even if
+    /// publishing fails. If the database fails, `session` is `None` afterwards.
     async fn tick(
         &mut self,
         session: &mut Option<Session>,
@@ -208,14 +211,14 @@ impl FastLoop {
         let took = TickTiming {
             started,
             count: CountTime {
-                server: self.counter.usual(server),
+                server: self.counter.smoothed(server),
                 elapsed,
             },
         };
         *last = took.count;
-        // After the count, not before: a gateway shows it for `lifetime` from when it hears of it.
-        let (generated_at, counted) = (self.clock.now(), Instant::now());
-        let day_ends = self.calendar.end_of(date).before(WAY_TO_THE_VIEWER);
+        // Taken after the count, because a gateway shows the count for `lifetime` from when it receives it.
+        let (generated_at, counted_at) = (self.clock.now(), Instant::now());
+        let day_ends = self.calendar.end_of(date).before(DELIVERY_TIME);
         let count = TodayCount {
             total,
             generated_at,
@@ -224,39 +227,40 @@ impl FastLoop {
                 .after(self.pace.interval(took.count) * 2)
                 .min(day_ends),
         };
-        let left = count.lifetime();
-        // A count that ended after its day is of nobody's interest.
-        if !left.is_zero() {
-            self.store
-                .publish_today(serde_json::to_vec(&count)?, counted, left)
+        let lifetime = count.lifetime();
+        // A count that ended after its day is useless.
+        if !lifetime.is_zero() {
+            self.publisher
+                .publish_today(serde_json::to_vec(&count)?, counted_at, lifetime)
                 .await?;
             debug!(total, ?took.count.server, ?took.count.elapsed, "counted today's visitors");
             self.status.update(|status| {
                 status.today = Some(count);
                 status.today_error = None;
-                // Of a connection of the daily figures that failed before.
+                // The connection of a refresh may have failed before.
                 status.mysql = Some(true);
             });
         }
         Ok(took)
     }
 
-    /// Until the next tick: after the interval, at a ring, or at midnight, but never against the duty cycle.
+    /// Waits for the next tick: until the interval has passed, a refresh request, or midnight, but at least as long as
+    /// the duty cycle demands.
     async fn wait(&mut self, took: TickTiming) {
         self.refresh_requested.mark_unchanged();
-        let earliest = took.started + self.pace.rest(took.count);
+        let earliest = took.started + self.pace.shortest_interval(took.count);
         let scheduled = took.started + self.pace.interval(took.count);
         let now = self.clock.now();
         let midnight = Instant::now() + self.calendar.end_of(self.calendar.day(now)).since(now);
         tokio::select! {
             () = sleep_until(scheduled.min(midnight.max(earliest))) => {}
-            // A closed doorbell never rings.
+            // Disabled if the sender is gone.
             Ok(()) = self.refresh_requested.changed() => sleep_until(earliest).await,
         }
     }
 }
 
-/// How long a count took.
+/// When a tick began and how long its count took.
 #[derive(Clone, Copy, Debug)]
 struct TickTiming {
     started: Instant,

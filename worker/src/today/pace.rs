@@ -1,38 +1,40 @@
-//! How often the fast loop counts: not more often than asked, and never for more than a twentieth of the server's time.
+//! Decides how often the fast loop counts: at most as often as configured, and using at most 5 % of the server's time.
 //!
-//! The round trip of the network is no work of the server: on a link of 30 ms each way a count takes 60 ms and keeps its
-//! interval of a second.
+//! The network's round trip does not count as the server's time: over a link of 30 ms each way a count takes 60 ms and
+//! keeps its interval of one second.
 
 use std::time::Duration;
 
-/// The server counts for at most 5 % of the time: it rests for 19 times as long as it worked.
+/// The interval is at least this many times the server's time for a count: the server counts for at most 5 % of the
+/// time.
 const DUTY: u32 = 20;
-/// A count that takes longer than 3 s is too slow for any live figure; a minute between two is all the rest it gets.
-const LONGEST_STRETCH: Duration = Duration::from_secs(60);
+/// The longest interval that a slow count leads to, reached at 3 s. A count slower than that is too slow for a live
+/// figure anyway.
+const MAX_STRETCH: Duration = Duration::from_secs(60);
 
-/// What the configuration asks for.
+/// The configured pace of the fast loop.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// From the start of one count to the start of the next, at least.
+    /// The shortest time from the start of one count to the start of the next.
     pub interval: Duration,
-    /// From the end of one count to the start of the next, at least.
+    /// The shortest time from the end of one count to the start of the next.
     pub buffer: Duration,
 }
 
 impl Pace {
-    /// The longest that the server may count without stretching the interval.
+    /// The longest server time of a count that does not stretch the interval.
     pub fn quick(&self) -> Duration {
         self.interval / DUTY
     }
 
-    /// From the start of a count to the start of the next.
+    /// The time from the start of a count to the start of the next.
     pub fn interval(&self, took: CountTime) -> Duration {
-        self.interval.max(self.rest(took))
+        self.interval.max(self.shortest_interval(took))
     }
 
-    /// The same when somebody waits for it.
-    pub fn rest(&self, took: CountTime) -> Duration {
-        let stretched = took.server.saturating_mul(DUTY).min(LONGEST_STRETCH);
+    /// The same when a refresh request waits for the next count.
+    pub fn shortest_interval(&self, took: CountTime) -> Duration {
+        let stretched = took.server.saturating_mul(DUTY).min(MAX_STRETCH);
         stretched.max(took.elapsed + self.buffer)
     }
 }
@@ -40,14 +42,14 @@ impl Pace {
 /// How long a count took.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CountTime {
-    /// The server's share.
+    /// The time that the server worked.
     pub server: Duration,
-    /// From its start to its end, with round trips to MySQL and Redis.
+    /// The time from its start to its end, including the round trips.
     pub elapsed: Duration,
 }
 
 impl CountTime {
-    /// Of a count that took no time but the server's.
+    /// A count without network time.
     pub fn of_server(server: Duration) -> Self {
         Self {
             server,
@@ -72,13 +74,13 @@ mod tests {
             Duration::from_secs(1)
         );
         assert_eq!(
-            PACE.rest(CountTime::of_server(Duration::from_millis(1))),
+            PACE.shortest_interval(CountTime::of_server(Duration::from_millis(1))),
             Duration::from_millis(201)
         );
     }
 
     #[test]
-    fn a_slow_count_stretches_it_to_a_duty_of_a_twentieth() {
+    fn a_slow_count_stretches_the_interval_to_5_percent_duty() {
         assert_eq!(
             PACE.interval(CountTime::of_server(Duration::from_millis(100))),
             Duration::from_secs(2)
@@ -88,13 +90,13 @@ mod tests {
             Duration::from_secs(40)
         );
         assert_eq!(
-            PACE.rest(CountTime::of_server(Duration::from_secs(2))),
+            PACE.shortest_interval(CountTime::of_server(Duration::from_secs(2))),
             Duration::from_secs(40)
         );
     }
 
     #[test]
-    fn the_stretch_ends_at_a_minute_but_the_buffer_holds() {
+    fn the_stretch_is_limited_to_a_minute_but_the_buffer_is_kept() {
         assert_eq!(
             PACE.interval(CountTime::of_server(Duration::from_secs(10))),
             Duration::from_secs(60)
@@ -114,13 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn the_network_stretches_nothing() {
+    fn network_time_does_not_stretch_the_interval() {
         let far = CountTime {
             server: Duration::from_millis(1),
             elapsed: Duration::from_millis(61),
         };
         assert_eq!(PACE.interval(far), Duration::from_secs(1));
-        assert_eq!(PACE.rest(far), Duration::from_millis(261));
+        assert_eq!(PACE.shortest_interval(far), Duration::from_millis(261));
         let farther = CountTime {
             elapsed: Duration::from_millis(950),
             ..far

@@ -1,7 +1,7 @@
-//! The refresh_requested that a gateway rings when somebody asks for a count that it does not have.
+//! Listens to refresh requests, which a gateway sends when a client asks for today's count and the gateway has none.
 
 use crate::publish::publisher::Publisher;
-use crate::publish::redis_errors::RedisPart;
+use crate::publish::redis_errors::VisitQuery;
 use anyhow::Context;
 use fred::interfaces::{EventInterface, PubsubInterface};
 use std::sync::Arc;
@@ -9,35 +9,37 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
-/// To subscribe again changes nothing, and brings back a subscription that was lost in any way.
-const SUBSCRIBE_AGAIN: Duration = Duration::from_secs(2);
+/// How often the subscription is repeated. That does no harm, and restores a subscription that was lost in any way.
+const RESUBSCRIBE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Listens to the doorbell for ever, and passes each ring on.
-pub(crate) async fn listen(store: Arc<Publisher>, ring: watch::Sender<()>) {
-    let redis = store.redis();
+/// Listens to refresh requests for ever, and notifies `refresh_requested` of each.
+pub(crate) async fn listen(publisher: Arc<Publisher>, refresh_requested: watch::Sender<()>) {
+    let redis = publisher.redis();
     let mut connected = redis.reconnect_rx();
     let mut messages = redis.message_rx();
-    let mut again = tokio::time::interval(SUBSCRIBE_AGAIN);
+    let mut resubscribe = tokio::time::interval(RESUBSCRIBE_INTERVAL);
     loop {
         tokio::select! {
             message = messages.recv() => {
                 if matches!(message, Err(RecvError::Closed)) {
                     return;
                 }
-                // Rings that were missed are as good as one.
-                ring.send_replace(());
+                // Several missed requests count as one.
+                refresh_requested.send_replace(());
                 continue;
             }
             _ = connected.recv() => {}
-            _ = again.tick() => {}
+            _ = resubscribe.tick() => {}
         }
-        if store.is_connected() {
-            let channel = store.keys().refresh_channel();
+        if publisher.is_connected() {
+            let channel = publisher.keys().refresh_channel();
             let subscribed = redis.subscribe(&channel).await;
             let subscribed = subscribed.with_context(|| {
-                format!("subscribing to {channel}: requests for a fresh count do not arrive")
+                format!("subscribing to {channel}: refresh requests do not arrive")
             });
-            store.errors().note(RedisPart::RefreshRequests, &subscribed);
+            publisher
+                .errors()
+                .record(VisitQuery::RefreshRequests, &subscribed);
         }
     }
 }

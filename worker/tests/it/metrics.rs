@@ -8,7 +8,7 @@ use testkit::http;
 use testkit::process::{Process, free_port};
 use testkit::schema::Shape;
 use testkit::scrape::figure;
-use worker::publish::redis_errors::RedisPart;
+use worker::publish::redis_errors::RedisTask;
 
 async fn scrape(port: u16) -> String {
     let answer = http::get(SocketAddr::from(([127, 0, 0, 1], port)), "/metrics").await;
@@ -59,7 +59,7 @@ async fn what_it_does_and_how_it_ends_is_counted() {
         assert_eq!(at(&format!("worker_{flag}")), 1.0, "{flag}");
     }
     assert!(at("worker_lease_epoch") >= 1.0);
-    for part in RedisPart::ALL.map(RedisPart::name) {
+    for part in RedisTask::ALL.map(RedisTask::name) {
         assert_eq!(
             at(&format!("worker_redis_failing{{part=\"{part}\"}}")),
             0.0,

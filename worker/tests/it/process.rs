@@ -92,12 +92,12 @@ fn every_kind_of_bad_variable_is_named_with_status_64() {
         (
             "REDIS_URL_FILE",
             file(b"\xef\xbb\xbfredis://:hunter2@h\r\n"),
-            "holds a byte order mark",
+            "contains a byte order mark",
         ),
         (
             "REDIS_URL",
             "redis://:hunter2\u{1b}@h".into(),
-            "REDIS_URL holds a control character (\\u{1b})",
+            "REDIS_URL contains a control character (\\u{1b})",
         ),
         ("REDIS_URL", "redis://hunter2:1/x@h".into(), "%2F for /"),
         (

@@ -166,7 +166,7 @@ async fn redis_is_believed_by_its_authority_and_its_name_alone() {
     let mut site = site(shared_mariadb().await, redis).await;
     let url = |host: &str, port: u16| format!("rediss://{host}:{port}");
     site.set("REDIS_URL", &url("127.0.0.1", tls_port));
-    let unknown = "REDIS_TLS_CA is to name the file of its authority";
+    let unknown = "set REDIS_TLS_CA to the PEM file of that authority";
     assert_told(
         &site,
         Topic::Redis,
@@ -194,7 +194,7 @@ async fn redis_is_believed_by_its_authority_and_its_name_alone() {
     .await;
     drop(gateway);
     site.set("REDIS_URL", &url("localhost", tls_port));
-    let host = "REDIS_URL is to name the host as the certificate does";
+    let host = "use the certificate's host name in REDIS_URL";
     assert_told(&site, Topic::Redis, &["Redis is away", host]).await;
     site.set("REDIS_URL", &url("127.0.0.1", redis.port()));
     assert_told(&site, Topic::Redis, &["Redis is away", "REDIS_URL"]).await;
@@ -219,8 +219,8 @@ fn authorities_without_tls_are_a_bad_configuration() {
             .to_string()
     };
     let told = complaints(&[("MYSQL_TLS_CA", &path), ("REDIS_TLS_CA", &path)]);
-    assert!(told.contains("MYSQL_TLS is to be verify"), "{told}");
-    assert!(told.contains("it is to begin with rediss://"), "{told}");
+    assert!(told.contains("set MYSQL_TLS=verify"), "{told}");
+    assert!(told.contains("it must begin with rediss://"), "{told}");
     let told = complaints(&[("MYSQL_TLS", "verify"), ("MYSQL_TLS_CA", &key)]);
-    assert!(told.contains("holds no certificate"), "{told}");
+    assert!(told.contains("contains no certificate"), "{told}");
 }

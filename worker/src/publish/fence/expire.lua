@@ -1,4 +1,4 @@
--- Lets a key that never ends end. KEYS: the lease, the key. ARGV: the lease, until when; the seconds.
+-- Sets a TTL on a key that has none. KEYS: the lease, the key. ARGV: the lease, the deadline, the TTL in seconds.
 if redis.call('TTL', KEYS[2]) == -1 then
   redis.call('EXPIRE', KEYS[2], ARGV[3])
 end

@@ -1,3 +1,3 @@
--- Gives the lease back. KEYS: the lease. ARGV: the lease, until when.
+-- Releases the lease. KEYS: the lease. ARGV: the lease, the deadline.
 redis.call('DEL', KEYS[1])
 return { 'done', now }

@@ -1,7 +1,7 @@
--- Which commands of the worker its account may not send, without sending them. Redis 7 and Valkey can tell; for Redis 6 the
--- list is empty and the last field is `unknown`.
--- KEYS: the lease, the epoch, the settings of the snapshots, today's counter of visits, today's count, the snapshots.
--- ARGV: channels: today's, that of snapshots, that of refresh requests.
+-- Returns the worker's commands that its account may not use, without executing them. Redis 7 and Valkey can tell; for
+-- Redis 6 the list is empty and the last field is `unknown`.
+-- KEYS: the lease, the epoch, the settings of the snapshots, today's increment counter, today's count, the snapshots.
+-- ARGV: the channels of today's count, of the snapshots, and of refresh requests.
 local time = redis.pcall('TIME')
 local now = time.err and 0 or time[1] * 1000 + math.floor(time[2] / 1000)
 if not redis.acl_check_cmd then

@@ -1,10 +1,10 @@
--- Stores a value that lives for a while, and publishes. Value and settings are written both or not at all.
--- KEYS: the lease, the key, the settings under which each snapshot was made. ARGV: the lease, until when; the value, its
--- end by the clock of this server and its life at most, both in milliseconds; channel and message; and of a snapshot its
--- name and the settings under which it was made, and its time where it must not take the place of a newer one that was
--- made under the same settings.
-local life = math.min(tonumber(ARGV[4]) - now, tonumber(ARGV[5]))
-if life <= 0 then
+-- Writes a value with a TTL, and publishes a message. The value and the settings are written together or not at all.
+-- KEYS: the lease, the key, the hash of settings by snapshot. ARGV: the lease, the deadline; the value, the time at
+-- which it expires by the clock of this server and its longest TTL, both in milliseconds; the channel and the message.
+-- For a snapshot also its name, the settings under which it was made, and optionally its generated_at: then it does not
+-- replace a newer one that was made under the same settings.
+local ttl = math.min(tonumber(ARGV[4]) - now, tonumber(ARGV[5]))
+if ttl <= 0 then
   return { 'late', now }
 end
 if ARGV[10] then
@@ -30,10 +30,10 @@ if ARGV[8] then
     return marked
   end
 end
-local stored = redis.pcall('SET', KEYS[2], ARGV[3], 'PX', string.format('%d', life))
+local stored = redis.pcall('SET', KEYS[2], ARGV[3], 'PX', string.format('%d', ttl))
 if failure(stored) then
   if ARGV[8] then
-    -- The old value is still there, and was not made under these settings as far as is known now.
+    -- The old value is still there, and it is not known to be made under these settings.
     redis.call('HSET', KEYS[3], ARGV[8], '')
   end
   return stored
