@@ -97,7 +97,7 @@ impl Pair {
 
     async fn set_rules(&self, account: &str, rules: &[&str]) {
         let words = [&["SETUSER", account], rules].concat();
-        self.site.redis_does("ACL", &words).await;
+        self.site.redis_command("ACL", &words).await;
     }
 
     /// Starts a worker with that account; returns its health port too.
@@ -164,7 +164,7 @@ async fn lose(mut pair: Pair, command: &str, moment: Moment) {
         if !NEEDED.contains(&command) || command.starts_with("client") {
             // What is sent once for each connection.
             pair.site
-                .redis_does("CLIENT", &["KILL", "USER", &sick_account])
+                .redis_command("CLIENT", &["KILL", "USER", &sick_account])
                 .await;
         }
     }

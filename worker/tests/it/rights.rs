@@ -75,8 +75,8 @@ impl Place {
         site.clock = Clock::system();
 
         std::fs::write(&file, redis_rules(&site.key(""))).unwrap();
-        site.redis_does("ACL", &["LOAD"]).await;
-        site.redis_does("AUTH", &["admin", ADMIN]).await;
+        site.redis_command("ACL", &["LOAD"]).await;
+        site.redis_command("AUTH", &["admin", ADMIN]).await;
         // The name of the database in place of slims, and an account of its own, since tests share a server.
         let user = unique("dashboard");
         let sql = given("mysql.sql")
@@ -143,7 +143,7 @@ impl Place {
 
     /// Nothing that either of them asked for was refused.
     async fn assert_nothing_refused(&self) {
-        let refused = self.site.redis_does("ACL", &["LOG"]).await;
+        let refused = self.site.redis_command("ACL", &["LOG"]).await;
         assert_eq!(refused.array_len(), Some(0), "{refused:?}");
     }
 
@@ -203,9 +203,9 @@ async fn both_processes_work_under_them() {
     environment.push(("TODAY_COUNT_MODE", "incremental".to_owned()));
     let incremental = Process::spawn("worker", &environment).unwrap();
     let key = site.key(&format!("visitors:today:incr:{}", site.day()));
-    site.redis_does("INCR", &[&key]).await;
+    site.redis_command("INCR", &[&key]).await;
     eventually("the counter is given an end", SOON, async || {
-        let ttl = site.redis_does("TTL", &[&key]).await.as_i64()?;
+        let ttl = site.redis_command("TTL", &[&key]).await.as_i64()?;
         (ttl > 0).then_some(())
     })
     .await;

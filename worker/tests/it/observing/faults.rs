@@ -31,10 +31,10 @@ async fn what_is_lost_is_told() {
     redis.start_again().await.unwrap();
     is_quiet(&prometheus).await;
 
-    site.redis_does("ACL", &["SETUSER", "default", "-subscribe"])
+    site.redis_command("ACL", &["SETUSER", "default", "-subscribe"])
         .await;
     fires(&prometheus, "LibraryRedisErrors", ("part", "rights")).await;
-    site.redis_does("ACL", &["SETUSER", "default", "+subscribe"])
+    site.redis_command("ACL", &["SETUSER", "default", "+subscribe"])
         .await;
     is_quiet(&prometheus).await;
 
