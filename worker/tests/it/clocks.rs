@@ -73,7 +73,7 @@ async fn follows(step: TimeDelta) {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_stepped_by_hours_or_days_is_followed() {
+async fn the_worker_follows_a_clock_stepped_by_hours_or_days() {
     tokio::join!(
         follows(TimeDelta::days(2)),
         follows(TimeDelta::days(-2)),
@@ -84,7 +84,7 @@ async fn a_clock_that_is_stepped_by_hours_or_days_is_followed() {
 }
 
 #[tokio::test]
-async fn a_step_that_passes_no_cron_makes_nothing_anew() {
+async fn a_step_past_no_cron_time_causes_no_refresh() {
     for step in [TimeDelta::hours(2), TimeDelta::minutes(-4)] {
         let site = Site::new("Asia/Jakarta", "2025-09-30T10:00:00", INNODB).await;
         let running = site.start();
@@ -100,7 +100,7 @@ async fn a_step_that_passes_no_cron_makes_nothing_anew() {
 
 /// Nobody was there when the time came.
 #[tokio::test]
-async fn a_refresh_that_was_slept_through_is_made_by_who_comes_back() {
+async fn a_missed_refresh_is_made_after_a_restart() {
     let mut site = Site::new("Asia/Jakarta", "2025-09-30T23:50:00", INNODB).await;
     let running = site.start();
     site.await_all().await;

@@ -27,7 +27,7 @@ async fn set_collation(site: &Site, collation: &str) {
 }
 
 #[tokio::test]
-async fn keys_are_equal_where_the_database_holds_ids_equal() {
+async fn collation_keys_are_equal_when_the_database_compares_ids_as_equal() {
     let site = Site::empty().await;
     let mut contracting = 0;
     for collation in [
@@ -84,7 +84,7 @@ async fn keys_are_equal_where_the_database_holds_ids_equal() {
 
 /// From the rows to the ranking.
 #[tokio::test]
-async fn visits_under_contracted_ids_are_one_persons() {
+async fn visits_under_contracted_ids_count_for_one_person() {
     for (collation, spellings) in [
         (
             "utf8mb3_danish_ci",

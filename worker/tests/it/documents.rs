@@ -55,7 +55,7 @@ fn example() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_example_environment_is_complete_and_tells_the_defaults() {
+fn env_example_has_every_variable_with_its_default() {
     let mut expected = variables();
     // A value with blanks cannot be written for every loader: it is empty, and a comment tells the default.
     for (name, default) in expected
@@ -73,7 +73,7 @@ fn the_example_environment_is_complete_and_tells_the_defaults() {
 
 /// A shell, systemd, Compose and `docker run --env-file` read each line alike: nothing in it is quoted, expanded or split.
 #[test]
-fn the_example_environment_means_the_same_to_every_loader() {
+fn env_example_reads_the_same_in_every_loader() {
     for (name, value) in example() {
         let is_safe = |char: char| char.is_ascii_alphanumeric() || ":/.,_-+%@{}*".contains(char);
         assert!(value.chars().all(is_safe), "{name}={value}");
@@ -113,7 +113,7 @@ fn the_readme_names_every_variable() {
 }
 
 #[test]
-fn sql_and_keys_stand_in_one_place_each() {
+fn sql_and_key_names_are_in_one_place_each() {
     for path in sources(&root()) {
         let text = fs::read_to_string(&path).unwrap();
         let text = text.split("#[cfg(test)]").next().unwrap();

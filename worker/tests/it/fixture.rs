@@ -12,7 +12,7 @@ use shared::time::Clock;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::generate::{Size, TableSchema, generate};
+use testkit::generate::{Plan, Size, generate};
 use testkit::library::Library;
 use testkit::load::load;
 use testkit::mariadb::{MariaDb, MariaDbOptions, shared_mariadb};
@@ -78,7 +78,7 @@ impl Site {
     pub(crate) async fn new(zone: &str, now: &str, shape: Shape) -> Self {
         let zone: Tz = zone.parse().unwrap();
         let wall: NaiveDateTime = now.parse().unwrap();
-        let plan = TableSchema {
+        let plan = Plan {
             size: Size::Tiny,
             years: 6,
             now: wall,
@@ -346,7 +346,7 @@ pub(crate) async fn site_on(mariadb: &'static MariaDb, redis: &'static Redis) ->
 
 /// The same on whatever Redis is under `url`.
 pub(crate) async fn site_at(mariadb: &'static MariaDb, url: &str) -> Site {
-    let plan = TableSchema {
+    let plan = Plan {
         size: Size::Tiny,
         years: 1,
         now: "2025-09-23T10:00:00".parse().unwrap(),

@@ -11,7 +11,7 @@ use testkit::process::Process;
 use testkit::road::{Direction, Mode, Road};
 use tokio::time::timeout;
 use worker::mysql::connection::{Database, Limits, Session};
-use worker::mysql::error::{Refusal, refusal};
+use worker::mysql::error::{ErrorKind, refusal};
 
 /// Busy for longer than any test; unlike SLEEP or the wait for a lock it does not notice that its client has gone.
 const ENDLESS: &str = "SELECT COUNT(*) FROM seq_1_to_100000000000000 WHERE seq MOD 2 = 3";
@@ -72,7 +72,7 @@ async fn nothing_is_left(site: &Site) {
 
 /// An answer that comes after its limit is nobody's answer.
 #[tokio::test]
-async fn a_connection_with_an_answer_under_way_is_not_used_again() {
+async fn a_connection_with_an_abandoned_statement_is_not_reused() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
     let road = Road::to(mariadb.port(), 1).await.unwrap();
@@ -105,13 +105,13 @@ async fn no_statement_outlives_its_limit_on_the_server() {
     let database = Database::with_limits(&site.config().mysql, LONG);
     let mut session = database.session(Duration::from_millis(300)).await.unwrap();
     let error = run(&mut session, ENDLESS).await.unwrap_err();
-    assert_eq!(refusal(&error), Some(Refusal::TooLong), "{error:#}");
+    assert_eq!(refusal(&error), Some(ErrorKind::TooLong), "{error:#}");
     assert_eq!(number(&mut session, "SELECT 2").await.unwrap(), Some(2));
 }
 
 /// By the limit here, by whoever waits for it, in the middle of an answer, and with the session.
 #[tokio::test]
-async fn what_is_given_up_does_not_run_on() {
+async fn an_abandoned_statement_does_not_run_on() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let database = Database::with_limits(&site.config().mysql, SHORT);
@@ -152,7 +152,7 @@ async fn what_is_given_up_does_not_run_on() {
 
 /// The real process, stopped in the middle of a count and of two passes.
 #[tokio::test]
-async fn what_a_worker_has_begun_ends_with_it() {
+async fn statements_end_with_their_worker() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     site.sql("RENAME TABLE visitor_count TO visits_away").await;
@@ -167,7 +167,7 @@ async fn what_a_worker_has_begun_ends_with_it() {
 
 /// The server is asked whether it still runs the statement: slow is not lost.
 #[tokio::test]
-async fn an_answer_that_never_comes_is_not_waited_for() {
+async fn a_lost_answer_is_not_awaited_until_the_limit() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
     let road = Road::to(mariadb.port(), 1).await.unwrap();

@@ -4,7 +4,7 @@ use crate::fixture::{HOLE, SOON, Site, own_servers, site_on};
 use chrono::TimeZone;
 use mysql_async::prelude::Queryable;
 use std::time::Duration;
-use testkit::generate::{Size, TableSchema, generate};
+use testkit::generate::{Plan, Size, generate};
 use testkit::mariadb::MariaDb;
 use testkit::oracle::Names;
 use testkit::schema::{Engine, Shape};
@@ -17,7 +17,7 @@ const NOW: &str = "2025-09-23T10:00:00";
 /// A school of two years on servers of its own.
 async fn school(shape: Shape) -> (Site, &'static MariaDb) {
     let (mariadb, redis) = own_servers().await;
-    let plan = TableSchema {
+    let plan = Plan {
         size: Size::School,
         years: 2,
         now: NOW.parse().unwrap(),
@@ -81,7 +81,7 @@ async fn no_row_is_read_twice() {
 }
 
 #[tokio::test]
-async fn long_tables_are_read_in_ranges_of_a_key() {
+async fn long_tables_are_read_in_key_ranges() {
     for (date_index, visits) in [
         (false, "FORCE INDEX (`PRIMARY`)"),
         (true, "FORCE INDEX (`checkin_date`)"),
@@ -122,7 +122,7 @@ async fn long_tables_are_read_in_ranges_of_a_key() {
 
 /// A long statement is for tables that check-ins are added to while it runs; elsewhere they would wait for it.
 #[tokio::test]
-async fn visits_are_read_at_once_only_where_nobody_waits() {
+async fn visits_are_read_in_one_statement_only_when_no_check_in_waits() {
     for (engine, hole, grows) in [
         (Engine::MyIsam, false, true),
         (Engine::MyIsam, true, false),
@@ -138,7 +138,7 @@ async fn visits_are_read_at_once_only_where_nobody_waits() {
             site.sql(statement).await;
         }
         let mut session = site.parts().await.session;
-        let plan = plan::TableSchema::of(&mut session, "visitor_count")
+        let plan = schema::TableSchema::of(&mut session, "visitor_count")
             .await
             .unwrap();
         let is_so = plan.grows_while_read(&mut session).await.unwrap();
@@ -161,7 +161,7 @@ async fn visits_are_read_at_once_only_where_nobody_waits() {
         .await
         .unwrap();
     let mut session = site_on(mariadb, redis).await.parts().await.session;
-    let plan = plan::TableSchema::of(&mut session, "visitor_count")
+    let plan = schema::TableSchema::of(&mut session, "visitor_count")
         .await
         .unwrap();
     assert!(!plan.grows_while_read(&mut session).await.unwrap());
@@ -169,7 +169,7 @@ async fn visits_are_read_at_once_only_where_nobody_waits() {
 
 /// Two for the daily figures, one for the count of today.
 #[tokio::test]
-async fn there_are_three_connections_at_most() {
+async fn the_worker_opens_at_most_three_connections() {
     let (mut site, mariadb) = school(Shape::default()).await;
     site.set("VISITOR_SLOW_CRON", "* * * * * *");
     site.set("BOOKS_SLOW_CRON", "* * * * * *");
@@ -200,7 +200,7 @@ async fn there_are_three_connections_at_most() {
 
 /// On a small machine two readers at once leave no core to a check-in.
 #[tokio::test]
-async fn passes_that_rest_acquire_read_slots() {
+async fn throttled_scans_take_turns() {
     let took = Duration::from_millis(1);
     for (duty_percent, waits) in [(50, true), (100, false)] {
         let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
@@ -235,7 +235,7 @@ async fn passes_that_rest_acquire_read_slots() {
 
 /// Nobody's check-in is lost or refused while chunks are read and rests are made.
 #[tokio::test]
-async fn rests_change_no_number() {
+async fn pauses_change_no_number() {
     let (mut site, _) = school(Shape::default()).await;
     site.set("REFRESH_DUTY_PERCENT", "20");
     let looked_up_meanwhile = ScanSettings {

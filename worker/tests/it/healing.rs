@@ -10,7 +10,7 @@ use testkit::schema::Shape;
 const NOW: &str = "2025-09-23T10:00:00";
 
 #[tokio::test]
-async fn a_broken_table_costs_what_needs_it_and_heals() {
+async fn a_broken_table_affects_only_its_figures_and_heals() {
     let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     site.sql("RENAME TABLE item TO item_away").await;
     let running = site.start();
@@ -75,7 +75,7 @@ const TITLES: [Snapshot; 3] = [
 
 /// One pass serves several figures, but each depends on its own columns alone.
 #[tokio::test]
-async fn a_missing_column_costs_what_needs_it() {
+async fn a_missing_column_affects_only_its_figures() {
     for (column, broken) in [
         ("member DROP COLUMN inst_name", &VISITORS[..]),
         ("biblio DROP COLUMN opac_hide", &TITLES),
@@ -102,7 +102,7 @@ async fn a_missing_column_costs_what_needs_it() {
 }
 
 #[tokio::test]
-async fn a_missing_table_costs_what_needs_it() {
+async fn a_missing_table_affects_only_its_figures() {
     let collection = [Snapshot::Collection];
     for (table, broken) in [
         ("member", &[VISITORS, BORROWERS].concat()[..]),
@@ -119,7 +119,7 @@ async fn a_missing_table_costs_what_needs_it() {
 }
 
 #[tokio::test]
-async fn a_key_that_has_gone_is_stored_again_without_the_database() {
+async fn a_missing_key_is_restored_without_the_database() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let running = site.start();
@@ -147,7 +147,7 @@ async fn a_key_that_has_gone_is_stored_again_without_the_database() {
 }
 
 #[tokio::test]
-async fn an_empty_redis_is_filled_again() {
+async fn an_empty_redis_is_refilled() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let running = site.start();
@@ -161,7 +161,7 @@ async fn an_empty_redis_is_filled_again() {
 }
 
 #[tokio::test]
-async fn a_database_that_goes_away_is_waited_for() {
+async fn the_worker_waits_for_a_database_that_goes_away() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let running = site.start();
@@ -180,7 +180,7 @@ async fn a_database_that_goes_away_is_waited_for() {
 }
 
 #[tokio::test]
-async fn servers_that_come_later_are_waited_for() {
+async fn the_worker_waits_for_servers_that_start_later() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     mariadb.stop().await.unwrap();
@@ -195,7 +195,7 @@ async fn servers_that_come_later_are_waited_for() {
 }
 
 #[tokio::test]
-async fn a_cron_makes_its_group_again() {
+async fn a_cron_refreshes_its_group() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     site.set("VISITOR_SLOW_CRON", "*/2 * * * * *");
     let running = site.start();

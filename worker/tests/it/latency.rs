@@ -5,7 +5,7 @@ use crate::together::Gateway;
 use chrono::TimeZone;
 use std::time::{Duration, Instant};
 use testkit::eventually::eventually;
-use testkit::generate::{Size, TableSchema, generate};
+use testkit::generate::{Plan, Size, generate};
 use testkit::mariadb::MariaDb;
 use testkit::oracle::Names;
 use testkit::road::{Mode, Road};
@@ -41,7 +41,7 @@ async fn statements(mariadb: &MariaDb) -> usize {
 async fn daily_figures_take_few_statements_at_any_distance() {
     for engine in [Engine::InnoDb, Engine::MyIsam] {
         let (mariadb, redis) = own_servers().await;
-        let plan = TableSchema {
+        let plan = Plan {
             size: Size::School,
             years: 2,
             now: "2025-09-23T10:00:00".parse().unwrap(),

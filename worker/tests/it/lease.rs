@@ -8,7 +8,7 @@ use shared::snapshot::Envelope;
 use std::time::Duration;
 use testkit::eventually::eventually;
 use tokio::time::{Instant, sleep};
-use worker::publish::fence::{Fence, Made, Taken, Write, WriteRefused};
+use worker::publish::fence::{Acquired, Fence, FencedWrite, SnapshotMeta, WriteRefused};
 use worker::publish::publisher::Publisher;
 
 /// A count's life in tests that do not wait for its end.
@@ -64,7 +64,7 @@ async fn a_worker_that_has_lost_its_lease_writes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_written_beside_the_active_worker_is_never_older() {
+async fn a_write_under_a_borrowed_lease_never_replaces_a_newer_snapshot() {
     let site = Site::empty().await;
     let active = site.active("active").await;
     let beside = site.store("beside");
@@ -107,7 +107,7 @@ async fn what_is_written_beside_the_active_worker_is_never_older() {
 /// A worker takes over a Redis that has lost everything, with a copy from before the cron last came: another one may have made
 /// a newer one, which gateways show.
 #[tokio::test]
-async fn what_is_due_is_not_stored_again_before_it_could_not_be_made() {
+async fn an_overdue_snapshot_is_restored_only_after_its_refresh_failed() {
     let site = Site::empty().await;
     let day = chrono::TimeDelta::days(1);
     site.clock.step_to(site.now - day);
@@ -133,7 +133,7 @@ async fn what_is_due_is_not_stored_again_before_it_could_not_be_made() {
 
 /// The command lies in the socket of a server that stands still, and is found there when it goes on.
 #[tokio::test]
-async fn what_was_given_up_is_not_done_later() {
+async fn an_abandoned_count_is_not_stored_later() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let store = site.active("one").await;
@@ -175,25 +175,25 @@ async fn what_was_given_up_is_not_done_later() {
 
 /// The same of a daily figure, which lives for a day.
 #[tokio::test]
-async fn a_snapshot_that_was_given_up_is_not_stored_later() {
+async fn an_abandoned_snapshot_is_not_stored_later() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let fence = Fence::new(site.redis.clone(), site.config().keys);
-    let write = |value: &'static str| Write {
+    let write = |value: &'static str| FencedWrite {
         key: site.key("books:collection"),
         value: value.into(),
         life: LONG,
         ends: Instant::now() + LONG,
         channel: site.key("snapshots"),
         message: value.into(),
-        snapshot: Some(Made {
+        snapshot: Some(SnapshotMeta {
             name: "books:collection".to_owned(),
             settings: value.to_owned(),
             unless_newer: None,
         }),
     };
     let taken = fence.acquire("one", LONG, 0).await.unwrap();
-    let Taken::Ours(lease) = taken else {
+    let Acquired::Ours(lease) = taken else {
         panic!("nobody else is there: {taken:?}")
     };
     fence.write(&lease, write("first")).await.unwrap();
@@ -217,7 +217,7 @@ async fn a_snapshot_that_was_given_up_is_not_stored_later() {
 
 /// Without waiting for the next look: ten rounds take less than five of those.
 #[tokio::test]
-async fn who_is_active_anew_stores_at_once_what_is_missing() {
+async fn a_worker_that_is_active_again_restores_missing_snapshots_at_once() {
     let site = Site::empty().await;
     let running = site.start();
     site.await_all().await;

@@ -42,7 +42,7 @@ fn probe(environment: &[(&str, String)]) -> Option<i32> {
 }
 
 #[tokio::test]
-async fn host_chooses_the_address_and_a_probe_finds_it() {
+async fn the_health_port_listens_on_host_and_a_probe_finds_it() {
     for (host, reached) in [
         ("::1", "::1"),
         ("::", "127.0.0.1"),
@@ -78,7 +78,7 @@ async fn idle_connections_do_not_lock_out_a_probe() {
 }
 
 #[tokio::test]
-async fn a_port_that_becomes_free_is_taken_and_one_that_does_not_is_an_error() {
+async fn the_worker_waits_for_a_port_in_use_and_then_fails() {
     for is_freed in [true, false] {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
@@ -108,7 +108,7 @@ async fn a_port_that_becomes_free_is_taken_and_one_that_does_not_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_hangup_stops_it_like_sigterm_unless_it_is_ignored() {
+async fn sighup_stops_the_worker_like_sigterm_unless_ignored() {
     for (line, ends) in [("exec $0", true), ("trap '' HUP; exec $0", false)] {
         let port = free_port().unwrap();
         let environment = environment("127.0.0.1", port).await;

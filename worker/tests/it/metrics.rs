@@ -8,7 +8,7 @@ use testkit::http;
 use testkit::process::{Process, free_port};
 use testkit::schema::Shape;
 use testkit::scrape::figure;
-use worker::publish::redis_errors::Part;
+use worker::publish::redis_errors::RedisTask;
 
 async fn scrape(port: u16) -> String {
     let answer = http::get(SocketAddr::from(([127, 0, 0, 1], port)), "/metrics").await;
@@ -33,7 +33,7 @@ async fn worker_without_items() -> (Site, Process, u16) {
 }
 
 #[tokio::test]
-async fn what_it_does_and_how_it_ends_is_counted() {
+async fn refreshes_counts_and_errors_are_in_the_metrics() {
     let (site, process, port) = worker_without_items().await;
     let of = |result: &str, snapshot: Snapshot| {
         format!("worker_snapshot_refreshes_total{{snapshot=\"{snapshot}\",result=\"{result}\"}}")
@@ -59,7 +59,7 @@ async fn what_it_does_and_how_it_ends_is_counted() {
         assert_eq!(at(&format!("worker_{flag}")), 1.0, "{flag}");
     }
     assert!(at("worker_lease_epoch") >= 1.0);
-    for part in Part::ALL.map(Part::name) {
+    for part in RedisTask::ALL.map(RedisTask::name) {
         assert_eq!(
             at(&format!("worker_redis_failing{{part=\"{part}\"}}")),
             0.0,
@@ -101,7 +101,7 @@ async fn what_it_does_and_how_it_ends_is_counted() {
 }
 
 #[tokio::test]
-async fn a_standby_says_that_it_is_one() {
+async fn a_standby_reports_its_role() {
     let (mut site, active, _) = worker_without_items().await;
     let port = free_port().unwrap();
     site.set("WORKER_PORT", &port.to_string());

@@ -34,7 +34,7 @@ async fn watch_the_key(site: &Site, new_day: &str) {
 }
 
 #[tokio::test]
-async fn the_count_begins_anew() {
+async fn the_count_restarts_at_midnight() {
     for (zone, day, new_day) in [
         ("Asia/Jakarta", "2025-09-30", "2025-10-01"),
         ("Asia/Jayapura", "2025-12-31", "2026-01-01"),

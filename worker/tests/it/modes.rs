@@ -108,7 +108,7 @@ async fn delta_counts_a_row_that_commits_late() {
 }
 
 #[tokio::test]
-async fn delta_is_put_right_after_deletes_and_edits() {
+async fn recounts_correct_delta_after_deletes_and_edits() {
     for (engine, date_index) in [
         (Engine::InnoDb, true),
         (Engine::InnoDb, false),
@@ -199,7 +199,7 @@ async fn delta_survives_a_change_of_day() {
 }
 
 #[tokio::test]
-async fn incremental_follows_the_counter_and_is_put_right_by_the_next_base() {
+async fn incremental_follows_the_counter_and_the_next_base_corrects_it() {
     let site = site(Engine::InnoDb, true).await;
     let mut parts = site.parts().await;
     let mut incremental = Incremental::with_rebase(parts.store.clone(), Duration::from_millis(800));
@@ -372,7 +372,7 @@ async fn tick(counter: &mut Counter, parts: &mut Parts, site: &Site) -> u64 {
 }
 
 #[tokio::test]
-async fn auto_counts_directly_while_that_keeps_the_pace() {
+async fn auto_counts_directly_while_that_is_quick_enough() {
     let site = site(Engine::InnoDb, true).await;
     let mut parts = site.parts().await;
     // A count may take a twentieth of it.
@@ -383,7 +383,7 @@ async fn auto_counts_directly_while_that_keeps_the_pace() {
 }
 
 #[tokio::test]
-async fn auto_counts_the_latest_rows_alone_where_a_whole_count_takes_too_long() {
+async fn auto_uses_delta_when_a_whole_count_takes_too_long() {
     let site = site(Engine::InnoDb, false).await;
     let mut parts = site.parts().await;
     // No count is that quick.

@@ -94,7 +94,7 @@ impl Stage {
 }
 
 #[tokio::test]
-async fn the_way_to_mysql_fails_in_every_way() {
+async fn the_worker_recovers_from_every_network_fault() {
     let stage = Stage::begin().await;
     for mode in [
         Mode::Refuse,
@@ -118,7 +118,7 @@ async fn the_way_to_mysql_fails_in_every_way() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_slow_is_still_counted_on() {
+async fn a_slow_server_still_delivers_counts() {
     let stage = Stage::begin().await;
     stage
         .road
@@ -134,7 +134,7 @@ async fn a_server_that_is_slow_is_still_counted_on() {
 }
 
 #[tokio::test]
-async fn the_server_fails_in_every_way() {
+async fn the_worker_recovers_from_every_server_fault() {
     let stage = Stage::begin().await;
     stage.mariadb.kill().await.unwrap();
     stage.count_expires().await;
@@ -170,7 +170,7 @@ async fn the_server_fails_in_every_way() {
 }
 
 #[tokio::test]
-async fn the_account_is_refused_for_a_while() {
+async fn the_worker_recovers_from_a_wrong_password() {
     let stage = Stage::begin().await;
     stage.alter("IDENTIFIED BY 'changed'").await;
     stage.kill_connections().await;
@@ -200,7 +200,7 @@ async fn the_account_is_refused_for_a_while() {
 
 /// A statement that never ends is one, and waited for until its limit: the server still runs it.
 #[tokio::test]
-async fn a_count_that_never_ends_is_one() {
+async fn a_hanging_count_is_not_started_twice() {
     let stage = Stage::begin().await;
     stage.site.sql("RENAME TABLE visitor_count TO away").await;
     stage.site.sql("CREATE VIEW visitor_count AS SELECT * FROM away WHERE BENCHMARK(100000000000, SHA2(member_name, 512)) = 0").await;
@@ -224,7 +224,7 @@ async fn a_count_that_never_ends_is_one() {
 /// Whatever happens in the middle of the passes: what stands in the end is right, to the byte. What was made meanwhile is not
 /// made again, so that a wrong figure would stand.
 #[tokio::test]
-async fn passes_that_are_disturbed_give_no_wrong_figure() {
+async fn an_interrupted_refresh_stores_no_wrong_figure() {
     for seed in 1..=3 {
         let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
         site.reading = Some(TINY_CHUNKS);

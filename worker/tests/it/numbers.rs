@@ -2,7 +2,7 @@
 
 use crate::fixture::Site;
 use chrono::{Datelike, TimeZone};
-use testkit::generate::{Size, TableSchema, generate};
+use testkit::generate::{Plan, Size, generate};
 use testkit::oracle::Names;
 use testkit::schema::{Engine, Shape};
 
@@ -72,7 +72,7 @@ async fn an_hour_before_midnight_the_second_time() {
 }
 
 #[tokio::test]
-async fn without_loan_history_only_what_needs_it_is_less() {
+async fn without_loan_history_only_its_figures_change() {
     let shape = Shape {
         loan_history: false,
         ..MYISAM
@@ -101,7 +101,7 @@ async fn an_empty_database_is_computed_and_empty() {
 async fn an_empty_current_month_is_an_empty_list() {
     let zone = chrono_tz::Tz::Asia__Jakarta;
     let wall: chrono::NaiveDateTime = "2025-09-23T10:00:00".parse().unwrap();
-    let plan = TableSchema {
+    let plan = Plan {
         size: Size::Tiny,
         years: 2,
         now: wall,
@@ -140,7 +140,7 @@ async fn names_are_masked_or_hidden_before_they_reach_redis() {
 async fn a_school_of_another_seed() {
     let zone = chrono_tz::Tz::Asia__Jakarta;
     let wall = "2025-08-12T14:00:00".parse().unwrap();
-    let plan = TableSchema {
+    let plan = Plan {
         size: Size::School,
         years: 2,
         now: wall,

@@ -41,7 +41,7 @@ async fn key_and_message_are_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn the_doorbell_wakes_the_loop_early() {
+async fn a_refresh_request_wakes_the_fast_loop_early() {
     let mut site = Site::new("Asia/Jakarta", "2025-09-30T12:00:00", Shape::default()).await;
     site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "3600000");
     let running = site.start();
@@ -93,7 +93,7 @@ async fn a_slow_database_is_busy_for_a_twentieth_of_the_time() {
 
 /// Rings do not shorten the back-off either.
 #[tokio::test]
-async fn a_broken_database_is_asked_less_and_less() {
+async fn failed_counts_back_off() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let running = site.start();

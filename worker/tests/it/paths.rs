@@ -5,7 +5,7 @@ use crate::fixture::{HOLE, Site, TINY_CHUNKS};
 use chrono::TimeZone;
 use rand::seq::SliceRandom;
 use rand::{SeedableRng, rngs::StdRng};
-use testkit::generate::{Size, TableSchema, generate};
+use testkit::generate::{Plan, Size, generate};
 use testkit::library::Library;
 use testkit::oracle::Names;
 use testkit::schema::{Engine, Shape};
@@ -111,7 +111,7 @@ cases! {
 }
 
 fn library(change: impl FnOnce(&mut Library, &mut StdRng)) -> Library {
-    let plan = TableSchema {
+    let plan = Plan {
         size: Size::Tiny,
         years: 6,
         now: NOW.parse().unwrap(),
@@ -148,7 +148,7 @@ async fn rows_in_any_order() {
 
 /// No loan spells its code as the item does, and no copy is left of many: what is held is settled again and again.
 #[tokio::test]
-async fn codes_that_only_the_collation_knows() {
+async fn item_codes_that_only_the_collation_matches() {
     let mut site = Site::new("Asia/Jakarta", NOW, INNODB).await;
     site.sql("UPDATE loan SET item_code = CONCAT(LOWER(item_code), '  ')")
         .await;

@@ -173,7 +173,7 @@ fn every_kind_of_bad_variable_is_named_with_status_64() {
 }
 
 #[test]
-fn help_teaches_every_variable_and_shows_no_value() {
+fn help_explains_every_variable_and_shows_no_value() {
     let output = worker(&["--help"], &[("MYSQL_PASSWORD", "hunter2".to_owned())]);
     let help = text(&output.stdout);
     assert!(output.status.success());
@@ -188,7 +188,7 @@ fn help_teaches_every_variable_and_shows_no_value() {
 }
 
 #[tokio::test]
-async fn refresh_tells_by_its_status() {
+async fn refresh_reports_failure_by_its_exit_status() {
     let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     let environment = site.environment();
     let output = worker(&["refresh", "visitors:weekly"], &environment);
@@ -216,7 +216,7 @@ async fn refresh_tells_by_its_status() {
 }
 
 #[test]
-fn its_manual_and_its_completions_tell_what_help_tells() {
+fn manual_and_completions_match_help() {
     let manual = worker(&["manual"], &[]);
     assert!(manual.status.success());
     for variable in Config::variables() {
@@ -227,7 +227,7 @@ fn its_manual_and_its_completions_tell_what_help_tells() {
 }
 
 #[tokio::test]
-async fn a_probe_tells_by_its_status_whether_the_worker_lives() {
+async fn the_probe_exits_with_0_only_while_the_worker_lives() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     let probe = |site: &Site| worker(&["probe"], &site.environment()).status.code();
     for port in [0, free_port().unwrap()] {
@@ -277,7 +277,7 @@ async fn sigterm_ends_it_cleanly_with_and_without_servers() {
 }
 
 #[tokio::test]
-async fn no_name_and_no_secret_is_logged() {
+async fn no_member_name_and_no_secret_is_logged() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     site.set("RUST_LOG", "trace");
     site.sql("RENAME TABLE biblio TO biblio_away").await;
@@ -295,7 +295,7 @@ async fn no_name_and_no_secret_is_logged() {
 }
 
 #[tokio::test]
-async fn health_tells_people_what_is_wrong() {
+async fn health_names_what_is_wrong() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     let port = free_port().unwrap();
     site.set("WORKER_PORT", &port.to_string());

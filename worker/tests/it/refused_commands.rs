@@ -15,7 +15,7 @@ use testkit::oracle::Names;
 use testkit::process::free_port;
 use testkit::server::unique;
 use tokio::time::{Instant, sleep};
-use worker::publish::fence::{Fence, Made, Taken, Write};
+use worker::publish::fence::{Acquired, Fence, FencedWrite, SnapshotMeta};
 
 /// Longer than an active worker that fails keeps the lease.
 const HANDED_OVER: Duration = Duration::from_secs(40);
@@ -282,7 +282,7 @@ async fn an_active_worker_that_loses_a_right_hands_over_to_a_healthy_one() {
 
 /// Keys rather than commands: new figures may have names that the rights of an older version do not cover.
 #[tokio::test]
-async fn snapshots_that_may_not_be_written_cost_only_themselves() {
+async fn a_snapshot_without_write_permission_affects_no_other() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     site.align_server_clock().await;
@@ -340,20 +340,20 @@ async fn a_snapshot_and_its_settings_are_written_both_or_not_at_all() {
         let client = RedisUrl::parse(&url).unwrap().client(SOON).unwrap();
         client.init().await.unwrap();
         let fence = Fence::new(client, pair.site.config().keys);
-        let write = |value: &'static str| Write {
+        let write = |value: &'static str| FencedWrite {
             key: pair.site.key("books:collection"),
             value: value.into(),
             life: SOON,
             ends: Instant::now() + SOON,
             channel: pair.site.key("snapshots"),
             message: value.into(),
-            snapshot: Some(Made {
+            snapshot: Some(SnapshotMeta {
                 name: "books:collection".to_owned(),
                 settings: value.to_owned(),
                 unless_newer: None,
             }),
         };
-        let Taken::Ours(lease) = fence.acquire("one", SOON, 0).await.unwrap() else {
+        let Acquired::Ours(lease) = fence.acquire("one", SOON, 0).await.unwrap() else {
             panic!("nobody else is there")
         };
         fence.write(&lease, write("first")).await.unwrap();

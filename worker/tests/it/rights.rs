@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use tempfile::TempDir;
 use testkit::eventually::eventually;
-use testkit::generate::{Size, TableSchema, generate};
+use testkit::generate::{Plan, Size, generate};
 use testkit::http::{Events, get};
 use testkit::mariadb::{MariaDb, shared_mariadb};
 use testkit::process::{Process, free_port};
@@ -60,7 +60,7 @@ impl Place {
         let mariadb = shared_mariadb().await;
         let zone = chrono_tz::Asia::Jakarta;
         let now = Clock::system().now().utc();
-        let plan = TableSchema {
+        let plan = Plan {
             size: Size::Tiny,
             years: 1,
             now: now.with_timezone(&zone).naive_local(),
@@ -169,7 +169,7 @@ fn words(command: &str, prefix: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn both_processes_work_under_them() {
+async fn both_processes_work_with_the_permissions_of_deploy() {
     let place = Place::new().await;
     let site = &place.site;
     let (gateway, address) = place.gateway().await;
@@ -221,7 +221,7 @@ async fn both_processes_work_under_them() {
 }
 
 #[tokio::test]
-async fn the_gateway_cannot_write_and_the_worker_only_its_own() {
+async fn the_gateway_cannot_write_and_the_worker_writes_only_its_keys() {
     let place = Place::new().await;
     let prefix = place.site.key("");
     let gateway = place.client("gateway", GATEWAY).await;

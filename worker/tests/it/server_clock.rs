@@ -6,7 +6,7 @@ use std::time::Duration;
 use testkit::eventually::eventually;
 use testkit::mariadb::MariaDb;
 use testkit::process::free_port;
-use worker::ops::clock_skew::ClockWatch;
+use worker::ops::clock_skew::ClockSkewMonitor;
 
 /// Sets the server's clock so far from the worker's, for accounts without privileges, in new sessions.
 async fn step(mariadb: &MariaDb, site: &Site, seconds: i64) {
@@ -16,11 +16,11 @@ async fn step(mariadb: &MariaDb, site: &Site, seconds: i64) {
 }
 
 #[tokio::test]
-async fn a_server_five_minutes_off_is_noticed_and_forgiven() {
+async fn a_server_clock_five_minutes_off_is_reported_until_it_is_corrected() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let parts = site.parts().await;
-    let watch = ClockWatch {
+    let watch = ClockSkewMonitor {
         database: parts.database,
         status: parts.status.clone(),
         clock: site.clock.clone(),
@@ -50,7 +50,7 @@ async fn a_server_five_minutes_off_is_noticed_and_forgiven() {
 }
 
 #[tokio::test]
-async fn health_says_how_far_the_server_is_off() {
+async fn health_reports_the_clock_difference() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
     let port = free_port().unwrap();

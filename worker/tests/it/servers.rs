@@ -11,7 +11,7 @@ const NOW: &str = "2025-09-23T10:00:00";
 
 /// Sessions begin without autocommit and in another character set; the account has no say in it.
 #[tokio::test]
-async fn what_a_session_begins_with_does_not_matter() {
+async fn session_defaults_do_not_matter() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     for table in ["visitor_count", "member", "loan", "item", "biblio"] {
@@ -43,7 +43,7 @@ async fn what_a_session_begins_with_does_not_matter() {
 
 /// Tables of one library in different character sets and collations, with texts that not all of them can hold.
 #[tokio::test]
-async fn tables_may_differ_in_their_collations() {
+async fn tables_may_have_different_collations() {
     for conversions in [
         &[
             "visitor_count utf8mb4 COLLATE utf8mb4_unicode_ci",
@@ -95,7 +95,7 @@ async fn tables_may_differ_in_their_collations() {
 
 /// The least number of connections, and readers that wait for a lock: the fast loop has its own.
 #[tokio::test]
-async fn slow_figures_do_not_keep_the_count_of_today_waiting() {
+async fn slow_figures_do_not_delay_todays_count() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     site.set("MYSQL_POOL_LIMIT", "2");
     let mut owner = site.conn().await;
@@ -118,7 +118,7 @@ async fn slow_figures_do_not_keep_the_count_of_today_waiting() {
 
 /// It is told that there is no count, and it comes back by itself.
 #[tokio::test]
-async fn a_frozen_database_is_noticed() {
+async fn a_frozen_database_is_reported_and_recovers() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
     let port = testkit::process::free_port().unwrap();
@@ -144,7 +144,7 @@ async fn a_frozen_database_is_noticed() {
 
 /// So are a Redis that stands still, and a connection that was cut.
 #[tokio::test]
-async fn a_frozen_redis_is_left_and_found_again() {
+async fn a_frozen_redis_is_reconnected() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let running = site.start();

@@ -9,7 +9,7 @@ use shared::time::Clock;
 use std::net::SocketAddr;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::generate::{Size, TableSchema, generate};
+use testkit::generate::{Plan, Size, generate};
 use testkit::http::get;
 use testkit::process::{Process, free_port};
 use testkit::schema::Shape;
@@ -24,7 +24,7 @@ async fn present_site() -> Site {
     let (mariadb, redis) = own_servers().await;
     let zone = chrono_tz::Asia::Jakarta;
     let now = Clock::system().now().utc();
-    let plan = TableSchema {
+    let plan = Plan {
         size: Size::Tiny,
         years: 1,
         now: now.with_timezone(&zone).naive_local(),
@@ -118,18 +118,18 @@ async fn hide_names_after(standby: bool) {
 }
 
 #[tokio::test]
-async fn hidden_names_win_over_full_ones_of_a_clock_that_is_ahead() {
+async fn hidden_names_replace_full_names_of_a_clock_that_is_ahead() {
     hide_names_after(false).await;
 }
 
 #[tokio::test]
-async fn hidden_names_win_when_a_standby_takes_over() {
+async fn hidden_names_replace_full_names_when_a_standby_takes_over() {
     hide_names_after(true).await;
 }
 
 /// The note of the settings is lost, again and again: the snapshots are as good as before.
 #[tokio::test]
-async fn snapshots_whose_settings_are_forgotten_are_not_made_anew() {
+async fn snapshots_whose_settings_note_is_lost_are_not_recomputed() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
     site.align_server_clock().await;
@@ -154,7 +154,7 @@ async fn snapshots_whose_settings_are_forgotten_are_not_made_anew() {
 
 /// A clock that is set back all the time makes each pass look like one of a clock that is ahead.
 #[tokio::test]
-async fn a_pass_whose_result_is_not_taken_backs_off_and_is_said() {
+async fn a_refresh_with_a_discarded_result_backs_off_and_is_reported() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
     site.align_server_clock().await;

@@ -91,16 +91,16 @@ async fn errors_end_with_the_role(broken: Broken) {
 }
 
 #[tokio::test]
-async fn a_standby_is_not_degraded_by_books_that_it_does_not_make() {
+async fn a_new_standby_is_not_degraded_by_failed_snapshots() {
     errors_end_with_the_role(Broken::Books).await;
 }
 
 #[tokio::test]
-async fn a_standby_is_not_degraded_by_a_count_that_it_does_not_make() {
+async fn a_new_standby_is_not_degraded_by_a_failed_count() {
     errors_end_with_the_role(Broken::Visits).await;
 }
 
 #[tokio::test]
-async fn a_standby_is_not_degraded_by_a_mysql_that_is_back() {
+async fn a_new_standby_is_not_degraded_by_a_past_mysql_outage() {
     errors_end_with_the_role(Broken::MySql).await;
 }

@@ -61,7 +61,7 @@ async fn times(site: &Site) -> BTreeMap<String, String> {
 }
 
 #[tokio::test]
-async fn standbys_take_over_and_make_nothing_anew() {
+async fn a_standby_takes_over_without_recomputing_anything() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     let mut workers = Workers::start(&mut site, 3);
     let first = workers.active(&site, None).await;
@@ -102,7 +102,7 @@ async fn standbys_take_over_and_make_nothing_anew() {
 }
 
 #[tokio::test]
-async fn a_worker_that_was_frozen_comes_back_as_a_standby() {
+async fn a_frozen_worker_comes_back_as_a_standby() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     let workers = Workers::start(&mut site, 2);
     let mut active = workers.active(&site, None).await;
@@ -136,7 +136,7 @@ async fn a_worker_that_was_frozen_comes_back_as_a_standby() {
 
 /// Whoever is active when the time comes makes the figures, and nobody makes them twice.
 #[tokio::test]
-async fn each_refresh_is_made_once_whoever_is_active() {
+async fn each_refresh_is_made_once_across_take_overs() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     site.set("VISITOR_SLOW_CRON", "*/5 * * * * *");
     let mut workers = Workers::start(&mut site, 3);
@@ -187,7 +187,7 @@ async fn each_refresh_is_made_once_whoever_is_active() {
 
 /// A rolling restart after `MEMBER_NAMES=masked`: names are not shown for another day.
 #[tokio::test]
-async fn figures_of_other_settings_are_made_anew_by_who_takes_over() {
+async fn a_new_active_worker_recomputes_figures_of_other_settings() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     let mut before = Workers::start(&mut site, 1);
     before.active(&site, None).await;

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use testkit::certificates::{Authority, Issued};
 use testkit::eventually::eventually;
-use testkit::generate::{Size, TableSchema, generate};
+use testkit::generate::{Plan, Size, generate};
 use testkit::http::get;
 use testkit::mariadb::{MariaDb, MariaDbOptions, shared_mariadb};
 use testkit::process::{Process, free_port};
@@ -52,7 +52,7 @@ async fn redis(issued: &Issued) -> (&'static Redis, u16) {
 }
 
 async fn site(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
-    let plan = TableSchema {
+    let plan = Plan {
         size: Size::Tiny,
         years: 1,
         now: "2025-09-23T10:00:00".parse().unwrap(),
@@ -108,7 +108,7 @@ async fn assert_told(site: &Site, topic: Topic, told: &[&str]) {
 }
 
 #[tokio::test]
-async fn mysql_is_believed_by_its_authority_and_its_name_alone() {
+async fn mysql_is_trusted_only_with_a_known_authority_and_its_name() {
     let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
     let mariadb = mariadb(&authority.issue("IP:127.0.0.1").unwrap()).await;
     let mut site = site(mariadb, shared_redis().await).await;
@@ -135,7 +135,7 @@ async fn mysql_is_believed_by_its_authority_and_its_name_alone() {
 }
 
 #[tokio::test]
-async fn a_mysql_without_tls_and_one_that_wants_it_say_so() {
+async fn mysql_without_tls_or_that_requires_tls_is_reported() {
     let mut site = site(shared_mariadb().await, shared_redis().await).await;
     for wanted in ["required", "verify"] {
         site.set("MYSQL_TLS", wanted);
@@ -160,7 +160,7 @@ async fn a_mysql_without_tls_and_one_that_wants_it_say_so() {
 }
 
 #[tokio::test]
-async fn redis_is_believed_by_its_authority_and_its_name_alone() {
+async fn redis_is_trusted_only_with_a_known_authority_and_its_name() {
     let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
     let (redis, tls_port) = redis(&authority.issue("IP:127.0.0.1").unwrap()).await;
     let mut site = site(shared_mariadb().await, redis).await;
@@ -201,7 +201,7 @@ async fn redis_is_believed_by_its_authority_and_its_name_alone() {
 }
 
 #[test]
-fn authorities_without_tls_are_a_bad_configuration() {
+fn a_ca_file_without_tls_is_a_configuration_error() {
     let authority = Authority::new().unwrap();
     let (path, key) = (
         text(&authority.certificate()),

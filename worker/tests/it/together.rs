@@ -109,7 +109,7 @@ async fn every_endpoint_is_right_through_both() {
 
 /// Of a library with all the dirt of the field, whatever is shown of its members.
 #[tokio::test]
-async fn what_the_worker_makes_is_as_the_document_says() {
+async fn worker_output_matches_the_openapi_document() {
     for names in ["full", "masked", "hidden"] {
         let mut site = innodb("Asia/Jakarta", NOW).await;
         site.set("MEMBER_NAMES", names);
@@ -127,7 +127,7 @@ async fn what_the_worker_makes_is_as_the_document_says() {
 }
 
 #[tokio::test]
-async fn nothing_is_known_without_a_worker_and_a_stream_waits_for_it() {
+async fn without_a_worker_nothing_is_served_and_a_stream_waits() {
     let site = innodb("Asia/Jakarta", NOW).await;
     let gateway = Gateway::beside(&site).await;
     for path in paths().iter().filter(|path| !path.ends_with("/today")) {
@@ -196,7 +196,7 @@ async fn watch_midnight(site: &Site, gateway: &Gateway, until: &str) {
 }
 
 #[tokio::test]
-async fn yesterday_is_not_seen_after_midnight() {
+async fn yesterdays_count_is_not_served_after_midnight() {
     for (zone, day, new_day) in [
         ("Asia/Jakarta", "2025-09-30", "2025-10-01"),
         ("Africa/Cairo", "2026-04-23", "2026-04-24"),
@@ -248,7 +248,7 @@ async fn a_worker_that_dies_before_midnight_leaves_nothing_of_yesterday() {
 }
 
 #[tokio::test]
-async fn redis_restarts_empty_and_all_is_back() {
+async fn everything_is_back_after_redis_restarts_empty() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let running = site.start();
@@ -281,7 +281,7 @@ async fn redis_restarts_empty_and_all_is_back() {
 }
 
 #[tokio::test]
-async fn a_database_outage_is_not_noticed_at_the_gateway() {
+async fn gateway_clients_do_not_notice_a_database_outage() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let running = site.start();

@@ -18,7 +18,7 @@ async fn site() -> Site {
 
 /// What a later version may note of its snapshots, and what no version of ours writes.
 #[tokio::test]
-async fn what_another_version_notes_of_snapshots_is_left_alone() {
+async fn snapshot_notes_of_another_version_are_left_alone() {
     let site = site().await;
     let made = site.key("worker:made");
     let unknown: [(&str, &[u8]); 3] = [
@@ -101,7 +101,7 @@ async fn a_lease_of_another_format_is_respected_and_ends() {
 }
 
 #[tokio::test]
-async fn an_epoch_that_is_none_is_passed_over() {
+async fn an_invalid_epoch_is_replaced() {
     for text in [
         "",
         "x",

@@ -158,7 +158,7 @@ async fn an_active_worker_repairs_keys_of_another_type() {
 
 /// The counter of `incremental` belongs to the writer of visits: it is said, and left alone.
 #[tokio::test]
-async fn a_counter_of_another_type_is_said_and_left_alone() {
+async fn a_counter_of_another_type_is_reported_and_left_alone() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
     site.align_server_clock().await;

@@ -5,7 +5,7 @@ use super::rights::Rights;
 use testkit::cluster::Cluster;
 
 #[tokio::test]
-async fn resharding_is_not_seen() {
+async fn clients_notice_no_resharding() {
     let rights = Rights::with("+cluster|slots +cluster|info");
     let redis = Cluster::start(&rights.flags()).await.unwrap();
     let place = Place::on(|account| redis.url(account), &rights, &redis.nodes).await;
@@ -38,7 +38,7 @@ async fn resharding_is_not_seen() {
 
 /// Killed, frozen for as long as that takes and longer.
 #[tokio::test]
-async fn a_cluster_fail_over_is_not_seen() {
+async fn clients_notice_no_cluster_fail_over() {
     let rights = Rights::with("+cluster|slots +cluster|info");
     let redis = Cluster::start(&rights.flags()).await.unwrap();
     let mut place = Place::on(|account| redis.url(account), &rights, &redis.nodes).await;

@@ -13,7 +13,7 @@ const AT_ONCE: [&str; 2] = ["--repl-diskless-sync-delay", "0"];
 const OUTAGE: Duration = Duration::from_secs(4);
 
 #[tokio::test]
-async fn what_becomes_of_replicas_beside_gateways_is_not_seen() {
+async fn clients_notice_no_failure_of_a_gateways_replica() {
     let primary = Redis::start_with(&AT_ONCE).await.unwrap();
     let of = primary.port().to_string();
     let flags = [&AT_ONCE[..], &["--replicaof", "127.0.0.1", &of]].concat();

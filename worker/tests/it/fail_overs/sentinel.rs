@@ -6,7 +6,7 @@ use testkit::sentinel::Guarded;
 
 /// Killed, frozen for as long as that takes and longer, and by an operator's order.
 #[tokio::test]
-async fn a_sentinel_fail_over_is_not_seen() {
+async fn clients_notice_no_sentinel_fail_over() {
     let rights = Rights::with("+role");
     let redis = Guarded::start(&rights.flags()).await.unwrap();
     let mut place = Place::on(|account| redis.url(account), &rights, &redis.servers).await;

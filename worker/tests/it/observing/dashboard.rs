@@ -59,7 +59,7 @@ pub(super) async fn every_query_answers(prometheus: &Prometheus, gateway: Socket
 }
 
 #[test]
-fn it_is_in_order() {
+fn the_dashboard_is_well_formed() {
     let dashboard = dashboard();
     let panels = dashboard["panels"].as_array().unwrap();
     let (mut titles, mut ids) = (BTreeSet::new(), BTreeSet::new());

@@ -12,7 +12,7 @@ use testkit::process::free_port;
 
 /// Servers and processes go, one after the other.
 #[tokio::test]
-async fn what_is_lost_is_told() {
+async fn alerts_fire_when_servers_and_processes_are_lost() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site(mariadb, redis).await;
     let (a_worker, worker_port) = worker(&mut site);
@@ -94,7 +94,7 @@ const YOUNGER: usize = 1_100;
 
 /// Two installations on one database, whose clock is wrong, whose librarian deletes visits, and whose table is taken away.
 #[tokio::test]
-async fn what_is_wrong_is_told() {
+async fn alerts_fire_when_an_installation_is_wrong() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site(mariadb, redis).await;
     let today = site.day().and_hms_opt(0, 0, 30).unwrap();

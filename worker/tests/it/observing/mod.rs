@@ -35,7 +35,7 @@ fn alerts_in(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn each_alert_is_tested_explained_and_seen_to_fire() {
+fn each_alert_is_tested_documented_and_fired() {
     let alerts = alerts();
     assert!(alerts.len() > 10, "{alerts:?}");
     for (what, text) in [

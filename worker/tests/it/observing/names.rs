@@ -76,7 +76,7 @@ async fn everything() -> BTreeMap<String, String> {
 }
 
 #[tokio::test]
-async fn what_is_named_exists_and_what_exists_is_shown() {
+async fn every_named_metric_exists_and_every_metric_is_shown() {
     let told = everything().await;
     let shown: BTreeSet<String> = dashboard::queries()
         .iter()

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::generate::{Size, TableSchema, generate};
+use testkit::generate::{Plan, Size, generate};
 use testkit::http::get;
 use testkit::mariadb::MariaDb;
 use testkit::process::{Process, free_port};
@@ -27,7 +27,7 @@ pub(super) async fn site(mariadb: &'static MariaDb, redis: &'static Redis) -> Si
         16 | 17 => chrono_tz::UTC,
         _ => chrono_tz::Asia::Jakarta,
     };
-    let plan = TableSchema {
+    let plan = Plan {
         size: Size::Tiny,
         years: 1,
         now: now.with_timezone(&zone).naive_local(),

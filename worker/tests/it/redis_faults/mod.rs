@@ -60,33 +60,33 @@ fn tell(what: &str, since: Instant) {
 }
 
 #[tokio::test]
-async fn a_redis_that_loses_everything_has_it_back() {
+async fn an_emptied_redis_is_refilled() {
     survive(&[Fault::Restarted, Fault::Flushed, Fault::Restarted]).await;
 }
 
 #[tokio::test]
-async fn a_redis_that_does_not_answer_is_left_and_found_again() {
+async fn an_unresponsive_redis_is_reconnected() {
     survive(&[Fault::Frozen, Fault::BlackHole, Fault::HostGone]).await;
 }
 
 #[tokio::test]
-async fn a_redis_that_is_far_away_is_heard() {
+async fn a_distant_redis_delivers_counts() {
     survive(&[Fault::Far, Fault::FarAnew]).await;
 }
 
 #[tokio::test]
-async fn a_connection_that_is_of_no_use_is_left() {
+async fn a_wedged_connection_is_replaced() {
     survive(&[Fault::Wedged, Fault::Unsubscribed, Fault::FailedOver]).await;
 }
 
 #[tokio::test]
-async fn a_redis_that_refuses_writes_is_written_as_soon_as_it_allows_it() {
+async fn writes_resume_when_redis_accepts_them_again() {
     survive(&[Fault::Full, Fault::NoRights]).await;
 }
 
 /// With a back-off that doubles up to half a minute it would be tried seven times.
 #[tokio::test]
-async fn a_count_that_is_refused_is_tried_again_all_the_time() {
+async fn a_refused_count_is_retried_without_long_pauses() {
     let place = Place::new().await;
     Fault::Full.begin(&place).await;
     place.mariadb.general_log(true).await.unwrap();
@@ -98,7 +98,7 @@ async fn a_count_that_is_refused_is_tried_again_all_the_time() {
 
 /// Writes that were given up lie about in sockets, of every kind, while newer ones are made.
 #[tokio::test]
-async fn what_is_made_all_the_time_never_gets_older() {
+async fn a_snapshot_never_gets_older() {
     let every_second = "* * * * * *";
     let crons = ["VISITOR_SLOW_CRON", "BOOKS_SLOW_CRON"].map(|name| (name, every_second));
     let place = Place::with(&crons).await;
