@@ -104,7 +104,7 @@ async fn every_number_is_right_at_any_distance() {
         );
         site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "500");
         let running = site.start();
-        let gateway = Gateway::beside(&site).await;
+        let gateway = Gateway::start(&site).await;
         gateway.await_all().await;
         site.assert_all(Names::Full).await;
         site.check_in().await;

@@ -1,7 +1,7 @@
 //! Who has lost the lease, or comes too late, changes nothing.
 
 use crate::fixture::{SOON, Site, own_servers, site_on};
-use crate::heard::{Heard, epoch};
+use crate::recorder::{Recorder, epoch};
 use fred::interfaces::KeysInterface;
 use shared::catalog::Snapshot;
 use shared::snapshot::Envelope;
@@ -138,7 +138,7 @@ async fn an_abandoned_count_is_not_stored_later() {
     let site = site_on(mariadb, redis).await;
     let store = site.active("one").await;
     publish(&store, "first", LONG).await.unwrap();
-    let heard = Heard::on(&site, "visitors:today").await;
+    let recorder = Recorder::subscribe(&site, "visitors:today").await;
 
     redis.freeze().unwrap();
     publish(&store, "given up", LONG).await.unwrap_err();
@@ -163,14 +163,14 @@ async fn an_abandoned_count_is_not_stored_later() {
         publish(&store, "new", LONG).await.ok()
     })
     .await;
-    eventually("it is heard", SOON, async || {
-        heard
-            .of("visitors:today")
+    eventually("the message is received", SOON, async || {
+        recorder
+            .messages("visitors:today")
             .contains(&"new".to_owned())
             .then_some(())
     })
     .await;
-    assert_eq!(heard.of("visitors:today"), ["new"]);
+    assert_eq!(recorder.messages("visitors:today"), ["new"]);
 }
 
 /// The same of a daily figure, which lives for a day.
@@ -197,22 +197,22 @@ async fn an_abandoned_snapshot_is_not_stored_later() {
         panic!("nobody else is there: {taken:?}")
     };
     fence.write(&lease, write("first")).await.unwrap();
-    let heard = Heard::on(&site, "snapshots").await;
+    let recorder = Recorder::subscribe(&site, "snapshots").await;
 
     redis.freeze().unwrap();
     let given_up = fence.write(&lease, write("given up")).await.unwrap_err();
     assert_eq!(refused(&given_up), None, "nothing answered: {given_up}");
     redis.thaw().unwrap();
-    eventually("a new one is stored and heard", SOON, async || {
+    eventually("a new one is stored and published", SOON, async || {
         assert_eq!(site.stored("books:collection").await?, "first");
         fence.write(&lease, write("new")).await.ok()
     })
     .await;
-    eventually("it is heard", SOON, async || {
-        (!heard.of("snapshots").is_empty()).then_some(())
+    eventually("the message is received", SOON, async || {
+        (!recorder.messages("snapshots").is_empty()).then_some(())
     })
     .await;
-    assert_eq!(heard.of("snapshots"), ["new"]);
+    assert_eq!(recorder.messages("snapshots"), ["new"]);
 }
 
 /// Without waiting for the next look: ten rounds take less than five of those.

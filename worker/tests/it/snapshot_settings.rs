@@ -73,7 +73,7 @@ async fn replace_full_names(by_standby: bool) {
     site.clock.step_to(Clock::system().now().utc() + AHEAD);
     let full = site.start();
     site.await_all().await;
-    let gateway = Gateway::beside(&site).await;
+    let gateway = Gateway::start(&site).await;
     gateway.await_all().await;
     assert!(
         names_are_shown(&site, &gateway).await,

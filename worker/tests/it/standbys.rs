@@ -1,7 +1,7 @@
 //! Several real workers: one is active, the others stand by and take over.
 
 use crate::fixture::{SOON, Site};
-use crate::heard::{Heard, epoch};
+use crate::recorder::{Recorder, epoch};
 use nix::sys::signal::Signal;
 use shared::catalog::Snapshot;
 use std::collections::BTreeMap;
@@ -107,7 +107,7 @@ async fn a_frozen_worker_comes_back_as_a_standby() {
     let workers = Workers::start(&mut site, 2);
     let mut active = workers.active(&site, None).await;
     site.await_all().await;
-    let heard = Heard::on(&site, "visitors:today").await;
+    let recorder = Recorder::subscribe(&site, "visitors:today").await;
     for _ in 0..2 {
         let frozen = &workers.0[active].0;
         frozen.signal(Signal::SIGSTOP).unwrap();
@@ -122,7 +122,7 @@ async fn a_frozen_worker_comes_back_as_a_standby() {
         assert_eq!(workers.active(&site, None).await, next);
         active = next;
     }
-    let times: Vec<String> = heard.of("visitors:today");
+    let times: Vec<String> = recorder.messages("visitors:today");
     let times = times.iter().map(|message| {
         let message: serde_json::Value = serde_json::from_str(message).unwrap();
         message["generated_at"].as_str().unwrap().to_owned()
@@ -144,10 +144,10 @@ async fn each_refresh_is_made_once_across_take_overs() {
     site.await_all().await;
     // Until the others count as standbys, who make nothing but what is due.
     sleep(Duration::from_secs(11)).await;
-    let heard = Heard::on(&site, "snapshots").await;
+    let recorder = Recorder::subscribe(&site, "snapshots").await;
     let made = || {
-        let heard = heard.of("snapshots");
-        heard
+        let received = recorder.messages("snapshots");
+        received
             .iter()
             .filter(|name| *name == "visitors:weekly")
             .count()
@@ -171,16 +171,16 @@ async fn each_refresh_is_made_once_across_take_overs() {
         began.elapsed()
     );
     for name in ["visitors:monthly", "visitors:yearly:top"] {
-        let count = heard
-            .of("snapshots")
+        let count = recorder
+            .messages("snapshots")
             .iter()
             .filter(|one| *one == name)
             .count();
         assert!(count.abs_diff(made()) <= 1, "{name}: {count}");
     }
     assert!(
-        !heard
-            .of("snapshots")
+        !recorder
+            .messages("snapshots")
             .contains(&"books:collection".to_owned())
     );
 }

@@ -24,7 +24,7 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    pub(crate) async fn beside(site: &Site) -> Self {
+    pub(crate) async fn start(site: &Site) -> Self {
         let port = free_port().unwrap();
         let mut environment = site.environment();
         environment.retain(|(name, _)| name.starts_with("REDIS"));
@@ -76,7 +76,7 @@ async fn innodb(zone: &str, now: &str) -> Site {
 async fn every_endpoint_is_right_through_both() {
     let site = innodb("Asia/Jakarta", NOW).await;
     let running = site.start();
-    let gateway = Gateway::beside(&site).await;
+    let gateway = Gateway::start(&site).await;
     gateway.await_all().await;
     let oracle = site.oracle();
     for path in PATHS {
@@ -114,7 +114,7 @@ async fn worker_output_matches_the_openapi_document() {
         let mut site = innodb("Asia/Jakarta", NOW).await;
         site.set("MEMBER_NAMES", names);
         site.refresh().await.unwrap();
-        let gateway = Gateway::beside(&site).await;
+        let gateway = Gateway::start(&site).await;
         let document = Document(gateway.get("/docs/json").await.json());
         for path in paths().iter().filter(|path| !path.ends_with("/today")) {
             let answer = eventually(&format!("{path} is 200"), SOON, async || {
@@ -129,7 +129,7 @@ async fn worker_output_matches_the_openapi_document() {
 #[tokio::test]
 async fn without_a_worker_nothing_is_served_and_a_stream_waits() {
     let site = innodb("Asia/Jakarta", NOW).await;
-    let gateway = Gateway::beside(&site).await;
+    let gateway = Gateway::start(&site).await;
     for path in paths().iter().filter(|path| !path.ends_with("/today")) {
         let answer = gateway.get(path).await;
         assert_eq!(
@@ -203,7 +203,7 @@ async fn yesterdays_count_is_not_served_after_midnight() {
     ] {
         let site = innodb(zone, &format!("{day}T23:59:55")).await;
         let running = site.start();
-        let gateway = Gateway::beside(&site).await;
+        let gateway = Gateway::start(&site).await;
         gateway.await_all().await;
         let began = site.clock.now();
         watch_midnight(&site, &gateway, new_day).await;
@@ -220,7 +220,7 @@ async fn a_worker_that_dies_before_midnight_leaves_nothing_of_yesterday() {
     let mut site = innodb("Asia/Jakarta", "2025-09-30T23:59:55").await;
     site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "60000");
     let running = site.start();
-    let gateway = Gateway::beside(&site).await;
+    let gateway = Gateway::start(&site).await;
     gateway.await_all().await;
     let mut before = Events::open(gateway.address).await;
     assert_eq!(before.next().await.unwrap().event, "init");
@@ -252,7 +252,7 @@ async fn everything_is_back_after_redis_restarts_empty() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let running = site.start();
-    let gateway = Gateway::beside(&site).await;
+    let gateway = Gateway::start(&site).await;
     gateway.await_all().await;
     let before = gateway.get("/api/visitors/weekly").await.body;
     redis.kill().await.unwrap();
@@ -285,7 +285,7 @@ async fn gateway_clients_do_not_notice_a_database_outage() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let running = site.start();
-    let gateway = Gateway::beside(&site).await;
+    let gateway = Gateway::start(&site).await;
     gateway.await_all().await;
     let mut stream = Events::open(gateway.address).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
@@ -311,7 +311,7 @@ async fn no_request_reaches_the_database_and_a_herd_costs_one_count() {
     let running = site.start();
     site.await_all().await;
     site.await_total(site.true_total().await).await;
-    let gateway = Gateway::beside(&site).await;
+    let gateway = Gateway::start(&site).await;
     gateway.await_all().await;
 
     mariadb.general_log(true).await.unwrap();
@@ -328,7 +328,7 @@ async fn no_request_reaches_the_database_and_a_herd_costs_one_count() {
         .del(site.key("visitors:today:count"))
         .await
         .unwrap();
-    let cold = Gateway::beside(&site).await;
+    let cold = Gateway::start(&site).await;
     let mut herd = tokio::task::JoinSet::new();
     for _ in 0..1_000 {
         let address = cold.address;
@@ -372,7 +372,7 @@ async fn both_real_processes_follow_a_check_in_and_end_cleanly() {
     let now = Clock::system().now().utc();
     site.clock.step_to(now);
     let mut worker = Process::spawn("worker", &site.environment()).unwrap();
-    let mut gateway = Gateway::beside(&site).await;
+    let mut gateway = Gateway::start(&site).await;
     gateway.await_all().await;
     let mut stream = Events::open(gateway.address).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
