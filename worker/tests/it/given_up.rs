@@ -109,7 +109,8 @@ async fn no_statement_outlives_its_limit_on_the_server() {
     assert_eq!(number(&mut session, "SELECT 2").await.unwrap(), Some(2));
 }
 
-/// A statement is abandoned at the worker's limit, by a dropped future, in the middle of a result, and with its session.
+/// A statement is abandoned at the worker's limit, by a dropped future, in the middle of a result, and with its
+/// session.
 #[tokio::test]
 async fn an_abandoned_statement_does_not_run_on() {
     let (mariadb, redis) = own_servers().await;
@@ -165,7 +166,8 @@ async fn statements_end_with_their_worker() {
     await_no_connections(&site).await;
 }
 
-/// The worker asks the server whether it still runs the statement, so that a slow statement is not taken for a lost one.
+/// The worker asks the server whether it still runs the statement, so that a slow statement is not taken for a lost
+/// one.
 #[tokio::test]
 async fn a_lost_answer_is_not_awaited_until_the_limit() {
     let (mariadb, redis) = own_servers().await;

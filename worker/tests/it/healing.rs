@@ -1,4 +1,4 @@
-//! What breaks costs freshness of just what needs it, and heals by itself.
+//! A fault affects only the figures that need the broken part, and they recover by themselves.
 
 use crate::fixture::{SOON, Site, own_servers, site_on};
 use fred::interfaces::KeysInterface;
@@ -25,9 +25,11 @@ async fn a_broken_table_affects_only_its_figures_and_heals() {
         .filter(|snapshot| !broken.contains(snapshot))
     {
         let name = snapshot.name();
-        eventually(&format!("{name} stands without items"), SOON, async || {
-            site.stored(&name).await
-        })
+        eventually(
+            &format!("{name} is stored without items"),
+            SOON,
+            async || site.stored(&name).await,
+        )
         .await;
     }
     for snapshot in broken {
@@ -40,12 +42,12 @@ async fn a_broken_table_affects_only_its_figures_and_heals() {
     assert_eq!(
         site.stored("books:top-borrowers:year").await,
         before,
-        "what stood was not made again"
+        "stored snapshots are not computed again"
     );
     site.assert_all(testkit::oracle::Names::Full).await;
 }
 
-/// What is dropped, and what that breaks.
+/// Runs the statement `drop`, and asserts that a refresh fails for exactly the `broken` snapshots.
 async fn check_missing(drop: &str, broken: &[Snapshot]) {
     let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     site.sql(drop).await;
@@ -73,7 +75,7 @@ const TITLES: [Snapshot; 3] = [
     Snapshot::TopBorrowedYear,
 ];
 
-/// One pass serves several figures, but each depends on its own columns alone.
+/// One scan feeds several figures, but each depends only on its own columns.
 #[tokio::test]
 async fn a_missing_column_affects_only_its_figures() {
     for (column, broken) in [
@@ -87,7 +89,7 @@ async fn a_missing_column_affects_only_its_figures() {
             "loan DROP COLUMN loan_date",
             &[&TITLES[..], &BORROWERS].concat(),
         ),
-        // The names of borrowers who are gone are on their visits.
+        // The names of deleted borrowers come from their visits.
         (
             "visitor_count DROP COLUMN member_id",
             &[VISITORS, BORROWERS].concat(),
@@ -204,7 +206,7 @@ async fn a_cron_refreshes_its_group() {
         site.stored("visitors:weekly").await,
         site.stored("books:collection").await,
     );
-    eventually("the cron has come", SOON, async || {
+    eventually("the cron has run", SOON, async || {
         let now = site.stored("visitors:weekly").await;
         (now != visitors).then_some(())
     })
@@ -212,7 +214,7 @@ async fn a_cron_refreshes_its_group() {
     assert_eq!(
         site.stored("books:collection").await,
         books,
-        "books have a cron of their own"
+        "books have their own cron"
     );
     running.stop().await;
 }

@@ -1,4 +1,4 @@
-//! The worker against a real MariaDB and a real Redis: every number, every mode, every fault.
+//! Tests of the worker with a real MariaDB and a real Redis: every number, every mode, every fault.
 
 #![expect(
     clippy::unwrap_used,

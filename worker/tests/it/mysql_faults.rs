@@ -1,5 +1,5 @@
-//! Faults of MySQL and of the network to it: today's count expires, the daily figures stay, and after the fault the worker
-//! counts correctly again by itself.
+//! Faults of MySQL and of the network to it: today's count expires, the daily figures stay, and after the fault the
+//! worker counts correctly again by itself.
 
 use crate::fixture::{Running, SOON, Site, TINY_CHUNKS, own_servers, site_on};
 use mysql_async::Conn;
@@ -221,8 +221,8 @@ async fn a_hanging_count_is_not_started_twice() {
     setup.running.stop().await;
 }
 
-/// Faults interrupt the scans, and in the end every figure is right, to the byte. A figure that was stored meanwhile is not
-/// computed again, so a wrong one would stay.
+/// Faults interrupt the scans, and in the end every figure is right, to the byte. A figure that was stored meanwhile is
+/// not computed again, so a wrong one would stay.
 #[tokio::test]
 async fn an_interrupted_refresh_stores_no_wrong_figure() {
     for seed in 1..=3 {

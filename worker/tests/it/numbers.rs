@@ -1,4 +1,4 @@
-//! Every snapshot equals the brute-force answer, to the byte, over zones, moments, engines and shapes.
+//! Every snapshot equals the brute-force answer, to the byte, for many time zones, moments, engines and schemas.
 
 use crate::fixture::Site;
 use chrono::{Datelike, TimeZone};
@@ -27,7 +27,7 @@ async fn check(zone: &str, now: &str, shape: Shape) {
     running.stop().await;
 }
 
-/// One test a case, so that they run side by side and a failure names its case.
+/// One test for each case, so that they run in parallel and a failure names its case.
 macro_rules! cases {
     ($($name:ident: $zone:literal $now:literal $shape:expr;)*) => {
         $(#[tokio::test]

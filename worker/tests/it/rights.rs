@@ -159,13 +159,14 @@ impl Setup {
 async fn execute(client: &Client, command: &[String]) -> Result<Value, String> {
     let (name, arguments) = command.split_first().unwrap();
     let command = CustomCommand::new(name.as_str(), ClusterHash::FirstKey, false);
-    let said = client.custom::<Value, _>(command, arguments.to_vec()).await;
-    said.map_err(|error| error.details().to_owned())
+    let reply = client.custom::<Value, _>(command, arguments.to_vec()).await;
+    reply.map_err(|error| error.details().to_owned())
 }
 
-fn words(command: &str, prefix: &str) -> Vec<String> {
-    let words = command.split(' ').map(|word| word.replace('@', prefix));
-    words.collect()
+/// Splits a command into its arguments, with the prefix in place of `@`.
+fn arguments(command: &str, prefix: &str) -> Vec<String> {
+    let arguments = command.split(' ').map(|word| word.replace('@', prefix));
+    arguments.collect()
 }
 
 #[tokio::test]
@@ -173,7 +174,7 @@ async fn both_processes_work_with_the_permissions_of_deploy() {
     let setup = Setup::new().await;
     let site = &setup.site;
     let (gateway, address) = setup.gateway().await;
-    // Nobody answers yet, but the doorbell is rung.
+    // There is no worker yet, but the gateway sends a refresh request.
     assert_eq!(get(address, "/api/visitors/today").await.status, 202);
     let mut stream = Events::open(address).await;
     let worker = Process::spawn("worker", &site.environment()).unwrap();
@@ -190,7 +191,7 @@ async fn both_processes_work_with_the_permissions_of_deploy() {
     ))
     .await;
     let total = format!("\"total\":{}", site.true_total().await);
-    eventually("the stream tells of the visit", SOON, async || {
+    eventually("the stream shows the visit", SOON, async || {
         let block = stream.next().await.expect("a stream that goes on");
         block.data.contains(&total).then_some(())
     })
@@ -198,13 +199,13 @@ async fn both_processes_work_with_the_permissions_of_deploy() {
     setup.assert_nothing_refused().await;
     drop(worker);
 
-    // The one mode that asks Redis for more.
+    // The only mode that needs more of Redis.
     let mut environment = site.environment();
     environment.push(("TODAY_COUNT_MODE", "incremental".to_owned()));
     let incremental = Process::spawn("worker", &environment).unwrap();
     let key = site.key(&format!("visitors:today:incr:{}", site.day()));
     site.redis_command("INCR", &[&key]).await;
-    eventually("the counter is given an end", SOON, async || {
+    eventually("the counter gets a TTL", SOON, async || {
         let ttl = site.redis_command("TTL", &[&key]).await.as_i64()?;
         (ttl > 0).then_some(())
     })
@@ -244,9 +245,9 @@ async fn the_gateway_cannot_write_and_the_worker_writes_only_its_keys() {
         "CLIENT KILL TYPE normal",
         "ACL LIST",
     ] {
-        let said = says(&gateway, &words(command, &prefix)).await;
-        let refused = said.as_ref().is_err_and(|why| why.contains("NOPERM"));
-        assert!(refused, "gateway: {command}: {said:?}");
+        let reply = execute(&gateway, &arguments(command, &prefix)).await;
+        let refused = reply.as_ref().is_err_and(|error| error.contains("NOPERM"));
+        assert!(refused, "gateway: {command}: {reply:?}");
     }
     for command in [
         "SET visitors:weekly 1",
@@ -259,9 +260,9 @@ async fn the_gateway_cannot_write_and_the_worker_writes_only_its_keys() {
         "CLIENT KILL TYPE normal",
         "ACL LIST",
     ] {
-        let said = says(&worker, &words(command, &prefix)).await;
-        let refused = said.as_ref().is_err_and(|why| why.contains("NOPERM"));
-        assert!(refused, "worker: {command}: {said:?}");
+        let reply = execute(&worker, &arguments(command, &prefix)).await;
+        let refused = reply.as_ref().is_err_and(|error| error.contains("NOPERM"));
+        assert!(refused, "worker: {command}: {reply:?}");
     }
 }
 

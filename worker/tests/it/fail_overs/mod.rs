@@ -1,5 +1,5 @@
-//! Several Redis servers: Sentinel, Cluster, and a replica for each gateway. While servers fail under load, clients of the
-//! gateways notice nothing, no figure gets older, and the right number is shown.
+//! Several Redis servers: Sentinel, Cluster, and a replica for each gateway. While servers fail under load, clients of
+//! the gateways notice nothing, no figure gets older, and the right number is shown.
 
 mod cluster;
 mod replicas;
@@ -42,8 +42,8 @@ impl Setup {
         Self::begin(site, &[gateway.clone(), gateway]).await
     }
 
-    /// Starts two workers, and a gateway on each of `gateway_urls`. Every figure is refreshed each second, so that writes are
-    /// always in flight.
+    /// Starts two workers, and a gateway on each of `gateway_urls`. Every figure is refreshed each second, so that
+    /// writes are always in flight.
     async fn begin(mut site: Site, gateway_urls: &[String]) -> Self {
         for cron in ["VISITOR_SLOW_CRON", "BOOKS_SLOW_CRON"] {
             site.set(cron, "* * * * * *");

@@ -78,9 +78,9 @@ pub(super) async fn await_ok(port: u16) {
     .await;
 }
 
-/// Starts a Prometheus with the files of `deploy/prometheus` that scrapes these ports. It scrapes every half second, and
-/// alerts wait one second instead of minutes; promtool tests their real waits. The expressions of the alerts stay as they
-/// are.
+/// Starts a Prometheus with the files of `deploy/prometheus` that scrapes these ports. It scrapes every half second,
+/// and alerts wait one second instead of minutes; promtool tests their real waits. The expressions of the alerts stay
+/// as they are.
 pub(super) async fn start_prometheus(workers: &[u16], gateways: &[u16]) -> Prometheus {
     let mut configuration = read("prometheus/prometheus.yml");
     for (original, replacement) in [
