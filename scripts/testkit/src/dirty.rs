@@ -1,4 +1,4 @@
-//! Bad rows as the field has them: boundaries to the second, zero dates, the future, blank ids, late ids.
+//! Dirty rows as in real libraries: dates at the boundaries of windows, zero dates, future dates, blank ids, late ids.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What happens to members: deleted, renamed, spelled in several ways. Done to the busiest, so that it shows.
+//! Dirty members: deleted, renamed, spelled in several ways. The busiest members are changed, so that rankings show it.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! What happens to titles and copies: deleted, hidden, retyped, with hard characters. Done to the most borrowed, so that it shows.
+//! Dirty titles and copies: deleted, hidden, retyped, with special characters. The most borrowed titles are changed, so
+//! that rankings show it.
 
 use std::collections::HashSet;
 

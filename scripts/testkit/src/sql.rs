@@ -1,4 +1,4 @@
-//! Rows as SQL text: column lists and literals, escaped for the default modes of MariaDB and MySQL.
+//! Writes rows as SQL: column lists and literals, escaped for the default modes of MariaDB and MySQL.
 
 use std::fmt::{Display, Write as _};
 

@@ -1,4 +1,4 @@
-//! One connection on a road: two sockets, and what is under way between them.
+//! One connection of a road: two sockets, and the bytes in flight between them.
 
 use std::time::Duration;
 

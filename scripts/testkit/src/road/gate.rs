@@ -1,4 +1,4 @@
-//! Where a road begins: the listener, and the connections that it has let in.
+//! The listener of a road, and its accepted connections.
 
 use std::io;
 use std::time::Duration;

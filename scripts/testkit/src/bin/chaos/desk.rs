@@ -1,4 +1,4 @@
-//! People come in all the time; whoever shows a number can be asked when it was right.
+//! Inserts visits all the time, and records which count was right at which time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

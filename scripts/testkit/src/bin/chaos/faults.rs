@@ -1,4 +1,4 @@
-//! What is done to the players, at random by a seed.
+//! The random faults of a soak.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What has been seen, and what should never have been.
+//! Counts the observations of a soak, and keeps the failures.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! Who looks at the dashboard: reads of every path and streams, by a client that expects breaks but no nonsense.
+//! The clients of a soak: they read every path and the stream, and accept broken connections but no wrong responses.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The servers, workers and gateways of a soak, each with roads of its own.
+//! The servers, workers and gateways of a soak, each with its own proxies.
 
 use std::path::PathBuf;
 use std::sync::Arc;

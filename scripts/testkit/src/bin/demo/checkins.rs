@@ -1,4 +1,4 @@
-//! People coming in: rows in `visitor_count` at random moments, as the check-in desk of SLiMS writes them.
+//! Inserts visits into `visitor_count` at random moments, as the check-in page of SLiMS does.
 
 use std::time::Duration;
 

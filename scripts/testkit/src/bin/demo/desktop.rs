@@ -1,4 +1,4 @@
-//! Opens a page in the browser of who sits before this machine, if somebody does.
+//! Opens a page in the browser of this machine's desktop, if it has one.
 
 use std::process::{Command, Stdio};
 

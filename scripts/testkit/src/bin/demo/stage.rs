@@ -1,4 +1,4 @@
-//! What the demo holds, in the order in which it comes up and the order in which it is cleared away.
+//! The parts of the demo, and the order in which they start and stop.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
