@@ -20,7 +20,7 @@ pub struct Cluster {
     pub nodes: Vec<Redis>,
 }
 
-/// A line of `CLUSTER NODES`, as one node sees another that is well.
+/// A line of `CLUSTER NODES`: how one node sees another healthy node.
 struct Seen {
     id: String,
     port: u16,
@@ -88,7 +88,7 @@ impl Cluster {
     }
 
     /// Waits until another node than `before` serves `key` and reports the cluster as ok. Returns its index.
-    pub async fn another_owner(&self, key: &str, before: usize) -> usize {
+    pub async fn await_new_owner(&self, key: &str, before: usize) -> usize {
         eventually("another node serves it", LIMIT, async || {
             let now = self.owner(key).await.ok().filter(|now| *now != before)?;
             self.is_well(now).await.then_some(now)
@@ -97,7 +97,7 @@ impl Cluster {
     }
 
     /// Waits until the node `index` is a primary and reports the cluster as ok.
-    pub async fn leads(&self, index: usize) {
+    pub async fn await_primary(&self, index: usize) {
         eventually("it is a primary", LIMIT, async || {
             let role = self.nodes[index].ask(&["ROLE"]).await.ok()?;
             (role.starts_with("master") && self.is_well(index).await).then_some(())
@@ -109,7 +109,7 @@ impl Cluster {
     ///
     /// # Errors
     /// If it has no replica.
-    pub async fn beside(&self, primary: usize) -> Result<(usize, usize)> {
+    pub async fn replica_and_other_primary(&self, primary: usize) -> Result<(usize, usize)> {
         let (seen, port) = (self.seen().await?, self.nodes[primary].port());
         let this = seen
             .iter()
@@ -220,7 +220,7 @@ impl Seen {
             return None;
         }
         let port = address.split(['@', ',']).next()?.rsplit(':').next()?;
-        // In brackets stand those that are under way.
+        // Slots in brackets are migrating.
         let slots = slots.iter().filter(|range| !range.starts_with('['));
         let slots = slots.map(|range| {
             let (first, last) = range.split_once('-').unwrap_or((range, range));

@@ -191,7 +191,7 @@ pub(crate) fn spoil(library: &mut Library, plan: &Plan, rng: &mut ChaCha8Rng) {
             library.loans.push(loan);
         }
     }
-    // Rows that nobody was lent: they count nowhere.
+    // Rows of loans that never happened: they count nowhere.
     for _ in 0..20 {
         let mut loan = library.loans[rng.random_range(0..library.loans.len())].clone();
         loan.loan_id = library.next_loan_id();

@@ -69,7 +69,7 @@ pub(crate) fn spoil(library: &mut Library, now: NaiveDateTime) {
         }
     }
     orphans(library, now);
-    // A trigger that failed: some loans have no history though all else is well.
+    // A trigger failed: some loans have no history, but are otherwise in order.
     library.histories.retain(|row| row.loan_id % 97 != 0);
 }
 

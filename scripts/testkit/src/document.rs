@@ -9,7 +9,7 @@ use crate::http::Answer;
 use crate::json_schema::{complaints, resolve};
 use serde_json::{Map, Value, json};
 
-/// What the document need not tell of.
+/// Headers that the document does not have to describe.
 const OF_HTTP: [&str; 5] = [
     "content-type",
     "content-length",

@@ -127,7 +127,7 @@ fn write_table(
     }
 }
 
-/// Writes rows into statements of about a megabyte, until all are written or nobody takes them any more.
+/// Writes rows into statements of about a megabyte, until all are written or the receiver is gone.
 fn write_rows<R: Row>(table: &str, rows: &[R], shape: &Shape, sender: &mpsc::Sender<Batch>) {
     let head = format!("INSERT INTO `{table}` ({}) VALUES ", R::columns(shape));
     let mut sql = String::with_capacity(STATEMENT + STATEMENT / 8);

@@ -57,7 +57,7 @@ const FAMILY: &[&str] = &[
     "Mu'min",
 ];
 
-/// People who go by one word.
+/// Names of one word.
 const SINGLE: &[&str] = &[
     "Suharto",
     "Sukarno",

@@ -28,7 +28,7 @@ const PORT_LOOKS: u32 = 1000;
 /// How often an ended process is looked for.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Kills the group and removes the log's folder at the end of its input, unless told `done` first.
+/// Kills the process group and removes the log's folder at the end of its input, unless it reads `done` first.
 const WATCH: &str = r#"read -r word; [ "$word" = done ] || { kill -KILL "-$1"; rm -rf "$2"; }"#;
 
 /// A running program, such as a binary of this workspace. Dropping it kills its process group; so does the end of our

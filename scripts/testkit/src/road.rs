@@ -129,7 +129,7 @@ impl Road {
     }
 
     /// Connects new connections to another server.
-    pub fn lead_to(&self, target: u16) {
+    pub fn redirect_to(&self, target: u16) {
         self.state.send_modify(|state| state.target = target);
     }
 

@@ -11,18 +11,18 @@ const NAME: &str = "main";
 const SENTINELS: usize = 3;
 /// A primary that has not answered for so long is away. Sentinel's own default is 30 s.
 const AWAY_MS: &str = "1000";
-/// Replicas stand, or a fail-over is done, within a few seconds.
+/// Replicas are in sync, or a fail-over is finished, within a few seconds.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A primary, two replicas and three Sentinels.
 #[derive(Debug)]
-pub struct Guarded {
+pub struct Sentinels {
     /// The servers; the first one was the primary at the start.
     pub servers: Vec<Redis>,
     sentinels: Vec<Redis>,
 }
 
-impl Guarded {
+impl Sentinels {
     /// Starts everything, the servers with `more` flags, and waits until each Sentinel knows the others.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl Guarded {
     }
 
     /// Waits until another server than `before` is the primary, for the Sentinels and for itself. Returns its index.
-    pub async fn another_than(&self, before: usize) -> usize {
+    pub async fn await_new_primary(&self, before: usize) -> usize {
         eventually("another primary", LIMIT, async || {
             let now = self.primary().await.ok().filter(|now| *now != before)?;
             let role = self.servers[now].ask(&["ROLE"]).await.ok()?;

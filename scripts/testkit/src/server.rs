@@ -43,7 +43,7 @@ impl Redis {
         Self::launch("", extra).await
     }
 
-    /// The same with a file of `settings`, which the server may write anew.
+    /// The same with a file of `settings`, which the server may overwrite.
     pub(crate) async fn launch(settings: &str, extra: &[&str]) -> Result<Self> {
         let redis = program("redis-server", "redis-server")?;
         let supervisor = Supervisor::new("redis")?;
@@ -111,7 +111,7 @@ impl Redis {
     /// If redis-cli cannot be run or fails. The error has its output.
     pub async fn ask(&self, args: &[&str]) -> Result<String> {
         let mut cli = tokio::process::Command::new(program("redis-cli", "redis-tools")?);
-        // With -e its status tells of an error that the server answers.
+        // With -e its exit status is an error if the server replies with one.
         cli.args(["-p", &self.port.to_string(), "-e"]).args(args);
         let output = timeout(START_LIMIT, cli.kill_on_drop(true).output()).await;
         let output = output.context("redis-cli does not end")?;
@@ -125,8 +125,8 @@ impl Redis {
     }
 
     /// Waits until it is a replica that has all data of its primary.
-    pub async fn follows(&self) {
-        eventually("it follows its primary", START_LIMIT, async || {
+    pub async fn await_in_sync(&self) {
+        eventually("the replica is in sync", START_LIMIT, async || {
             let info = self.ask(&["INFO", "replication"]).await;
             let info = info.ok()?;
             info.contains("master_link_status:up").then_some(())
@@ -181,7 +181,7 @@ impl Redis {
     }
 }
 
-/// The section `server` of INFO, which names the pid of who answers.
+/// The section `server` of INFO, which has the pid of the server that answers.
 fn redis_info(port: u16) -> Result<String> {
     let mut stream =
         TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), PROBE_LIMIT)?;

@@ -42,7 +42,7 @@ impl MariaDb {
             &format!("CREATE OR REPLACE USER {account} IDENTIFIED BY {secret}"),
         )
         .await?;
-        // In a GRANT an underscore stands for any character.
+        // In a GRANT, an underscore matches any character.
         let database = database.replace('_', "\\_");
         self.execute(
             None,

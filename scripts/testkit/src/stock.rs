@@ -12,13 +12,13 @@ use crate::generate::next_id;
 use crate::library::{Biblio, History, Item, Loan, Member};
 use crate::names;
 
-/// The share of members who never come.
+/// The share of members who never visit.
 const NEVER: f64 = 0.16;
 
 /// The share of titles that have ever been lent.
 const LENT_TITLES: f64 = 0.3;
 
-/// Flattens the top of the demand for titles, so that near-ties stand there.
+/// Flattens the top of the demand for titles, so that there are near-ties.
 const FLAT_TOP: f64 = 30.0;
 
 /// Members, titles and copies, with weights by index for drawing them.

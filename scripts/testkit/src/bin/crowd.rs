@@ -24,7 +24,7 @@ struct End {
     at: Instant,
     /// With the last chunk.
     clean: bool,
-    /// What its last block told of when to come back, in milliseconds.
+    /// The `retry` of its last block, in milliseconds.
     retry: Option<u64>,
 }
 
@@ -77,7 +77,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Asks, and gives the connection when it was let in. Who is refused must be told when to come again.
+/// Sends the request, and returns the connection if it was accepted. A refusal must have a `Retry-After`.
 async fn come(address: SocketAddr, request: &str) -> Result<Option<TcpStream>> {
     let mut socket = TcpStream::connect(address).await.context("connecting")?;
     socket

@@ -12,25 +12,25 @@ async fn clients_notice_no_resharding() {
     let key = setup.site.key("visitors:today:count");
     // A server without slots becomes a replica of the server that has them.
     let first = redis.owner(&key).await.unwrap();
-    let (_, second) = redis.beside(first).await.unwrap();
+    let (_, second) = redis.replica_and_other_primary(first).await.unwrap();
     setup
         .assert_survives("Cluster, all slots move to another", async {
             redis.reshard(first, second).await.unwrap();
-            redis.another_owner(&key, first).await;
+            redis.await_new_owner(&key, first).await;
         })
         .await;
-    let (_, third) = redis.beside(second).await.unwrap();
+    let (_, third) = redis.replica_and_other_primary(second).await.unwrap();
     setup
         .assert_survives("Cluster, all slots move to the third", async {
             redis.reshard(second, third).await.unwrap();
-            redis.another_owner(&key, second).await;
+            redis.await_new_owner(&key, second).await;
         })
         .await;
-    let (replica, _) = redis.beside(third).await.unwrap();
+    let (replica, _) = redis.replica_and_other_primary(third).await.unwrap();
     setup
         .assert_survives("Cluster, an operator's order", async {
             redis.fail_over_to(replica).await.unwrap();
-            redis.another_owner(&key, third).await;
+            redis.await_new_owner(&key, third).await;
         })
         .await;
     setup.stop().await;
@@ -47,40 +47,40 @@ async fn clients_notice_no_cluster_fail_over() {
     setup
         .assert_survives("Cluster, the primary is killed", async {
             redis.nodes[first].kill().await.unwrap();
-            redis.another_owner(&key, first).await;
+            redis.await_new_owner(&key, first).await;
         })
         .await;
     setup
         .assert_survives("Cluster, the killed server comes back empty", async {
             redis.nodes[first].start_again().await.unwrap();
-            redis.nodes[first].follows().await;
+            redis.nodes[first].await_in_sync().await;
         })
         .await;
     let owner = redis.owner(&key).await.unwrap();
-    let (_, other) = redis.beside(owner).await.unwrap();
-    let (replica, _) = redis.beside(other).await.unwrap();
+    let (_, other) = redis.replica_and_other_primary(owner).await.unwrap();
+    let (replica, _) = redis.replica_and_other_primary(other).await.unwrap();
     setup
         .assert_survives("Cluster, the primary of other slots is killed", async {
             redis.nodes[other].kill().await.unwrap();
-            redis.leads(replica).await;
+            redis.await_primary(replica).await;
         })
         .await;
     setup
         .assert_survives("Cluster, the other killed server comes back empty", async {
             redis.nodes[other].start_again().await.unwrap();
-            redis.nodes[other].follows().await;
+            redis.nodes[other].await_in_sync().await;
         })
         .await;
     setup
         .assert_survives("Cluster, the primary is frozen", async {
             redis.nodes[owner].freeze().unwrap();
-            redis.another_owner(&key, owner).await;
+            redis.await_new_owner(&key, owner).await;
         })
         .await;
     setup
         .assert_survives("Cluster, the frozen server goes on", async {
             redis.nodes[owner].thaw().unwrap();
-            redis.nodes[owner].follows().await;
+            redis.nodes[owner].await_in_sync().await;
         })
         .await;
     let owner = redis.owner(&key).await.unwrap();
@@ -88,7 +88,7 @@ async fn clients_notice_no_cluster_fail_over() {
     setup
         .assert_survives("Cluster, primary and active worker are killed", async {
             redis.nodes[owner].kill().await.unwrap();
-            redis.another_owner(&key, owner).await;
+            redis.await_new_owner(&key, owner).await;
         })
         .await;
     assert_ne!(setup.lease().await, lease, "another worker is active");

@@ -24,7 +24,7 @@ async fn clients_notice_no_failure_of_a_gateways_replica() {
     let replica_of_replica = Redis::start_with(&flags).await.unwrap();
     let redises = [&replica, &replica_of_replica];
     for redis in redises {
-        redis.follows().await;
+        redis.await_in_sync().await;
     }
     let site = site_at(shared_mariadb().await, &primary.url()).await;
     let setup = Setup::begin(site, &redises.map(Redis::url)).await;
@@ -35,7 +35,7 @@ async fn clients_notice_no_failure_of_a_gateways_replica() {
                 replica_of_replica.kill().await.unwrap();
                 sleep(OUTAGE).await;
                 replica_of_replica.start_again().await.unwrap();
-                replica_of_replica.follows().await;
+                replica_of_replica.await_in_sync().await;
             },
         )
         .await;
@@ -54,7 +54,7 @@ async fn clients_notice_no_failure_of_a_gateways_replica() {
                 sleep(OUTAGE).await;
                 primary.start_again().await.unwrap();
                 for redis in redises {
-                    redis.follows().await;
+                    redis.await_in_sync().await;
                 }
             },
         )

@@ -238,7 +238,7 @@ pub(super) async fn fail_over(setup: &Setup) {
     .await;
     execute(&client, "REPLICAOF", &["NO", "ONE"]).await;
     for road in &setup.roads {
-        road.lead_to(other.port());
+        road.redirect_to(other.port());
     }
     let port = other.port().to_string();
     setup.redis_command("REPLICAOF", &[host, &port]).await;

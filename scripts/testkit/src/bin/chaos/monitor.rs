@@ -62,7 +62,7 @@ impl Account {
     }
 
     fn wrote(&mut self, words: &[String], judge: &Judge) {
-        // The lease itself is written by who takes it, who names itself without an epoch.
+        // The lease itself is written by the worker that acquires it, under its name without an epoch.
         let Some((key, lease)) = &self.script else {
             return;
         };
@@ -95,7 +95,7 @@ fn script(words: &[String]) -> Option<(String, String)> {
     Some((words.get(3)?.clone(), words.get(3 + keys)?.clone()))
 }
 
-/// What stands in quotes.
+/// The quoted words of a line.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut escaped) = (Vec::new(), None::<String>, false);
     for char in line.chars() {

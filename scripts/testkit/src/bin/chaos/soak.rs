@@ -124,12 +124,12 @@ impl Players {
         Ok(())
     }
 
-    /// Opens all roads and lets everybody go on.
+    /// Opens all roads and continues all processes.
     async fn mend(&self, roads: &[(String, Arc<testkit::road::Road>)]) -> Result<()> {
         for (_, road) in roads {
             road.set(testkit::road::Mode::Open).await;
         }
-        // What stood still or was down when the time was up.
+        // Processes that were frozen or down at the end.
         self.servers.redis.thaw().ok();
         self.servers.maria.thaw().ok();
         let is_down = async |port| TcpStream::connect(("127.0.0.1", port)).await.is_err();
@@ -149,7 +149,7 @@ impl Players {
         Ok(())
     }
 
-    /// Every gateway shows the present number, and every figure.
+    /// Waits until every gateway shows the right count and every figure.
     async fn are_right(&self, truth: &desk::Truth, judge: &Judge) {
         let began = Instant::now();
         for gateway in &self.gateways {
@@ -177,7 +177,7 @@ impl Players {
         }
     }
 
-    /// Those who are never killed.
+    /// The processes that are never killed.
     fn survivors(&self) -> [&Mutex<Unit>; 2] {
         [&self.gateways[0], &self.workers[0]]
     }

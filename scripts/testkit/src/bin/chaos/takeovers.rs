@@ -35,7 +35,7 @@ pub(crate) async fn run(times: u32) -> Result<bool> {
     ] {
         let mut took = Vec::new();
         for _ in 0..times {
-            // Until the one that came back stands by.
+            // Until the restarted worker is a standby.
             sleep(Duration::from_secs(2)).await;
             took.push(take_over(&servers, &mut workers, signal).await?);
         }
