@@ -69,7 +69,7 @@ async fn alerts_fire_when_servers_and_processes_are_lost() {
     let weekly = Snapshot::Weekly.name();
     await_alert(&prometheus, "LibrarySnapshotOld", ("snapshot", &weekly)).await;
     let address = local(gateway_port);
-    eventually("viewers who wait are told", SOON, async || {
+    eventually("clients that wait get a 202", SOON, async || {
         assert_eq!(get(address, Snapshot::Weekly.path()).await.status, 200);
         assert_eq!(get(address, Snapshot::Monthly.path()).await.status, 202);
         let firing = firing(&prometheus).await;
