@@ -1,4 +1,4 @@
-//! When people come: the weight of a day and the hours within it.
+//! When visitors come: how busy a day is, and its busy hours.
 
 use chrono::{Datelike as _, Days, NaiveDate, Weekday};
 use rand::RngExt as _;
@@ -36,7 +36,7 @@ const RAMADAN: [(i32, u32, u32); 13] = [
     (2028, 1, 28),
 ];
 
-/// How busy a day is; about 1 on a common one, 0 on Sundays.
+/// How busy a day is: about 1 on an ordinary day, 0 on Sundays.
 pub fn day_weight(day: NaiveDate) -> f64 {
     let weekday = WEEKDAYS[day.weekday().num_days_from_monday() as usize];
     let month = MONTHS[day.month0() as usize];
@@ -49,7 +49,7 @@ pub fn day_weight(day: NaiveDate) -> f64 {
     weekday * month * if fasting { 0.6 } else { 1.0 } * if shut { 0.01 } else { 1.0 }
 }
 
-/// A second of an open day, counted from midnight.
+/// Draws a second of an open day, counted from midnight.
 pub fn second_of_day(day: NaiveDate, rng: &mut ChaCha8Rng) -> u32 {
     let weight = |at: usize| {
         if at == 4 && day.weekday() == Weekday::Fri {

@@ -1,4 +1,4 @@
-//! A private nginx, HAProxy or Caddy before two gateways, under the very file of deploy/balancers.
+//! A private nginx, HAProxy or Caddy in front of two gateways, with the file of `deploy/balancers`.
 
 mod here;
 
@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Its name in the certificate, and in the file for Caddy.
+/// The host name in the certificate and in the file for Caddy.
 pub const HOST: &str = "library.example";
 /// They start at once.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// Each with a file in deploy/balancers.
+/// The balancers, each with its file in `deploy/balancers`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `nginx.conf`
@@ -31,18 +31,18 @@ pub enum Kind {
 /// A running balancer. Dropping it ends it and removes its folder.
 #[derive(Debug)]
 pub struct Balancer {
-    /// Where it listens with TLS, as [`HOST`].
+    /// The address with TLS, for [`HOST`].
     pub tls: SocketAddr,
-    /// Where the same is had without TLS, which its file does not have: for crowds.
+    /// The address without TLS, which its file does not have: for crowds of clients.
     pub plain: SocketAddr,
-    /// Whom to believe that it is [`HOST`].
+    /// The authority that signed the certificate of [`HOST`].
     pub authority: Authority,
     process: Process,
     _folder: TempDir,
 }
 
 impl Balancer {
-    /// Starts one before `gateways`, and waits until it listens.
+    /// Starts a balancer in front of `gateways`, and waits until it listens.
     pub async fn before(kind: Kind, gateways: [SocketAddr; 2]) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("testkit-balancer-")
@@ -70,7 +70,7 @@ impl Balancer {
         Ok(balancer)
     }
 
-    /// Its process, which can be asked what it logs.
+    /// The process of the balancer.
     pub fn process(&self) -> &Process {
         &self.process
     }
@@ -96,7 +96,7 @@ impl Kind {
         }
     }
 
-    /// The program, installed or unpacked.
+    /// The path of the program, installed or unpacked.
     pub fn program(self) -> Result<PathBuf> {
         let (path, package) = match self {
             Self::Nginx => ("/usr/sbin/nginx", "nginx"),

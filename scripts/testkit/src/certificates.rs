@@ -1,4 +1,5 @@
-//! A private authority and the certificates that it signs, made by openssl for one test. No key outlives its folder.
+//! A private certificate authority and the certificates that it signs, made by openssl for one test. No key outlives
+//! its folder.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::server::program;
 
-/// An authority that nobody but the test knows.
+/// A certificate authority that only the test knows.
 #[derive(Debug)]
 pub struct Authority {
     folder: TempDir,
@@ -17,14 +18,14 @@ pub struct Authority {
 /// A server's certificate and its key, as PEM files.
 #[derive(Debug)]
 pub struct Issued {
-    /// To be shown to clients.
+    /// The certificate, for clients.
     pub certificate: PathBuf,
-    /// To be kept.
+    /// The private key.
     pub key: PathBuf,
 }
 
 impl Authority {
-    /// Makes one.
+    /// Makes a new authority.
     pub fn new() -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("testkit-authority-")
@@ -41,7 +42,7 @@ impl Authority {
         Ok(authority)
     }
 
-    /// The PEM file that clients are to believe.
+    /// The PEM file of the authority's certificate, for clients to trust.
     pub fn certificate(&self) -> PathBuf {
         self.folder.path().join("authority.pem")
     }

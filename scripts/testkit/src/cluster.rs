@@ -1,4 +1,4 @@
-//! A Redis Cluster: three servers that share the slots, and a replica of each.
+//! A private Redis Cluster: three primaries that share the slots, and a replica of each.
 
 use crate::eventually::eventually;
 use crate::process::free_port;
@@ -6,9 +6,9 @@ use crate::server::Redis;
 use anyhow::{Context as _, Result};
 use std::time::Duration;
 
-/// Three times a primary and a replica.
+/// Three primaries and three replicas.
 const NODES: usize = 6;
-/// A node that has not answered for so long is away. The server's own default is 15 s.
+/// A node that does not answer for so long is down. The default of Redis is 15 s.
 const AWAY_MS: &str = "1000";
 /// All agree within a few seconds.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -16,11 +16,11 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// The servers of a cluster.
 #[derive(Debug)]
 pub struct Cluster {
-    /// In no order that means anything.
+    /// Primaries and replicas, in no particular order.
     pub nodes: Vec<Redis>,
 }
 
-/// A line of `CLUSTER NODES`, as one node sees another that is well.
+/// A line of `CLUSTER NODES`: how one node sees another healthy node.
 struct Seen {
     id: String,
     port: u16,
@@ -30,10 +30,10 @@ struct Seen {
 }
 
 impl Cluster {
-    /// Starts them with `more` flags, lets redis-cli make the cluster, and waits until all agree.
+    /// Starts the servers with `more` flags, forms the cluster with redis-cli, and waits until all nodes agree.
     ///
     /// # Errors
-    /// What does not start, and why.
+    /// If a server does not start.
     pub async fn start(more: &[&str]) -> Result<Self> {
         let mut nodes = Vec::new();
         for _ in 0..NODES {
@@ -58,7 +58,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// `redis-cluster://`, with all of them; `account` is empty, or ends with `@`.
+    /// The URL `redis-cluster://` with all nodes. `account` is empty or ends with `@`.
     pub fn url(&self, account: &str) -> String {
         let nodes = self
             .nodes
@@ -72,10 +72,10 @@ impl Cluster {
         )
     }
 
-    /// Which node serves `key`, as the others that are well see it.
+    /// The index of the node that serves `key`, as the healthy nodes see it.
     ///
     /// # Errors
-    /// None does, or nobody answers.
+    /// If no node serves it, or no node answers.
     pub async fn owner(&self, key: &str) -> Result<usize> {
         let (seen, slot) = (self.seen().await?, self.slot(key).await?);
         let serves = |seen: &&Seen| {
@@ -87,8 +87,8 @@ impl Cluster {
         self.index(owner.port)
     }
 
-    /// Waits until another than `before` serves `key`, and says itself that all is well; gives it.
-    pub async fn another_owner(&self, key: &str, before: usize) -> usize {
+    /// Waits until another node than `before` serves `key` and reports the cluster as ok. Returns its index.
+    pub async fn await_new_owner(&self, key: &str, before: usize) -> usize {
         eventually("another node serves it", LIMIT, async || {
             let now = self.owner(key).await.ok().filter(|now| *now != before)?;
             self.is_well(now).await.then_some(now)
@@ -96,8 +96,8 @@ impl Cluster {
         .await
     }
 
-    /// Waits until `index` is a primary, and says itself that all is well.
-    pub async fn leads(&self, index: usize) {
+    /// Waits until the node `index` is a primary and reports the cluster as ok.
+    pub async fn await_primary(&self, index: usize) {
         eventually("it is a primary", LIMIT, async || {
             let role = self.nodes[index].ask(&["ROLE"]).await.ok()?;
             (role.starts_with("master") && self.is_well(index).await).then_some(())
@@ -105,11 +105,11 @@ impl Cluster {
         .await;
     }
 
-    /// A replica of a primary, and another primary, or where there is none the same.
+    /// Returns a replica of `primary`, and another primary (or the same, if there is no other).
     ///
     /// # Errors
-    /// It has no replica.
-    pub async fn beside(&self, primary: usize) -> Result<(usize, usize)> {
+    /// If it has no replica.
+    pub async fn replica_and_other_primary(&self, primary: usize) -> Result<(usize, usize)> {
         let (seen, port) = (self.seen().await?, self.nodes[primary].port());
         let this = seen
             .iter()
@@ -126,10 +126,10 @@ impl Cluster {
         ))
     }
 
-    /// Lets redis-cli move every slot of one primary to another.
+    /// Moves every slot of one primary to another with redis-cli.
     ///
     /// # Errors
-    /// What it says.
+    /// If redis-cli fails.
     pub async fn reshard(&self, from: usize, to: usize) -> Result<()> {
         let seen = self.seen().await?;
         let node = |index: usize| {
@@ -154,10 +154,10 @@ impl Cluster {
         self.nodes[0].ask(&args).await.map(drop)
     }
 
-    /// Lets a replica take its primary's part, as an operator does.
+    /// Makes a replica the primary, as an operator does.
     ///
     /// # Errors
-    /// What it says.
+    /// If redis-cli fails.
     pub async fn fail_over_to(&self, replica: usize) -> Result<()> {
         self.nodes[replica]
             .ask(&["CLUSTER", "FAILOVER"])
@@ -220,7 +220,7 @@ impl Seen {
             return None;
         }
         let port = address.split(['@', ',']).next()?.rsplit(':').next()?;
-        // In brackets stand those that are under way.
+        // Slots in brackets are migrating.
         let slots = slots.iter().filter(|range| !range.starts_with('['));
         let slots = slots.map(|range| {
             let (first, last) = range.split_once('-').unwrap_or((range, range));

@@ -1,4 +1,4 @@
-//! How many sockets this process, and each that it starts, may hold.
+//! The number of sockets that this process and its children may open.
 
 use anyhow::{Context as _, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -6,7 +6,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 /// For what is open besides streams: libraries, logs, Redis, pipes.
 const BESIDES: u64 = 200;
 
-/// Raises the limit to the hard one; returns how many sockets fit below it.
+/// Raises the soft limit to the hard one. Returns the number of sockets that fit below it.
 pub fn raise() -> Result<usize> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).context("asking for a limit")?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("raising a limit")?;

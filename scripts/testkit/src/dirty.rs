@@ -1,4 +1,4 @@
-//! Bad rows as the field has them: boundaries to the second, zero dates, the future, blank ids, late ids.
+//! Dirty rows as in real libraries: dates at the boundaries of windows, zero dates, future dates, blank ids, late ids.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -191,7 +191,7 @@ pub(crate) fn spoil(library: &mut Library, plan: &Plan, rng: &mut ChaCha8Rng) {
             library.loans.push(loan);
         }
     }
-    // Rows that nobody was lent: they count nowhere.
+    // Rows of loans that never happened: they count nowhere.
     for _ in 0..20 {
         let mut loan = library.loans[rng.random_range(0..library.loans.len())].clone();
         loan.loan_id = library.next_loan_id();

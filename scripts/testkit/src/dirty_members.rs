@@ -1,4 +1,4 @@
-//! What happens to members: deleted, renamed, spelled in several ways. Done to the busiest, so that it shows.
+//! Dirty members: deleted, renamed, spelled in several ways. The busiest members are changed, so that rankings show it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ pub(crate) fn spoil(library: &mut Library, now: NaiveDateTime) {
             Source::LoansMonth => borrowers(library, now, Window::Month),
             Source::LoansYear => borrowers(library, now, Window::Year),
         };
-        // The next one down when somebody has had a fate already.
+        // The next member in the ranking, if this one was changed already.
         let victim = ranking
             .into_iter()
             .map(|(id, _)| id)
@@ -205,7 +205,7 @@ fn suffer(library: &mut Library, fate: Fate, id: &str) {
     }
 }
 
-/// Puts something in front of an id and behind it, wherever it stands.
+/// Adds a prefix and a suffix to an id in all tables.
 fn wrap(library: &mut Library, id: &str, before: &str, behind: &str) {
     let wrapped = |was: &Arc<str>| -> Arc<str> { format!("{before}{was}{behind}").into() };
     let is = |was: &Arc<str>| folded(was) == id;

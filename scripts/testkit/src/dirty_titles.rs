@@ -1,4 +1,5 @@
-//! What happens to titles and copies: deleted, hidden, retyped, with hard characters. Done to the most borrowed, so that it shows.
+//! Dirty titles and copies: deleted, hidden, retyped, with special characters. The most borrowed titles are changed, so
+//! that rankings show it.
 
 use std::collections::HashSet;
 
@@ -68,7 +69,7 @@ pub(crate) fn spoil(library: &mut Library, now: NaiveDateTime) {
         }
     }
     orphans(library, now);
-    // A trigger that failed: some loans have no history though all else is well.
+    // A trigger failed: some loans have no history, but are otherwise in order.
     library.histories.retain(|row| row.loan_id % 97 != 0);
 }
 

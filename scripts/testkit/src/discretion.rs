@@ -1,6 +1,6 @@
-//! What no log may hold: the names of people in every library that was loaded, and the secrets of a process's own
-//! environment. Each [`Process`](crate::process::Process) is looked at when it is dropped, so that every test of a real
-//! process is a test of this too.
+//! Finds secrets and names of people in logs: the people of every loaded library, and the secrets in a process's
+//! environment. The log of each [`Process`](crate::process::Process) is searched when it is dropped, so every test of a
+//! real process checks it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -14,7 +14,7 @@ const LEAST: usize = 6;
 /// Of all libraries of this test run, since a process may see any of them.
 static NAMES: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// From now on the people of `library` are looked for in every log.
+/// Adds the people of `library` to the names that no log may hold.
 pub fn protect(library: &Library) {
     let members = library.members.iter().map(|member| &member.member_name);
     let guests = library.visits.iter().map(|visit| &visit.member_name);
@@ -26,7 +26,7 @@ pub fn protect(library: &Library) {
         .extend(names);
 }
 
-/// The secrets in the environment of a process: passwords, those within URLs, and what is in the files that it names.
+/// The secrets in the environment of a process: passwords, passwords in URLs, and the contents of files that it names.
 pub fn secrets(env: &[(&str, String)]) -> Vec<String> {
     let values = env
         .iter()
@@ -46,7 +46,7 @@ pub fn secrets(env: &[(&str, String)]) -> Vec<String> {
     secrets.filter(|secret| !secret.is_empty()).collect()
 }
 
-/// The first line of `text` that holds a protected name or one of `secrets`.
+/// Returns the first line of `text` that holds a protected name or one of `secrets`.
 pub fn leak<'a>(text: &'a str, secrets: &[String]) -> Option<&'a str> {
     let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     // Looked up by how they begin: thousands of names in megabytes of log would else take minutes.

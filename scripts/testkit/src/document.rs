@@ -1,4 +1,4 @@
-//! The API's document as a test reads it: what is answered is held against what it says. What does not fit ends the test.
+//! Checks responses against the OpenAPI document. A response that does not fit ends the test.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,7 +9,7 @@ use crate::http::Answer;
 use crate::json_schema::{complaints, resolve};
 use serde_json::{Map, Value, json};
 
-/// What the document need not tell of.
+/// Headers that the document does not have to describe.
 const OF_HTTP: [&str; 5] = [
     "content-type",
     "content-length",
@@ -19,18 +19,18 @@ const OF_HTTP: [&str; 5] = [
 ];
 const METHODS: [&str; 3] = ["get", "head", "options"];
 
-/// The document, as it was served.
+/// The OpenAPI document, as served.
 #[derive(Debug)]
 pub struct Document(pub Value);
 
 impl Document {
-    /// Every path that it tells of.
+    /// Every path of the document.
     pub fn paths(&self) -> Vec<&str> {
         let paths = self.0["paths"].as_object().unwrap();
         paths.keys().map(String::as_str).collect()
     }
 
-    /// Every operation: its path, its method in small letters, and itself.
+    /// Every operation: its path, its method in lower case, and its description.
     pub fn operations(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
         let paths = self.0["paths"].as_object().unwrap().iter();
         paths.flat_map(|(path, item)| {
@@ -39,7 +39,7 @@ impl Document {
         })
     }
 
-    /// Holds the answer of an operation against what is said of it.
+    /// Checks the response of an operation.
     #[track_caller]
     pub fn check(&self, method: &str, path: &str, answer: &Answer) {
         let what = format!("{method} {path} {}", answer.status);
@@ -49,7 +49,7 @@ impl Document {
         self.check_as(&what, told, answer);
     }
 
-    /// Holds an answer that no operation gives, such as 404, against the response of that name.
+    /// Checks a response that belongs to no operation, such as 404, against the named response.
     #[track_caller]
     pub fn check_response(&self, name: &str, answer: &Answer) {
         let told = &self.0["components"]["responses"][name];
@@ -103,7 +103,7 @@ impl Document {
         self.check_value(what, &header["schema"], &value);
     }
 
-    /// Holds a value against one of the document's schemas.
+    /// Checks a value against a schema of the document.
     #[track_caller]
     pub fn check_schema(&self, name: &str, value: &Value) {
         let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
@@ -116,8 +116,8 @@ impl Document {
         assert!(found.is_empty(), "{what}: {found:#?}\n{value:#}");
     }
 
-    /// Looks whether it is whole: every reference leads somewhere, every operation and header is described, each operation has
-    /// a name of its own, every example is as its schema says.
+    /// Checks the document itself: references resolve, operations and headers have descriptions, operations have unique
+    /// names, and examples fit their schemas.
     pub fn check_itself(&self) {
         self.check_references(&self.0);
         let mut names = Vec::new();

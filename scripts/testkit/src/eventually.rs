@@ -1,4 +1,4 @@
-//! Waiting for something to become true, with a bound and a name, never a bare sleep.
+//! Waits for a condition, with a limit and a name instead of a bare sleep.
 
 use std::panic::Location;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// How often the condition is looked at.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Polls `check` every 20 ms until it gives a value; after `limit` it panics, naming `what` and the caller's line.
+/// Polls `check` every 20 ms until it returns a value. Panics after `limit`, with `what` and the caller's line.
 #[track_caller]
 pub fn eventually<T, C: AsyncFnMut() -> Option<T>>(
     what: &str,

@@ -1,4 +1,4 @@
-//! The command lines that make a MariaDB private, strict and quick.
+//! The command-line flags of a private, strict and fast MariaDB.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The generator: a library of any size with the shapes of real ones, the same rows for the same plan.
+//! Generates a library of any size that resembles real ones. The same plan always gives the same rows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,18 +16,18 @@ use crate::stock::{Stock, histories, stock};
 use crate::wall::{WallDate, WallTime};
 use crate::{dirty, dirty_members, dirty_titles, names, ties};
 
-/// What to generate.
+/// The parameters of a generated library.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// How large the library is.
     pub size: Size,
-    /// How many years of visits and loans, up to the end of today.
+    /// The number of years of visits and loans, up to the end of today.
     pub years: u32,
-    /// The present moment on the library's wall clock.
+    /// The current time on the library's wall clock.
     pub now: NaiveDateTime,
-    /// Another seed gives other rows.
+    /// The seed of the random numbers.
     pub seed: u64,
-    /// Whether to inject every kind of bad row that is known from the field.
+    /// Whether to add every kind of dirty row that real libraries have.
     pub dirty: bool,
 }
 
@@ -75,7 +75,7 @@ impl Size {
     }
 }
 
-/// Makes all rows of a library.
+/// Generates all rows of a library.
 pub fn generate(plan: &Plan) -> Library {
     let mut rng = ChaCha8Rng::seed_from_u64(plan.seed);
     let figures = plan.size.figures();

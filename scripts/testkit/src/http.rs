@@ -1,4 +1,5 @@
-//! A client that shows every byte: HTTP/1.1 and event streams over a bare socket. What it does not expect ends the test.
+//! An HTTP/1.1 and event stream client over a bare socket, which shows every byte. An unexpected response ends the
+//! test.
 
 #![expect(
     clippy::unwrap_used,
@@ -12,31 +13,31 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
-/// No test waits longer for one answer or event.
+/// The longest wait for one response or event.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// One connection, for requests as raw as wanted.
+/// One connection, for raw requests.
 #[derive(Debug)]
 pub struct Connection {
-    /// Buffered for reading.
+    /// The socket, buffered for reading.
     pub socket: BufReader<TcpStream>,
 }
 
-/// An answer, read whole.
+/// A complete response.
 #[derive(Debug)]
 pub struct Answer {
-    /// Such as 200.
+    /// The status code.
     pub status: u16,
-    /// Names in lower case, and values as they came.
+    /// Names in lower case, and values as received.
     pub headers: Vec<(String, String)>,
-    /// Empty for HEAD, 204 and 304.
+    /// The body; empty for HEAD, 204 and 304.
     pub body: Vec<u8>,
-    /// Until the head was there.
+    /// The time until the head was received.
     pub took: Duration,
 }
 
 impl Answer {
-    /// The one value of a header.
+    /// The only value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(key, _)| key == name);
         let value = found.next().map(|(_, value)| value.as_str());
@@ -56,7 +57,7 @@ impl Answer {
 }
 
 impl Connection {
-    /// Connects.
+    /// Connects to `address`.
     pub async fn open(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).await.unwrap();
         Self {
@@ -74,12 +75,12 @@ impl Connection {
         }
     }
 
-    /// Sends just these bytes.
+    /// Sends exactly these bytes.
     pub async fn send(&mut self, raw: impl AsRef<[u8]>) {
         self.socket.write_all(raw.as_ref()).await.unwrap();
     }
 
-    /// The next answer; `head` when the request was HEAD.
+    /// Reads the next response. `head` is true if the request was HEAD.
     pub async fn answer(&mut self, head: bool) -> Answer {
         let asked = Instant::now();
         timeout(PATIENCE, async {
@@ -101,7 +102,7 @@ impl Connection {
         .expect("no answer")
     }
 
-    /// `None` when the connection ends instead.
+    /// The same; `None` if the connection ends instead.
     async fn head(&mut self) -> Option<(u16, Vec<(String, String)>)> {
         let status = self.line().await?;
         let status = status.split(' ').nth(1).unwrap().parse().unwrap();
@@ -124,7 +125,7 @@ impl Connection {
         (length > 0).then(|| line.trim_end().to_owned())
     }
 
-    /// Whether the connection ends within `limit`, without another byte.
+    /// Whether the connection ends within `limit` without another byte.
     pub async fn ends_within(&mut self, limit: Duration) -> bool {
         let mut rest = Vec::new();
         let ended = timeout(limit, self.socket.read_to_end(&mut rest)).await;
@@ -133,7 +134,7 @@ impl Connection {
     }
 }
 
-/// One request on a connection of its own.
+/// Sends one raw request on a new connection.
 pub async fn send(address: SocketAddr, raw: impl AsRef<[u8]>) -> Answer {
     let head = raw.as_ref().starts_with(b"HEAD ");
     let mut connection = Connection::open(address).await;
@@ -141,45 +142,45 @@ pub async fn send(address: SocketAddr, raw: impl AsRef<[u8]>) -> Answer {
     connection.answer(head).await
 }
 
-/// One request; `headers` are whole lines without their ends.
+/// Sends one request on a new connection. `headers` are whole lines without their ends.
 pub async fn ask(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Answer {
     let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     let raw = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{lines}\r\n");
     send(address, raw).await
 }
 
-/// GET without further headers.
+/// Sends a GET without further headers.
 pub async fn get(address: SocketAddr, path: &str) -> Answer {
     ask(address, "GET", path, &[]).await
 }
 
-/// An open stream of events.
+/// An open event stream.
 #[derive(Debug)]
 pub struct Events {
-    /// Beneath it.
+    /// The connection of the stream.
     pub connection: Connection,
-    /// Names and values as they came.
+    /// Names in lower case, and values as received.
     pub headers: Vec<(String, String)>,
-    /// Such as 200.
+    /// The status code.
     pub status: u16,
     chunked: bool,
     text: String,
-    /// The last chunk has been seen, as opposed to a connection that broke.
+    /// Whether the stream ended with the last chunk, and not by a broken connection.
     pub clean_end: bool,
 }
 
-/// What stands between two empty lines of a stream.
+/// One block of a stream: the lines between two empty lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Block {
     /// `init`, `update`, `snapshot`, or empty.
     pub event: String,
-    /// Milliseconds, or empty.
+    /// A time in milliseconds, or empty.
     pub id: String,
-    /// Milliseconds.
+    /// The reconnection time in milliseconds.
     pub retry: Option<u64>,
-    /// Mostly JSON.
+    /// The data, mostly JSON.
     pub data: String,
-    /// What follows a colon.
+    /// The text of a comment line.
     pub comment: String,
 }
 
@@ -189,12 +190,12 @@ impl Events {
         Self::open_as(address, "HTTP/1.1").await
     }
 
-    /// The same, asked for in another version of HTTP.
+    /// The same, with another version of HTTP in the request.
     pub async fn open_as(address: SocketAddr, version: &str) -> Self {
         Self::open_on(Connection::open(address).await, version, &[]).await
     }
 
-    /// The same on a connection that is there; `headers` are whole lines without their ends.
+    /// The same on an existing connection. `headers` are whole lines without their ends.
     pub async fn open_on(mut connection: Connection, version: &str, headers: &[&str]) -> Self {
         let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
         let raw = format!("GET /api/visitors/today/stream {version}\r\nHost: x\r\n{lines}\r\n");
@@ -214,19 +215,19 @@ impl Events {
         }
     }
 
-    /// The next block but for word of changed figures, which comes at any moment; `None` at the end.
+    /// The next block, without change notices, which can arrive at any moment. `None` at the end.
     pub async fn next(&mut self) -> Option<Block> {
         let next = timeout(PATIENCE, self.read_other_than_change()).await;
         next.expect("no event")
     }
 
-    /// The same, unless none comes within `limit`.
+    /// The same, or `None` if no block arrives within `limit`.
     pub async fn next_within(&mut self, limit: Duration) -> Option<Block> {
         let next = timeout(limit, self.read_other_than_change());
         next.await.ok().flatten()
     }
 
-    /// The next block of any kind, unless none comes within `limit`.
+    /// The next block of any kind, or `None` if none arrives within `limit`.
     pub async fn any_within(&mut self, limit: Duration) -> Option<Block> {
         timeout(limit, self.read_block()).await.ok().flatten()
     }

@@ -1,6 +1,6 @@
-//! As much of JSON Schema as the API's document uses. A keyword that is not known here ends the test, so that nothing in a
-//! schema goes unchecked; and no object may have a field that is not described: readers are told to expect more, but what
-//! is served today is described today.
+//! Validates the part of JSON Schema that the OpenAPI document uses. An unknown keyword ends the test, so that nothing
+//! in a schema goes unchecked. An object may have no undescribed field: clients must accept more fields, but every
+//! field that is served must be described.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// What says nothing of a value.
 const REMARKS: [&str; 3] = ["description", "examples", "contentMediaType"];
 
-/// What is wrong with `value`, which `schema` of `document` describes: a line for each, with the place in front.
+/// Validates `value` against `schema` of `document`. Returns one line for each error, which begins with its location.
 pub fn complaints(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
     let mut check = Check {
         document,
@@ -24,7 +24,7 @@ pub fn complaints(document: &Value, schema: &Value, value: &Value) -> Vec<String
     check.complaints
 }
 
-/// What a reference such as `#/components/schemas/Today` leads to, or the thing itself.
+/// Resolves a reference such as `#/components/schemas/Today`. Returns `thing` itself if it is no reference.
 #[track_caller]
 pub fn resolve<'a>(document: &'a Value, thing: &'a Value) -> &'a Value {
     let reference = thing.get("$ref").and_then(Value::as_str);

@@ -1,13 +1,16 @@
-//! The test kit: private servers, a generated SLiMS library, and the answers counted by brute force.
-//! Only tests and the demo use it.
+//! The test kit: private servers, a generator of SLiMS libraries, and an oracle that computes every answer by brute
+//! force. Only tests and the demo use it.
 //!
 //! # Layout
-//! - [`server`], [`sentinel`], [`cluster`], [`mariadb`], [`balancer`], [`prometheus`], [`certificates`], [`process`], [`discretion`], [`eventually`],
-//!   [`descriptors`]: what runs beside a test; [`http`], [`scrape`], [`document`] (with [`json_schema`]): what it reads.
-//! - [`road`]: what goes wrong between two of them.
-//! - [`library`], [`wall`], [`generate`]: the rows, and a generator for them, made of [`stock`], [`activity`], [`names`].
-//! - [`oracle`]: what the snapshots must say.
-//! - [`schema`], [`load`]: the tables, and how the rows get in.
+//! - [`server`], [`sentinel`], [`cluster`], [`mariadb`], [`balancer`], [`prometheus`], [`certificates`]: private
+//! servers.
+//! - [`process`], [`discretion`], [`descriptors`], [`eventually`]: real processes, and waiting for them.
+//! - [`http`], [`scrape`], [`document`] (with [`json_schema`]): reading and checking responses.
+//! - [`road`]: a TCP proxy that behaves like a faulty network.
+//! - [`library`], [`wall`], [`generate`]: the rows and their generator, which uses [`stock`], [`activity`] and
+//! [`names`].
+//! - [`oracle`]: the right answers.
+//! - [`schema`], [`load`]: the tables, and loading the rows.
 
 pub mod activity;
 pub mod balancer;

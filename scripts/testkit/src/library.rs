@@ -35,11 +35,11 @@ pub struct Loan {
     pub loan_date: WallDate,
     /// The day it is due, renewals included.
     pub due_date: WallDate,
-    /// How many renewals.
+    /// The number of renewals.
     pub renewed: u8,
     /// False only in dirty data.
     pub is_lent: bool,
-    /// Whether it came back.
+    /// Whether it was returned.
     pub is_return: bool,
     /// May be set although `is_return` is false: a renewal leaves it.
     pub return_date: Option<WallDate>,
@@ -63,7 +63,7 @@ pub struct Biblio {
     pub biblio_id: u32,
     /// Any length.
     pub title: Arc<str>,
-    /// Not to be shown to the public.
+    /// Hidden from the public catalogue.
     pub opac_hide: bool,
 }
 
@@ -120,7 +120,7 @@ impl Library {
         Self::default()
     }
 
-    /// Takes out all visits and loans of one month, so that its rankings are empty.
+    /// Removes all visits and loans of one month, so that its rankings are empty.
     pub fn clear_month(&mut self, year: u16, month: u8) {
         self.visits.retain(|visit| {
             (visit.checkin_date.date.year, visit.checkin_date.date.month) != (year, month)
@@ -131,7 +131,7 @@ impl Library {
             .retain(|row| (row.loan_date.year, row.loan_date.month) != (year, month));
     }
 
-    /// A `visitor_id` above all that are there.
+    /// A `visitor_id` above all existing ones.
     pub fn next_visitor_id(&self) -> u32 {
         self.visits
             .iter()
@@ -141,7 +141,7 @@ impl Library {
             + 1
     }
 
-    /// A `loan_id` above all that are there.
+    /// A `loan_id` above all existing ones.
     pub fn next_loan_id(&self) -> u32 {
         self.loans
             .iter()

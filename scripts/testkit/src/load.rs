@@ -1,4 +1,4 @@
-//! Loads a library into a database: large INSERTs, written by one thread while the server digests the ones before.
+//! Loads a library into a database by large INSERTs, which one thread writes while the server executes earlier ones.
 
 use std::sync::Arc;
 
@@ -24,8 +24,8 @@ struct Batch {
     rows: usize,
 }
 
-/// Makes the tables of `shape` in `database` (made when absent, its old tables dropped) and fills them.
-/// `progress` hears the table, the rows that are in, and the rows in all, after each statement.
+/// Creates the tables of `shape` in `database` and fills them. The database is created if it does not exist, and its
+/// old tables are dropped. After each statement, `progress` gets the table, its loaded rows and all its rows.
 pub async fn load(
     opts: Opts,
     database: &str,
@@ -127,7 +127,7 @@ fn write_table(
     }
 }
 
-/// Writes rows into statements of about a megabyte, until all are written or nobody takes them any more.
+/// Writes rows into statements of about a megabyte, until all are written or the receiver is gone.
 fn write_rows<R: Row>(table: &str, rows: &[R], shape: &Shape, sender: &mpsc::Sender<Batch>) {
     let head = format!("INSERT INTO `{table}` ({}) VALUES ", R::columns(shape));
     let mut sql = String::with_capacity(STATEMENT + STATEMENT / 8);

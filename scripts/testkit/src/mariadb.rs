@@ -1,4 +1,4 @@
-//! A private MariaDB server, for those who need one: behind a feature, so that the gateway's tests bring no MySQL client.
+//! A private MariaDB server. It is behind a feature, so that the gateway's tests need no MySQL client.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use crate::process::free_port;
 use crate::server::{PORT_TRIES, PROBE_LIMIT, START_LIMIT, program};
 use crate::supervisor::Supervisor;
 
-/// What a test may choose of its MariaDB.
+/// The options of a MariaDB.
 #[derive(Debug, Clone)]
 pub struct MariaDbOptions {
     /// `innodb_buffer_pool_size`, in MiB.
     pub buffer_pool_mib: u32,
-    /// Where the data are, to outlive the server; by default in its own folder, and gone with it.
+    /// A folder for data that outlive the server. By default they are in the server's own folder and deleted with it.
     pub data: Option<PathBuf>,
     /// More flags for `mariadbd`, such as `--max-statement-time=1`.
     pub extra: Vec<String>,
@@ -42,7 +42,7 @@ pub struct LogLine {
     pub user: String,
     /// `Query`, `Execute`, `Prepare`, `Connect`, `Quit`, …
     pub command: String,
-    /// The statement, or what else the command says.
+    /// The statement, or the text of another command.
     pub text: String,
 }
 
@@ -111,12 +111,12 @@ impl MariaDb {
         self.supervisor.dir()
     }
 
-    /// Root's connection over TCP, to `database` or to none.
+    /// The options of a connection as root over TCP, to `database` or to none.
     pub fn opts(&self, database: Option<&str>) -> Opts {
         self.account("root", "", database)
     }
 
-    /// Another account's connection over TCP.
+    /// The options of a connection as another account over TCP.
     pub fn account(&self, user: &str, password: &str, database: Option<&str>) -> Opts {
         OptsBuilder::default()
             .ip_or_hostname("127.0.0.1")
@@ -129,22 +129,22 @@ impl MariaDb {
             .into()
     }
 
-    /// What the server itself has logged.
+    /// The log of the server.
     pub fn log(&self) -> String {
         self.supervisor.log()
     }
 
-    /// Ends the server in good order (SIGTERM) and waits for it.
+    /// Stops the server (SIGTERM) and waits for its end.
     pub async fn stop(&self) -> Result<()> {
         self.supervisor.say("stop").await.map(drop)
     }
 
-    /// Ends the server at once (SIGKILL).
+    /// Kills the server (SIGKILL).
     pub async fn kill(&self) -> Result<()> {
         self.supervisor.say("kill").await.map(drop)
     }
 
-    /// Starts a stopped or killed server again on the same port and data, and waits until it accepts.
+    /// Starts a stopped or killed server again with the same port and data, and waits until it accepts connections.
     pub async fn start_again(&self) -> Result<()> {
         self.supervisor.clear_log()?;
         self.supervisor.start().await?;
@@ -166,12 +166,12 @@ impl MariaDb {
         )
     }
 
-    /// Stops the server's clock (SIGSTOP): it holds its connections and answers nothing.
+    /// Freezes the server (SIGSTOP): it keeps its connections and answers nothing.
     pub fn freeze(&self) -> Result<()> {
         self.supervisor.ask("freeze").map(drop)
     }
 
-    /// Lets a frozen server go on (SIGCONT).
+    /// Continues a frozen server (SIGCONT).
     pub fn thaw(&self) -> Result<()> {
         self.supervisor.ask("thaw").map(drop)
     }
@@ -197,7 +197,8 @@ impl MariaDb {
     }
 }
 
-/// One MariaDB for all tests of a binary; each makes its own database, named by [`crate::server::unique`].
+/// The MariaDB that all tests of a binary share. Each test creates its own database, named by
+/// [`crate::server::unique`].
 pub async fn shared_mariadb() -> &'static MariaDb {
     static SERVER: OnceCell<MariaDb> = OnceCell::const_new();
     let server = SERVER

@@ -1,4 +1,4 @@
-//! Indonesian names of people, institutions and books, drawn at random.
+//! Random Indonesian names of people, institutions and books.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ const FAMILY: &[&str] = &[
     "Mu'min",
 ];
 
-/// People who go by one word.
+/// Names of one word.
 const SINGLE: &[&str] = &[
     "Suharto",
     "Sukarno",
@@ -193,12 +193,12 @@ pub fn person(rng: &mut ChaCha8Rng) -> Arc<str> {
     }
 }
 
-/// The institutions that members belong to, made once and shared.
+/// The institutions of members, made once and shared.
 pub fn institutions() -> Vec<Arc<str>> {
     INSTITUTIONS.iter().map(|&name| name.into()).collect()
 }
 
-/// The institutions that guests type, made once and shared.
+/// The institutions of guests, made once and shared.
 pub fn places() -> Vec<Arc<str>> {
     PLACES.iter().map(|&name| name.into()).collect()
 }
@@ -214,7 +214,7 @@ pub fn title(rng: &mut ChaCha8Rng) -> Arc<str> {
     .into()
 }
 
-/// A member id of one of the kinds that libraries give out, unique by `number`.
+/// A member id in one of the formats of real libraries, unique for each `number`.
 pub fn member_id(number: usize) -> Arc<str> {
     match number {
         // The 18 digits of a civil servant's number, too large for a float of JSON.

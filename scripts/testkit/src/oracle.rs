@@ -1,4 +1,5 @@
-//! The answers by brute force: each rule of the contract in plain Rust over the rows, with no SQL and no code of the worker.
+//! The right answers by brute force: each rule of the contract in plain Rust over the rows, without SQL and without
+//! code of the worker.
 
 pub mod fold;
 mod loans;
@@ -28,7 +29,7 @@ pub const PATHS: [&str; 11] = [
     "books/top-borrowers/year",
 ];
 
-/// What is shown of members: `MEMBER_NAMES`.
+/// What is shown of members (`MEMBER_NAMES`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Names {
     /// Ids and names.
@@ -36,11 +37,11 @@ pub enum Names {
     Full,
     /// No id, and `Siti N.`.
     Masked,
-    /// Rank and total alone.
+    /// Only rank and total.
     Hidden,
 }
 
-/// The right answers for a library at a moment.
+/// The right answers for a library at one moment.
 #[derive(Debug, Clone)]
 pub struct Oracle<'a> {
     library: &'a Library,
@@ -60,7 +61,10 @@ impl<'a> Oracle<'a> {
         }
     }
 
-    /// The JSON text of a snapshot's `data`. Panics on a path that is not in [`PATHS`].
+    /// The JSON text of a snapshot's `data`.
+    ///
+    /// # Panics
+    /// If the path is not in [`PATHS`].
     pub fn data(&self, path: &str) -> String {
         let (library, today, names) = (self.library, self.today, self.member_names);
         match path {
@@ -87,7 +91,7 @@ impl<'a> Oracle<'a> {
         }
     }
 
-    /// A snapshot's `period`: the month or the year of the windows that have one.
+    /// The `period` of a snapshot: the month or the year, if its window has one.
     pub fn period(&self, path: &str) -> Option<String> {
         match path {
             "visitors/monthly/top" | "books/top-borrowed/month" | "books/top-borrowers/month" => {
@@ -108,7 +112,7 @@ impl<'a> Oracle<'a> {
             .collect()
     }
 
-    /// The visits of today, those later today included.
+    /// The number of today's visits, including those later today.
     pub fn today_total(&self) -> u64 {
         let today =
             |visit: &&crate::library::Visit| visit.checkin_date.date.calendar() == Some(self.today);

@@ -1,4 +1,4 @@
-//! The real binaries as child processes, and free ports for them.
+//! Runs the real binaries as child processes, and finds free ports for them.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -28,11 +28,11 @@ const PORT_LOOKS: u32 = 1000;
 /// How often an ended process is looked for.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Kills the group and removes the log's folder at the end of its input, unless told `done` first.
+/// Kills the process group and removes the log's folder at the end of its input, unless it reads `done` first.
 const WATCH: &str = r#"read -r word; [ "$word" = done ] || { kill -KILL "-$1"; rm -rf "$2"; }"#;
 
-/// A running binary, such as one of this workspace. Dropping it kills it and what it has started in its group; so does
-/// the end of our own process. A name or a secret in its log fails the test that drops it.
+/// A running program, such as a binary of this workspace. Dropping it kills its process group; so does the end of our
+/// own process. A name or a secret in its log fails the test that drops it.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -46,12 +46,12 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `binary` from the target folder of the running test, with `env` and PATH alone in its environment.
+    /// Starts `binary` from the target folder of the running test. Its environment is `env` and PATH.
     pub fn spawn(binary: &str, env: &[(&str, String)]) -> Result<Self> {
         Self::spawn_at(&binary_path(binary)?, &[], env)
     }
 
-    /// Starts the program at `path`, with `env` and PATH alone in its environment.
+    /// Starts the program at `path`. Its environment is `env` and PATH.
     pub fn spawn_at(path: &Path, args: &[&str], env: &[(&str, String)]) -> Result<Self> {
         let name = path
             .file_name()
@@ -105,19 +105,19 @@ impl Process {
         self.child.id()
     }
 
-    /// Its own folder, where its log is; gone when it is dropped.
+    /// Its own folder, which holds its log and is deleted on drop.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// How many descriptors it has open.
+    /// The number of its open file descriptors.
     pub fn open_files(&self) -> Result<usize> {
         let folder = format!("/proc/{}/fd", self.pid());
         let files = fs::read_dir(folder).context("looking at its descriptors")?;
         Ok(files.count())
     }
 
-    /// How much memory it has now, in bytes.
+    /// Its resident memory in bytes.
     pub fn resident_bytes(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
         let status = status.context("looking at its memory")?;
@@ -126,24 +126,27 @@ impl Process {
         Ok(kib.context("the kernel does not tell its memory")? << 10)
     }
 
-    /// Where the standard output and error go.
+    /// The file that receives its standard output and error.
     pub fn log_path(&self) -> PathBuf {
         self.folder.path().join("log")
     }
 
-    /// All that it has written to its standard output and error.
+    /// Everything that it has written to its standard output and error.
     pub fn log(&self) -> String {
         fs::read(self.log_path())
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .unwrap_or_default()
     }
 
-    /// The end of the log, for errors.
+    /// The end of the log, for error messages.
     pub fn log_tail(&self) -> String {
         tail(&self.log()).to_owned()
     }
 
-    /// Sends a signal; an error when it has ended and been waited for.
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// If the process has ended and its exit status was read.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         if self.ended.is_some() {
             bail!("{} has ended already", self.name);
@@ -153,7 +156,7 @@ impl Process {
             .with_context(|| format!("sending {signal} to {}", self.name))
     }
 
-    /// How it ended, or `None` while it runs.
+    /// Its exit status, or `None` while it runs.
     pub fn try_exit(&mut self) -> Result<Option<ExitStatus>> {
         if self.ended.is_none() {
             self.ended = self
@@ -167,7 +170,7 @@ impl Process {
         Ok(self.ended)
     }
 
-    /// Waits until it has ended, at most `limit`; the error shows the end of its log.
+    /// Waits for its end, for `limit` at most. The error shows the end of its log.
     pub async fn wait_exit(&mut self, limit: Duration) -> Result<ExitStatus> {
         let began = Instant::now();
         loop {
@@ -215,7 +218,7 @@ impl Drop for Process {
     }
 }
 
-/// `target/<profile>/<binary>` beside the running test or program.
+/// The path `target/<profile>/<binary>` next to the running test or program.
 pub fn binary_path(binary: &str) -> Result<PathBuf> {
     let me = std::env::current_exe().context("finding the running program")?;
     let mut folder = me.parent().context("the running program has no folder")?;
@@ -237,8 +240,8 @@ pub fn binary_path(binary: &str) -> Result<PathBuf> {
     )
 }
 
-/// A program of Debian's `package`, which stands at `installed`; scripts/install may have unpacked the package below
-/// the target folder instead.
+/// The path of a program of Debian's `package`: `installed`, or below the target folder, where scripts/install may have
+/// unpacked the package.
 pub fn installed_or_unpacked(installed: &str, package: &str) -> Result<PathBuf> {
     let me = std::env::current_exe().context("finding the running program")?;
     let unpacked = format!("bench/{package}{installed}");
@@ -257,7 +260,7 @@ pub(crate) fn search_path() -> Option<OsString> {
     std::env::var_os("PATH")
 }
 
-/// A TCP port on 127.0.0.1 that nobody listens on just now.
+/// A TCP port on 127.0.0.1 on which no process listens now.
 pub fn free_port() -> Result<u16> {
     let seed = RandomState::new();
     for look in 0..PORT_LOOKS {

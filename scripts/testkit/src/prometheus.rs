@@ -1,4 +1,4 @@
-//! A private Prometheus.
+//! A private Prometheus server.
 
 use crate::process::{Process, free_port, installed_or_unpacked};
 use anyhow::{Context as _, Result, bail, ensure};
@@ -27,8 +27,8 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one with these files, each a name and a text, of which `prometheus.yml` is its configuration, and waits until
-    /// it answers.
+    /// Starts a Prometheus with these files, each a name and a text, and waits until it answers. `prometheus.yml` is
+    /// its configuration.
     pub async fn start(files: &[(&str, String)]) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("testkit-prometheus-")
@@ -62,7 +62,7 @@ impl Prometheus {
         })
     }
 
-    /// The series of an expression now: `[{ metric: { … }, value: [time, text] }]`.
+    /// The current series of an expression: `[{ metric: { … }, value: [time, text] }]`.
     pub async fn query(&self, expression: &str) -> Result<Vec<Value>> {
         let path = format!("/api/v1/query?query={}", percent_encoded(expression));
         let answer = get(self.address, &path).await;

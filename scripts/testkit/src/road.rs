@@ -1,7 +1,7 @@
-//! A TCP road between a client and a server on this machine, on which a test makes go wrong what goes wrong on real ones.
+//! A TCP proxy between a client and a server on this machine that behaves like a faulty network.
 //!
-//! A connection that has lost bytes is never mended, as no real one is: it stays as it is when the road is open again,
-//! and only new ones are well. What holds for present connections holds for new ones, as long as it is set.
+//! A connection that has lost bytes never recovers, as on a real network: it stays broken when the road is open again,
+//! and only new connections work. A mode applies to existing and to new connections as long as it is set.
 
 mod connection;
 pub mod faults;
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use crate::process::free_port;
 use gate::Gate;
 
-/// One way along the road.
+/// A direction of the traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the client to the server.
@@ -25,37 +25,38 @@ pub enum Direction {
     Down,
 }
 
-/// What the road is like.
+/// The state of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// All is well.
+    /// Everything works.
     Open,
-    /// Nobody listens, present connections are reset: a server process that has ended.
+    /// No process listens, and existing connections are reset: as after the end of a server process.
     Refuse,
-    /// Present connections are reset, new ones as soon as they are accepted: a balancer without a server behind it, a
-    /// firewall that says no.
+    /// Existing connections are reset, and new ones as soon as they are accepted: as by a balancer without a server, or
+    /// a firewall that rejects.
     Reset,
-    /// Connections are accepted and stay open, all bytes and goodbyes are dropped, both ways and for ever: a router or
-    /// firewall that has forgotten its connections.
+    /// Connections are accepted and stay open, but all bytes and FINs are dropped in both directions: as by a router or
+    /// firewall that has lost its connection table.
     BlackHole,
-    /// The same, and a connect is not even answered: a host that is off, a cable that is out.
+    /// The same, and a connect gets no answer: as when a host is off or a cable is unplugged.
     HostGone,
-    /// Nothing is carried; all is delivered once the road is open again: a process that stands still, a lossy network
-    /// whose packets are sent again.
+    /// Nothing is delivered until the road is open again, and then everything: as with a frozen process, or a lossy
+    /// network that sends packets again.
     Freeze,
-    /// All comes this much later each way, and at random by up to `jitter` more, in order: a server far away.
+    /// All bytes are delayed in each direction, at random by up to `jitter` more, and stay in order: as with a distant
+    /// server.
     Delay {
-        /// At least.
+        /// The least delay.
         by: Duration,
-        /// At random on top, for each piece.
+        /// The largest random delay on top, for each piece.
         jitter: Duration,
     },
-    /// One way as [`Mode::BlackHole`], the other is well: routes that differ each way.
+    /// One direction is as [`Mode::BlackHole`], the other works: as with asymmetric routes.
     Drop(Direction),
-    /// One way ends in good order, the other goes on: a peer that closes its half, a proxy that drains.
+    /// One direction is closed cleanly, the other goes on: as when a peer closes its half, or a proxy drains.
     HalfClose(Direction),
-    /// Each connection is reset when so many more bytes were carried one of its ways: a peer that dies in the middle
-    /// of an answer.
+    /// Each connection is reset after so many more bytes in one direction: as when a peer dies in the middle of a
+    /// response.
     CutAfter(u64),
 }
 
@@ -87,7 +88,7 @@ struct State {
     ends: [u64; 2],
 }
 
-/// A road from a port of its own to a server's. It ends, with all connections on it, when it is dropped.
+/// A proxy from its own port to a server's. Dropping it ends it and all its connections.
 #[derive(Debug)]
 pub struct Road {
     port: u16,
@@ -97,10 +98,10 @@ pub struct Road {
 }
 
 impl Road {
-    /// An open road to `target` on 127.0.0.1. All that is random on it follows from `seed`.
+    /// Starts an open road to the port `target` on 127.0.0.1. `seed` determines everything that is random.
     ///
     /// # Errors
-    /// No free port.
+    /// If there is no free port.
     pub async fn to(target: u16, seed: u64) -> Result<Self> {
         let port = free_port()?;
         let state = watch::Sender::new(State {
@@ -122,17 +123,17 @@ impl Road {
         })
     }
 
-    /// Where clients connect, on 127.0.0.1.
+    /// The port for clients, on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Leads new connections to another server.
-    pub fn lead_to(&self, target: u16) {
+    /// Connects new connections to another server.
+    pub fn redirect_to(&self, target: u16) {
         self.state.send_modify(|state| state.target = target);
     }
 
-    /// Makes it so from now on; when this returns, who connects finds it so.
+    /// Sets the mode. When this returns, the mode applies to every connect.
     pub async fn set(&self, mode: Mode) {
         self.state.send_modify(|state| {
             state.mode = mode;
@@ -149,7 +150,7 @@ impl Road {
         obeyed.expect("the gate lives as long as the road");
     }
 
-    /// Does `mode` to all present connections and is open for new ones.
+    /// Applies `mode` to all existing connections, and is open for new ones.
     pub async fn strike(&self, mode: Mode) {
         self.set(mode).await;
         self.set(Mode::Open).await;

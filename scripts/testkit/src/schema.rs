@@ -1,4 +1,5 @@
-//! The tables that we read, in the shapes that occur in the field. Written from the facts of the schema, not copied.
+//! The tables of SLiMS that the worker reads, in the variants that real libraries have. Written from the facts of the
+//! schema, not copied.
 
 use std::fmt;
 
@@ -23,16 +24,16 @@ impl fmt::Display for Engine {
     }
 }
 
-/// Which SLiMS it is, and what its administrator has added.
+/// The variant of the schema: the version of SLiMS, and what an administrator has added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
-    /// Of every table.
+    /// The storage engine of every table.
     pub engine: Engine,
-    /// `visitor_count.room_code`, there since 9.6.0.
+    /// Whether there is `visitor_count.room_code`, which SLiMS has since 9.6.0.
     pub room_code: bool,
-    /// The table `loan_history`, absent in old versions.
+    /// Whether there is the table `loan_history`, which old versions lack.
     pub loan_history: bool,
-    /// An index on `visitor_count.checkin_date` and one on `loan.loan_date`; SLiMS itself has neither.
+    /// Whether there are indexes on `visitor_count.checkin_date` and `loan.loan_date`. SLiMS itself has neither.
     pub date_index: bool,
 }
 
@@ -59,7 +60,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// The statement that makes the table with its primary key alone.
+    /// The statement that creates the table with only its primary key.
     pub fn create(&self, engine: Engine) -> String {
         format!(
             "CREATE TABLE `{}` ({}, PRIMARY KEY ({})) ENGINE = {engine} \
@@ -70,14 +71,15 @@ impl Table {
         )
     }
 
-    /// The statement that adds the other keys, or `None` when there are none. After a load it is far cheaper than before.
+    /// The statement that adds the other keys, or `None` without other keys. It is far cheaper after a load than
+    /// before.
     pub fn add_keys(&self) -> Option<String> {
         let keys: Vec<String> = self.keys.iter().map(|key| format!("ADD {key}")).collect();
         (!keys.is_empty()).then(|| format!("ALTER TABLE `{}` {}", self.name, keys.join(", ")))
     }
 }
 
-/// The tables of a shape: those that are loaded, small ones first.
+/// The tables of a shape, small ones first.
 pub fn tables(shape: &Shape) -> Vec<Table> {
     let mut tables = vec![member(), biblio(), item(), loan(shape)];
     if shape.loan_history {

@@ -1,8 +1,8 @@
-//! What `/metrics` says, for tests.
+//! Reads values from the text of `/metrics`.
 
 use std::str::FromStr;
 
-/// The figure of one series, named with its labels as it is written; `None` when it is not there.
+/// The value of one series, which is given with its labels as in the text. `None` if there is no such series.
 pub fn figure<T: FromStr>(text: &str, series: &str) -> Option<T> {
     let mut lines = text.lines();
     let figure = lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;

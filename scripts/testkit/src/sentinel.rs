@@ -1,4 +1,4 @@
-//! A Redis with replicas, and Sentinels that make one of these the primary when it is away.
+//! A private Redis with replicas, and Sentinels that promote a replica when the primary is down.
 
 use crate::eventually::eventually;
 use crate::server::Redis;
@@ -11,22 +11,22 @@ const NAME: &str = "main";
 const SENTINELS: usize = 3;
 /// A primary that has not answered for so long is away. Sentinel's own default is 30 s.
 const AWAY_MS: &str = "1000";
-/// Replicas stand, or a fail-over is done, within a few seconds.
+/// Replicas are in sync, or a fail-over is finished, within a few seconds.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A primary, two replicas and three Sentinels.
 #[derive(Debug)]
-pub struct Guarded {
-    /// The first was the primary at the start.
+pub struct Sentinels {
+    /// The servers; the first one was the primary at the start.
     pub servers: Vec<Redis>,
     sentinels: Vec<Redis>,
 }
 
-impl Guarded {
-    /// Starts all, the servers with `more` flags, and waits until each Sentinel knows the others.
+impl Sentinels {
+    /// Starts everything, the servers with `more` flags, and waits until each Sentinel knows the others.
     ///
     /// # Errors
-    /// What does not start, and why.
+    /// If a server does not start.
     pub async fn start(more: &[&str]) -> Result<Self> {
         let flags = [&["--repl-diskless-sync-delay", "0"], more].concat();
         let mut servers = vec![Redis::start_with(&flags).await?];
@@ -57,7 +57,7 @@ impl Guarded {
         Ok(guarded)
     }
 
-    /// `redis-sentinel://`, with all three; `account` is empty, or ends with `@`.
+    /// The URL `redis-sentinel://` with all three Sentinels. `account` is empty or ends with `@`.
     pub fn url(&self, account: &str) -> String {
         let [first, others @ ..] = &self.sentinels[..] else {
             return String::new();
@@ -69,10 +69,10 @@ impl Guarded {
         format!("redis-sentinel://{account}127.0.0.1:{port}/0?sentinelServiceName={NAME}{nodes}")
     }
 
-    /// Which server is the primary, as the Sentinels say.
+    /// The index of the primary, as the Sentinels report it.
     ///
     /// # Errors
-    /// They say nothing.
+    /// If no Sentinel answers.
     pub async fn primary(&self) -> Result<usize> {
         let ask = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME];
         let told = self.sentinels[0].ask(&ask).await?;
@@ -85,7 +85,7 @@ impl Guarded {
         index.context("a server that is not ours")
     }
 
-    /// Asks for another primary, as an operator does, until they agree: soon after a fail-over they refuse the next.
+    /// Orders a fail-over, as an operator does, until the Sentinels accept: soon after a fail-over they refuse another.
     pub async fn fail_over(&self) {
         eventually("the Sentinels obey", LIMIT, async || {
             let order = ["SENTINEL", "FAILOVER", NAME];
@@ -94,8 +94,8 @@ impl Guarded {
         .await;
     }
 
-    /// Waits until another than `before` is the primary, for them and for itself; gives it.
-    pub async fn another_than(&self, before: usize) -> usize {
+    /// Waits until another server than `before` is the primary, for the Sentinels and for itself. Returns its index.
+    pub async fn await_new_primary(&self, before: usize) -> usize {
         eventually("another primary", LIMIT, async || {
             let now = self.primary().await.ok().filter(|now| *now != before)?;
             let role = self.servers[now].ask(&["ROLE"]).await.ok()?;

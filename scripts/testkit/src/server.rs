@@ -1,5 +1,5 @@
-//! Private servers: a free port and a folder each, ended by pid when their holder ends, even by SIGKILL. Redis is here,
-//! MariaDB in a file of its own.
+//! Private Redis servers. Each has a free port and a folder, and ends with its owner, even if that is killed. MariaDB
+//! has its own module.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -43,7 +43,7 @@ impl Redis {
         Self::launch("", extra).await
     }
 
-    /// The same with a file of `settings`, which the server may write anew.
+    /// The same with a file of `settings`, which the server may overwrite.
     pub(crate) async fn launch(settings: &str, extra: &[&str]) -> Result<Self> {
         let redis = program("redis-server", "redis-server")?;
         let supervisor = Supervisor::new("redis")?;
@@ -105,13 +105,13 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// What redis-cli prints when it is asked of this server.
+    /// Runs redis-cli with these arguments against this server, and returns its output.
     ///
     /// # Errors
-    /// It cannot be run, or says that it failed, and then what it printed.
+    /// If redis-cli cannot be run or fails. The error has its output.
     pub async fn ask(&self, args: &[&str]) -> Result<String> {
         let mut cli = tokio::process::Command::new(program("redis-cli", "redis-tools")?);
-        // With -e its status tells of an error that the server answers.
+        // With -e its exit status is an error if the server replies with one.
         cli.args(["-p", &self.port.to_string(), "-e"]).args(args);
         let output = timeout(START_LIMIT, cli.kill_on_drop(true).output()).await;
         let output = output.context("redis-cli does not end")?;
@@ -124,9 +124,9 @@ impl Redis {
         Ok(printed)
     }
 
-    /// Waits until it is a replica that has all that its primary has.
-    pub async fn follows(&self) {
-        eventually("it follows its primary", START_LIMIT, async || {
+    /// Waits until it is a replica that has all data of its primary.
+    pub async fn await_in_sync(&self) {
+        eventually("the replica is in sync", START_LIMIT, async || {
             let info = self.ask(&["INFO", "replication"]).await;
             let info = info.ok()?;
             info.contains("master_link_status:up").then_some(())
@@ -134,12 +134,12 @@ impl Redis {
         .await;
     }
 
-    /// Ends the server in good order (SIGTERM) and waits for it.
+    /// Stops the server (SIGTERM) and waits for its end.
     pub async fn stop(&self) -> Result<()> {
         self.supervisor.say("stop").await.map(drop)
     }
 
-    /// Ends the server at once (SIGKILL).
+    /// Kills the server (SIGKILL).
     pub async fn kill(&self) -> Result<()> {
         self.supervisor.say("kill").await.map(drop)
     }
@@ -170,18 +170,18 @@ impl Redis {
         )
     }
 
-    /// Stops the server's clock (SIGSTOP): it holds its connections and answers nothing.
+    /// Freezes the server (SIGSTOP): it keeps its connections and answers nothing.
     pub fn freeze(&self) -> Result<()> {
         self.supervisor.ask("freeze").map(drop)
     }
 
-    /// Lets a frozen server go on (SIGCONT).
+    /// Continues a frozen server (SIGCONT).
     pub fn thaw(&self) -> Result<()> {
         self.supervisor.ask("thaw").map(drop)
     }
 }
 
-/// The section `server` of INFO, which names the pid of who answers.
+/// The section `server` of INFO, which has the pid of the server that answers.
 fn redis_info(port: u16) -> Result<String> {
     let mut stream =
         TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), PROBE_LIMIT)?;
@@ -198,7 +198,7 @@ fn redis_info(port: u16) -> Result<String> {
     Ok(answer)
 }
 
-/// One Redis for all tests of a binary; each uses its own key prefix, made by [`unique`].
+/// The Redis that all tests of a binary share. Each test uses its own key prefix, made by [`unique`].
 pub async fn shared_redis() -> &'static Redis {
     static SERVER: OnceCell<Redis> = OnceCell::const_new();
     SERVER
@@ -217,10 +217,10 @@ pub fn unique(prefix: &str) -> String {
     )
 }
 
-/// The path of a program, looked for in PATH and where Debian keeps servers.
+/// Finds a program in PATH and in the folders where Debian has servers.
 ///
 /// # Errors
-/// When it is not installed; names the package.
+/// If it is not installed. The error names the package.
 pub fn program(name: &str, package: &str) -> Result<String> {
     let path = search_path()
         .map(|path| path.to_string_lossy().into_owned())

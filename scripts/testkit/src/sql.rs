@@ -1,4 +1,4 @@
-//! Rows as SQL text: column lists and literals, escaped for the default modes of MariaDB and MySQL.
+//! Writes rows as SQL: column lists and literals, escaped for the default modes of MariaDB and MySQL.
 
 use std::fmt::{Display, Write as _};
 
@@ -55,7 +55,7 @@ impl Row for Loan {
             Some(date) => quoted(sql, date),
             None => sql.push_str(",NULL"),
         }
-        // The times of the two bookkeeping columns are nobody's metric: mid-morning will do.
+        // No figure uses the times of the two bookkeeping columns, so they are always mid-morning.
         quoted(sql, self.loan_date.at(10, 0, 0));
         quoted(sql, self.return_date.unwrap_or(self.loan_date).at(10, 0, 0));
         sql.push_str(",1)");

@@ -1,4 +1,4 @@
-//! What a test asks of its MariaDB as root: databases, accounts, the general log.
+//! Statements of a test as root of its MariaDB: databases, accounts, the general log.
 
 use anyhow::{Context as _, Result};
 use mysql_async::Conn;
@@ -8,7 +8,7 @@ use crate::mariadb::{LogLine, MariaDb};
 use crate::sql::escaped;
 
 impl MariaDb {
-    /// Runs one statement as root on a connection of its own.
+    /// Executes one statement as root on a new connection.
     pub async fn execute(&self, database: Option<&str>, sql: &str) -> Result<()> {
         let mut conn = Conn::new(self.opts(database))
             .await
@@ -21,7 +21,7 @@ impl MariaDb {
             .context("leaving the private MariaDB")
     }
 
-    /// Makes an empty database with the charset of SLiMS.
+    /// Creates an empty database with the character set of SLiMS.
     pub async fn create_database(&self, name: &str) -> Result<()> {
         self.execute(
             None,
@@ -30,7 +30,7 @@ impl MariaDb {
         .await
     }
 
-    /// Makes an account that may SELECT in `database` and nothing else.
+    /// Creates an account that can only SELECT in `database`.
     pub async fn grant_select(&self, user: &str, password: &str, database: &str) -> Result<()> {
         let mut account = String::new();
         escaped(&mut account, user);
@@ -42,7 +42,7 @@ impl MariaDb {
             &format!("CREATE OR REPLACE USER {account} IDENTIFIED BY {secret}"),
         )
         .await?;
-        // In a GRANT an underscore stands for any character.
+        // In a GRANT, an underscore matches any character.
         let database = database.replace('_', "\\_");
         self.execute(
             None,
@@ -51,7 +51,7 @@ impl MariaDb {
         .await
     }
 
-    /// Switches the general log on (emptied) or off.
+    /// Empties the general log and switches it on, or switches it off.
     pub async fn general_log(&self, on: bool) -> Result<()> {
         self.execute(None, "SET GLOBAL general_log = OFF").await?;
         if on {
@@ -63,7 +63,7 @@ impl MariaDb {
         Ok(())
     }
 
-    /// The general log since it was switched on, in order of time, our own look at it left out.
+    /// The general log since it was switched on, in order of time, without our own query of it.
     pub async fn general_log_lines(&self) -> Result<Vec<LogLine>> {
         let mut conn = Conn::new(self.opts(None))
             .await

@@ -1,4 +1,4 @@
-//! What a library has before anybody comes: members, titles, copies, and how much each is in demand.
+//! The stock of a generated library: members, titles and copies, and the demand for each.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use crate::generate::next_id;
 use crate::library::{Biblio, History, Item, Loan, Member};
 use crate::names;
 
-/// The share of members who never come.
+/// The share of members who never visit.
 const NEVER: f64 = 0.16;
 
 /// The share of titles that have ever been lent.
 const LENT_TITLES: f64 = 0.3;
 
-/// Flattens the top of the demand for titles, so that near-ties stand there.
+/// Flattens the top of the demand for titles, so that there are near-ties.
 const FLAT_TOP: f64 = 30.0;
 
 /// Members, titles and copies, with weights by index for drawing them.
@@ -26,7 +26,7 @@ const FLAT_TOP: f64 = 30.0;
 pub struct Stock {
     /// All members.
     pub members: Vec<Member>,
-    /// All titles, `biblio_id` from 1 on.
+    /// All titles, with `biblio_id` from 1.
     pub biblios: Vec<Biblio>,
     /// Sorted by title: the copies of title `i` are `first_copy[i]..first_copy[i + 1]`.
     pub items: Vec<Item>,
@@ -40,13 +40,13 @@ pub struct Stock {
 }
 
 impl Stock {
-    /// The index of some copy of a title.
+    /// The index of a random copy of a title.
     pub fn copy_of(&self, title: usize, rng: &mut ChaCha8Rng) -> usize {
         rng.random_range(self.first_copy[title]..self.first_copy[title + 1])
     }
 }
 
-/// Buys the books and enrols the members.
+/// Generates members, titles and copies.
 pub fn stock(members: usize, titles: u32, items: u32, rng: &mut ChaCha8Rng) -> Stock {
     let institutions = names::institutions();
     let members: Vec<Member> = (0..members)

@@ -1,5 +1,6 @@
-//! A small shell that starts a server, obeys one word a line, and ends the server at the end of its input.
-//! Its input is a pipe that we hold, so the server goes when we go, however that happens.
+//! Starts a server under a small shell, which obeys one command for each line of its input and ends the server at the
+//! end of its input. The input is a pipe from this process, so the server ends with this process, in whatever way it
+//! ends.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -11,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 
-/// `sleep` is an external program on purpose: after it the shell reaps an ended server, so that `kill -0` tells the truth.
-/// A pid is signalled only by the shell that has not reaped it, so it can never be somebody else's.
+/// `sleep` is an external program on purpose: after it the shell reaps an ended server, so that `kill -0` tells the
+/// truth. A pid is signalled only by the shell that has not reaped it, so it can never be somebody else's.
 const SCRIPT: &str = r#"
 dir=$1
 pid=

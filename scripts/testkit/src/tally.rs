@@ -1,4 +1,5 @@
-//! Rough rankings of a library being generated, to know whom to spoil. The oracle has its own counts.
+//! Rough rankings of a library during its generation, to choose members and titles for dirty rows. The oracle counts by
+//! itself.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;

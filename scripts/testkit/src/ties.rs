@@ -70,7 +70,7 @@ fn wanted<K: Clone>(ranking: &[(K, usize)]) -> Vec<(K, usize)> {
         .collect()
 }
 
-/// More visits of whoever has that folded id, like the last one.
+/// Adds visits of the person with that folded id, like the last one.
 fn add_visits(library: &mut Library, id: &str, rows: usize, date: WallDate) {
     let mut all = library.visits.iter().rev();
     let Some(last) = all

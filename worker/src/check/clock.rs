@@ -1,8 +1,8 @@
-//! The clocks of the worker, of the server, and of whoever writes check-ins; and the library's zone.
+//! Checks the clocks of the worker, the server and the machine that writes check-ins, and the library's time zone.
 
 use crate::check::findings::{Finding, Topic};
 use crate::check::passes::Passes;
-use crate::check::{LIMIT, format};
+use crate::check::{STATEMENT_LIMIT, format};
 use crate::config::Config;
 use crate::mysql::connection::Database;
 use crate::mysql::inspect::clock::ServerClock;
@@ -12,34 +12,38 @@ use chrono::{NaiveDateTime, TimeDelta};
 use serde_json::json;
 use shared::time::Clock;
 
-/// Clocks that are kept by NTP differ by milliseconds; nobody sees a day begin two seconds late.
+/// The difference of clocks that needs no advice. Clocks with NTP differ by milliseconds, and nobody sees a day begin
+/// two seconds late.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(2);
-/// Check-ins are written by another machine's clock.
-const AHEAD: TimeDelta = TimeDelta::minutes(2);
-/// No two zones are further apart.
-const ZONES: TimeDelta = TimeDelta::hours(26);
+/// Check-ins that are further ahead than this are in the future. The clock of another machine writes them.
+const FUTURE_TOLERANCE: TimeDelta = TimeDelta::minutes(2);
+/// The largest difference of two time zones.
+const MAX_ZONE_DIFFERENCE: TimeDelta = TimeDelta::hours(26);
 
-/// Compares.
-pub(super) async fn look(
+/// Compares the server's clock and the latest check-ins with the worker's clock.
+///
+/// # Errors
+/// If a statement fails.
+pub(super) async fn check(
     config: &Config,
     database: &Database,
     clock: &Clock,
     passes: &Passes,
 ) -> Result<Vec<Finding>> {
-    let mut session = database.session(LIMIT).await?;
+    let mut session = database.session(STATEMENT_LIMIT).await?;
     let before = clock.now();
     let server = ServerClock::of(&mut session).await?;
     let now = clock.now();
     let middle = before.after(now.since(before) / 2).utc().naive_utc();
     let local = config.calendar.local(now);
-    let here = format!(
+    let wall_clock = format!(
         "{}, where it is {} now",
         local.timezone(),
         local.format("%H:%M on %Y-%m-%d")
     );
     let mut findings = vec![
-        compare(server.utc - middle),
-        Finding::ok(Topic::Clock, "zone", here).with(json!({
+        compare_clocks(server.utc - middle),
+        Finding::ok(Topic::Clock, "zone", wall_clock).with_details(json!({
             "zone": local.timezone().name(),
             "local": local.naive_local().format("%Y-%m-%dT%H:%M:%S").to_string(),
             "server_zone": server.zone,
@@ -49,13 +53,16 @@ pub(super) async fn look(
     let latest = passes
         .over(visits::KEY)
         .map(|pass| pass.sample.latest.as_slice());
-    findings.extend(check_ins(latest.unwrap_or_default(), local.naive_local()));
+    findings.extend(examine_check_ins(
+        latest.unwrap_or_default(),
+        local.naive_local(),
+    ));
     Ok(findings)
 }
 
-fn compare(difference: TimeDelta) -> Finding {
+fn compare_clocks(difference: TimeDelta) -> Finding {
     let apart = format::duration(difference.abs().to_std().unwrap_or_default());
-    let order = if difference < TimeDelta::zero() {
+    let direction = if difference < TimeDelta::zero() {
         "behind"
     } else {
         "ahead of"
@@ -64,28 +71,28 @@ fn compare(difference: TimeDelta) -> Finding {
     let seconds = difference.num_milliseconds() as f64 / 1e3;
     let details = json!({ "server_ahead_seconds": seconds });
     if difference.abs() <= TOLERANCE {
-        let what = format!("the server's and ours agree (within {apart})");
-        return Finding::ok(Topic::Clock, "clock", what).with(details);
+        let what = format!("the server's and the worker's agree within {apart}");
+        return Finding::ok(Topic::Clock, "clock", what).with_details(details);
     }
     Finding::ok(
         Topic::Clock,
         "clock",
-        format!("the server's is {apart} {order} ours"),
+        format!("the server's clock is {apart} {direction} the worker's"),
     )
-    .with(details)
+    .with_details(details)
     .advise(
-        "The day begins and ends by our clock, check-ins are written by theirs: keep both by NTP.",
+        "The worker's clock decides when the day ends, but the server's clock writes check-ins: use NTP on both.",
     )
 }
 
-/// The latest check-ins, the last first, against the library's wall clock.
-fn check_ins(latest: &[NaiveDateTime], now: NaiveDateTime) -> Option<Finding> {
+/// Compares the latest check-ins, newest first, with the library's wall clock `now`. Returns `None` without check-ins.
+fn examine_check_ins(latest: &[NaiveDateTime], now: NaiveDateTime) -> Option<Finding> {
     let last = latest.first()?;
-    let looked = format::number(latest.len() as u64);
+    let examined = format::number(latest.len() as u64);
     let ahead: Vec<TimeDelta> = latest
         .iter()
         .map(|time| *time - now)
-        .filter(|ahead| *ahead > AHEAD)
+        .filter(|ahead| *ahead > FUTURE_TOLERANCE)
         .collect();
     let details = json!({
         "last": last.format("%Y-%m-%dT%H:%M:%S").to_string(),
@@ -93,21 +100,23 @@ fn check_ins(latest: &[NaiveDateTime], now: NaiveDateTime) -> Option<Finding> {
         "ahead": ahead.len(),
     });
     let time = last.format("%Y-%m-%d %H:%M");
-    let Some(most) = ahead.iter().max() else {
+    let Some(furthest) = ahead.iter().max() else {
         let ago = format::duration((now - *last).to_std().unwrap_or_default());
         let what = format!("the last one was at {time}, {ago} ago");
-        return Some(Finding::ok(Topic::Clock, "check-ins", what).with(details));
+        return Some(Finding::ok(Topic::Clock, "check-ins", what).with_details(details));
     };
-    let most = format::duration(most.to_std().unwrap_or_default());
+    let furthest = format::duration(furthest.to_std().unwrap_or_default());
     let what = format!(
-        "{} of the last {looked} are in the future, by up to {most}",
+        "{} of the last {examined} are in the future, by up to {furthest}",
         format::number(ahead.len() as u64)
     );
-    let found = Finding::ok(Topic::Clock, "check-ins", what).with(details);
-    Some(if ahead.iter().any(|ahead| *ahead <= ZONES) {
+    let found = Finding::ok(Topic::Clock, "check-ins", what).with_details(details);
+    Some(if ahead.iter().any(|ahead| *ahead <= MAX_ZONE_DIFFERENCE) {
         found.advise("Compare LIBRARY_TIMEZONE with the zone that SLiMS is set to, then the clocks of both machines.")
     } else {
-        found.advise("They count when their day comes: look after the clock of whoever wrote them, and correct the rows.")
+        found.advise(
+            "They count when their day comes. Check the clock of the machine that wrote them, and correct the rows.",
+        )
     })
 }
 
@@ -116,9 +125,9 @@ mod tests {
     use super::*;
     use crate::check::findings::Verdict;
 
-    fn told(latest: &[&str]) -> (Verdict, String) {
+    fn check_at_ten(latest: &[&str]) -> (Verdict, String) {
         let latest: Vec<NaiveDateTime> = latest.iter().map(|time| time.parse().unwrap()).collect();
-        let found = check_ins(&latest, "2025-09-23T10:00:00".parse().unwrap()).unwrap();
+        let found = examine_check_ins(&latest, "2025-09-23T10:00:00".parse().unwrap()).unwrap();
         (
             found.verdict,
             found.what + found.advice.as_deref().unwrap_or_default(),
@@ -126,13 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn the_future_is_told() {
-        let (verdict, text) = told(&["2025-09-23T10:01:59", "2025-09-23T09:00:00"]);
+    fn check_ins_in_the_future_are_reported() {
+        let (verdict, text) = check_at_ten(&["2025-09-23T10:01:59", "2025-09-23T09:00:00"]);
         assert!(
             verdict == Verdict::Ok && text.contains("2025-09-23 10:01"),
             "{text}"
         );
-        let (verdict, text) = told(&["2025-09-23T16:58:00", "2025-09-23T09:00:00"]);
+        let (verdict, text) = check_at_ten(&["2025-09-23T16:58:00", "2025-09-23T09:00:00"]);
         assert!(
             verdict == Verdict::Advice && text.contains("1 of the last 2"),
             "{text}"
@@ -141,12 +150,12 @@ mod tests {
             text.contains("7 h") && text.contains("LIBRARY_TIMEZONE"),
             "{text}"
         );
-        let (verdict, text) = told(&["2025-09-23T09:58:00", "2026-09-23T09:00:00"]);
+        let (verdict, text) = check_at_ten(&["2025-09-23T09:58:00", "2026-09-23T09:00:00"]);
         assert!(
             verdict == Verdict::Advice && !text.contains("LIBRARY_TIMEZONE"),
             "{text}"
         );
-        assert!(check_ins(&[], NaiveDateTime::MIN).is_none());
+        assert!(examine_check_ins(&[], NaiveDateTime::MIN).is_none());
     }
 
     #[test]
@@ -158,13 +167,13 @@ mod tests {
             (-9_000, Verdict::Advice),
         ] {
             assert_eq!(
-                compare(TimeDelta::milliseconds(millis)).verdict,
+                compare_clocks(TimeDelta::milliseconds(millis)).verdict,
                 verdict,
                 "{millis}"
             );
         }
         assert!(
-            compare(TimeDelta::seconds(-9))
+            compare_clocks(TimeDelta::seconds(-9))
                 .what
                 .contains("9.0 s behind")
         );

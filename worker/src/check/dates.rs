@@ -1,4 +1,4 @@
-//! Dates that are none: `0000-00-00`, `2026-00-00`.
+//! Checks for dates with a zero in them: `0000-00-00`, `2026-00-00`.
 
 use crate::check::findings::{Finding, Topic};
 use crate::check::format;
@@ -7,42 +7,39 @@ use crate::mysql::inspect::remedies;
 use crate::mysql::visits;
 use serde_json::json;
 
-/// Tells of each table with dates, by what its sample has shown.
-pub(super) fn look(passes: &Passes) -> Vec<Finding> {
+/// Describes the dates in the sample of each table that has dates.
+pub(super) fn check(passes: &Passes) -> Vec<Finding> {
     passes
         .dated()
-        .map(|(pass, date)| tell(pass, date))
+        .map(|(pass, date)| describe(pass, date))
         .collect()
 }
 
-fn tell(pass: &Pass, date: &str) -> Finding {
+fn describe(pass: &Pass, date: &str) -> Finding {
     let (table, sample) = (pass.key.table, &pass.sample);
     let all = if sample.is_whole { "all " } else { "" };
-    let looked = format!(
-        "{all}{} rows that were looked at",
-        format::number(sample.rows)
-    );
+    let examined = format!("{all}{} checked rows", format::number(sample.rows));
     let details = json!({
         "looked_at": sample.rows,
         "is_all": sample.is_whole,
         "zero_dates": sample.zero_dates,
     });
     if sample.zero_dates == 0 {
-        let what = format!("every date is real, of {looked}");
-        return Finding::ok(Topic::Dates, table, what).with(details);
+        let what = format!("the dates of {examined} are valid");
+        return Finding::ok(Topic::Dates, table, what).with_details(details);
     }
     let zero = format::number(sample.zero_dates);
     let counts = if table == visits::KEY.table {
-        "They count in no figure"
+        "No figure counts these rows"
     } else {
-        "They count in the rankings of all time alone"
+        "Only the rankings of all time count these rows"
     };
     Finding::ok(
         Topic::Dates,
         table,
-        format!("{zero} of {looked} have a date with a zero in it"),
+        format!("{zero} of {examined} have a date with a zero in it"),
     )
-    .with(details)
-    .advise(format!("{counts}. To find and correct them:"))
+    .with_details(details)
+    .advise(format!("{counts}. To find them and correct them:"))
     .run([remedies::find_zero_dates(table, pass.key.column, date)])
 }

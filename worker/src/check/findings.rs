@@ -1,24 +1,24 @@
-//! What a look has found: each finding is a line for a person and an object for a machine.
+//! The findings of a check. Each one is a line of text for people and a JSON object for machines.
 
 use serde::Serialize;
 use serde_json::Value;
 use shared::time::Timestamp;
 use std::process::ExitCode;
 
-/// How it is. The worst one is the verdict of the whole.
+/// How serious a finding is. The verdict of a report is that of its worst finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// As it should be.
     Ok,
-    /// It works, and would be better otherwise.
+    /// It works, but could be better.
     Advice,
-    /// The worker cannot do its work.
+    /// The worker cannot work.
     Broken,
 }
 
 impl Verdict {
-    /// The exit status that tells it.
+    /// The exit status of `worker check`: 0, 1 for broken, 2 for advice.
     pub fn status(self) -> ExitCode {
         ExitCode::from(match self {
             Self::Ok => 0,
@@ -28,7 +28,7 @@ impl Verdict {
     }
 }
 
-/// Headings, in the order of the report.
+/// The headings of a report, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the titles below describe each")]
@@ -42,40 +42,40 @@ pub enum Topic {
 }
 
 impl Topic {
-    /// As a heading.
+    /// The text of the heading.
     pub fn title(self) -> &'static str {
         match self {
             Self::Database => "Database",
             Self::Tables => "Tables",
-            Self::Figures => "Figures: how they are read, and what that costs here",
-            Self::Clock => "Clock and zone",
+            Self::Figures => "Figures: how they are read, and how long that takes",
+            Self::Clock => "Clock and time zone",
             Self::Dates => "Dates",
             Self::Redis => "Redis",
         }
     }
 }
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
-    /// Under which heading.
+    /// The heading that it belongs to.
     pub topic: Topic,
-    /// What was looked at, in a word or two: `visitor_count`.
+    /// The thing that was checked, in a word or two: `visitor_count`.
     pub about: String,
-    /// How it is.
+    /// How serious it is.
     pub verdict: Verdict,
-    /// What was seen.
+    /// What the check saw.
     pub what: String,
     /// What to do about it.
     pub advice: Option<String>,
-    /// Statements for the owner of the database to run.
+    /// SQL statements that the owner of the database should run.
     pub run: Vec<String>,
-    /// The same for machines; `null` where `what` says it all.
+    /// The same as JSON; `null` when `what` says everything.
     pub details: Value,
 }
 
 impl Finding {
-    /// That something is as it should be.
+    /// A finding that something is as it should be.
     pub fn ok(topic: Topic, about: &str, what: impl Into<String>) -> Self {
         Self {
             topic,
@@ -88,7 +88,7 @@ impl Finding {
         }
     }
 
-    /// Makes it something to do.
+    /// Turns the finding into advice.
     pub fn advise(self, advice: impl Into<String>) -> Self {
         Self {
             verdict: Verdict::Advice,
@@ -97,7 +97,7 @@ impl Finding {
         }
     }
 
-    /// Makes it something without which the worker cannot work.
+    /// Turns the finding into a fault without whose repair the worker cannot work.
     pub fn broken(self, advice: impl Into<String>) -> Self {
         Self {
             verdict: Verdict::Broken,
@@ -105,7 +105,7 @@ impl Finding {
         }
     }
 
-    /// Adds statements to run.
+    /// Sets the SQL statements to run.
     pub fn run(self, statements: impl IntoIterator<Item = String>) -> Self {
         Self {
             run: statements.into_iter().collect(),
@@ -113,28 +113,28 @@ impl Finding {
         }
     }
 
-    /// Adds what a machine may want.
-    pub fn with(self, details: Value) -> Self {
+    /// Sets the details for machines.
+    pub fn with_details(self, details: Value) -> Self {
         Self { details, ..self }
     }
 }
 
-/// All that was found.
+/// All findings of one check.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// The worst of all.
+    /// The verdict of the worst finding.
     pub verdict: Verdict,
-    /// Of this worker.
+    /// The version of this worker.
     pub version: &'static str,
-    /// When.
+    /// When the check was made.
     pub checked_at: Timestamp,
     /// In the order of the headings.
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// Of these findings.
-    pub fn of(checked_at: Timestamp, findings: Vec<Finding>) -> Self {
+    /// A report of these findings, which are in the order of the headings.
+    pub fn new(checked_at: Timestamp, findings: Vec<Finding>) -> Self {
         let verdict = findings.iter().map(|finding| finding.verdict).max();
         Self {
             verdict: verdict.unwrap_or(Verdict::Ok),

@@ -1,4 +1,4 @@
-//! Numbers, sizes and times as people read them.
+//! Formats numbers, sizes, durations and lists for people.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -45,9 +45,9 @@ pub(super) fn duration(duration: Duration) -> String {
     format!("{amount:.0} {unit}")
 }
 
-/// `it is so` as `It is so.`
-pub(super) fn sentence(words: &str) -> String {
-    let mut letters = words.chars();
+/// Makes a sentence: `use it` becomes `Use it.`
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
     let first = letters.next().map(char::to_uppercase);
     first
         .into_iter()
@@ -61,12 +61,12 @@ pub(super) fn sentence(words: &str) -> String {
 pub(super) fn list(items: &[impl AsRef<str>]) -> String {
     let mut text = String::new();
     for (index, item) in items.iter().enumerate() {
-        let between = match index {
+        let separator = match index {
             0 => "",
             last if last + 1 == items.len() => " and ",
             _ => ", ",
         };
-        let _ = write!(text, "{between}{}", item.as_ref());
+        let _ = write!(text, "{separator}{}", item.as_ref());
     }
     text
 }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_short() {
+    fn numbers_sizes_and_durations_are_short() {
         let numbers = [0, 999, 1_000, 1_712_034].map(number);
         assert_eq!(numbers, ["0", "999", "1,000", "1,712,034"]);
         let sizes = [16_384, 94_371_840, 2_600_000_000].map(bytes);

@@ -1,4 +1,4 @@
-//! A table or a column that is not there, or not for us, and what is lost with it.
+//! Describes a table or a column that is missing or may not be read, and the figures that are lost without it.
 
 use crate::check::findings::{Finding, Topic};
 use crate::check::requirements::{self, Figures, Table};
@@ -6,8 +6,8 @@ use crate::config::Config;
 use crate::mysql::inspect::remedies;
 use serde_json::json;
 
-/// Tells of `about`, which is the table `needed` or one column of it: those `columns` cannot be read.
-pub(super) fn tell(
+/// Describes `about`, which is the table `needed` or one of its columns. `columns` are those that cannot be read.
+pub(super) fn describe(
     config: &Config,
     account: &str,
     needed: &Table,
@@ -25,33 +25,33 @@ pub(super) fn tell(
     let mut what = if is_denied {
         format!("{account} may not read it")
     } else {
-        "not there".to_owned()
+        "missing".to_owned()
     };
     if lost.is_empty() {
-        what.push_str(": loans of deleted copies are in no ranking, deleted borrowers are named after their visits");
+        what.push_str(": rankings leave out loans of deleted copies, and name deleted borrowers as their visits do");
     }
-    let found = Finding::ok(Topic::Tables, about, what).with(details);
+    let found = Finding::ok(Topic::Tables, about, what).with_details(details);
     if lost.is_empty() && !is_denied {
         return found;
     }
 
     let is_broken = lost.contains(&Figures::Today);
-    let without = if is_broken {
-        "Without it there is nothing to count.".to_owned()
+    let consequence = if is_broken {
+        "Without it the worker cannot count.".to_owned()
     } else if lost.is_empty() {
         String::new()
     } else {
         format!(
-            "Without it {} cannot be made, all others can.",
-            requirements::words(&lost)
+            "Without it the worker cannot compute {}. It can compute all others.",
+            requirements::names(&lost)
         )
     };
-    let then = match (is_denied, is_broken) {
+    let remedy = match (is_denied, is_broken) {
         (true, _) => "To allow it:",
         (false, true) => "Is MYSQL_DATABASE the name of the SLiMS database?",
         (false, false) => "This version of SLiMS may be too old.",
     };
-    let advice = format!("{without} {then}");
+    let advice = format!("{consequence} {remedy}");
     let found = if is_broken {
         found.broken(advice.trim())
     } else {

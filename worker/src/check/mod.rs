@@ -1,13 +1,13 @@
-//! `worker check`, the doctor: looks at database and Redis as the worker would use them, changes nothing, and says what is
-//! good, what would be better otherwise, and what stands in the way.
+//! `worker check`: examines the database and Redis as the worker would use them, and reports what is well, what could
+//! be better, and what prevents the worker from working. It changes nothing.
 //!
 //! # Layout
-//! - `findings`, `report`, `words`: what is said
-//! - `account`, `tables`, `lacking`, `passes`, `today`, `cost`, `daily`, `clock`, `dates`: the database, over
-//!   [`survey`](crate::mysql::survey)
-//! - `round_trip`: how far away both servers are
-//! - `needs`: what each figure needs
-//! - `redis`: the store
+//! - `findings`, `report`, `format`: the findings, and how they are written
+//! - `account`, `tables`, `missing`, `passes`, `today`, `timing`, `daily`, `clock`, `dates`: checks of the database,
+//!   with the SQL of [`inspect`](crate::mysql::inspect)
+//! - `round_trip`: the distance to both servers
+//! - `requirements`: the tables and columns that each figure needs
+//! - `redis`: checks of Redis
 
 mod account;
 mod clock;
@@ -32,23 +32,27 @@ use anyhow::Result;
 use shared::time::Clock;
 use std::time::Duration;
 
-/// No statement of a check reads more than some thousand rows.
-const LIMIT: Duration = Duration::from_secs(10);
+/// The time limit of a statement. No statement of a check reads more than some thousand rows.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
 
-/// Looks at everything. What cannot be reached is a finding too.
+/// Runs every check. A server that cannot be reached is a finding too, not an error.
 pub async fn check(config: &Config, clock: &Clock) -> Report {
     let mut findings = Vec::new();
-    let total = Box::pin(database(config, clock, &mut findings)).await;
-    findings.extend(Box::pin(redis::look(config, clock, total)).await);
-    Report::of(clock.now(), findings)
+    let total = Box::pin(check_database(config, clock, &mut findings)).await;
+    findings.extend(Box::pin(redis::check(config, clock, total)).await);
+    Report::new(clock.now(), findings)
 }
 
-/// Gives today's count, if it was made.
-async fn database(config: &Config, clock: &Clock, findings: &mut Vec<Finding>) -> Option<u64> {
+/// Returns today's count, or `None` when it could not be counted.
+async fn check_database(
+    config: &Config,
+    clock: &Clock,
+    findings: &mut Vec<Finding>,
+) -> Option<u64> {
     let database = Database::new(&config.mysql);
-    let account = match account::look(config, &database).await {
-        Ok((account, found)) => {
-            findings.extend(found);
+    let account = match account::check(config, &database).await {
+        Ok((account, account_findings)) => {
+            findings.extend(account_findings);
             account
         }
         Err(error) => {
@@ -56,40 +60,41 @@ async fn database(config: &Config, clock: &Clock, findings: &mut Vec<Finding>) -
             return None;
         }
     };
-    let tables = tables::look(config, &database, &account).await;
+    let tables = tables::check(config, &database, &account).await;
     let tables = keep(findings, Topic::Tables, tables)?;
-    let passes = passes::look(&database, &tables).await;
+    let passes = passes::sample(&database, &tables).await;
     let passes = keep(
         findings,
         Topic::Figures,
         passes.map(|passes| (passes, Vec::new())),
     )?;
     let day = config.calendar.day(clock.now());
-    let total = today::look(config, &database, &tables, day).await;
+    let total = today::check(config, &database, &tables, day).await;
     let total = keep(findings, Topic::Figures, total).flatten();
-    findings.extend(daily::look(config, &passes));
-    let found = clock::look(config, &database, clock, &passes).await;
-    keep(findings, Topic::Clock, found.map(|found| ((), found)));
-    findings.extend(dates::look(&passes));
+    findings.extend(daily::check(config, &passes));
+    let clocks = clock::check(config, &database, clock, &passes).await;
+    keep(findings, Topic::Clock, clocks.map(|found| ((), found)));
+    findings.extend(dates::check(&passes));
     database.close().await;
     total
 }
 
-/// Keeps what was found, or that nothing was.
+/// Adds the findings of a check and returns its value. If the check failed, adds that as a finding.
 fn keep<T>(
     findings: &mut Vec<Finding>,
     topic: Topic,
-    found: Result<(T, Vec<Finding>)>,
+    result: Result<(T, Vec<Finding>)>,
 ) -> Option<T> {
-    match found {
+    match result {
         Ok((value, found)) => {
             findings.extend(found);
             Some(value)
         }
         Err(error) => {
-            let what = format!("not examined: {error:#}");
-            let again = "Look again; if it stays, the worker will meet the same error.";
-            findings.push(Finding::ok(topic, "database", what).advise(again));
+            let what = format!("not checked: {error:#}");
+            let advice =
+                "Run the check again. If the error stays, the worker will get the same error.";
+            findings.push(Finding::ok(topic, "database", what).advise(advice));
             None
         }
     }

@@ -1,6 +1,6 @@
-//! The passes of the daily figures: which way each goes, and a sample of what it meets there.
+//! The scans of the daily figures: the plan of each, and a sample of its rows.
 
-use crate::check::LIMIT;
+use crate::check::STATEMENT_LIMIT;
 use crate::check::tables::Tables;
 use crate::mysql::connection::{Database, Session};
 use crate::mysql::inspect::sample::{Sample, Subject};
@@ -10,40 +10,43 @@ use crate::mysql::schema::TableSchema;
 use crate::mysql::{books, loans, visits};
 use anyhow::Result;
 
-/// One pass over one table.
+/// One scan of one table.
 pub(super) struct Pass {
-    /// What is walked.
+    /// The table and the key by which it is scanned.
     pub(super) key: ScanKey,
-    /// The column of its dates.
+    /// The column with the date of a row, if the table has one.
     pub(super) date: Option<&'static str>,
-    /// Which way.
-    pub(super) way: ScanPlan,
-    /// Some of its rows.
+    /// How the worker scans it.
+    pub(super) plan: ScanPlan,
+    /// Some of the rows.
     pub(super) sample: Sample,
-    /// All of them, as far as the server knows.
+    /// The number of all rows as the server reports it; of InnoDB an estimate.
     pub(super) rows: Option<u64>,
-    /// Whether new rows are added while it is read.
+    /// Whether rows can be added during the scan.
     pub(super) grows: bool,
 }
 
-/// Those that can be made.
+/// The scans that are possible.
 pub(super) struct Passes(Vec<Pass>);
 
 impl Passes {
-    /// The pass over a table.
+    /// The scan of a table.
     pub(super) fn over(&self, key: ScanKey) -> Option<&Pass> {
         self.0.iter().find(|pass| pass.key.table == key.table)
     }
 
-    /// Those over tables with dates.
+    /// The scans of tables with dates, each with its date column.
     pub(super) fn dated(&self) -> impl Iterator<Item = (&Pass, &'static str)> {
         self.0.iter().filter_map(|pass| Some((pass, pass.date?)))
     }
 }
 
-/// Looks at some rows of each table that is read as a whole.
-pub(super) async fn look(database: &Database, tables: &Tables) -> Result<Passes> {
-    let mut session = database.session(LIMIT).await?;
+/// Reads some rows of each table that the worker scans.
+///
+/// # Errors
+/// If a statement fails.
+pub(super) async fn sample(database: &Database, tables: &Tables) -> Result<Passes> {
+    let mut session = database.session(STATEMENT_LIMIT).await?;
     let mut passes = Vec::new();
     for (key, date, columns) in [
         (visits::KEY, Some("checkin_date"), &["member_id"][..]),
@@ -51,12 +54,13 @@ pub(super) async fn look(database: &Database, tables: &Tables) -> Result<Passes>
         (books::TITLES, None, &[]),
         (loans::KEY, Some("loan_date"), &["item_code", "member_id"]),
     ] {
-        passes.extend(pass(&mut session, tables, key, date, columns).await?);
+        passes.extend(sample_table(&mut session, tables, key, date, columns).await?);
     }
     Ok(Passes(passes))
 }
 
-async fn pass(
+/// Returns `None` when a column without which there is no scan cannot be read.
+async fn sample_table(
     session: &mut Session,
     tables: &Tables,
     key: ScanKey,
@@ -64,15 +68,15 @@ async fn pass(
     columns: &[&str],
 ) -> Result<Option<Pass>> {
     let can_read = |column: &str| tables.can_read(key.table, &[column]);
-    let plan = TableSchema::of(session, key.table).await?;
-    let is_there = plan.require(key.column).is_ok() && can_read(key.column);
-    if !is_there || date.is_some_and(|date| !can_read(date)) {
+    let schema = TableSchema::of(session, key.table).await?;
+    let has_key = schema.require(key.column).is_ok() && can_read(key.column);
+    if !has_key || date.is_some_and(|date| !can_read(date)) {
         return Ok(None);
     }
-    let way = if key.table == visits::KEY.table {
-        ScanPlan::through_visits(session, &plan).await?
+    let plan = if key.table == visits::KEY.table {
+        ScanPlan::through_visits(session, &schema).await?
     } else {
-        ScanPlan::through(&plan, key)
+        ScanPlan::through(&schema, key)
     };
     let columns: Vec<&str> = columns
         .iter()
@@ -86,18 +90,18 @@ async fn pass(
     };
     let subject = Subject {
         key,
-        by_key: plan.by_key(key.column),
+        by_key: schema.by_key(key.column),
         date,
         columns: &columns,
-        way: &way,
+        way: &plan,
     };
     let sample = Sample::of(session, &subject).await?;
-    let grows = plan.grows_while_read(session).await?;
+    let grows = schema.grows_while_read(session).await?;
     let rows = tables.get(key.table).and_then(|table| table.rows);
     Ok(Some(Pass {
         key,
         date,
-        way,
+        plan,
         sample,
         rows,
         grows,

@@ -1,17 +1,17 @@
-//! The report as people read it: headings, a mark for each line, what to do indented below it.
+//! Writes a report as text: headings, a mark for each finding, and the advice indented below it.
 
 use crate::check::findings::{Finding, Report, Verdict};
 use std::fmt::Write as _;
 
-/// As wide as most terminals are at least.
+/// The width of a line in columns. Most terminals have at least this width.
 const WIDTH: usize = 100;
-/// Before what was seen: the mark and the name of what was looked at.
-const NAMES: usize = 18;
-const INDENT: usize = 4 + NAMES;
-/// No unit is longer: `rows,`, `days`.
-const UNIT: usize = 5;
+/// The width of the column with the names of what was checked.
+const NAME_WIDTH: usize = 18;
+const INDENT: usize = 4 + NAME_WIDTH;
+/// The longest unit: `rows,`.
+const UNIT_LENGTH: usize = 5;
 
-/// The report as text; with colours for a terminal.
+/// Returns the report as text. `colours` is for terminals.
 pub fn text(report: &Report, colours: bool) -> String {
     let paint = |code: &str, text: &str| {
         if colours {
@@ -24,44 +24,44 @@ pub fn text(report: &Report, colours: bool) -> String {
     let mut topic = None;
     for finding in &report.findings {
         if topic.replace(finding.topic) != Some(finding.topic) {
-            let before = if out.is_empty() { "" } else { "\n" };
-            let _ = writeln!(out, "{before}{}", paint("1", finding.topic.title()));
+            let blank_line = if out.is_empty() { "" } else { "\n" };
+            let _ = writeln!(out, "{blank_line}{}", paint("1", finding.topic.title()));
         }
         let mark = match finding.verdict {
             Verdict::Ok => paint("32", "✓"),
             Verdict::Advice => paint("33", "!"),
             Verdict::Broken => paint("31", "✗"),
         };
-        let _ = write!(out, "  {mark} {:NAMES$}", finding.about);
-        let name = finding.about.chars().count();
-        if name >= NAMES {
+        let _ = write!(out, "  {mark} {:NAME_WIDTH$}", finding.about);
+        let name_length = finding.about.chars().count();
+        if name_length >= NAME_WIDTH {
             let _ = write!(out, "\n{:INDENT$}", "");
         }
-        fill(&mut out, &finding.what);
-        advice(&mut out, finding);
+        wrap(&mut out, &finding.what);
+        write_advice(&mut out, finding);
     }
     let _ = writeln!(out, "\n{}", paint("1", &summary(report)));
     out
 }
 
-fn advice(out: &mut String, finding: &Finding) {
+fn write_advice(out: &mut String, finding: &Finding) {
     if let Some(advice) = &finding.advice {
         let _ = write!(out, "{:INDENT$}", "");
-        fill(out, &format!("→ {advice}"));
+        wrap(out, &format!("→ {advice}"));
     }
-    // Whole, so that it can be copied.
+    // A statement is not wrapped, so that it can be copied.
     for statement in &finding.run {
         let _ = writeln!(out, "{:INDENT$}    {statement}", "");
     }
 }
 
-/// Writes words into lines, the first of which is begun. A number stays with its unit.
-fn fill(out: &mut String, text: &str) {
+/// Writes text in lines of `WIDTH` columns. The first line already has its indent. A number stays with its unit.
+fn wrap(out: &mut String, text: &str) {
     let mut column = INDENT;
     let mut words = text.split(' ').peekable();
     while let Some(word) = words.next() {
         let is_number = word.starts_with(|c: char| c.is_ascii_digit()) && !word.ends_with(',');
-        let unit = words.next_if(|next| is_number && next.len() <= UNIT);
+        let unit = words.next_if(|next| is_number && next.len() <= UNIT_LENGTH);
         let unit = unit.map_or(String::new(), |unit| format!(" {unit}"));
         let width = word.chars().count() + unit.chars().count();
         if column > INDENT && column + 1 + width > WIDTH {
@@ -79,20 +79,22 @@ fn fill(out: &mut String, text: &str) {
 
 fn summary(report: &Report) -> String {
     let count = |verdict| {
-        let of = report.findings.iter();
-        of.filter(|finding| finding.verdict == verdict).count()
+        let findings = report.findings.iter();
+        findings
+            .filter(|finding| finding.verdict == verdict)
+            .count()
     };
-    let (is, advice) = match count(Verdict::Advice) {
+    let (verb, advice) = match count(Verdict::Advice) {
         0 => ("", String::new()),
         1 => ("is", "1 piece of advice (!)".to_owned()),
         more => ("are", format!("{more} pieces of advice (!)")),
     };
     match report.verdict {
-        Verdict::Ok => "All is well: start the worker.".to_owned(),
-        Verdict::Advice => format!("The worker can start. There {is} {advice}."),
+        Verdict::Ok => "Everything is fine: start the worker.".to_owned(),
+        Verdict::Advice => format!("The worker can start. There {verb} {advice}."),
         Verdict::Broken => {
             let comma = if advice.is_empty() { "" } else { ", and " };
-            format!("The worker cannot work: see what is marked ✗{comma}{advice}.")
+            format!("The worker cannot work: see the lines marked ✗{comma}{advice}.")
         }
     }
 }
@@ -111,7 +113,7 @@ mod tests {
                 .advise("make an index")
                 .run(["CREATE".to_owned()]),
         ];
-        Report::of(Clock::system().now(), findings)
+        Report::new(Clock::system().now(), findings)
     }
 
     #[test]
@@ -123,18 +125,18 @@ mod tests {
             lines.iter().all(|line| line.chars().count() <= WIDTH),
             "{text}"
         );
-        let at = |start: &str| {
+        let line_number = |start: &str| {
             lines
                 .iter()
                 .position(|line| line.starts_with(start))
                 .unwrap()
         };
-        let today = at("  ! today             many words");
+        let today = line_number("  ! today             many words");
         assert!(
             lines[today + 1].starts_with("                      many"),
             "{text}"
         );
-        let advice = at("                      → make an index");
+        let advice = line_number("                      → make an index");
         assert_eq!(lines[advice + 1], "                          CREATE");
         assert_eq!(
             lines.last().unwrap(),
@@ -143,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_change_no_word() {
+    fn colours_do_not_change_the_text() {
         let plain = text(&report(), false);
         let mut coloured = text(&report(), true);
         assert_ne!(coloured, plain);

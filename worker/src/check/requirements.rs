@@ -1,10 +1,10 @@
-//! What each figure needs of the database: every column that is read, and what is lost without it.
+//! The tables and columns that each figure needs, and the figures that are lost without them.
 
 use crate::check::format;
 use crate::snapshots::compute;
 use shared::catalog::Snapshot;
 
-/// Figures that are made together.
+/// A set of figures that are computed together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Figures {
     /// Today's count.
@@ -22,7 +22,7 @@ pub enum Figures {
 }
 
 impl Figures {
-    /// The snapshots among them.
+    /// The snapshots of the set. Today's count is no snapshot.
     pub fn snapshots(self) -> &'static [Snapshot] {
         match self {
             Self::Today => &[],
@@ -34,7 +34,7 @@ impl Figures {
         }
     }
 
-    fn words(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Today => "today's count",
             Self::Series => "the visits by week, month and year",
@@ -46,48 +46,49 @@ impl Figures {
     }
 }
 
-/// A table that is read.
+/// A table that the worker reads.
 #[derive(Debug)]
 pub struct Table {
-    /// Its name.
+    /// The name of the table.
     pub name: &'static str,
-    /// What it is walked or looked up by: an index should begin with each. The first is its primary key.
+    /// The columns by which the worker scans it or looks rows up: an index should begin with each. The first is the
+    /// primary key.
     pub keys: &'static [&'static str],
-    /// Its columns, and the figures that need each.
+    /// The columns that the worker reads, and the figures that need each.
     pub columns: &'static [(&'static str, &'static [Figures])],
-    /// What needs its rows alone.
+    /// The figures that need only the number of rows.
     pub rows: &'static [Figures],
 }
 
 impl Table {
-    /// The names of its columns.
+    /// The names of the columns.
     pub fn column_names(&self) -> Vec<&'static str> {
         self.columns.iter().map(|(name, _)| *name).collect()
     }
 
-    /// The figures that are lost without these of its columns.
-    pub fn lost_without(&self, lacking: &[&str]) -> Vec<Figures> {
-        let all = lacking.len() == self.columns.len();
-        let of_columns = self
+    /// The figures that are lost when these columns are missing. If all are missing, so is the table.
+    pub fn lost_without(&self, missing: &[&str]) -> Vec<Figures> {
+        let is_all = missing.len() == self.columns.len();
+        let columns = self
             .columns
             .iter()
-            .filter(|(name, _)| lacking.contains(name));
-        let of_columns = of_columns.flat_map(|(_, figures)| *figures);
-        let of_rows = self.rows.iter().filter(|_| all);
-        let mut lost: Vec<Figures> = of_columns.chain(of_rows).copied().collect();
+            .filter(|(name, _)| missing.contains(name));
+        let by_columns = columns.flat_map(|(_, figures)| *figures);
+        let by_rows = self.rows.iter().filter(|_| is_all);
+        let mut lost: Vec<Figures> = by_columns.chain(by_rows).copied().collect();
         lost.sort_unstable();
         lost.dedup();
         lost
     }
 }
 
-/// `today's count and the rankings of visitors`
-pub fn words(figures: &[Figures]) -> String {
-    let words: Vec<&str> = figures.iter().map(|figures| figures.words()).collect();
-    format::list(&words)
+/// Names the figures in a sentence: `today's count and the rankings of visitors`.
+pub fn names(figures: &[Figures]) -> String {
+    let names: Vec<&str> = figures.iter().map(|figures| figures.name()).collect();
+    format::list(&names)
 }
 
-/// Every table that is read. Of `loan_history` nothing is needed.
+/// Every table that the worker reads. No figure needs `loan_history`: it only makes rankings more complete.
 pub const TABLES: [Table; 6] = {
     use Figures::{Borrowers, Collection, Series, TitleCounter, Today, Visitors};
     [

@@ -1,8 +1,8 @@
-//! The tables: engine, size and indexes.
+//! Checks the tables: whether they can be read, engine, size and indexes.
 
 use crate::check::findings::{Finding, Topic};
 use crate::check::requirements::{self, TABLES};
-use crate::check::{LIMIT, format, missing};
+use crate::check::{STATEMENT_LIMIT, format, missing};
 use crate::config::Config;
 use crate::mysql::connection::Database;
 use crate::mysql::error::ErrorKind;
@@ -12,56 +12,59 @@ use anyhow::Result;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// What is there.
+/// The tables of the database, and the columns that cannot be read.
 pub(super) struct Tables {
     tables: BTreeMap<String, Table>,
-    lacking: Vec<(&'static str, &'static str)>,
+    unreadable: Vec<(&'static str, &'static str)>,
 }
 
 impl Tables {
     /// Whether all these columns can be read.
     pub(super) fn can_read(&self, table: &str, columns: &[&str]) -> bool {
-        let lacks = |(of, column): &(&str, &str)| *of == table && columns.contains(column);
-        !self.lacking.iter().any(lacks)
+        let matches = |(name, column): &(&str, &str)| *name == table && columns.contains(column);
+        !self.unreadable.iter().any(matches)
     }
 
-    /// What is known of a table.
+    /// The engine, size and indexes of a table.
     pub(super) fn get(&self, table: &str) -> Option<&Table> {
         self.tables.get(table)
     }
 }
 
-/// Looks at every table that is read.
-pub(super) async fn look(
+/// Checks every table that the worker reads.
+///
+/// # Errors
+/// If a statement fails.
+pub(super) async fn check(
     config: &Config,
     database: &Database,
     account: &str,
 ) -> Result<(Tables, Vec<Finding>)> {
-    let mut session = database.session(LIMIT).await?;
+    let mut session = database.session(STATEMENT_LIMIT).await?;
     let names = TABLES.map(|table| table.name);
     let mut all = Tables {
         tables: tables::of(&mut session, &names).await?,
-        lacking: Vec::new(),
+        unreadable: Vec::new(),
     };
     let mut findings = Vec::new();
     for needed in &TABLES {
         let columns = needed.column_names();
-        let lacking = columns::lacking(&mut session, needed.name, &columns).await?;
-        let names = lacking.iter().map(|(column, _)| (needed.name, *column));
-        all.lacking.extend(names);
-        let lacks = |about: &str, columns: &[&str], why: ErrorKind| {
+        let unreadable = columns::lacking(&mut session, needed.name, &columns).await?;
+        let names = unreadable.iter().map(|(column, _)| (needed.name, *column));
+        all.unreadable.extend(names);
+        let describe_missing = |about: &str, columns: &[&str], why: ErrorKind| {
             let is_denied = why == ErrorKind::Denied;
-            missing::tell(config, account, needed, about, columns, is_denied)
+            missing::describe(config, account, needed, about, columns, is_denied)
         };
-        match lacking.as_slice() {
-            [(_, why), ..] if lacking.len() == columns.len() => {
-                findings.push(lacks(needed.name, &columns, *why));
+        match unreadable.as_slice() {
+            [(_, why), ..] if unreadable.len() == columns.len() => {
+                findings.push(describe_missing(needed.name, &columns, *why));
             }
             some => {
-                findings.push(tell(needed, all.tables.get(needed.name)));
+                findings.push(describe(needed, all.tables.get(needed.name)));
                 let some = some.iter().map(|(column, why)| {
                     let about = format!("{}.{column}", needed.name);
-                    lacks(&about, &[*column], *why)
+                    describe_missing(&about, &[*column], *why)
                 });
                 findings.extend(some);
             }
@@ -70,12 +73,12 @@ pub(super) async fn look(
     Ok((all, findings))
 }
 
-fn tell(needed: &requirements::Table, table: Option<&Table>) -> Finding {
+fn describe(needed: &requirements::Table, table: Option<&Table>) -> Finding {
     let name = needed.name;
     let found = |what: String| Finding::ok(Topic::Tables, name, what);
     let Some((table, engine)) = table.and_then(|table| Some((table, table.engine.as_ref()?)))
     else {
-        return found("a view".to_owned()).with(json!({ "view": true }));
+        return found("a view".to_owned()).with_details(json!({ "view": true }));
     };
     let indexes: Vec<String> = table
         .indexes
@@ -87,9 +90,9 @@ fn tell(needed: &requirements::Table, table: Option<&Table>) -> Finding {
     } else {
         format!("indexed by {}", indexes.join(", "))
     };
-    let rows = count(engine, table.rows.unwrap_or(0));
+    let rows = row_count(engine, table.rows.unwrap_or(0));
     let size = format::bytes(table.bytes.unwrap_or(0));
-    let found = found(format!("{engine}, {rows} rows, {size}; {indexed}")).with(json!({
+    let found = found(format!("{engine}, {rows} rows, {size}; {indexed}")).with_details(json!({
         "engine": engine,
         "rows": table.rows,
         "rows_are_exact": is_exact(engine),
@@ -109,7 +112,7 @@ fn tell(needed: &requirements::Table, table: Option<&Table>) -> Finding {
         return found;
     }
     found
-        .advise("SLiMS makes these keys, and they are gone: looking for a few rows goes through all of them.")
+        .advise("These indexes of SLiMS are missing, so a search for a few rows reads all rows. To create them:")
         .run(missing)
 }
 
@@ -125,8 +128,8 @@ fn is_exact(engine: &str) -> bool {
     engine != "InnoDB"
 }
 
-/// `1,712,034`, or of an estimate `about 1,710,000`.
-fn count(engine: &str, rows: u64) -> String {
+/// `1,712,034`, or for an estimate `about 1,710,000`.
+fn row_count(engine: &str, rows: u64) -> String {
     if is_exact(engine) {
         return format::number(rows);
     }

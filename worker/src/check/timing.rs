@@ -1,6 +1,6 @@
-//! What today's count costs here, by each way to count.
+//! Measures how long today's count takes in each mode.
 
-use crate::check::LIMIT;
+use crate::check::STATEMENT_LIMIT;
 use crate::check::tables::Tables;
 use crate::config::Mode;
 use crate::mysql::connection::{Database, Session};
@@ -11,29 +11,33 @@ use anyhow::Result;
 use chrono::NaiveDate;
 use std::time::Duration;
 
-/// The count of a table without an index is made once here, as `direct` makes it all the time; but not for longer.
+/// The time limit of a whole count. Without an index it reads the whole table, as the mode `direct` does at each tick.
 pub(super) const COUNT_LIMIT: Duration = Duration::from_secs(1);
-/// What took longer is not measured twice.
-const TWICE: Duration = Duration::from_millis(100);
-/// Visits that a tick of `delta` looks at in its first minute.
+/// A count that takes longer is not measured a second time.
+const SECOND_RUN_LIMIT: Duration = Duration::from_millis(100);
+/// The number of visits that a tick of `delta` reads in its first minute.
 const LATEST: i64 = 1_000;
 
-/// What was measured: times of the server, without the round trips.
+/// The measured times of the server, without round trips.
 pub(super) struct Cost {
-    /// Whether an index leads to the day.
+    /// Whether an index begins with the date.
     pub(super) is_indexed: bool,
-    /// The visits of the day, if they were counted.
+    /// The number of today's visits; `None` if they were not counted.
     pub(super) total: Option<u64>,
-    /// How long the whole count took; `None` when it was not made or took too long.
+    /// The time of a whole count; `None` if it was not made or exceeded its limit.
     pub(super) direct: Option<Duration>,
-    /// A tick of `delta`.
+    /// The time of a tick of `delta`.
     pub(super) delta: Option<Duration>,
-    /// Where there is no index: as many rows as the day has, read by their key. An index would not take longer.
+    /// Only without an index: the number of the day's rows, and the time to read as many rows by their key. A
+    /// count with an index would not take longer.
     pub(super) with_index: Option<(u64, Duration)>,
 }
 
 impl Cost {
-    /// Counts `day` in several ways.
+    /// Counts the visits of `day` in several ways.
+    ///
+    /// # Errors
+    /// If a statement fails for another reason than its time limit.
     pub(super) async fn measure(
         mode: Mode,
         database: &Database,
@@ -42,27 +46,27 @@ impl Cost {
     ) -> Result<Self> {
         let table = visits::KEY.table;
         let mut session = database.session(COUNT_LIMIT).await?;
-        let plan = TableSchema::of(&mut session, table).await?;
+        let schema = TableSchema::of(&mut session, table).await?;
         let mut cost = Self {
-            is_indexed: plan.by("checkin_date").is_some(),
+            is_indexed: schema.by("checkin_date").is_some(),
             total: None,
             direct: None,
             delta: None,
             with_index: None,
         };
         if cost.is_indexed || mode != Mode::Delta {
-            cost.count(&mut session, day).await?;
+            cost.measure_direct(&mut session, day).await?;
         }
-        session.allow(LIMIT).await?;
-        let is_keyed = plan.by_key(visits::KEY.column).is_some();
-        if is_keyed && tables.can_read(table, &[visits::KEY.column]) {
-            cost.compare(&mut session, day).await?;
+        session.allow(STATEMENT_LIMIT).await?;
+        let has_key_index = schema.by_key(visits::KEY.column).is_some();
+        if has_key_index && tables.can_read(table, &[visits::KEY.column]) {
+            cost.measure_alternatives(&mut session, day).await?;
         }
         Ok(cost)
     }
 
-    /// As `direct` does, with a warm cache if that is quick.
-    async fn count(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
+    /// Counts as `direct` does, twice if it is quick, so that the server's cache is warm.
+    async fn measure_direct(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
         for _ in 0..2 {
             let before = session.time_spent();
             match visits::count(session, day).await {
@@ -71,22 +75,22 @@ impl Cost {
             }
             let spent = session.time_spent() - before;
             let took = spent.server_time(session.round_trip());
-            self.direct = Some(self.direct.map_or(took, |before| before.min(took)));
-            if took > TWICE {
+            self.direct = Some(self.direct.map_or(took, |first| first.min(took)));
+            if took > SECOND_RUN_LIMIT {
                 break;
             }
         }
         Ok(())
     }
 
-    /// With what could be instead.
-    async fn compare(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
+    /// Measures a tick of `delta`, and a count as quick as one with an index.
+    async fn measure_alternatives(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
         let last = visits::greatest_id(session).await?;
         let tick = async |session: &mut Session| {
             let after = visits::count_after(session, day, last - LATEST, last);
             after.await.map(drop)
         };
-        self.delta = Some(timed(session, tick).await?);
+        self.delta = Some(measure_twice(session, tick).await?);
         if self.is_indexed {
             return Ok(());
         }
@@ -96,22 +100,22 @@ impl Cost {
             let between = visits::count_between(session, day, last - rows + 1, last);
             between.await.map(drop)
         };
-        self.with_index = Some((rows.unsigned_abs(), timed(session, range).await?));
+        self.with_index = Some((rows.unsigned_abs(), measure_twice(session, range).await?));
         Ok(())
     }
 }
 
-/// The better of two times of the server.
-async fn timed(
+/// Runs it twice, and returns the shorter time of the server.
+async fn measure_twice(
     session: &mut Session,
     run: impl AsyncFn(&mut Session) -> Result<()>,
 ) -> Result<Duration> {
-    let mut least = Duration::MAX;
+    let mut shortest = Duration::MAX;
     for _ in 0..2 {
         let before = session.time_spent();
         run(session).await?;
         let spent = session.time_spent() - before;
-        least = least.min(spent.server_time(session.round_trip()));
+        shortest = shortest.min(spent.server_time(session.round_trip()));
     }
-    Ok(least)
+    Ok(shortest)
 }

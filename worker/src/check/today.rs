@@ -1,4 +1,4 @@
-//! Today's count: how it is made, what that costs here, and what would be cheaper.
+//! Checks today's count: how the worker counts, how long that takes, and what would be quicker.
 
 use crate::check::findings::{Finding, Topic};
 use crate::check::format;
@@ -14,24 +14,27 @@ use chrono::NaiveDate;
 use serde_json::json;
 use std::time::Duration;
 
-/// A count that takes longer is worth an index: it is made each second, and grows with the table.
+/// A count that takes longer is worth an index: it is repeated each second, and grows with the table.
 const CHEAP: Duration = Duration::from_millis(5);
 
-/// How it is made.
-struct Told {
-    what: String,
+/// How the configured mode counts.
+struct Method {
+    description: String,
     took: Option<Duration>,
-    is_dear: bool,
+    is_expensive: bool,
 }
 
-/// Counts; gives the total if it was counted.
-pub(super) async fn look(
+/// Measures the count, and returns the total if it was counted.
+///
+/// # Errors
+/// If a statement fails.
+pub(super) async fn check(
     config: &Config,
     database: &Database,
     tables: &Tables,
     day: NaiveDate,
 ) -> Result<(Option<u64>, Vec<Finding>)> {
-    // That there is nothing to count was told with the tables.
+    // The findings of the tables already say that there is nothing to count.
     if !tables.can_read(visits::KEY.table, &["checkin_date"]) {
         return Ok((None, Vec::new()));
     }
@@ -40,49 +43,49 @@ pub(super) async fn look(
         interval: config.interval,
         buffer: config.buffer,
     };
-    // Adding a mode? Say here what it costs.
-    let told = match config.mode {
+    // A new mode needs an arm here that describes its cost.
+    let method = match config.mode {
         Mode::Auto => auto(&cost, pace),
         Mode::Direct => direct(&cost, pace),
         Mode::Incremental => incremental(&cost),
         Mode::Delta => delta(&cost),
     };
     let millis = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1e3);
-    let found = Finding::ok(Topic::Figures, "today", told.what).with(json!({
+    let found = Finding::ok(Topic::Figures, "today", method.description).with_details(json!({
         "mode": config.mode.name(),
         "indexed": cost.is_indexed,
-        "took_ms": millis(told.took),
-        "interval_ms": millis(told.took.map(|took| pace.interval(CountTime::of_server(took)))),
+        "took_ms": millis(method.took),
+        "interval_ms": millis(method.took.map(|took| pace.interval(CountTime::of_server(took)))),
         "direct_ms": millis(cost.direct),
         "delta_ms": millis(cost.delta),
         "with_index_ms": millis(cost.with_index.map(|(_, took)| took)),
     }));
-    let found = if told.is_dear {
-        advise(&cost, tables, found)
+    let found = if method.is_expensive {
+        add_advice(&cost, tables, found)
     } else {
         found
     };
     Ok((cost.total, vec![found]))
 }
 
-/// Changes its way by itself when counts become dear.
-fn auto(cost: &Cost, pace: Pace) -> Told {
+/// `auto` changes from `direct` to `delta` by itself when counts become expensive.
+fn auto(cost: &Cost, pace: Pace) -> Method {
     let is_quick = cost.direct.is_some_and(|took| took <= pace.quick());
-    let way = if is_quick {
+    let method = if is_quick {
         direct(cost, pace)
     } else {
         delta(cost)
     };
-    Told {
-        what: format!("auto, which is here {}", way.what),
-        is_dear: false,
-        ..way
+    Method {
+        description: format!("auto, currently as {}", method.description),
+        is_expensive: false,
+        ..method
     }
 }
 
-fn direct(cost: &Cost, pace: Pace) -> Told {
+fn direct(cost: &Cost, pace: Pace) -> Method {
     let took = cost.direct.unwrap_or(COUNT_LIMIT);
-    let (over, least) = match cost.direct {
+    let (over, at_best) = match cost.direct {
         Some(_) => ("", ""),
         None => ("over ", " at best"),
     };
@@ -90,31 +93,35 @@ fn direct(cost: &Cost, pace: Pace) -> Told {
         format::duration(took),
         format::duration(pace.interval(CountTime::of_server(took))),
     );
-    let slow = pace.interval(CountTime::of_server(took)) > pace.interval;
-    Told {
-        what: format!(
-            "direct, {}: {over}{measured}, every {every}{least}",
-            how(cost)
+    let is_slow = pace.interval(CountTime::of_server(took)) > pace.interval;
+    Method {
+        description: format!(
+            "direct, {}: {over}{measured}, every {every}{at_best}",
+            access(cost)
         ),
         took: cost.direct,
-        is_dear: if cost.is_indexed { slow } else { took > CHEAP },
+        is_expensive: if cost.is_indexed {
+            is_slow
+        } else {
+            took > CHEAP
+        },
     }
 }
 
-fn incremental(cost: &Cost) -> Told {
+fn incremental(cost: &Cost) -> Method {
     let over = if cost.direct.is_some() { "" } else { "over " };
     let took = format::duration(cost.direct.unwrap_or(COUNT_LIMIT));
-    Told {
-        what: format!(
-            "incremental, with a base each minute, {}: {over}{took}",
-            how(cost)
+    Method {
+        description: format!(
+            "incremental, with a recount each minute, {}: {over}{took}",
+            access(cost)
         ),
         took: cost.direct,
-        is_dear: cost.direct.is_none(),
+        is_expensive: cost.direct.is_none(),
     }
 }
 
-fn delta(cost: &Cost) -> Told {
+fn delta(cost: &Cost) -> Method {
     let tick = cost.delta.map_or("unknown".to_owned(), format::duration);
     let simpler = cost
         .direct
@@ -123,47 +130,47 @@ fn delta(cost: &Cost) -> Told {
     let simpler = simpler.map_or(String::new(), |took| {
         format!(" (direct is simpler: {took})")
     });
-    Told {
-        what: format!("delta, the latest visits alone: {tick}{simpler}"),
+    Method {
+        description: format!("delta, only the latest visits: {tick}{simpler}"),
         took: cost.delta,
-        is_dear: false,
+        is_expensive: false,
     }
 }
 
-fn how(cost: &Cost) -> &'static str {
+fn access(cost: &Cost) -> &'static str {
     if cost.is_indexed {
         "by the index on checkin_date"
     } else {
-        "by looking at every visit, without an index on checkin_date"
+        "by reading every visit, without an index on checkin_date"
     }
 }
 
-fn advise(cost: &Cost, tables: &Tables, found: Finding) -> Finding {
+fn add_advice(cost: &Cost, tables: &Tables, found: Finding) -> Finding {
     let tick = cost.delta.map(format::duration);
     let tick = tick.map_or(String::new(), |tick| format!(": {tick} here"));
     if cost.is_indexed {
         return found.advise(format!(
-            "TODAY_COUNT_MODE=delta counts the latest visits alone{tick}."
+            "TODAY_COUNT_MODE=delta counts only the latest visits{tick}."
         ));
     }
     let gain = cost.with_index.map_or(String::new(), |(rows, took)| {
         let (rows, took) = (format::number(rows), format::duration(took));
         format!(
-            " brings it to about {took}, estimated by reading the latest {rows} visits by their key"
+            ": with it a count takes about {took}, estimated by reading the latest {rows} visits by their key"
         )
     });
     let engine = tables
         .get(visits::KEY.table)
         .and_then(|table| table.engine.as_deref());
-    // The other engines lock the table.
+    // The other engines lock the table during CREATE INDEX.
     let meanwhile = if engine == Some("InnoDB") {
         ""
     } else {
-        " Check-ins wait while it is made: after hours."
+        " Check-ins wait until it is created, so do it after hours."
     };
     found
         .advise(format!(
-            "An index{gain}.{meanwhile} Or set TODAY_COUNT_MODE=delta, which needs none{tick}."
+            "Create an index{gain}.{meanwhile} Or set TODAY_COUNT_MODE=delta, which needs no index{tick}."
         ))
         .run([remedies::create_index(visits::KEY.table, "checkin_date")])
 }

@@ -1,4 +1,4 @@
-//! Clocks that are set: right numbers by whatever the clock shows, no refresh twice and none left out.
+//! Clocks that are set: the numbers are right for the clock's day, and each refresh happens exactly once.
 
 use crate::fixture::{SOON, Site};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -16,11 +16,11 @@ const INNODB: Shape = Shape {
     date_index: false,
 };
 
-/// The worker looks at what is due more often than that.
-const LOOKED_AGAIN: Duration = Duration::from_secs(6);
+/// Longer than the worker takes to find an overdue refresh.
+const REFRESH_WAIT: Duration = Duration::from_secs(6);
 
-/// Waits until today's count and the figures are those of the clock's day, made by it.
-async fn is_right(site: &Site) {
+/// Waits until today's count and the weekly figure are those of the clock's day.
+async fn await_right(site: &Site) {
     let day = site.day().to_string();
     let total = site.true_total().await;
     let what = format!("{total} visits on {day}");
@@ -38,21 +38,22 @@ async fn is_right(site: &Site) {
     .await;
 }
 
-async fn made(site: &Site) -> String {
+/// The beginning of the weekly snapshot, with its `generated_at`.
+async fn generated_at(site: &Site) -> String {
     let stored = site.stored("visitors:weekly").await.unwrap();
     stored[..r#"{"generated_at":"2025-09-23T00:05:12.345Z"#.len()].to_owned()
 }
 
-async fn follows(step: TimeDelta) {
+async fn assert_follows(step: TimeDelta) {
     let mut site = Site::new("Asia/Jakarta", "2025-09-30T10:00:00", INNODB).await;
     let running = site.start();
     site.await_all().await;
-    is_right(&site).await;
+    await_right(&site).await;
     site.now += step;
     site.clock.step_to(site.now);
-    is_right(&site).await;
+    await_right(&site).await;
     eventually(
-        &format!("all is of the new day, {step}"),
+        &format!("every figure is of the new day, {step}"),
         SOON,
         async || {
             let first = r#"{"generated_at":""#.len();
@@ -66,41 +67,45 @@ async fn follows(step: TimeDelta) {
     )
     .await;
     site.assert_all(Names::Full).await;
-    let once = made(&site).await;
-    sleep(LOOKED_AGAIN).await;
-    assert_eq!(made(&site).await, once, "{step}: made twice");
+    let first_refresh = generated_at(&site).await;
+    sleep(REFRESH_WAIT).await;
+    assert_eq!(
+        generated_at(&site).await,
+        first_refresh,
+        "{step}: made twice"
+    );
     running.stop().await;
 }
 
 #[tokio::test]
-async fn a_clock_that_is_stepped_by_hours_or_days_is_followed() {
+async fn the_worker_follows_a_clock_stepped_by_hours_or_days() {
     tokio::join!(
-        follows(TimeDelta::days(2)),
-        follows(TimeDelta::days(-2)),
-        // Over midnight.
-        follows(TimeDelta::hours(15)),
-        follows(TimeDelta::hours(-11)),
+        assert_follows(TimeDelta::days(2)),
+        assert_follows(TimeDelta::days(-2)),
+        // Past midnight.
+        assert_follows(TimeDelta::hours(15)),
+        assert_follows(TimeDelta::hours(-11)),
     );
 }
 
 #[tokio::test]
-async fn a_step_that_passes_no_cron_makes_nothing_anew() {
+async fn a_step_past_no_cron_time_causes_no_refresh() {
     for step in [TimeDelta::hours(2), TimeDelta::minutes(-4)] {
         let site = Site::new("Asia/Jakarta", "2025-09-30T10:00:00", INNODB).await;
         let running = site.start();
         site.await_all().await;
-        let once = made(&site).await;
+        let first_refresh = generated_at(&site).await;
         site.clock.step_to(site.now + step);
-        sleep(LOOKED_AGAIN).await;
-        assert_eq!(made(&site).await, once, "{step}");
-        is_right(&site).await;
+        sleep(REFRESH_WAIT).await;
+        assert_eq!(generated_at(&site).await, first_refresh, "{step}");
+        await_right(&site).await;
         running.stop().await;
     }
 }
 
-/// Nobody was there when the time came.
+/// No worker ran at the time of the cron.
 #[tokio::test]
-async fn a_refresh_that_was_slept_through_is_made_by_who_comes_back() {
+async fn a_missed_refresh_is_made_after_a_restart() {
     let mut site = Site::new("Asia/Jakarta", "2025-09-30T23:50:00", INNODB).await;
     let running = site.start();
     site.await_all().await;
@@ -108,6 +113,6 @@ async fn a_refresh_that_was_slept_through_is_made_by_who_comes_back() {
     site.now += TimeDelta::minutes(20);
     site.clock.step_to(site.now);
     let running = site.start();
-    is_right(&site).await;
+    await_right(&site).await;
     running.stop().await;
 }

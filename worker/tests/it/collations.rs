@@ -1,10 +1,10 @@
-//! Ids are equal where the database holds them equal, also under collations in which two letters are one.
+//! Ids are equal if the database compares them as equal, also under collations in which two letters count as one.
 
 use crate::fixture::Site;
 use mysql_async::prelude::Queryable;
 use worker::mysql::collation::Collation;
 
-/// Spellings that some collation contracts, and such that it could be confused with.
+/// Spellings that some collation contracts, and others that could be confused with them.
 const SPELLINGS: [&str; 36] = [
     "ch1", "cH1", "Ch1", "CH1", "c1", "h1", "hc1", "CH1  ", "chch1", "cHch1", "aa1", "aA1", "Aa1",
     "AA1", "å1", "Å1", "a1", "aaa1", "åa1", "aå1", "ll1", "lL1", "LL1", "lj1", "lJ1", "Lj1", "nj1",
@@ -27,7 +27,7 @@ async fn set_collation(site: &Site, collation: &str) {
 }
 
 #[tokio::test]
-async fn keys_are_equal_where_the_database_holds_ids_equal() {
+async fn collation_keys_are_equal_when_the_database_compares_ids_as_equal() {
     let site = Site::empty().await;
     let mut contracting = 0;
     for collation in [
@@ -45,17 +45,17 @@ async fn keys_are_equal_where_the_database_holds_ids_equal() {
         set_collation(&site, collation).await;
         let charset = collation.split('_').next().unwrap();
         let mut session = site.parts().await.session;
-        let mut learnt = Collation::of(&mut session, "visitor_count", "member_id")
+        let mut known = Collation::of(&mut session, "visitor_count", "member_id")
             .await
             .unwrap();
-        learnt.learn(&mut session, SPELLINGS.iter()).await.unwrap();
+        known.learn(&mut session, SPELLINGS.iter()).await.unwrap();
         let mut conn = site.conn().await;
         let hex = |text: &str| {
             let hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
             format!("CONVERT(_utf8mb4 X'{hex}' USING {charset}) COLLATE {collation}")
         };
         for one in SPELLINGS {
-            // What Latin-2 cannot hold is nobody's id there.
+            // Latin-2 has no å, so no id can have it.
             if charset == "latin2" && (one.contains('å') || one.contains('Å')) {
                 continue;
             }
@@ -69,7 +69,7 @@ async fn keys_are_equal_where_the_database_holds_ids_equal() {
                 if charset == "latin2" && (other.contains('å') || other.contains('Å')) {
                     continue;
                 }
-                let is_equal = learnt.key(one) == learnt.key(other);
+                let is_equal = known.key(one) == known.key(other);
                 assert_eq!(is_equal, equal == '1', "{one:?} = {other:?} in {collation}");
             }
         }
@@ -79,12 +79,12 @@ async fn keys_are_equal_where_the_database_holds_ids_equal() {
             .unwrap();
         contracting += i32::from(aa == Some(true));
     }
-    assert!(contracting >= 1, "Danish holds aa for å");
+    assert!(contracting >= 1, "in Danish, aa equals å");
 }
 
-/// From the rows to the ranking.
+/// The whole way from the rows to the ranking.
 #[tokio::test]
-async fn visits_under_contracted_ids_are_one_persons() {
+async fn visits_under_contracted_ids_count_for_one_person() {
     for (collation, spellings) in [
         (
             "utf8mb3_danish_ci",

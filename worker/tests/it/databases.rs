@@ -7,10 +7,10 @@ use testkit::http::{Events, get};
 use testkit::process::{Process, free_port};
 use testkit::server::Redis;
 
-/// Counts that are looked at; without names of their own the two streams take turns with each.
+/// How many counts are checked. If the libraries shared a channel, both streams would show both counts in turn.
 const COUNTS: usize = 20;
 
-/// One library: its worker, its gateway, and how many visits it has today.
+/// One library: its worker, its gateway, and the number of its visits today.
 struct Library {
     worker: Process,
     _gateway: Process,
@@ -51,18 +51,18 @@ impl Library {
         }
     }
 
-    /// Looks at a stream, and then at what the worker said at its start.
-    async fn shows_only_its_own(&self) {
+    /// Asserts that its stream shows only its own counts, and that the worker logs its channel at start.
+    async fn assert_shows_only_its_own(&self) {
         let mut stream = Events::open(self.address).await;
         let mut counts = 0;
         while counts < COUNTS {
-            let block = stream.next().await.expect("a stream that goes on");
+            let block = stream.next().await.expect("the stream goes on");
             if !matches!(block.event.as_str(), "init" | "update") {
                 continue;
             }
             counts += 1;
             let count: serde_json::Value = serde_json::from_str(&block.data).unwrap();
-            // At midnight both begin anew.
+            // At midnight both counts restart.
             let total = count["total"].as_u64().unwrap();
             assert!(
                 total == self.visits || total == 0,
@@ -80,5 +80,8 @@ impl Library {
 async fn libraries_on_two_database_numbers_never_show_each_others_count() {
     let redis = Redis::start().await.unwrap();
     let (first, second) = tokio::join!(Library::start(&redis, 0, 2), Library::start(&redis, 1, 5),);
-    tokio::join!(first.shows_only_its_own(), second.shows_only_its_own());
+    tokio::join!(
+        first.assert_shows_only_its_own(),
+        second.assert_shows_only_its_own()
+    );
 }

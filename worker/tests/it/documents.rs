@@ -1,4 +1,4 @@
-//! Facts that documents repeat are those of the code: variables and their defaults; and SQL and keys stand in one place each.
+//! Documents repeat the facts of the code: variables and their defaults. SQL and names of keys are in one place each.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The variables of both processes with their defaults, as the real `--help` tells them.
+/// The variables of both processes with their defaults, as the real `--help` prints them.
 fn variables() -> BTreeMap<String, String> {
     let mut variables = BTreeMap::new();
     for binary in ["worker", "gateway"] {
@@ -55,9 +55,9 @@ fn example() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_example_environment_is_complete_and_tells_the_defaults() {
+fn env_example_has_every_variable_with_its_default() {
     let mut expected = variables();
-    // A value with blanks cannot be written for every loader: it is empty, and a comment tells the default.
+    // Not every loader reads a value with blanks: it is empty in the file, and a comment gives the default.
     for (name, default) in expected
         .iter_mut()
         .filter(|(_, default)| default.contains(' '))
@@ -71,9 +71,9 @@ fn the_example_environment_is_complete_and_tells_the_defaults() {
     assert_eq!(example(), expected);
 }
 
-/// A shell, systemd, Compose and `docker run --env-file` read each line alike: nothing in it is quoted, expanded or split.
+/// A shell, systemd, Compose and `docker run --env-file` read each line alike: nothing is quoted, expanded or split.
 #[test]
-fn the_example_environment_means_the_same_to_every_loader() {
+fn env_example_reads_the_same_in_every_loader() {
     for (name, value) in example() {
         let is_safe = |char: char| char.is_ascii_alphanumeric() || ":/.,_-+%@{}*".contains(char);
         assert!(value.chars().all(is_safe), "{name}={value}");
@@ -93,7 +93,7 @@ fn the_example_environment_means_the_same_to_every_loader() {
     for (name, value) in example() {
         assert_eq!(loaded.get(name.as_str()), Some(&value.as_str()), "{name}");
     }
-    // Only what is required is missing.
+    // Only the required variables are missing.
     let output = Command::new(binary_path("worker").unwrap())
         .env_clear()
         .envs(example())
@@ -113,7 +113,7 @@ fn the_readme_names_every_variable() {
 }
 
 #[test]
-fn sql_and_keys_stand_in_one_place_each() {
+fn sql_and_key_names_are_in_one_place_each() {
     for path in sources(&root()) {
         let text = fs::read_to_string(&path).unwrap();
         let text = text.split("#[cfg(test)]").next().unwrap();

@@ -1,4 +1,4 @@
-//! A library in a database of its own, under a key prefix of its own, and the worker on it.
+//! A library in its own database with its own key prefix, and the worker that serves it.
 
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -24,13 +24,13 @@ use tokio_util::sync::CancellationToken;
 use worker::config::Config;
 use worker::mysql::scan::{ChunkSizes, ScanSettings};
 
-/// Long enough for a busy machine; nothing waits for it but a failure.
+/// Long enough for a busy machine. Only a failing test waits this long.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
-/// The password of every account that only reads.
+/// The password of every read-only account.
 const PASSWORD: &str = "reads-only";
 
-/// Chunks so small that their borders fall everywhere.
+/// Chunks so small that their borders are everywhere.
 pub(crate) const TINY_CHUNKS: ScanSettings = ScanSettings {
     chunk: Duration::from_micros(1),
     ids: ChunkSizes {
@@ -52,13 +52,13 @@ pub(crate) const TINY_CHUNKS: ScanSettings = ScanSettings {
     ..ScanSettings::with_duty(100)
 };
 
-/// A visit has been there that nobody remembers. On MyISAM the place that it leaves makes new ones wait for readers.
+/// Inserts and deletes a visit. On MyISAM, the hole that it leaves makes new rows wait for readers.
 pub(crate) const HOLE: [&str; 2] = [
     "INSERT INTO visitor_count (visitor_id, member_name, checkin_date) VALUES (999999, 'Lubang', '2025-01-01 00:00:00')",
     "DELETE FROM visitor_count WHERE visitor_id = 999999",
 ];
 
-/// A library somewhere, at some moment.
+/// One installation for a test: a library in MySQL, a key prefix in Redis, a time zone and a clock.
 pub(crate) struct Site {
     pub(crate) library: Arc<Library>,
     pub(crate) database: String,
@@ -69,12 +69,12 @@ pub(crate) struct Site {
     mariadb: &'static MariaDb,
     prefix: String,
     environment: Vec<(String, String)>,
-    /// In place of the usual way to read.
+    /// The settings of scans, if not those of the configuration.
     pub(crate) reading: Option<ScanSettings>,
 }
 
 impl Site {
-    /// A small and dirty library, its clock standing at `now`, wall time of `zone`.
+    /// A small library with dirty rows. Its clock starts at `now`, a wall time in `zone`.
     pub(crate) async fn new(zone: &str, now: &str, shape: Shape) -> Self {
         let zone: Tz = zone.parse().unwrap();
         let wall: NaiveDateTime = now.parse().unwrap();
@@ -108,7 +108,7 @@ impl Site {
         Self::on(mariadb, &redis.url(), library, zone, now, shape).await
     }
 
-    /// On servers of its own, which the test may break; `redis` is what the worker is told of its Redis.
+    /// A library on given servers. `redis` is the `REDIS_URL` of the worker.
     pub(crate) async fn on(
         mariadb: &'static MariaDb,
         redis: &str,
@@ -117,7 +117,7 @@ impl Site {
         now: DateTime<Utc>,
         shape: Shape,
     ) -> Self {
-        // In braces: a cluster keeps all of it in one slot.
+        // In braces, so that a cluster keeps all keys in one slot.
         let (database, prefix) = (unique("slims"), format!("{{{}}}:", unique("lib")));
         let library = Arc::new(library);
         load(
@@ -172,25 +172,25 @@ impl Site {
         }
     }
 
-    /// Sets a variable of the worker.
+    /// Sets a variable of the worker's environment.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Where its MariaDB listens.
+    /// The port of its MariaDB.
     pub(crate) fn mysql_port(&self) -> u16 {
         self.mariadb.port()
     }
 
-    /// Lets the clock of its own database server agree with the site's, so that `/health` can be `ok`.
+    /// Sets the clock of the site's own database server to the site's, so that `/health` can be `ok`.
     pub(crate) async fn align_server_clock(&self) {
         let now = self.clock.now().utc().timestamp();
         let set = format!("SET GLOBAL init_connect = 'SET timestamp = {now}'");
         self.mariadb.execute(None, &set).await.unwrap();
     }
 
-    /// For a real process.
+    /// The environment of a real process.
     pub(crate) fn environment(&self) -> Vec<(&str, String)> {
         self.environment
             .iter()
@@ -208,7 +208,7 @@ impl Site {
         config
     }
 
-    /// Makes every snapshot once.
+    /// Refreshes every snapshot once.
     pub(crate) async fn refresh(&self) -> anyhow::Result<()> {
         worker::refresh_once(self.config(), self.clock.clone(), &Snapshot::ALL).await
     }
@@ -220,7 +220,7 @@ impl Site {
         Running { stop, task }
     }
 
-    /// What stands under a key.
+    /// The value of a key, without the prefix.
     pub(crate) async fn stored(&self, name: &str) -> Option<String> {
         self.redis
             .get(format!("{}{name}", self.prefix))
@@ -232,7 +232,7 @@ impl Site {
         format!("{}{name}", self.prefix)
     }
 
-    /// Today's count as it stands in Redis: its day and total.
+    /// Today's count in Redis: its day and total.
     pub(crate) async fn today(&self) -> Option<(String, u64)> {
         let stored: serde_json::Value =
             serde_json::from_str(&self.stored("visitors:today:count").await?).ok()?;
@@ -249,11 +249,11 @@ impl Site {
         eventually(&what, SOON, shown).await;
     }
 
-    /// Waits until every snapshot stands.
+    /// Waits until every snapshot is stored.
     pub(crate) async fn await_all(&self) {
         for snapshot in Snapshot::ALL {
             let name = snapshot.name();
-            eventually(&format!("{name} stands"), SOON, async || {
+            eventually(&format!("{name} is stored"), SOON, async || {
                 self.stored(&name).await
             })
             .await;
@@ -291,7 +291,7 @@ impl Site {
         }
     }
 
-    /// Changes the database as its owner does.
+    /// Executes a statement as the owner of the database.
     pub(crate) async fn sql(&self, sql: &str) {
         let mut conn = self.conn().await;
         conn.query_drop(sql)
@@ -300,7 +300,7 @@ impl Site {
         conn.disconnect().await.unwrap();
     }
 
-    /// A guest comes in, now.
+    /// Inserts a visit at the current time.
     pub(crate) async fn check_in(&self) {
         let now = self.clock.now().utc().with_timezone(&self.zone);
         let now = now.format("%Y-%m-%d %H:%M:%S");
@@ -318,7 +318,7 @@ impl Site {
         conn
     }
 
-    /// Today's visits by the plainest SQL, as the judge of the modes.
+    /// Today's visits by the simplest SQL, to compare the modes with.
     pub(crate) async fn true_total(&self) -> u64 {
         let day = self.day();
         let sql =
@@ -332,19 +332,19 @@ impl Site {
     }
 }
 
-/// Servers that a test may break. They end with the process.
+/// Starts servers that a test may break. They end with the process.
 pub(crate) async fn own_servers() -> (&'static MariaDb, &'static Redis) {
     let mariadb = MariaDb::start(&MariaDbOptions::default()).await.unwrap();
     let redis = Redis::start().await.unwrap();
     (Box::leak(Box::new(mariadb)), Box::leak(Box::new(redis)))
 }
 
-/// A small library on them, ten in the morning of 23 September 2025 in Jakarta.
+/// A small library on these servers, at 10:00 on 23 September 2025 in Jakarta.
 pub(crate) async fn site_on(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
     site_at(mariadb, &redis.url()).await
 }
 
-/// The same on whatever Redis is under `url`.
+/// The same on the Redis at `url`.
 pub(crate) async fn site_at(mariadb: &'static MariaDb, url: &str) -> Site {
     let plan = Plan {
         size: Size::Tiny,
@@ -359,7 +359,7 @@ pub(crate) async fn site_at(mariadb: &'static MariaDb, url: &str) -> Site {
 }
 
 impl Site {
-    /// The library's day now.
+    /// The library's current day.
     pub(crate) fn day(&self) -> chrono::NaiveDate {
         self.clock
             .now()
@@ -369,20 +369,20 @@ impl Site {
     }
 }
 
-/// A worker in this process; it ends with the test.
+/// A worker in this process. It ends with the test.
 pub(crate) struct Running {
     stop: CancellationToken,
     task: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Running {
-    /// Ends it as SIGTERM does.
+    /// Stops it as SIGTERM does.
     pub(crate) async fn stop(mut self) {
         self.stop.cancel();
         (&mut self.task).await.unwrap().unwrap();
     }
 
-    /// Ends it as `kill -9` does: nothing more is done.
+    /// Ends it as `kill -9` does, without cleanup.
     pub(crate) fn kill(self) {
         self.task.abort();
     }

@@ -1,4 +1,4 @@
-//! What is waited for has a limit, and what was given up is over: here and on the server, for ever.
+//! Every wait has a limit, and an abandoned statement ends in the worker and on the server.
 
 use crate::fixture::{SOON, Site, own_servers, site_on};
 use anyhow::Result;
@@ -13,16 +13,16 @@ use tokio::time::timeout;
 use worker::mysql::connection::{Database, Limits, Session};
 use worker::mysql::error::{ErrorKind, refusal};
 
-/// Busy for longer than any test; unlike SLEEP or the wait for a lock it does not notice that its client has gone.
+/// Runs longer than any test. Unlike SLEEP or a wait for a lock, it does not notice that its client has gone.
 const ENDLESS: &str = "SELECT COUNT(*) FROM seq_1_to_100000000000000 WHERE seq MOD 2 = 3";
 
-/// Small enough to be waited for.
+/// Limits short enough to wait for.
 const SHORT: Limits = Limits {
     grace: Duration::from_millis(100),
     watchdog_delay: Duration::from_millis(100),
     max_wait: Duration::from_millis(300),
 };
-/// Those that are not tried are out of the way.
+/// Limits that never pass within a test.
 const LONG: Limits = Limits {
     grace: Duration::from_secs(600),
     watchdog_delay: Duration::from_secs(600),
@@ -47,7 +47,7 @@ fn account(site: &Site) -> String {
     user.unwrap().1.clone()
 }
 
-/// The account's connections that are not idle, of all that there are.
+/// The number of the account's busy connections, and of all its connections.
 async fn connections(site: &Site) -> (u64, u64) {
     let sql = format!(
         "SELECT COALESCE(SUM(COMMAND <> 'Sleep'), 0), COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = '{}'",
@@ -56,23 +56,23 @@ async fn connections(site: &Site) -> (u64, u64) {
     site.conn().await.query_first(sql).await.unwrap().unwrap()
 }
 
-async fn runs(site: &Site) {
+async fn await_running_statement(site: &Site) {
     eventually("a statement runs", SOON, async || {
         (connections(site).await.0 > 0).then_some(())
     })
     .await;
 }
 
-async fn nothing_is_left(site: &Site) {
+async fn await_no_connections(site: &Site) {
     eventually("no connection of the account is left", SOON, async || {
         (connections(site).await == (0, 0)).then_some(())
     })
     .await;
 }
 
-/// An answer that comes after its limit is nobody's answer.
+/// An answer after the limit is not taken for the answer to the next statement.
 #[tokio::test]
-async fn a_connection_with_an_answer_under_way_is_not_used_again() {
+async fn a_connection_with_an_abandoned_statement_is_not_reused() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
     let road = Road::to(mariadb.port(), 1).await.unwrap();
@@ -109,9 +109,10 @@ async fn no_statement_outlives_its_limit_on_the_server() {
     assert_eq!(number(&mut session, "SELECT 2").await.unwrap(), Some(2));
 }
 
-/// By the limit here, by whoever waits for it, in the middle of an answer, and with the session.
+/// A statement is abandoned at the worker's limit, by a dropped future, in the middle of a result, and with its
+/// session.
 #[tokio::test]
-async fn what_is_given_up_does_not_run_on() {
+async fn an_abandoned_statement_does_not_run_on() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let database = Database::with_limits(&site.config().mysql, SHORT);
@@ -124,12 +125,12 @@ async fn what_is_given_up_does_not_run_on() {
     };
     let mut session = endless().await;
     run(&mut session, ENDLESS).await.unwrap_err();
-    nothing_is_left(&site).await;
+    await_no_connections(&site).await;
 
     let mut session = database.session(SOON).await.unwrap();
     let cancelled = timeout(Duration::from_millis(300), run(&mut session, ENDLESS));
     cancelled.await.unwrap_err();
-    nothing_is_left(&site).await;
+    await_no_connections(&site).await;
     run(&mut session, "SELECT 1").await.unwrap_err();
 
     let mut session = database.session(SOON).await.unwrap();
@@ -141,33 +142,34 @@ async fn what_is_given_up_does_not_run_on() {
     });
     first.await.unwrap_err();
     assert_eq!(seen, 1);
-    nothing_is_left(&site).await;
+    await_no_connections(&site).await;
 
     let mut session = database.session(SOON).await.unwrap();
     let task = tokio::spawn(async move { run(&mut session, ENDLESS).await });
-    runs(&site).await;
+    await_running_statement(&site).await;
     task.abort();
-    nothing_is_left(&site).await;
+    await_no_connections(&site).await;
 }
 
-/// The real process, stopped in the middle of a count and of two passes.
+/// The real process is stopped in the middle of a count and of two scans.
 #[tokio::test]
-async fn what_a_worker_has_begun_ends_with_it() {
+async fn statements_end_with_their_worker() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     site.sql("RENAME TABLE visitor_count TO visits_away").await;
     site.sql("CREATE VIEW visitor_count AS SELECT * FROM visits_away WHERE BENCHMARK(100000000000, SHA2(member_name, 512)) = 0").await;
     let mut process = Process::spawn("worker", &site.environment()).unwrap();
-    runs(&site).await;
+    await_running_statement(&site).await;
     process.signal(Signal::SIGTERM).unwrap();
     let status = process.wait_exit(SOON).await.unwrap();
     assert_eq!(status.code(), Some(0), "{}", process.log());
-    nothing_is_left(&site).await;
+    await_no_connections(&site).await;
 }
 
-/// The server is asked whether it still runs the statement: slow is not lost.
+/// The worker asks the server whether it still runs the statement, so that a slow statement is not taken for a lost
+/// one.
 #[tokio::test]
-async fn an_answer_that_never_comes_is_not_waited_for() {
+async fn a_lost_answer_is_not_awaited_until_the_limit() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
     let road = Road::to(mariadb.port(), 1).await.unwrap();
@@ -187,30 +189,27 @@ async fn an_answer_that_never_comes_is_not_waited_for() {
     ] {
         let mut session = database.session(SOON).await.unwrap();
         road.set(mode).await;
-        let mut asked = std::pin::pin!(number(&mut session, "SELECT 7"));
-        let unknown = timeout(Duration::from_secs(1), asked.as_mut()).await;
-        assert!(
-            unknown.is_err(),
-            "{mode:?}: nobody can tell yet: {unknown:?}"
-        );
+        let mut query = std::pin::pin!(number(&mut session, "SELECT 7"));
+        let unknown = timeout(Duration::from_secs(1), query.as_mut()).await;
+        assert!(unknown.is_err(), "{mode:?}: not known yet: {unknown:?}");
         road.set(Mode::Open).await;
-        let lost = timeout(SOON, asked).await.expect("it is given up");
+        let lost = timeout(SOON, query).await.expect("the wait ends");
         let lost = format!("{:#}", lost.unwrap_err());
         assert!(
             lost.contains("no longer runs the statement"),
             "{mode:?}: {lost}"
         );
     }
-    // The server has started anew: it knows the connection no more, whatever has its number now.
+    // The server has restarted: it no longer knows the connection, even if its number is in use again.
     let mut session = database.session(SOON).await.unwrap();
     road.strike(Mode::BlackHole).await;
     mariadb.kill().await.unwrap();
     mariadb.start_again().await.unwrap();
     let lost = timeout(SOON, number(&mut session, "SELECT 7")).await;
-    lost.expect("it is given up").unwrap_err();
+    lost.expect("the wait ends").unwrap_err();
 }
 
-/// Whoever waits says for what, and waits no longer than those who have it come on.
+/// A wait that ends names what it waited for. A wait goes on while the statements of the others still end.
 #[tokio::test]
 async fn every_wait_has_a_limit() {
     let (mariadb, redis) = own_servers().await;
@@ -235,7 +234,7 @@ async fn every_wait_has_a_limit() {
     let turn = turn.unwrap_err().to_string();
     assert!(turn.contains("the read slot"), "{turn}");
 
-    // As long as statements end it is waited for.
+    // While statements end, the wait goes on.
     let busy = tokio::spawn(async move {
         let began = std::time::Instant::now();
         while began.elapsed() < SHORT.max_wait * 5 {
@@ -243,9 +242,9 @@ async fn every_wait_has_a_limit() {
         }
     });
     second.acquire_read_slot().await.unwrap();
-    assert!(busy.is_finished(), "the turn was given away");
+    assert!(busy.is_finished(), "the read slot was released early");
     let third = database.session(SOON).await.unwrap();
     drop((second, third));
-    // The fast loop waits for nobody.
+    // The fast loop has its own connection.
     database.reserved_session(SOON).await.unwrap();
 }

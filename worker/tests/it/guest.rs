@@ -1,4 +1,4 @@
-//! The worker is a guest in somebody's database: how much it reads, how, and over how many connections.
+//! The load on the database: how many rows the worker reads, by which statements, and over how many connections.
 
 use crate::fixture::{HOLE, SOON, Site, own_servers, site_on};
 use chrono::TimeZone;
@@ -14,7 +14,7 @@ use worker::mysql::throttle::Throttle;
 
 const NOW: &str = "2025-09-23T10:00:00";
 
-/// A school of two years on servers of its own.
+/// A school with two years of visits, on its own servers.
 async fn school(shape: Shape) -> (Site, &'static MariaDb) {
     let (mariadb, redis) = own_servers().await;
     let plan = Plan {
@@ -39,7 +39,7 @@ async fn school(shape: Shape) -> (Site, &'static MariaDb) {
     (site, mariadb)
 }
 
-/// Rows that the engines have handed to the server since it began.
+/// The number of rows that the storage engines have returned since the server started.
 pub(crate) async fn rows_read(mariadb: &MariaDb) -> u64 {
     let mut conn = mysql_async::Conn::new(mariadb.opts(None)).await.unwrap();
     let rows: Vec<(String, u64)> = conn
@@ -81,7 +81,7 @@ async fn no_row_is_read_twice() {
 }
 
 #[tokio::test]
-async fn long_tables_are_read_in_ranges_of_a_key() {
+async fn long_tables_are_read_in_key_ranges() {
     for (date_index, visits) in [
         (false, "FORCE INDEX (`PRIMARY`)"),
         (true, "FORCE INDEX (`checkin_date`)"),
@@ -120,9 +120,9 @@ async fn long_tables_are_read_in_ranges_of_a_key() {
     }
 }
 
-/// A long statement is for tables that check-ins are added to while it runs; elsewhere they would wait for it.
+/// One long statement is only for tables to which check-ins can be added meanwhile; elsewhere they would wait for it.
 #[tokio::test]
-async fn visits_are_read_at_once_only_where_nobody_waits() {
+async fn visits_are_read_in_one_statement_only_when_no_check_in_waits() {
     for (engine, hole, grows) in [
         (Engine::MyIsam, false, true),
         (Engine::MyIsam, true, false),
@@ -138,14 +138,14 @@ async fn visits_are_read_at_once_only_where_nobody_waits() {
             site.sql(statement).await;
         }
         let mut session = site.parts().await.session;
-        let plan = schema::TableSchema::of(&mut session, "visitor_count")
+        let table = schema::TableSchema::of(&mut session, "visitor_count")
             .await
             .unwrap();
-        let is_so = plan.grows_while_read(&mut session).await.unwrap();
-        assert_eq!(is_so, grows, "{engine}, {hole}");
+        let actual = table.grows_while_read(&mut session).await.unwrap();
+        assert_eq!(actual, grows, "{engine}, {hole}");
 
         if grows {
-            // As the server itself has it: a reader who does not come to an end, and a check-in.
+            // The server agrees: a check-in succeeds while a reader holds its lock.
             let mut reader = site.conn().await;
             let lock = "LOCK TABLES visitor_count READ LOCAL";
             reader.query_drop(lock).await.unwrap();
@@ -161,15 +161,15 @@ async fn visits_are_read_at_once_only_where_nobody_waits() {
         .await
         .unwrap();
     let mut session = site_on(mariadb, redis).await.parts().await.session;
-    let plan = schema::TableSchema::of(&mut session, "visitor_count")
+    let table = schema::TableSchema::of(&mut session, "visitor_count")
         .await
         .unwrap();
-    assert!(!plan.grows_while_read(&mut session).await.unwrap());
+    assert!(!table.grows_while_read(&mut session).await.unwrap());
 }
 
-/// Two for the daily figures, one for the count of today.
+/// Two connections for the daily figures, and one for today's count.
 #[tokio::test]
-async fn there_are_three_connections_at_most() {
+async fn the_worker_opens_at_most_three_connections() {
     let (mut site, mariadb) = school(Shape::default()).await;
     site.set("VISITOR_SLOW_CRON", "* * * * * *");
     site.set("BOOKS_SLOW_CRON", "* * * * * *");
@@ -198,9 +198,9 @@ async fn there_are_three_connections_at_most() {
     running.stop().await;
 }
 
-/// On a small machine two readers at once leave no core to a check-in.
+/// On a small machine, two scans at once would leave no core for check-ins.
 #[tokio::test]
-async fn passes_that_rest_acquire_read_slots() {
+async fn throttled_scans_take_turns() {
     let took = Duration::from_millis(1);
     for (duty_percent, waits) in [(50, true), (100, false)] {
         let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
@@ -218,7 +218,7 @@ async fn passes_that_rest_acquire_read_slots() {
                 .after(&mut session, took, Duration::ZERO)
                 .await
                 .unwrap();
-            // What rests of its own within a pass has the turn already.
+            // Within a scan, the next pause already has the read slot.
             Throttle::new(&reading)
                 .after(&mut session, took, Duration::ZERO)
                 .await
@@ -233,16 +233,16 @@ async fn passes_that_rest_acquire_read_slots() {
     }
 }
 
-/// Nobody's check-in is lost or refused while chunks are read and rests are made.
+/// The figures are right when the scan pauses between its chunks.
 #[tokio::test]
-async fn rests_change_no_number() {
+async fn pauses_change_no_number() {
     let (mut site, _) = school(Shape::default()).await;
     site.set("REFRESH_DUTY_PERCENT", "20");
-    let looked_up_meanwhile = ScanSettings {
+    let frequent_lookups = ScanSettings {
         held: 4,
         ..ScanSettings::with_duty(20)
     };
-    for reading in [None, Some(looked_up_meanwhile)] {
+    for reading in [None, Some(frequent_lookups)] {
         site.reading = reading;
         tokio::time::timeout(SOON, site.refresh())
             .await

@@ -1,4 +1,4 @@
-//! What breaks costs freshness of just what needs it, and heals by itself.
+//! A fault affects only the figures that need the broken part, and they recover by themselves.
 
 use crate::fixture::{SOON, Site, own_servers, site_on};
 use fred::interfaces::KeysInterface;
@@ -10,7 +10,7 @@ use testkit::schema::Shape;
 const NOW: &str = "2025-09-23T10:00:00";
 
 #[tokio::test]
-async fn a_broken_table_costs_what_needs_it_and_heals() {
+async fn a_broken_table_affects_only_its_figures_and_heals() {
     let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     site.sql("RENAME TABLE item TO item_away").await;
     let running = site.start();
@@ -25,9 +25,11 @@ async fn a_broken_table_costs_what_needs_it_and_heals() {
         .filter(|snapshot| !broken.contains(snapshot))
     {
         let name = snapshot.name();
-        eventually(&format!("{name} stands without items"), SOON, async || {
-            site.stored(&name).await
-        })
+        eventually(
+            &format!("{name} is stored without items"),
+            SOON,
+            async || site.stored(&name).await,
+        )
         .await;
     }
     for snapshot in broken {
@@ -40,12 +42,12 @@ async fn a_broken_table_costs_what_needs_it_and_heals() {
     assert_eq!(
         site.stored("books:top-borrowers:year").await,
         before,
-        "what stood was not made again"
+        "stored snapshots are not computed again"
     );
     site.assert_all(testkit::oracle::Names::Full).await;
 }
 
-/// What is dropped, and what that breaks.
+/// Runs the statement `drop`, and asserts that a refresh fails for exactly the `broken` snapshots.
 async fn check_missing(drop: &str, broken: &[Snapshot]) {
     let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     site.sql(drop).await;
@@ -73,9 +75,9 @@ const TITLES: [Snapshot; 3] = [
     Snapshot::TopBorrowedYear,
 ];
 
-/// One pass serves several figures, but each depends on its own columns alone.
+/// One scan feeds several figures, but each depends only on its own columns.
 #[tokio::test]
-async fn a_missing_column_costs_what_needs_it() {
+async fn a_missing_column_affects_only_its_figures() {
     for (column, broken) in [
         ("member DROP COLUMN inst_name", &VISITORS[..]),
         ("biblio DROP COLUMN opac_hide", &TITLES),
@@ -87,7 +89,7 @@ async fn a_missing_column_costs_what_needs_it() {
             "loan DROP COLUMN loan_date",
             &[&TITLES[..], &BORROWERS].concat(),
         ),
-        // The names of borrowers who are gone are on their visits.
+        // The names of deleted borrowers come from their visits.
         (
             "visitor_count DROP COLUMN member_id",
             &[VISITORS, BORROWERS].concat(),
@@ -102,7 +104,7 @@ async fn a_missing_column_costs_what_needs_it() {
 }
 
 #[tokio::test]
-async fn a_missing_table_costs_what_needs_it() {
+async fn a_missing_table_affects_only_its_figures() {
     let collection = [Snapshot::Collection];
     for (table, broken) in [
         ("member", &[VISITORS, BORROWERS].concat()[..]),
@@ -119,7 +121,7 @@ async fn a_missing_table_costs_what_needs_it() {
 }
 
 #[tokio::test]
-async fn a_key_that_has_gone_is_stored_again_without_the_database() {
+async fn a_missing_key_is_restored_without_the_database() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let running = site.start();
@@ -147,7 +149,7 @@ async fn a_key_that_has_gone_is_stored_again_without_the_database() {
 }
 
 #[tokio::test]
-async fn an_empty_redis_is_filled_again() {
+async fn an_empty_redis_is_refilled() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let running = site.start();
@@ -161,7 +163,7 @@ async fn an_empty_redis_is_filled_again() {
 }
 
 #[tokio::test]
-async fn a_database_that_goes_away_is_waited_for() {
+async fn the_worker_waits_for_a_database_that_goes_away() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let running = site.start();
@@ -180,7 +182,7 @@ async fn a_database_that_goes_away_is_waited_for() {
 }
 
 #[tokio::test]
-async fn servers_that_come_later_are_waited_for() {
+async fn the_worker_waits_for_servers_that_start_later() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     mariadb.stop().await.unwrap();
@@ -195,7 +197,7 @@ async fn servers_that_come_later_are_waited_for() {
 }
 
 #[tokio::test]
-async fn a_cron_makes_its_group_again() {
+async fn a_cron_refreshes_its_group() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     site.set("VISITOR_SLOW_CRON", "*/2 * * * * *");
     let running = site.start();
@@ -204,7 +206,7 @@ async fn a_cron_makes_its_group_again() {
         site.stored("visitors:weekly").await,
         site.stored("books:collection").await,
     );
-    eventually("the cron has come", SOON, async || {
+    eventually("the cron has run", SOON, async || {
         let now = site.stored("visitors:weekly").await;
         (now != visitors).then_some(())
     })
@@ -212,7 +214,7 @@ async fn a_cron_makes_its_group_again() {
     assert_eq!(
         site.stored("books:collection").await,
         books,
-        "books have a cron of their own"
+        "books have their own cron"
     );
     running.stop().await;
 }

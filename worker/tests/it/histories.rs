@@ -1,7 +1,7 @@
-//! Random histories of a library: rows come, go, are edited, dated back and renamed while the figures are made. Once it is
-//! quiet they are what brute force says.
+//! Random histories of a library: rows are inserted, deleted, edited, dated back and renamed while the figures are
+//! computed. After the last change the figures equal the brute-force answer.
 //!
-//! `HISTORIES=1000 cargo test -p worker histories` runs more of them than the usual few.
+//! `HISTORIES=1000 cargo test -p worker histories` runs 1,000 histories instead of 3.
 
 use crate::fixture::{Site, TINY_CHUNKS};
 use chrono::{Days, NaiveDate};
@@ -15,13 +15,13 @@ use testkit::oracle::Names;
 use testkit::schema::{Engine, Shape};
 use testkit::wall::{WallDate, WallTime};
 
-const USUAL: u32 = 3;
-/// Histories of one library, one after the other; then it has hardly any of its first members left.
-const A_LIBRARY_LIVES: usize = 50;
-/// Changes of one history.
+const DEFAULT_COUNT: u32 = 3;
+/// How many histories one library goes through. After them, few of its first members are left.
+const HISTORIES_PER_LIBRARY: usize = 50;
+/// The number of changes in one history.
 const CHANGES: u32 = 25;
 
-/// A library and its twin in memory.
+/// A library in the database, and its copy in memory.
 struct Twin {
     library: Library,
     conn: Conn,
@@ -29,14 +29,14 @@ struct Twin {
     today: NaiveDate,
 }
 
-#[expect(clippy::print_stdout, reason = "what has happened, beside a failure")]
+#[expect(clippy::print_stdout, reason = "shows the history of a failure")]
 async fn histories(shape: Shape) {
     #[expect(
         clippy::disallowed_methods,
-        reason = "how much is tested is no configuration of a process"
+        reason = "the number of tests is no configuration of a process"
     )]
-    let count = std::env::var("HISTORIES").map_or(USUAL, |count| count.parse().unwrap());
-    for first in (0..count).step_by(A_LIBRARY_LIVES) {
+    let count = std::env::var("HISTORIES").map_or(DEFAULT_COUNT, |count| count.parse().unwrap());
+    for first in (0..count).step_by(HISTORIES_PER_LIBRARY) {
         let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", shape).await;
         let mut twin = Twin {
             library: (*site.library).clone(),
@@ -44,12 +44,12 @@ async fn histories(shape: Shape) {
             rng: StdRng::seed_from_u64(0),
             today: site.day(),
         };
-        for history in (first..count).take(A_LIBRARY_LIVES) {
+        for history in (first..count).take(HISTORIES_PER_LIBRARY) {
             twin.rng = StdRng::seed_from_u64(history.into());
             site.reading = (history % 4 == 0).then_some(TINY_CHUNKS);
-            let (live, made) = tokio::join!(twin.live(), site.refresh());
-            println!("history {history} of {shape:?}: {}", live.join("; "));
-            made.unwrap();
+            let (changes, refreshed) = tokio::join!(twin.change(), site.refresh());
+            println!("history {history} of {shape:?}: {}", changes.join("; "));
+            refreshed.unwrap();
             site.refresh().await.unwrap();
             site.library = Arc::new(twin.library.clone());
             site.assert_all(Names::Full).await;
@@ -82,8 +82,8 @@ async fn with_date_indexes() {
 }
 
 impl Twin {
-    /// Some changes, in the database and in memory alike. Gives what was done.
-    async fn live(&mut self) -> Vec<String> {
+    /// Makes random changes in the database and in memory, and returns the statements.
+    async fn change(&mut self) -> Vec<String> {
         let mut done = Vec::new();
         for _ in 0..CHANGES {
             let statements = match self.rng.random_range(0..16) {
@@ -109,12 +109,12 @@ impl Twin {
         done
     }
 
-    /// Any of so many.
+    /// A random index below `count`.
     fn any(&mut self, count: usize) -> usize {
         self.rng.random_range(0..count)
     }
 
-    /// Mostly of late, sometimes years ago or ahead, now and then no date at all.
+    /// A random date: mostly recent, sometimes years ago or ahead, now and then a zero date.
     fn date(&mut self) -> WallDate {
         let days = Days::new(self.rng.random_range(0..200));
         match self.rng.random_range(0..12) {
@@ -131,7 +131,7 @@ impl Twin {
         date.at(self.rng.random_range(0..24), 59, 59)
     }
 
-    /// A member's id, mostly as it is, sometimes as it was typed, or nobody's.
+    /// A random member's id: mostly as stored, sometimes in another spelling, sometimes unknown.
     fn member_id(&mut self) -> Option<Arc<str>> {
         let member = self.any(self.library.members.len());
         let id = self.library.members[member].member_id.clone();
@@ -145,7 +145,7 @@ impl Twin {
 
     fn check_in(&mut self) -> Vec<String> {
         let ids = &self.library.visits;
-        // The next id, or one that has become free.
+        // The next id, or one that is free again.
         let next = self.library.next_visitor_id();
         let free = (1..next).find(|id| ids.binary_search_by_key(id, |row| row.visitor_id).is_err());
         let id = free.filter(|_| self.rng.random_bool(0.3)).unwrap_or(next);
@@ -259,7 +259,7 @@ impl Twin {
         )]
     }
 
-    /// The visits and loans keep the old id, as when only the card was changed.
+    /// The visits and loans keep the old id, as when only the membership card was changed.
     fn rename_member(&mut self) -> Vec<String> {
         let at = self.any(self.library.members.len());
         let new: Arc<str> = format!("R{}", self.rng.random_range(0..u32::MAX)).into();
@@ -312,7 +312,7 @@ impl Twin {
         )]
     }
 
-    /// A stock-take: a copy goes with its loans and their history.
+    /// Deletes a copy with its loans and their history, as a stock-take does.
     fn purge(&mut self) -> Vec<String> {
         if self.library.items.len() < 20 {
             return Vec::new();

@@ -1,4 +1,5 @@
-//! MySQL and Redis some milliseconds away: every number is right, and the daily figures take as few statements as near by.
+//! MySQL and Redis at a distance of some milliseconds: every number is right, and the daily figures take few
+//! statements.
 
 use crate::fixture::{SOON, Site, own_servers, site_on};
 use crate::together::Gateway;
@@ -16,7 +17,7 @@ use worker::today::counter::Counter;
 use worker::today::delta::RecountSchedule;
 use worker::today::pace::Pace;
 
-/// Each way.
+/// Delays in milliseconds, each way.
 const DELAYS: [u64; 3] = [1, 5, 30];
 
 fn delay(millis: u64) -> Mode {
@@ -26,17 +27,17 @@ fn delay(millis: u64) -> Mode {
     }
 }
 
-/// Statements on the four tables that are read as a whole.
+/// The number of statements on the four tables that are scanned.
 async fn statements(mariadb: &MariaDb) -> usize {
     let tables = ["visitor_count", "loan", "item", "biblio"].map(|table| format!(" FROM {table} "));
     let lines = mariadb.general_log_lines().await.unwrap();
-    let of_a_pass = lines.iter().filter(|line| {
+    let scanning = lines.iter().filter(|line| {
         line.command == "Execute" && tables.iter().any(|table| line.text.contains(table))
     });
-    of_a_pass.count()
+    scanning.count()
 }
 
-/// Two years of a school, 56,000 rows in all. A chunk has at least a thousand ids, whatever the network takes.
+/// A school with two years of visits, 56,000 rows in all. A chunk has at least a thousand ids at any delay.
 #[tokio::test]
 async fn daily_figures_take_few_statements_at_any_distance() {
     for engine in [Engine::InnoDb, Engine::MyIsam] {
@@ -60,7 +61,7 @@ async fn daily_figures_take_few_statements_at_any_distance() {
             + library.items.len()
             + library.biblios.len();
         let mut site = Site::on(mariadb, &redis.url(), library, zone, now, shape).await;
-        // A place that a deleted visit leaves: without it MyISAM is read in one statement.
+        // With a hole in the table, MyISAM is scanned in chunks and not in one statement.
         for statement in crate::fixture::HOLE {
             site.sql(statement).await;
         }
@@ -87,7 +88,7 @@ async fn daily_figures_take_few_statements_at_any_distance() {
     }
 }
 
-/// Worker, gateway, MySQL and Redis, each pair with the same distance between them.
+/// Worker and gateway have the same distance to MySQL and to Redis.
 #[tokio::test]
 async fn every_number_is_right_at_any_distance() {
     for millis in DELAYS {
@@ -104,7 +105,7 @@ async fn every_number_is_right_at_any_distance() {
         );
         site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "500");
         let running = site.start();
-        let gateway = Gateway::beside(&site).await;
+        let gateway = Gateway::start(&site).await;
         gateway.await_all().await;
         site.assert_all(Names::Full).await;
         site.check_in().await;
@@ -119,7 +120,7 @@ async fn every_number_is_right_at_any_distance() {
     }
 }
 
-/// A network of 60 ms there and back is no slow database: `auto` counts directly, and keeps the interval.
+/// A round trip of 60 ms does not make a slow database: `auto` counts directly and keeps the interval.
 #[tokio::test]
 async fn a_distant_database_is_not_taken_for_a_slow_one() {
     let (mariadb, redis) = own_servers().await;
@@ -140,7 +141,7 @@ async fn a_distant_database_is_not_taken_for_a_slow_one() {
         store,
         status,
     );
-    // First it is near, then the route changes.
+    // The database is near at first, then the route changes.
     for millis in [0, 30, 30, 30, 30] {
         road.set(delay(millis)).await;
         let before = parts.session.time_spent();
@@ -150,7 +151,7 @@ async fn a_distant_database_is_not_taken_for_a_slow_one() {
         let spent = parts.session.time_spent() - before;
         assert!(spent.elapsed >= Duration::from_millis(2 * millis));
         assert_eq!(parts.status.now().way, CountMode::Direct, "{millis} ms");
-        // After so long a measurement that seems wrong is made anew.
+        // After this time, the session measures a round trip again that seems wrong.
         tokio::time::sleep(Duration::from_millis(1_100)).await;
     }
     assert!(parts.session.round_trip() >= Duration::from_millis(60));

@@ -1,7 +1,7 @@
-//! Who has lost the lease, or comes too late, changes nothing.
+//! A worker that has lost the lease, or whose write arrives too late, changes nothing.
 
 use crate::fixture::{SOON, Site, own_servers, site_on};
-use crate::heard::{Heard, epoch};
+use crate::recorder::{Recorder, epoch};
 use fred::interfaces::KeysInterface;
 use shared::catalog::Snapshot;
 use shared::snapshot::Envelope;
@@ -11,14 +11,14 @@ use tokio::time::{Instant, sleep};
 use worker::publish::fence::{Acquired, Fence, FencedWrite, SnapshotMeta, WriteRefused};
 use worker::publish::publisher::Publisher;
 
-/// A count's life in tests that do not wait for its end.
+/// The life of a count that does not expire during a test.
 const LONG: Duration = Duration::from_secs(3600);
 
-fn refused(error: &anyhow::Error) -> Option<WriteRefused> {
+fn refusal(error: &anyhow::Error) -> Option<WriteRefused> {
     error.downcast_ref().copied()
 }
 
-/// Takes the lease away, as its end does.
+/// Deletes the lease, as its expiry does.
 async fn expire(site: &Site) {
     let _: i64 = site.redis.del(site.key("worker:lease")).await.unwrap();
 }
@@ -44,17 +44,21 @@ async fn a_worker_that_has_lost_its_lease_writes_nothing() {
     let (one, other) = (site.active("one").await, site.store("other"));
     publish(&one, "first", LONG).await.unwrap();
     let first = epoch(&site.stored("worker:lease").await.unwrap());
-    // Acquired over behind its back, while it still takes itself for the active one.
-    let lease = eventually("the other is quicker", SOON, async || {
-        expire(&site).await;
-        let (lease, beside) = other.lease().acquire_or_borrow().await.unwrap();
-        (!beside).then_some(lease)
-    })
+    // Another worker takes over while the first one still believes that it is active.
+    let lease = eventually(
+        "the other worker acquires the lease first",
+        SOON,
+        async || {
+            expire(&site).await;
+            let (lease, is_borrowed) = other.lease().acquire_or_borrow().await.unwrap();
+            (!is_borrowed).then_some(lease)
+        },
+    )
     .await;
     assert!(epoch(&lease) > first, "the epoch rises: {first}, {lease}");
 
     let error = publish(&one, "late", LONG).await.unwrap_err();
-    assert_eq!(refused(&error), Some(WriteRefused::Lost));
+    assert_eq!(refusal(&error), Some(WriteRefused::Lost));
     one.cache(Snapshot::Collection, &collection(&site, 1))
         .unwrap();
     one.sync().await.unwrap();
@@ -64,11 +68,11 @@ async fn a_worker_that_has_lost_its_lease_writes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_written_beside_the_active_worker_is_never_older() {
+async fn a_write_under_a_borrowed_lease_never_replaces_a_newer_snapshot() {
     let site = Site::empty().await;
     let active = site.active("active").await;
-    let beside = site.store("beside");
-    beside
+    let borrower = site.store("borrower");
+    borrower
         .cache(Snapshot::Collection, &collection(&site, 1))
         .unwrap();
     sleep(Duration::from_millis(5)).await;
@@ -77,21 +81,21 @@ async fn what_is_written_beside_the_active_worker_is_never_older() {
         .unwrap();
     active.sync().await.unwrap();
     let newer = site.stored("books:collection").await.unwrap();
-    beside.flush_once().await.unwrap();
+    borrower.flush_once().await.unwrap();
     assert_eq!(site.stored("books:collection").await.unwrap(), newer);
 
     sleep(Duration::from_millis(5)).await;
-    beside
+    borrower
         .cache(Snapshot::Collection, &collection(&site, 3))
         .unwrap();
-    beside.flush_once().await.unwrap();
+    borrower.flush_once().await.unwrap();
     assert!(
         site.stored("books:collection")
             .await
             .unwrap()
             .contains(":3,")
     );
-    // The active worker takes it over, and stores it again when it is lost.
+    // The active worker caches it, and restores it when the key is lost.
     active.sync().await.unwrap();
     let _: i64 = site.redis.del(site.key("books:collection")).await.unwrap();
     active.sync().await.unwrap();
@@ -101,13 +105,13 @@ async fn what_is_written_beside_the_active_worker_is_never_older() {
             .unwrap()
             .contains(":3,")
     );
-    assert!(active.lease().is_active(), "nobody took its lease");
+    assert!(active.lease().is_active(), "it still has its lease");
 }
 
-/// A worker takes over a Redis that has lost everything, with a copy from before the cron last came: another one may have made
-/// a newer one, which gateways show.
+/// A worker takes over an emptied Redis with a copy from before the last cron. Another worker may have made a newer
+/// one, which the gateways still show.
 #[tokio::test]
-async fn what_is_due_is_not_stored_again_before_it_could_not_be_made() {
+async fn an_overdue_snapshot_is_restored_only_after_its_refresh_failed() {
     let site = Site::empty().await;
     let day = chrono::TimeDelta::days(1);
     site.clock.step_to(site.now - day);
@@ -131,14 +135,14 @@ async fn what_is_due_is_not_stored_again_before_it_could_not_be_made() {
     );
 }
 
-/// The command lies in the socket of a server that stands still, and is found there when it goes on.
+/// The command waits in the socket of a frozen server, which reads it when it continues.
 #[tokio::test]
-async fn what_was_given_up_is_not_done_later() {
+async fn an_abandoned_count_is_not_stored_later() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let store = site.active("one").await;
     publish(&store, "first", LONG).await.unwrap();
-    let heard = Heard::on(&site, "visitors:today").await;
+    let recorder = Recorder::subscribe(&site, "visitors:today").await;
 
     redis.freeze().unwrap();
     publish(&store, "given up", LONG).await.unwrap_err();
@@ -147,35 +151,35 @@ async fn what_was_given_up_is_not_done_later() {
         site.stored("visitors:today:count").await
     })
     .await;
-    // Within the time that a command may take, but after the end of what it would have stored.
+    // The command arrives within its time limit, but after the expiry of its value.
     eventually("the lease is back", SOON, async || {
         store.lease().is_active().then_some(())
     })
     .await;
     redis.freeze().unwrap();
-    let over = publish(&store, "yesterday", Duration::from_millis(300));
-    let (over, ()) = tokio::join!(over, async {
+    let write = publish(&store, "yesterday", Duration::from_millis(300));
+    let (late, ()) = tokio::join!(write, async {
         sleep(Duration::from_millis(800)).await;
         redis.thaw().unwrap();
     });
-    assert_eq!(refused(&over.unwrap_err()), Some(WriteRefused::Late));
+    assert_eq!(refusal(&late.unwrap_err()), Some(WriteRefused::Late));
     eventually("a new count is stored", SOON, async || {
         publish(&store, "new", LONG).await.ok()
     })
     .await;
-    eventually("it is heard", SOON, async || {
-        heard
-            .of("visitors:today")
+    eventually("the message is received", SOON, async || {
+        recorder
+            .messages("visitors:today")
             .contains(&"new".to_owned())
             .then_some(())
     })
     .await;
-    assert_eq!(heard.of("visitors:today"), ["new"]);
+    assert_eq!(recorder.messages("visitors:today"), ["new"]);
 }
 
-/// The same of a daily figure, which lives for a day.
+/// The same for a daily figure, which lives for a day.
 #[tokio::test]
-async fn a_snapshot_that_was_given_up_is_not_stored_later() {
+async fn an_abandoned_snapshot_is_not_stored_later() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let fence = Fence::new(site.redis.clone(), site.config().keys);
@@ -194,30 +198,30 @@ async fn a_snapshot_that_was_given_up_is_not_stored_later() {
     };
     let taken = fence.acquire("one", LONG, 0).await.unwrap();
     let Acquired::Ours(lease) = taken else {
-        panic!("nobody else is there: {taken:?}")
+        panic!("no other worker is there: {taken:?}")
     };
     fence.write(&lease, write("first")).await.unwrap();
-    let heard = Heard::on(&site, "snapshots").await;
+    let recorder = Recorder::subscribe(&site, "snapshots").await;
 
     redis.freeze().unwrap();
-    let given_up = fence.write(&lease, write("given up")).await.unwrap_err();
-    assert_eq!(refused(&given_up), None, "nothing answered: {given_up}");
+    let abandoned = fence.write(&lease, write("given up")).await.unwrap_err();
+    assert_eq!(refusal(&abandoned), None, "no reply: {abandoned}");
     redis.thaw().unwrap();
-    eventually("a new one is stored and heard", SOON, async || {
+    eventually("a new one is stored and published", SOON, async || {
         assert_eq!(site.stored("books:collection").await?, "first");
         fence.write(&lease, write("new")).await.ok()
     })
     .await;
-    eventually("it is heard", SOON, async || {
-        (!heard.of("snapshots").is_empty()).then_some(())
+    eventually("the message is received", SOON, async || {
+        (!recorder.messages("snapshots").is_empty()).then_some(())
     })
     .await;
-    assert_eq!(heard.of("snapshots"), ["new"]);
+    assert_eq!(recorder.messages("snapshots"), ["new"]);
 }
 
-/// Without waiting for the next look: ten rounds take less than five of those.
+/// It does not wait for the next comparison with Redis: ten rounds take less than the time of five comparisons.
 #[tokio::test]
-async fn who_is_active_anew_stores_at_once_what_is_missing() {
+async fn a_worker_that_is_active_again_restores_missing_snapshots_at_once() {
     let site = Site::empty().await;
     let running = site.start();
     site.await_all().await;
@@ -230,6 +234,6 @@ async fn who_is_active_anew_stores_at_once_what_is_missing() {
         }
     };
     let ended = tokio::time::timeout(Duration::from_secs(10), rounds).await;
-    ended.expect("each round waits for a look");
+    ended.expect("each round waits for a comparison");
     running.stop().await;
 }

@@ -1,4 +1,4 @@
-//! The health port: on which address, and what disturbs it.
+//! The health port: its address, and what could block it.
 
 use crate::fixture::SOON;
 use nix::sys::signal::Signal;
@@ -11,10 +11,10 @@ use testkit::process::{Process, binary_path, free_port};
 use testkit::server::{shared_redis, unique};
 use tokio::net::TcpStream;
 
-/// More idle connections than the health port keeps.
+/// More idle connections than the health port keeps open.
 const IDLE: usize = 100;
 
-/// The environment of a worker that finds no database.
+/// The environment of a worker whose database does not exist.
 async fn environment(host: &str, port: u16) -> Vec<(&'static str, String)> {
     vec![
         ("HOST", host.to_owned()),
@@ -27,7 +27,7 @@ async fn environment(host: &str, port: u16) -> Vec<(&'static str, String)> {
     ]
 }
 
-async fn listens(address: SocketAddr) {
+async fn await_listening(address: SocketAddr) {
     eventually("it listens", SOON, async || {
         TcpStream::connect(address).await.ok()
     })
@@ -42,8 +42,8 @@ fn probe(environment: &[(&str, String)]) -> Option<i32> {
 }
 
 #[tokio::test]
-async fn host_chooses_the_address_and_a_probe_finds_it() {
-    for (host, reached) in [
+async fn the_health_port_listens_on_host_and_a_probe_finds_it() {
+    for (host, reachable) in [
         ("::1", "::1"),
         ("::", "127.0.0.1"),
         ("127.0.0.2", "127.0.0.2"),
@@ -51,8 +51,8 @@ async fn host_chooses_the_address_and_a_probe_finds_it() {
         let port = free_port().unwrap();
         let environment = environment(host, port).await;
         let _process = Process::spawn("worker", &environment).unwrap();
-        let address = SocketAddr::new(reached.parse().unwrap(), port);
-        listens(address).await;
+        let address = SocketAddr::new(reachable.parse().unwrap(), port);
+        await_listening(address).await;
         assert_eq!(get(address, "/livez").await.status, 200, "{host}");
         assert_eq!(probe(&environment), Some(0), "{host}");
         let is_everywhere = host == "::";
@@ -67,30 +67,35 @@ async fn idle_connections_do_not_lock_out_a_probe() {
     let environment = environment("127.0.0.1", port).await;
     let _process = Process::spawn("worker", &environment).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    listens(address).await;
+    await_listening(address).await;
     let mut idle = Vec::new();
     for _ in 0..IDLE {
         idle.push(TcpStream::connect(address).await.unwrap());
         if idle.len() % 10 == 0 {
-            assert_eq!(probe(&environment), Some(0), "beside {}", idle.len());
+            assert_eq!(
+                probe(&environment),
+                Some(0),
+                "with {} idle connections",
+                idle.len()
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn a_port_that_becomes_free_is_taken_and_one_that_does_not_is_an_error() {
+async fn the_worker_waits_for_a_port_in_use_and_then_fails() {
     for is_freed in [true, false] {
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = taken.local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
         let environment = environment("127.0.0.1", address.port()).await;
         let mut process = Process::spawn("worker", &environment).unwrap();
-        eventually("it says that it tries", SOON, async || {
+        eventually("the log says that it retries", SOON, async || {
             let log = process.log();
             log.contains("cannot listen on 127.0.0.1").then_some(())
         })
         .await;
         if is_freed {
-            drop(taken);
+            drop(listener);
             eventually("it serves", SOON, async || {
                 TcpStream::connect(address).await.ok()?;
                 (get(address, "/livez").await.status == 200).then_some(())
@@ -101,26 +106,26 @@ async fn a_port_that_becomes_free_is_taken_and_one_that_does_not_is_an_error() {
         let status = process.wait_exit(SOON).await.unwrap();
         let log = process.log();
         assert_eq!(status.code(), Some(1), "{log}");
-        let told = format!("another process listens on {address}: stop it, or set WORKER_PORT");
-        assert!(log.contains(&told), "{log}");
+        let expected = format!("another process listens on {address}: stop it, or set WORKER_PORT");
+        assert!(log.contains(&expected), "{log}");
         assert!(log.contains("two workers on one host need two"), "{log}");
     }
 }
 
 #[tokio::test]
-async fn a_hangup_stops_it_like_sigterm_unless_it_is_ignored() {
-    for (line, ends) in [("exec $0", true), ("trap '' HUP; exec $0", false)] {
+async fn sighup_stops_the_worker_like_sigterm_unless_ignored() {
+    for (script, ends) in [("exec $0", true), ("trap '' HUP; exec $0", false)] {
         let port = free_port().unwrap();
         let environment = environment("127.0.0.1", port).await;
         let program = binary_path("worker").unwrap().display().to_string();
-        let arguments = ["-c", line, &program];
+        let arguments = ["-c", script, &program];
         let mut process =
             Process::spawn_at(Path::new("/bin/sh"), &arguments, &environment).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        listens(address).await;
+        await_listening(address).await;
         process.signal(Signal::SIGHUP).unwrap();
         if !ends {
-            // It goes on to answer, and a later signal is the first one that it gets.
+            // The worker still answers, and a later SIGTERM is the first signal that it gets.
             assert_eq!(get(address, "/livez").await.status, 200);
             process.signal(Signal::SIGTERM).unwrap();
         }

@@ -1,4 +1,4 @@
-//! Passwords with odd characters log in, at Redis and at MySQL.
+//! Passwords with odd characters work, for Redis and for MySQL.
 
 use crate::fixture::{SOON, Site};
 use fred::clients::Client;
@@ -16,7 +16,7 @@ use testkit::schema::Shape;
 use testkit::server::{Redis, unique};
 use tokio_util::task::AbortOnDropHandle;
 
-/// What an inline command of Redis would split, end or unquote, and what a URL gives a meaning to.
+/// Passwords that an inline command of Redis would split, end or unquote, or that mean something in a URL.
 const ODD: [&str; 12] = [
     "with a blank",
     " blanks around ",
@@ -32,8 +32,8 @@ const ODD: [&str; 12] = [
     "\r\nSET injected 1\r\n",
 ];
 
-/// Every byte but letters and digits, percent-encoded.
-fn encoded(text: &str) -> String {
+/// Percent-encodes every byte except letters and digits.
+fn encode(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte.is_ascii_alphanumeric() {
@@ -45,11 +45,11 @@ fn encoded(text: &str) -> String {
 }
 
 fn url(redis: &Redis, user: &str, password: &str) -> String {
-    let (user, password) = (encoded(user), encoded(password));
+    let (user, password) = (encode(user), encode(password));
     format!("redis://{user}:{password}@127.0.0.1:{}", redis.port())
 }
 
-/// Connects by `url`; the first error when it cannot log in.
+/// Connects to `url`. Returns the first error if the login fails.
 async fn log_in(url: &str) -> Result<(), String> {
     let client = RedisUrl::parse(url)?.client(SOON).unwrap();
     let mut errors = client.error_rx();
@@ -69,15 +69,15 @@ async fn odd_redis_passwords_log_in_and_inject_nothing() {
     owner.init().await.unwrap();
     for password in ODD {
         execute(&owner, &["CONFIG", "SET", "requirepass", password]).await;
-        let of_default = log_in(&url(&redis, "", password)).await;
-        assert_eq!(of_default, Ok(()), "{password:?}");
+        let by_default_user = log_in(&url(&redis, "", password)).await;
+        assert_eq!(by_default_user, Ok(()), "{password:?}");
         let rule = format!(">{password}");
         let account = [
             "ACL", "SETUSER", "it's", "reset", "on", "+@all", "~*", &rule,
         ];
         execute(&owner, &account).await;
-        let of_account = log_in(&url(&redis, "it's", password)).await;
-        assert_eq!(of_account, Ok(()), "{password:?}");
+        let by_account = log_in(&url(&redis, "it's", password)).await;
+        assert_eq!(by_account, Ok(()), "{password:?}");
 
         let wrong = log_in(&url(&redis, "it's", &format!("{password}x"))).await;
         let wrong = wrong.unwrap_err();
@@ -90,8 +90,8 @@ async fn odd_redis_passwords_log_in_and_inject_nothing() {
 async fn execute(client: &Client, words: &[&str]) {
     let (name, arguments) = words.split_first().unwrap();
     let command = CustomCommand::new(*name, ClusterHash::FirstKey, false);
-    let said: Result<Value, _> = client.custom(command, arguments.to_vec()).await;
-    said.unwrap_or_else(|error| panic!("{words:?}: {error}"));
+    let reply: Result<Value, _> = client.custom(command, arguments.to_vec()).await;
+    reply.unwrap_or_else(|error| panic!("{words:?}: {error}"));
 }
 
 #[tokio::test]
@@ -102,8 +102,8 @@ async fn a_worker_logs_in_by_files_with_odd_passwords() {
     execute(&site.redis, &["CONFIG", "SET", "requirepass", ODD_SECRET]).await;
     let redis_url = url(&redis, "default", ODD_SECRET);
     let user = unique("odd");
-    let granted = shared_mariadb().await;
-    granted
+    let mariadb = shared_mariadb().await;
+    mariadb
         .grant_select(&user, ODD_SECRET, &site.database)
         .await
         .unwrap();
@@ -137,8 +137,8 @@ async fn a_worker_logs_in_by_files_with_odd_passwords() {
         .envs(site.environment())
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&refresh.stdout);
-    assert_eq!(refresh.status.code(), Some(0), "{told}");
+    let log = String::from_utf8_lossy(&refresh.stdout);
+    assert_eq!(refresh.status.code(), Some(0), "{log}");
 }
 
 impl Site {

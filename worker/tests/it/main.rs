@@ -1,4 +1,4 @@
-//! The worker against a real MariaDB and a real Redis: every number, every mode, every fault.
+//! Tests of the worker with a real MariaDB and a real Redis: every number, every mode, every fault.
 
 #![expect(
     clippy::unwrap_used,
@@ -15,7 +15,6 @@ mod fixture;
 mod given_up;
 mod guest;
 mod healing;
-mod heard;
 mod histories;
 mod latency;
 mod lease;
@@ -31,6 +30,7 @@ mod pace;
 mod parts;
 mod paths;
 mod process;
+mod recorder;
 mod redis_faults;
 mod redis_memory;
 mod refused_commands;

@@ -1,4 +1,4 @@
-//! What the worker counts, seen to count.
+//! The metrics of the worker.
 
 use crate::fixture::{SOON, Site};
 use shared::catalog::Snapshot;
@@ -17,7 +17,7 @@ async fn scrape(port: u16) -> String {
     answer.text().to_owned()
 }
 
-/// A worker on a library without the table of copies.
+/// A worker on a library without the table `item`.
 async fn worker_without_items() -> (Site, Process, u16) {
     let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
     let port = free_port().unwrap();
@@ -33,65 +33,72 @@ async fn worker_without_items() -> (Site, Process, u16) {
 }
 
 #[tokio::test]
-async fn what_it_does_and_how_it_ends_is_counted() {
+async fn refreshes_counts_and_errors_are_in_the_metrics() {
     let (site, process, port) = worker_without_items().await;
-    let of = |result: &str, snapshot: Snapshot| {
+    let refreshes = |result: &str, snapshot: Snapshot| {
         format!("worker_snapshot_refreshes_total{{snapshot=\"{snapshot}\",result=\"{result}\"}}")
     };
-    let text = eventually("visits are made, the collection is not", SOON, async || {
-        let text = scrape(port).await;
-        let made = figure::<u64>(&text, &of("made", Snapshot::YearlyTop)).is_some();
-        let failed = figure::<u64>(&text, &of("failed", Snapshot::Collection)).is_some();
-        let counted = figure(&text, "worker_today_counts_total{result=\"published\"}");
-        (made && failed && counted >= Some(2.0)).then_some(text)
-    })
+    let text = eventually(
+        "the visits are computed, the collection is not",
+        SOON,
+        async || {
+            let text = scrape(port).await;
+            let made = figure::<u64>(&text, &refreshes("made", Snapshot::YearlyTop)).is_some();
+            let failed = figure::<u64>(&text, &refreshes("failed", Snapshot::Collection)).is_some();
+            let counted = figure(&text, "worker_today_counts_total{result=\"published\"}");
+            (made && failed && counted >= Some(2.0)).then_some(text)
+        },
+    )
     .await;
-    let at =
+    let value =
         |series: &str| figure::<f64>(&text, series).unwrap_or_else(|| panic!("{series}: {text}"));
 
-    assert_eq!(at(&of("made", Snapshot::Weekly)), 1.0);
-    assert_eq!(figure::<u64>(&text, &of("failed", Snapshot::Weekly)), None);
-    assert!(at("worker_mysql_errors_total{kind=\"no_table\"}") >= 1.0);
-    assert!(at("worker_mysql_statements_total") > 10.0);
-    // The series alone are more rows than this.
-    assert!(at("worker_mysql_rows_total") > 100.0);
+    assert_eq!(value(&refreshes("made", Snapshot::Weekly)), 1.0);
+    assert_eq!(
+        figure::<u64>(&text, &refreshes("failed", Snapshot::Weekly)),
+        None
+    );
+    assert!(value("worker_mysql_errors_total{kind=\"no_table\"}") >= 1.0);
+    assert!(value("worker_mysql_statements_total") > 10.0);
+    // The scan of the visits alone reads more rows.
+    assert!(value("worker_mysql_rows_total") > 100.0);
     for flag in ["mysql_connected", "redis_connected", "lease_held"] {
-        assert_eq!(at(&format!("worker_{flag}")), 1.0, "{flag}");
+        assert_eq!(value(&format!("worker_{flag}")), 1.0, "{flag}");
     }
-    assert!(at("worker_lease_epoch") >= 1.0);
+    assert!(value("worker_lease_epoch") >= 1.0);
     for part in RedisTask::ALL.map(RedisTask::name) {
         assert_eq!(
-            at(&format!("worker_redis_failing{{part=\"{part}\"}}")),
+            value(&format!("worker_redis_failing{{part=\"{part}\"}}")),
             0.0,
             "{part}"
         );
     }
-    assert_eq!(at("worker_mysql_clock_offset_seconds"), 0.0);
+    assert_eq!(value("worker_mysql_clock_offset_seconds"), 0.0);
     for drift in ["drifts", "drifted_visits"] {
-        assert_eq!(at(&format!("worker_today_{drift}_total")), 0.0);
+        assert_eq!(value(&format!("worker_today_{drift}_total")), 0.0);
     }
 
     let weekly = "snapshot=\"visitors:weekly\"";
-    let made = at(&format!("worker_snapshot_timestamp_seconds{{{weekly}}}"));
-    let expires = at(&format!(
+    let made = value(&format!("worker_snapshot_timestamp_seconds{{{weekly}}}"));
+    let expires = value(&format!(
         "worker_snapshot_expires_timestamp_seconds{{{weekly}}}"
     ));
     assert_eq!(expires - made, 90_000.0);
-    let took = at(&format!(
+    let took = value(&format!(
         "worker_snapshot_refresh_duration_seconds{{{weekly}}}"
     ));
     assert!(took > 0.0);
-    assert!(at("worker_today_timestamp_seconds") >= made);
-    assert_eq!(at("worker_today_visits"), {
+    assert!(value("worker_today_timestamp_seconds") >= made);
+    assert_eq!(value("worker_today_visits"), {
         let (_, total) = site.today().await.unwrap();
         f64::from(u32::try_from(total).unwrap())
     });
-    assert!(at("worker_today_interval_seconds") > 0.0);
-    assert!(at("worker_today_count_duration_seconds_count") >= 2.0);
-    let next = at("worker_cron_next_run_timestamp_seconds{group=\"visitors\"}");
+    assert!(value("worker_today_interval_seconds") > 0.0);
+    assert!(value("worker_today_count_duration_seconds_count") >= 2.0);
+    let next = value("worker_cron_next_run_timestamp_seconds{group=\"visitors\"}");
     assert!(next > made);
-    // It was due before this worker was there, and not since.
-    let last = at("worker_cron_last_run_timestamp_seconds{group=\"visitors\"}");
+    // The last run was due before this worker started.
+    let last = value("worker_cron_last_run_timestamp_seconds{group=\"visitors\"}");
     assert!(
         last < made && next - last == 86_400.0,
         "{last} {made} {next}"
@@ -101,7 +108,7 @@ async fn what_it_does_and_how_it_ends_is_counted() {
 }
 
 #[tokio::test]
-async fn a_standby_says_that_it_is_one() {
+async fn a_standby_reports_its_role() {
     let (mut site, active, _) = worker_without_items().await;
     let port = free_port().unwrap();
     site.set("WORKER_PORT", &port.to_string());
@@ -112,7 +119,7 @@ async fn a_standby_says_that_it_is_one() {
         std::net::TcpStream::connect(&ready).ok()
     })
     .await;
-    eventually("it knows of the other", SOON, async || {
+    eventually("the standby knows the lease", SOON, async || {
         let text = scrape(port).await;
         (figure(&text, "worker_lease_epoch") >= Some(1.0)).then_some(())
     })

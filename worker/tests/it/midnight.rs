@@ -1,4 +1,4 @@
-//! Midnight in the library's zone: the count begins anew, and yesterday's is never seen after it.
+//! Midnight in the library's time zone: the count restarts, and yesterday's count is never shown afterwards.
 
 use crate::fixture::{SOON, Site};
 use testkit::eventually::eventually;
@@ -12,29 +12,33 @@ async fn just_before_midnight(zone: &str, day: &str) -> Site {
     Site::new(zone, &format!("{day}T23:59:57"), shape).await
 }
 
-/// Looks at the key all the time until the new day's count is there; a count of another day than the clock's is wrong.
+/// Reads the key again and again until it holds the new day's count. Panics if it holds a count of a past day.
 async fn watch_the_key(site: &Site, new_day: &str) {
     let began = site.clock.now();
     loop {
-        // Read first: what was true before the read may have ended since.
+        // The day is read before the key, since it may end meanwhile.
         let day = site.day().to_string();
         if let Some((shown, total)) = site.today().await {
             assert!(shown >= day, "{shown} ({total} visits) is shown on {day}");
             if shown == new_day {
-                assert_eq!(site.day().to_string(), new_day, "tomorrow is shown today");
+                assert_eq!(
+                    site.day().to_string(),
+                    new_day,
+                    "tomorrow's count is shown today"
+                );
                 assert_eq!(total, site.true_total().await);
                 return;
             }
         }
         assert!(
             site.clock.now().since(began) < SOON,
-            "the new day's count has not come"
+            "the new day's count is missing"
         );
     }
 }
 
 #[tokio::test]
-async fn the_count_begins_anew() {
+async fn the_count_restarts_at_midnight() {
     for (zone, day, new_day) in [
         ("Asia/Jakarta", "2025-09-30", "2025-10-01"),
         ("Asia/Jayapura", "2025-12-31", "2026-01-01"),

@@ -1,4 +1,4 @@
-//! The three ways to count today agree once things have settled, whatever happens to the rows.
+//! The modes of today's count: all agree once writes have settled, whatever happens to the rows.
 
 use crate::fixture::{SOON, Site};
 use crate::parts::Parts;
@@ -19,15 +19,15 @@ use worker::today::pace::Pace;
 
 const NOW: &str = "2025-09-23T10:00:00";
 
-/// Short enough for a test; every transaction here is shorter than `settle`.
+/// A schedule for tests. Every transaction here is shorter than `settle`.
 const QUICK: RecountSchedule = RecountSchedule {
     settle: Duration::from_millis(600),
     recount_indexed: Duration::from_millis(200),
     recount: Duration::from_millis(200),
     recount_fully: Duration::from_millis(500),
 };
-/// No recount comes to the rescue.
-const ALONE: RecountSchedule = RecountSchedule {
+/// A schedule without recounts.
+const NO_RECOUNTS: RecountSchedule = RecountSchedule {
     recount_indexed: Duration::from_secs(3600),
     recount: Duration::from_secs(3600),
     recount_fully: Duration::from_secs(3600),
@@ -47,13 +47,13 @@ async fn site(engine: Engine, date_index: bool) -> Site {
     Site::new("Asia/Jakarta", NOW, shape).await
 }
 
-fn delta(parts: &Parts, cadence: RecountSchedule) -> Delta {
-    Delta::new(parts.database.clone(), parts.status.clone(), cadence)
+fn delta(parts: &Parts, schedule: RecountSchedule) -> Delta {
+    Delta::new(parts.database.clone(), parts.status.clone(), schedule)
 }
 
-/// Waits until a tick of `delta` counts what is there.
-async fn settles(site: &Site, parts: &mut Parts, delta: &mut Delta) {
-    eventually("delta counts what is there", SOON, async || {
+/// Waits until a tick of `delta` returns the true total.
+async fn await_settled(site: &Site, parts: &mut Parts, delta: &mut Delta) {
+    eventually("delta returns the true total", SOON, async || {
         let counted = delta.count(&mut parts.session, site.day()).await.unwrap();
         (counted == site.true_total().await).then_some(())
     })
@@ -64,14 +64,14 @@ async fn settles(site: &Site, parts: &mut Parts, delta: &mut Delta) {
 async fn delta_follows_inserts_at_once() {
     let site = site(Engine::MyIsam, false).await;
     let mut parts = site.parts().await;
-    let mut delta = delta(&parts, ALONE);
+    let mut delta = delta(&parts, NO_RECOUNTS);
     for _ in 0..20 {
         assert_eq!(
             delta.count(&mut parts.session, site.day()).await.unwrap(),
             site.true_total().await
         );
         site.sql(&insert("2025-09-23 10:00:01")).await;
-        // Neither yesterday's nor tomorrow's row is today's.
+        // Rows of yesterday and tomorrow do not count.
         site.sql(&insert("2025-09-22 23:59:59")).await;
         site.sql(&insert("2025-09-24 00:00:00")).await;
         sleep(Duration::from_millis(60)).await;
@@ -86,14 +86,14 @@ async fn delta_follows_inserts_at_once() {
 async fn delta_counts_a_row_that_commits_late() {
     let site = site(Engine::InnoDb, true).await;
     let mut parts = site.parts().await;
-    let mut delta = delta(&parts, ALONE);
+    let mut delta = delta(&parts, NO_RECOUNTS);
     let before = delta.count(&mut parts.session, site.day()).await.unwrap();
     let mut late = site.conn().await;
     late.query_drop("BEGIN").await.unwrap();
     late.query_drop(insert("2025-09-23 10:00:01"))
         .await
         .unwrap();
-    // A greater id is seen before.
+    // A row with a greater id commits first.
     site.sql(&insert("2025-09-23 10:00:02")).await;
     assert_eq!(
         delta.count(&mut parts.session, site.day()).await.unwrap(),
@@ -108,7 +108,7 @@ async fn delta_counts_a_row_that_commits_late() {
 }
 
 #[tokio::test]
-async fn delta_is_put_right_after_deletes_and_edits() {
+async fn recounts_correct_delta_after_deletes_and_edits() {
     for (engine, date_index) in [
         (Engine::InnoDb, true),
         (Engine::InnoDb, false),
@@ -117,22 +117,22 @@ async fn delta_is_put_right_after_deletes_and_edits() {
         let site = site(engine, date_index).await;
         let mut parts = site.parts().await;
         let mut delta = delta(&parts, QUICK);
-        settles(&site, &mut parts, &mut delta).await;
+        await_settled(&site, &mut parts, &mut delta).await;
         let before = site.true_total().await;
         for _ in 0..10 {
             site.sql(&insert("2025-09-23 10:00:01")).await;
         }
-        settles(&site, &mut parts, &mut delta).await;
-        // Below the watermark by now.
+        await_settled(&site, &mut parts, &mut delta).await;
+        // Now the rows are below the watermark.
         sleep(QUICK.settle * 2).await;
-        settles(&site, &mut parts, &mut delta).await;
+        await_settled(&site, &mut parts, &mut delta).await;
         site.sql("DELETE FROM visitor_count WHERE checkin_date = '2025-09-23 10:00:01' LIMIT 9")
             .await;
         site.sql("UPDATE visitor_count SET checkin_date = '2025-09-21 10:00:01' WHERE checkin_date = '2025-09-23 10:00:01'")
             .await;
-        // A row of last week becomes one of today: only a full recount finds it.
+        // A row of last week moves to today. Only a full recount finds it.
         site.sql("UPDATE visitor_count SET checkin_date = '2025-09-23 09:00:00' ORDER BY visitor_id LIMIT 1").await;
-        settles(&site, &mut parts, &mut delta).await;
+        await_settled(&site, &mut parts, &mut delta).await;
         assert_eq!(site.true_total().await, before + 1, "{engine} {date_index}");
         assert!(
             parts.status.metrics.drifted_visits.get() > 0,
@@ -141,13 +141,13 @@ async fn delta_is_put_right_after_deletes_and_edits() {
     }
 }
 
-/// Many check-ins whose ids are given out in one order and seen in another.
+/// Many check-ins that get their ids in one order and commit in another.
 #[tokio::test]
 async fn delta_loses_no_row_of_a_thousand_that_commit_out_of_order() {
     let site = site(Engine::InnoDb, false).await;
     let mut parts = site.parts().await;
-    let mut delta = delta(&parts, ALONE);
-    settles(&site, &mut parts, &mut delta).await;
+    let mut delta = delta(&parts, NO_RECOUNTS);
+    await_settled(&site, &mut parts, &mut delta).await;
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..20_u64 {
         let mut conn = site.conn().await;
@@ -172,9 +172,9 @@ async fn delta_loses_no_row_of_a_thousand_that_commit_out_of_order() {
         );
         last = counted;
     }
-    settles(&site, &mut parts, &mut delta).await;
-    // The watermark has passed all of them, and still none is missing.
-    sleep(ALONE.settle * 2).await;
+    await_settled(&site, &mut parts, &mut delta).await;
+    // The watermark has passed all rows, and none is missing.
+    sleep(NO_RECOUNTS.settle * 2).await;
     for _ in 0..3 {
         assert_eq!(
             delta.count(&mut parts.session, site.day()).await.unwrap(),
@@ -188,18 +188,18 @@ async fn delta_loses_no_row_of_a_thousand_that_commit_out_of_order() {
 async fn delta_survives_a_change_of_day() {
     let site = site(Engine::InnoDb, true).await;
     let mut parts = site.parts().await;
-    let mut delta = delta(&parts, ALONE);
-    settles(&site, &mut parts, &mut delta).await;
+    let mut delta = delta(&parts, NO_RECOUNTS);
+    await_settled(&site, &mut parts, &mut delta).await;
     let tomorrow = site.day().succ_opt().unwrap();
     site.sql(&insert(&format!("{tomorrow} 00:00:00"))).await;
     site.clock.step_to(site.now + chrono::TimeDelta::days(1));
     assert_eq!(site.day(), tomorrow);
     assert!(site.true_total().await > 1, "rows were dated ahead");
-    settles(&site, &mut parts, &mut delta).await;
+    await_settled(&site, &mut parts, &mut delta).await;
 }
 
 #[tokio::test]
-async fn incremental_follows_the_counter_and_is_put_right_by_the_next_base() {
+async fn incremental_follows_the_counter_and_the_next_base_corrects_it() {
     let site = site(Engine::InnoDb, true).await;
     let mut parts = site.parts().await;
     let mut incremental = Incremental::with_rebase(parts.store.clone(), Duration::from_millis(800));
@@ -210,7 +210,7 @@ async fn incremental_follows_the_counter_and_is_put_right_by_the_next_base() {
         .unwrap();
     assert_eq!(before, site.true_total().await);
 
-    // The counter alone is followed at once, without the database.
+    // A change of the counter shows at once, without a query.
     site.sql(&insert("2025-09-23 10:00:01")).await;
     let _: i64 = site.redis.incr(&counter).await.unwrap();
     assert_eq!(
@@ -223,11 +223,11 @@ async fn incremental_follows_the_counter_and_is_put_right_by_the_next_base() {
     let ttl: i64 = site.redis.ttl(&counter).await.unwrap();
     assert!(ttl > 47 * 3600, "the counter expires one day: {ttl}");
 
-    // One writer died before its INCR, another did it twice, Redis lost the counter: the next base knows better.
+    // One writer died before its INCR, another sent it twice, and Redis lost the counter. The next base corrects all.
     site.sql(&insert("2025-09-23 10:00:02")).await;
     site.sql(&insert("2025-09-23 10:00:02")).await;
     let _: i64 = site.redis.incr_by(&counter, 5).await.unwrap();
-    let right = async |incremental: &mut Incremental, parts: &mut Parts| {
+    let await_right = async |incremental: &mut Incremental, parts: &mut Parts| {
         eventually("a new base", SOON, async || {
             let counted = incremental
                 .count(&mut parts.session, site.day())
@@ -237,18 +237,18 @@ async fn incremental_follows_the_counter_and_is_put_right_by_the_next_base() {
         })
         .await;
     };
-    right(&mut incremental, &mut parts).await;
+    await_right(&mut incremental, &mut parts).await;
     let _: i64 = site.redis.del(&counter).await.unwrap();
-    right(&mut incremental, &mut parts).await;
+    await_right(&mut incremental, &mut parts).await;
     site.sql("DELETE FROM visitor_count WHERE checkin_date = '2025-09-23 10:00:02'")
         .await;
-    right(&mut incremental, &mut parts).await;
+    await_right(&mut incremental, &mut parts).await;
     let _: () = site
         .redis
         .set(&counter, "junk", None, None, false)
         .await
         .unwrap();
-    right(&mut incremental, &mut parts).await;
+    await_right(&mut incremental, &mut parts).await;
 }
 
 #[tokio::test]
@@ -295,7 +295,7 @@ async fn every_mode_runs() {
     for mode in ["direct", "incremental", "delta", "auto"] {
         let mut site = site(Engine::MyIsam, false).await;
         site.set("TODAY_COUNT_MODE", mode);
-        // The least that is allowed: the fast loop keeps one, everything else takes turns.
+        // The smallest limit: the fast loop has one connection, everything else shares the other.
         site.set("MYSQL_POOL_LIMIT", "2");
         let running = site.start();
         site.await_all().await;
@@ -304,7 +304,7 @@ async fn every_mode_runs() {
     }
 }
 
-/// Rows of the new day may be there before it begins, far below the watermark.
+/// Rows of a new day may exist before it begins, far below the watermark.
 #[tokio::test]
 async fn every_mode_begins_a_day_with_the_right_number() {
     for date_index in [false, true] {
@@ -316,7 +316,7 @@ async fn every_mode_begins_a_day_with_the_right_number() {
         );
         site.sql(&ahead).await;
         let mut parts = site.parts().await;
-        let mut delta = delta(&parts, ALONE);
+        let mut delta = delta(&parts, NO_RECOUNTS);
         let mut incremental = Incremental::new(parts.store.clone());
         for _ in 0..2 {
             delta.count(&mut parts.session, site.day()).await.unwrap();
@@ -334,7 +334,7 @@ async fn every_mode_begins_a_day_with_the_right_number() {
     }
 }
 
-/// A worker that stood by for hours, or whose database was away.
+/// As after hours as a standby, or after an outage of the database.
 #[tokio::test]
 async fn delta_shows_nothing_stale_after_a_long_break() {
     for date_index in [false, true] {
@@ -344,10 +344,10 @@ async fn delta_shows_nothing_stale_after_a_long_break() {
         }
         let mut parts = site.parts().await;
         let mut delta = delta(&parts, QUICK);
-        settles(&site, &mut parts, &mut delta).await;
+        await_settled(&site, &mut parts, &mut delta).await;
         // So that these rows are below the watermark.
         sleep(QUICK.settle * 2).await;
-        settles(&site, &mut parts, &mut delta).await;
+        await_settled(&site, &mut parts, &mut delta).await;
         site.sql("DELETE FROM visitor_count WHERE checkin_date = '2025-09-23 09:00:00'")
             .await;
         sleep(QUICK.recount_fully).await;
@@ -372,10 +372,10 @@ async fn tick(counter: &mut Counter, parts: &mut Parts, site: &Site) -> u64 {
 }
 
 #[tokio::test]
-async fn auto_counts_directly_while_that_keeps_the_pace() {
+async fn auto_counts_directly_while_that_is_quick_enough() {
     let site = site(Engine::InnoDb, true).await;
     let mut parts = site.parts().await;
-    // A count may take a twentieth of it.
+    // A count may take a twentieth of the interval.
     let mut auto = counter(&parts, Mode::Auto, Duration::from_secs(3600));
     let total = tick(&mut auto, &mut parts, &site).await;
     assert_eq!(total, site.true_total().await);
@@ -383,15 +383,15 @@ async fn auto_counts_directly_while_that_keeps_the_pace() {
 }
 
 #[tokio::test]
-async fn auto_counts_the_latest_rows_alone_where_a_whole_count_takes_too_long() {
+async fn auto_uses_delta_when_a_whole_count_takes_too_long() {
     let site = site(Engine::InnoDb, false).await;
     let mut parts = site.parts().await;
-    // No count is that quick.
+    // No count is quick enough for this interval.
     let mut auto = counter(&parts, Mode::Auto, Duration::from_nanos(20));
     let total = tick(&mut auto, &mut parts, &site).await;
     assert_eq!(total, site.true_total().await);
     assert_eq!(parts.status.now().way, Mode::Delta);
-    // The next day finds an index, and is looked at again: still too slow for a pace of nothing.
+    // On the next day there is an index, and auto measures again. A count is still too slow.
     site.sql("CREATE INDEX by_day ON visitor_count (checkin_date)")
         .await;
     site.clock.step_to(site.now + chrono::TimeDelta::days(1));
@@ -407,7 +407,7 @@ async fn auto_leaves_direct_counts_when_they_become_slow() {
     let mut auto = counter(&parts, Mode::Auto, Duration::from_secs(2));
     tick(&mut auto, &mut parts, &site).await;
     assert_eq!(parts.status.now().way, Mode::Direct);
-    // Three times a twentieth of two seconds.
+    // A count takes 0.2 s. A twentieth of the interval is 0.1 s.
     site.sql("RENAME TABLE visitor_count TO visits").await;
     site.sql(
         "CREATE VIEW visitor_count AS SELECT visits.* FROM visits, (SELECT SLEEP(0.2)) AS slow",
@@ -429,8 +429,8 @@ async fn three_corrections_in_a_row_end_delta_until_the_next_day() {
     for _ in 0..1_000 {
         site.sql(&insert("2025-09-23 09:00:00")).await;
     }
-    eventually("delta gives up", SOON, async || {
-        // Each recount finds that a visit of this morning has gone.
+    eventually("delta is given up", SOON, async || {
+        // Each recount finds that a visit of this morning is missing.
         let one = "DELETE FROM visitor_count WHERE visitor_id = (SELECT * FROM (SELECT MIN(visitor_id) FROM \
                    visitor_count WHERE checkin_date >= '2025-09-23' AND checkin_date < '2025-09-24') AS first)";
         site.sql(one).await;
@@ -446,19 +446,19 @@ async fn three_corrections_in_a_row_end_delta_until_the_next_day() {
     assert_eq!(parts.status.now().way, Mode::Delta);
 }
 
-/// An import of old visits must not be read again at each tick.
+/// Imported old visits must not be read again at each tick.
 #[tokio::test]
 async fn the_watermark_passes_rows_of_other_days() {
     let site = site(Engine::InnoDb, false).await;
     let mut parts = site.parts().await;
-    let mut delta = delta(&parts, ALONE);
+    let mut delta = delta(&parts, NO_RECOUNTS);
     delta.count(&mut parts.session, site.day()).await.unwrap();
     for _ in 0..200 {
         site.sql(&insert("2020-02-02 10:00:00")).await;
     }
     delta.count(&mut parts.session, site.day()).await.unwrap();
-    sleep(ALONE.settle).await;
-    // Passes them here, and reads none of them after.
+    sleep(NO_RECOUNTS.settle).await;
+    // This tick moves the watermark past them, so later ticks do not read them.
     delta.count(&mut parts.session, site.day()).await.unwrap();
     let before = rows_read(&mut parts.session).await;
     delta.count(&mut parts.session, site.day()).await.unwrap();
@@ -466,7 +466,7 @@ async fn the_watermark_passes_rows_of_other_days() {
     assert!(read < 100, "{read} rows were read");
 }
 
-/// Rows that this session has read along an index so far.
+/// The number of rows that this session has read by an index.
 async fn rows_read(session: &mut Session) -> u64 {
     let sql = "SHOW SESSION STATUS LIKE 'Handler_read_next'";
     let read = session.first("rows read", sql, Params::Empty, |cells| cells.count(1));

@@ -1,5 +1,5 @@
-//! What can happen to MySQL, and to the way there: today's count suffers, the daily figures stay as they were, and once it
-//! is well the count is there again by itself, and right.
+//! Faults of MySQL and of the network to it: today's count expires, the daily figures stay, and after the fault the
+//! worker counts correctly again by itself.
 
 use crate::fixture::{Running, SOON, Site, TINY_CHUNKS, own_servers, site_on};
 use mysql_async::Conn;
@@ -13,21 +13,21 @@ use testkit::road::faults::Faults;
 use testkit::road::{Direction, Mode, Road};
 use testkit::schema::Shape;
 
-/// Longer than a count lives: it is two intervals, and counts that take longer stretch these.
+/// Longer than the life of a count: two intervals, which slow counts stretch.
 const OUTAGE: Duration = Duration::from_secs(4);
 
-/// A worker that is well, and the road between it and MySQL.
-struct Stage {
+/// A healthy worker, and the proxy between it and MySQL.
+struct Setup {
     mariadb: &'static MariaDb,
     road: Road,
     site: Site,
     running: Running,
-    /// The daily figures as they stand.
+    /// The daily figures as stored.
     figures: Vec<Option<String>>,
 }
 
-impl Stage {
-    async fn begin() -> Self {
+impl Setup {
+    async fn new() -> Self {
         let (mariadb, redis) = own_servers().await;
         let mut site = site_on(mariadb, redis).await;
         let road = Road::to(mariadb.port(), 1).await.unwrap();
@@ -35,15 +35,15 @@ impl Stage {
         let running = site.start();
         site.await_all().await;
         site.await_total(site.true_total().await).await;
-        let mut stage = Self {
+        let mut setup = Self {
             mariadb,
             road,
             site,
             running,
             figures: Vec::new(),
         };
-        stage.figures = stage.stored().await;
-        stage
+        setup.figures = setup.stored().await;
+        setup
     }
 
     async fn stored(&self) -> Vec<Option<String>> {
@@ -54,21 +54,21 @@ impl Stage {
         stored
     }
 
-    /// There is no number, rather than an old or a wrong one.
-    async fn count_expires(&self) {
+    /// Waits until there is no count, rather than an old or a wrong one.
+    async fn await_count_expires(&self) {
         eventually("today's count has expired", SOON, async || {
             self.site.today().await.is_none().then_some(())
         })
         .await;
     }
 
-    /// All is well again, with a visit more. Prints how long that took.
-    async fn heals(&self, what: &str) {
+    /// Inserts a visit, waits until the count is right again, and prints how long that took.
+    async fn assert_heals(&self, what: &str) {
         let began = Instant::now();
         let visit = "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:01')";
         self.site.sql(visit).await;
         self.site.await_total(self.site.true_total().await).await;
-        #[expect(clippy::print_stdout, reason = "a figure for whoever measures")]
+        #[expect(clippy::print_stdout, reason = "a measured time")]
         {
             println!("{what}: counted again after {:.2?}", began.elapsed());
         }
@@ -81,21 +81,21 @@ impl Stage {
         user.unwrap().1.clone()
     }
 
-    /// Ends all connections of the worker.
+    /// Kills all connections of the worker.
     async fn kill_connections(&self) {
         let account = self.account();
         self.site.sql(&format!("KILL USER {account}")).await;
     }
 
-    async fn alter(&self, how: &str) {
-        let sql = format!("ALTER USER {} {how}", self.account());
+    async fn alter_user(&self, change: &str) {
+        let sql = format!("ALTER USER {} {change}", self.account());
         self.site.sql(&sql).await;
     }
 }
 
 #[tokio::test]
-async fn the_way_to_mysql_fails_in_every_way() {
-    let stage = Stage::begin().await;
+async fn the_worker_recovers_from_every_network_fault() {
+    let setup = Setup::new().await;
     for mode in [
         Mode::Refuse,
         Mode::Reset,
@@ -108,123 +108,123 @@ async fn the_way_to_mysql_fails_in_every_way() {
         Mode::HalfClose(Direction::Down),
         Mode::CutAfter(100),
     ] {
-        stage.road.set(mode).await;
-        stage.count_expires().await;
+        setup.road.set(mode).await;
+        setup.await_count_expires().await;
         tokio::time::sleep(OUTAGE).await;
-        stage.road.set(Mode::Open).await;
-        stage.heals(&format!("{mode:?}")).await;
+        setup.road.set(Mode::Open).await;
+        setup.assert_heals(&format!("{mode:?}")).await;
     }
-    stage.running.stop().await;
+    setup.running.stop().await;
 }
 
 #[tokio::test]
-async fn a_server_that_is_slow_is_still_counted_on() {
-    let stage = Stage::begin().await;
-    stage
+async fn a_slow_server_still_delivers_counts() {
+    let setup = Setup::new().await;
+    setup
         .road
         .set(Mode::Delay {
             by: Duration::from_millis(150),
             jitter: Duration::from_millis(50),
         })
         .await;
-    stage.heals("slow").await;
-    stage.road.set(Mode::Open).await;
-    stage.heals("quick").await;
-    stage.running.stop().await;
+    setup.assert_heals("slow").await;
+    setup.road.set(Mode::Open).await;
+    setup.assert_heals("quick").await;
+    setup.running.stop().await;
 }
 
 #[tokio::test]
-async fn the_server_fails_in_every_way() {
-    let stage = Stage::begin().await;
-    stage.mariadb.kill().await.unwrap();
-    stage.count_expires().await;
-    stage.mariadb.start_again().await.unwrap();
-    stage.heals("killed").await;
+async fn the_worker_recovers_from_every_server_fault() {
+    let setup = Setup::new().await;
+    setup.mariadb.kill().await.unwrap();
+    setup.await_count_expires().await;
+    setup.mariadb.start_again().await.unwrap();
+    setup.assert_heals("killed").await;
 
-    stage.mariadb.freeze().unwrap();
-    stage.count_expires().await;
+    setup.mariadb.freeze().unwrap();
+    setup.await_count_expires().await;
     tokio::time::sleep(OUTAGE).await;
-    stage.mariadb.thaw().unwrap();
-    stage.heals("frozen").await;
+    setup.mariadb.thaw().unwrap();
+    setup.assert_heals("frozen").await;
 
     for _ in 0..3 {
-        stage.kill_connections().await;
-        stage.heals("connections killed").await;
+        setup.kill_connections().await;
+        setup.assert_heals("connections killed").await;
     }
 
-    let mut owner = stage.site.conn().await;
+    let mut owner = setup.site.conn().await;
     owner
         .query_drop("LOCK TABLES visitor_count WRITE")
         .await
         .unwrap();
-    stage.count_expires().await;
+    setup.await_count_expires().await;
     tokio::time::sleep(OUTAGE).await;
     owner.query_drop("UNLOCK TABLES").await.unwrap();
-    stage.heals("tables locked").await;
+    setup.assert_heals("tables locked").await;
 
-    stage.site.sql("RENAME TABLE visitor_count TO away").await;
-    stage.count_expires().await;
-    stage.site.sql("RENAME TABLE away TO visitor_count").await;
-    stage.heals("a table away").await;
-    stage.running.stop().await;
+    setup.site.sql("RENAME TABLE visitor_count TO away").await;
+    setup.await_count_expires().await;
+    setup.site.sql("RENAME TABLE away TO visitor_count").await;
+    setup.assert_heals("a table away").await;
+    setup.running.stop().await;
 }
 
 #[tokio::test]
-async fn the_account_is_refused_for_a_while() {
-    let stage = Stage::begin().await;
-    stage.alter("IDENTIFIED BY 'changed'").await;
-    stage.kill_connections().await;
-    stage.count_expires().await;
-    stage.alter("IDENTIFIED BY 'reads-only'").await;
-    stage.heals("wrong password").await;
+async fn the_worker_recovers_from_a_wrong_password() {
+    let setup = Setup::new().await;
+    setup.alter_user("IDENTIFIED BY 'changed'").await;
+    setup.kill_connections().await;
+    setup.await_count_expires().await;
+    setup.alter_user("IDENTIFIED BY 'reads-only'").await;
+    setup.assert_heals("wrong password").await;
 
-    stage.alter("WITH MAX_USER_CONNECTIONS 1").await;
-    stage.kill_connections().await;
-    let account = stage.account();
-    let other = eventually("another one has the only connection", SOON, async || {
-        let opts = stage.mariadb.account(&account, "reads-only", None);
+    setup.alter_user("WITH MAX_USER_CONNECTIONS 1").await;
+    setup.kill_connections().await;
+    let account = setup.account();
+    let other = eventually("another client has the only connection", SOON, async || {
+        let opts = setup.mariadb.account(&account, "reads-only", None);
         match Conn::new(opts).await {
             Ok(conn) => Some(conn),
             Err(_) => {
-                stage.kill_connections().await;
+                setup.kill_connections().await;
                 None
             }
         }
     })
     .await;
-    stage.count_expires().await;
+    setup.await_count_expires().await;
     drop(other);
-    stage.heals("connections exhausted").await;
-    stage.running.stop().await;
+    setup.assert_heals("connections exhausted").await;
+    setup.running.stop().await;
 }
 
-/// A statement that never ends is one, and waited for until its limit: the server still runs it.
+/// The worker waits for a hanging statement until its limit, since the server still runs it.
 #[tokio::test]
-async fn a_count_that_never_ends_is_one() {
-    let stage = Stage::begin().await;
-    stage.site.sql("RENAME TABLE visitor_count TO away").await;
-    stage.site.sql("CREATE VIEW visitor_count AS SELECT * FROM away WHERE BENCHMARK(100000000000, SHA2(member_name, 512)) = 0").await;
-    stage.count_expires().await;
+async fn a_hanging_count_is_not_started_twice() {
+    let setup = Setup::new().await;
+    setup.site.sql("RENAME TABLE visitor_count TO away").await;
+    setup.site.sql("CREATE VIEW visitor_count AS SELECT * FROM away WHERE BENCHMARK(100000000000, SHA2(member_name, 512)) = 0").await;
+    setup.await_count_expires().await;
     let sql = format!(
         "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '{}' AND INFO LIKE '%visitor_count%'",
-        stage.account()
+        setup.account()
     );
-    let running = async || -> Vec<u64> { stage.site.conn().await.query(&sql).await.unwrap() };
+    let running = async || -> Vec<u64> { setup.site.conn().await.query(&sql).await.unwrap() };
     let first = running().await;
     assert_eq!(first.len(), 1, "{first:?}");
     tokio::time::sleep(OUTAGE).await;
-    assert_eq!(running().await, first, "the same");
-    stage.kill_connections().await;
-    stage.site.sql("DROP VIEW visitor_count").await;
-    stage.site.sql("RENAME TABLE away TO visitor_count").await;
-    stage.heals("a count that never ends").await;
-    stage.running.stop().await;
+    assert_eq!(running().await, first, "the same statement");
+    setup.kill_connections().await;
+    setup.site.sql("DROP VIEW visitor_count").await;
+    setup.site.sql("RENAME TABLE away TO visitor_count").await;
+    setup.assert_heals("a count that never ends").await;
+    setup.running.stop().await;
 }
 
-/// Whatever happens in the middle of the passes: what stands in the end is right, to the byte. What was made meanwhile is not
-/// made again, so that a wrong figure would stand.
+/// Faults interrupt the scans, and in the end every figure is right, to the byte. A figure that was stored meanwhile is
+/// not computed again, so a wrong one would stay.
 #[tokio::test]
-async fn passes_that_are_disturbed_give_no_wrong_figure() {
+async fn an_interrupted_refresh_stores_no_wrong_figure() {
     for seed in 1..=3 {
         let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
         site.reading = Some(TINY_CHUNKS);

@@ -1,4 +1,4 @@
-//! Every snapshot equals the brute-force answer, to the byte, over zones, moments, engines and shapes.
+//! Every snapshot equals the brute-force answer, to the byte, for many time zones, moments, engines and schemas.
 
 use crate::fixture::Site;
 use chrono::{Datelike, TimeZone};
@@ -27,7 +27,7 @@ async fn check(zone: &str, now: &str, shape: Shape) {
     running.stop().await;
 }
 
-/// One test a case, so that they run side by side and a failure names its case.
+/// One test for each case, so that they run in parallel and a failure names its case.
 macro_rules! cases {
     ($($name:ident: $zone:literal $now:literal $shape:expr;)*) => {
         $(#[tokio::test]
@@ -72,7 +72,7 @@ async fn an_hour_before_midnight_the_second_time() {
 }
 
 #[tokio::test]
-async fn without_loan_history_only_what_needs_it_is_less() {
+async fn without_loan_history_only_its_figures_change() {
     let shape = Shape {
         loan_history: false,
         ..MYISAM

@@ -1,4 +1,4 @@
-//! The fast loop: what it writes, what wakes it, and how little it asks of a slow database.
+//! The fast loop: what it writes, what wakes it, and how seldom it queries a slow database.
 
 use crate::fixture::{SOON, Site, own_servers, site_on};
 use fred::interfaces::{EventInterface, KeysInterface, PubsubInterface};
@@ -41,14 +41,14 @@ async fn key_and_message_are_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn the_doorbell_wakes_the_loop_early() {
+async fn a_refresh_request_wakes_the_fast_loop_early() {
     let mut site = Site::new("Asia/Jakarta", "2025-09-30T12:00:00", Shape::default()).await;
     site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "3600000");
     let running = site.start();
     let before = site.true_total().await;
     site.await_total(before).await;
     site.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-30 12:00:01')").await;
-    eventually("the bell is heard", SOON, async || {
+    eventually("the refresh request wakes the loop", SOON, async || {
         let _: i64 = site
             .redis
             .publish(site.key("visitors:today:refresh"), "1")
@@ -60,8 +60,8 @@ async fn the_doorbell_wakes_the_loop_early() {
     running.stop().await;
 }
 
-/// A database that takes a fifth of a second to count is asked every four seconds at most, however often the bell is
-/// rung and however short the interval.
+/// A database that takes 0.2 s to count is queried every 4 s at most, for any number of refresh requests and any
+/// interval.
 #[tokio::test]
 async fn a_slow_database_is_busy_for_a_twentieth_of_the_time() {
     let (mariadb, redis) = own_servers().await;
@@ -91,9 +91,9 @@ async fn a_slow_database_is_busy_for_a_twentieth_of_the_time() {
     running.stop().await;
 }
 
-/// Rings do not shorten the back-off either.
+/// Refresh requests do not shorten the back-off either.
 #[tokio::test]
-async fn a_broken_database_is_asked_less_and_less() {
+async fn failed_counts_back_off() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let running = site.start();
@@ -109,7 +109,7 @@ async fn a_broken_database_is_asked_less_and_less() {
         sleep(Duration::from_millis(100)).await;
     }
     let lines = mariadb.general_log_lines().await.unwrap();
-    // Bounds of 0.2, 0.4, … 6.4 s: some twelve attempts in eight seconds, sixty at the interval.
+    // Bounds of 0.2, 0.4, … 6.4 s: about twelve attempts in eight seconds; without back-off about sixty.
     let attempts = lines
         .iter()
         .filter(|line| line.text.contains("SET SESSION"))

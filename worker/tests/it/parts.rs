@@ -1,4 +1,4 @@
-//! The inside of a worker, for tests that move it themselves.
+//! The parts of a worker, for tests that drive them directly.
 
 use crate::fixture::{SOON, Site};
 use fred::clients::Client;
@@ -8,7 +8,7 @@ use worker::mysql::connection::{Database, Session};
 use worker::ops::status::Status;
 use worker::publish::publisher::Publisher;
 
-/// What a counter is made of.
+/// The parts that a counter needs.
 pub(crate) struct Parts {
     pub(crate) database: Arc<Database>,
     pub(crate) store: Arc<Publisher>,
@@ -17,7 +17,7 @@ pub(crate) struct Parts {
 }
 
 impl Site {
-    /// For a counter that a test ticks itself.
+    /// Makes the parts for a counter that a test ticks itself.
     pub(crate) async fn parts(&self) -> Parts {
         let config = self.config();
         let (database, store) = (
@@ -32,18 +32,18 @@ impl Site {
         }
     }
 
-    /// The store of the active worker.
+    /// The publisher of a worker that becomes active and stays it.
     pub(crate) async fn active(&self, name: &str) -> Arc<Publisher> {
         let client = self.config().redis.client(SOON).unwrap();
         let connection = Connection::start(&client);
         let store = Arc::new(self.store_on(client, name));
-        let kept = store.clone();
-        tokio::spawn(async move { kept.lease().keep(&connection, &kept).await });
+        let keeper = store.clone();
+        tokio::spawn(async move { keeper.lease().keep(&connection, &keeper).await });
         store.lease().wait_until_active().await;
         store
     }
 
-    /// The store of a worker of that name, which a test moves itself.
+    /// The publisher of a worker of that name, which a test drives itself.
     pub(crate) fn store(&self, name: &str) -> Publisher {
         self.store_on(self.redis.clone(), name)
     }

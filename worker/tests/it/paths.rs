@@ -1,5 +1,4 @@
-//! Whatever keys and indexes a table has or lacks, whatever its ids and the order of its rows, and wherever the borders of
-//! the chunks fall: the same numbers, to the byte.
+//! The numbers are the same, to the byte, for all keys, indexes, ids and orders of rows, and for all borders of chunks.
 
 use crate::fixture::{HOLE, Site, TINY_CHUNKS};
 use chrono::TimeZone;
@@ -33,16 +32,16 @@ const fn indexed(shape: Shape) -> Shape {
     }
 }
 
-/// Changes a library by `statements`, reads it in tiny chunks and at the usual pace, and compares.
+/// Changes a library by `statements`, scans it in tiny and in normal chunks, and compares.
 async fn check(shape: Shape, statements: &[&str]) {
     let mut site = Site::new("Asia/Jakarta", NOW, shape).await;
     for statement in statements {
         site.sql(statement).await;
     }
-    check_both(&mut site).await;
+    check_both_chunk_sizes(&mut site).await;
 }
 
-async fn check_both(site: &mut Site) {
+async fn check_both_chunk_sizes(site: &mut Site) {
     for reading in [Some(TINY_CHUNKS), None] {
         site.reading = reading;
         site.refresh().await.unwrap();
@@ -50,7 +49,7 @@ async fn check_both(site: &mut Site) {
     }
 }
 
-/// One test a case, so that they run side by side and a failure names its case.
+/// One test for each case, so that they run in parallel and a failure names its case.
 macro_rules! cases {
     ($($name:ident: $shape:expr, $statements:expr;)*) => {
         $(#[tokio::test]
@@ -60,7 +59,7 @@ macro_rules! cases {
     };
 }
 
-/// Nothing to walk along, as in a copy that was made without its keys.
+/// No key to scan by, as in a copy that was made without its keys.
 const NO_KEYS: [&str; 4] = [
     "ALTER TABLE visitor_count MODIFY visitor_id int NOT NULL, DROP PRIMARY KEY",
     "ALTER TABLE loan MODIFY loan_id int NOT NULL, DROP PRIMARY KEY",
@@ -68,7 +67,7 @@ const NO_KEYS: [&str; 4] = [
     "ALTER TABLE biblio MODIFY biblio_id int NOT NULL, DROP PRIMARY KEY",
 ];
 
-/// From far below zero, over holes of billions, to the end of the numbers. The order stays.
+/// Ids from far below zero, with holes of billions, to the largest number, in the same order.
 const WIDE_IDS: [&str; 12] = [
     "ALTER TABLE visitor_count MODIFY visitor_id bigint NOT NULL",
     "UPDATE visitor_count SET visitor_id = visitor_id + 9223372036854700000 WHERE visitor_id > 6000",
@@ -86,19 +85,19 @@ const WIDE_IDS: [&str; 12] = [
 ];
 
 cases! {
-    at_once_on_myisam: MYISAM, [];
-    along_the_ids_of_myisam: MYISAM, HOLE;
-    along_the_ids_of_aria: ARIA, [];
-    along_the_ids_of_innodb: INNODB, [];
-    along_the_days_of_myisam: indexed(MYISAM), [];
-    along_the_days_of_aria: indexed(ARIA), [];
-    along_the_days_of_innodb: indexed(INNODB), [];
+    in_one_statement_on_myisam: MYISAM, [];
+    by_the_ids_of_myisam: MYISAM, HOLE;
+    by_the_ids_of_aria: ARIA, [];
+    by_the_ids_of_innodb: INNODB, [];
+    by_the_dates_of_myisam: indexed(MYISAM), [];
+    by_the_dates_of_aria: indexed(ARIA), [];
+    by_the_dates_of_innodb: indexed(INNODB), [];
     without_keys_on_myisam: MYISAM, NO_KEYS;
     without_keys_on_innodb: INNODB, NO_KEYS;
-    along_the_days_without_keys: indexed(INNODB), NO_KEYS;
+    by_the_dates_without_keys: indexed(INNODB), NO_KEYS;
     wide_ids_on_myisam: MYISAM, [&WIDE_IDS[..], &HOLE].concat();
     wide_ids_on_innodb: INNODB, WIDE_IDS;
-    wide_ids_along_the_days: indexed(INNODB), WIDE_IDS;
+    wide_ids_by_the_dates: indexed(INNODB), WIDE_IDS;
     an_index_of_a_strange_name: INNODB, ["ALTER TABLE visitor_count ADD KEY `by``day` (checkin_date, member_id)"];
     an_index_that_the_server_ignores: indexed(INNODB),
         ["ALTER TABLE visitor_count ALTER INDEX checkin_date IGNORED", "ALTER TABLE loan ALTER INDEX loan_date IGNORED"];
@@ -123,7 +122,7 @@ fn library(change: impl FnOnce(&mut Library, &mut StdRng)) -> Library {
     library
 }
 
-/// Ids that tell nothing of the dates: rows were imported, edited and dated back in any order.
+/// Ids that do not follow the dates, since rows were imported, edited and dated back in any order.
 #[tokio::test]
 async fn rows_in_any_order() {
     for shape in [MYISAM, INNODB, indexed(INNODB)] {
@@ -142,15 +141,15 @@ async fn rows_in_any_order() {
         let zone = chrono_tz::Tz::Asia__Jakarta;
         let now = zone.from_local_datetime(&NOW.parse().unwrap()).unwrap();
         let mut site = Site::with_library(library, zone, now.to_utc(), shape).await;
-        check_both(&mut site).await;
+        check_both_chunk_sizes(&mut site).await;
     }
 }
 
-/// No loan spells its code as the item does, and no copy is left of many: what is held is settled again and again.
+/// Loans spell the item codes differently, and many copies are deleted, so that held loans are looked up many times.
 #[tokio::test]
-async fn codes_that_only_the_collation_knows() {
+async fn item_codes_that_only_the_collation_matches() {
     let mut site = Site::new("Asia/Jakarta", NOW, INNODB).await;
     site.sql("UPDATE loan SET item_code = CONCAT(LOWER(item_code), '  ')")
         .await;
-    check_both(&mut site).await;
+    check_both_chunk_sizes(&mut site).await;
 }

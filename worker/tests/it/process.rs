@@ -1,4 +1,4 @@
-//! The real binary: arguments, exit status, signals, logs, health.
+//! The real binary: arguments, exit status, signals, logs, `/health`.
 
 use crate::fixture::{SOON, Site};
 use nix::sys::signal::Signal;
@@ -56,7 +56,7 @@ fn a_bad_configuration_is_one_message_and_status_64() {
     );
 }
 
-/// One bad variable each, and the words that must name it. The rest of the environment is good.
+/// One bad variable in each case, and the text that must name it. The rest of the environment is valid.
 #[test]
 fn every_kind_of_bad_variable_is_named_with_status_64() {
     use std::ffi::OsString;
@@ -146,7 +146,7 @@ fn every_kind_of_bad_variable_is_named_with_status_64() {
             "LIBRARY_TIMEZONE=Asia/Jakarta  begins or ends",
         ),
     ];
-    for (name, value, told) in cases {
+    for (name, value, expected) in cases {
         let output = Command::new(env!("CARGO_BIN_EXE_worker"))
             .env_clear()
             .envs([
@@ -160,7 +160,7 @@ fn every_kind_of_bad_variable_is_named_with_status_64() {
         let error = text(&output.stderr);
         assert_eq!(output.status.code(), Some(64), "{name}={value:?}: {error}");
         assert!(
-            error.starts_with("worker: ") && error.contains(told),
+            error.starts_with("worker: ") && error.contains(expected),
             "{name}: {error}"
         );
         assert_eq!(error.matches("\n  ").count(), 1, "one line: {error}");
@@ -173,7 +173,7 @@ fn every_kind_of_bad_variable_is_named_with_status_64() {
 }
 
 #[test]
-fn help_teaches_every_variable_and_shows_no_value() {
+fn help_explains_every_variable_and_shows_no_value() {
     let output = worker(&["--help"], &[("MYSQL_PASSWORD", "hunter2".to_owned())]);
     let help = text(&output.stdout);
     assert!(output.status.success());
@@ -188,7 +188,7 @@ fn help_teaches_every_variable_and_shows_no_value() {
 }
 
 #[tokio::test]
-async fn refresh_tells_by_its_status() {
+async fn refresh_reports_failure_by_its_exit_status() {
     let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     let environment = site.environment();
     let output = worker(&["refresh", "visitors:weekly"], &environment);
@@ -211,12 +211,12 @@ async fn refresh_tells_by_its_status() {
     assert_eq!(output.status.code(), Some(2));
     assert!(
         text(&output.stderr).contains("visitors:weekly"),
-        "the names are told"
+        "the message lists the names"
     );
 }
 
 #[test]
-fn its_manual_and_its_completions_tell_what_help_tells() {
+fn manual_and_completions_match_help() {
     let manual = worker(&["manual"], &[]);
     assert!(manual.status.success());
     for variable in Config::variables() {
@@ -227,7 +227,7 @@ fn its_manual_and_its_completions_tell_what_help_tells() {
 }
 
 #[tokio::test]
-async fn a_probe_tells_by_its_status_whether_the_worker_lives() {
+async fn the_probe_exits_with_0_only_while_the_worker_lives() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     let probe = |site: &Site| worker(&["probe"], &site.environment()).status.code();
     for port in [0, free_port().unwrap()] {
@@ -235,7 +235,7 @@ async fn a_probe_tells_by_its_status_whether_the_worker_lives() {
         assert_eq!(probe(&site), Some(1), "{port}");
     }
     let process = Process::spawn("worker", &site.environment()).unwrap();
-    eventually("it lives", SOON, async || {
+    eventually("the worker runs", SOON, async || {
         (probe(&site) == Some(0)).then_some(())
     })
     .await;
@@ -256,13 +256,16 @@ async fn sigterm_ends_it_cleanly_with_and_without_servers() {
         process.log()
     );
 
-    let nowhere = free_port().unwrap().to_string();
+    let closed_port = free_port().unwrap().to_string();
     let mut environment = site.environment();
     environment.retain(|(name, _)| !["MYSQL_PORT", "REDIS_URL"].contains(name));
-    environment.push(("MYSQL_PORT", nowhere.clone()));
-    environment.push(("REDIS_URL", format!("redis://:hunter2@127.0.0.1:{nowhere}")));
+    environment.push(("MYSQL_PORT", closed_port.clone()));
+    environment.push((
+        "REDIS_URL",
+        format!("redis://:hunter2@127.0.0.1:{closed_port}"),
+    ));
     let mut process = Process::spawn("worker", &environment).unwrap();
-    eventually("it says what is away", SOON, async || {
+    eventually("the log names both servers", SOON, async || {
         let log = process.log();
         (log.contains("MySQL is away") && log.contains("Redis is away")).then_some(())
     })
@@ -277,7 +280,7 @@ async fn sigterm_ends_it_cleanly_with_and_without_servers() {
 }
 
 #[tokio::test]
-async fn no_name_and_no_secret_is_logged() {
+async fn no_member_name_and_no_secret_is_logged() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     site.set("RUST_LOG", "trace");
     site.sql("RENAME TABLE biblio TO biblio_away").await;
@@ -290,29 +293,34 @@ async fn no_name_and_no_secret_is_logged() {
         process.log().contains("not made: ").then_some(())
     })
     .await;
-    // Of this process as of every other: see testkit::discretion.
+    // Dropping the process searches its log: see testkit::discretion.
     drop(process);
 }
 
 #[tokio::test]
-async fn health_tells_people_what_is_wrong() {
+async fn health_names_what_is_wrong() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     let port = free_port().unwrap();
     site.set("WORKER_PORT", &port.to_string());
     site.sql("RENAME TABLE item TO item_away").await;
     let process = Process::spawn("worker", &site.environment()).unwrap();
-    let health = eventually("health shows ten figures and an error", SOON, async || {
-        let health: serde_json::Value = serde_json::from_str(&get(port, "/health").await?).ok()?;
-        let fresh = health["snapshots"]
-            .as_object()?
-            .values()
-            .filter(|s| s["state"] == "fresh")
-            .count();
-        (fresh == 7
-            && health["today"]["total"].is_u64()
-            && !health["snapshots"]["books:collection"]["last_error"].is_null())
-        .then_some(health)
-    })
+    let health = eventually(
+        "health shows seven figures and an error",
+        SOON,
+        async || {
+            let health: serde_json::Value =
+                serde_json::from_str(&get(port, "/health").await?).ok()?;
+            let fresh = health["snapshots"]
+                .as_object()?
+                .values()
+                .filter(|s| s["state"] == "fresh")
+                .count();
+            (fresh == 7
+                && health["today"]["total"].is_u64()
+                && !health["snapshots"]["books:collection"]["last_error"].is_null())
+            .then_some(health)
+        },
+    )
     .await;
     assert_eq!(health["status"], "degraded");
     assert_eq!(health["mysql"], "connected");
@@ -344,7 +352,7 @@ async fn health_tells_people_what_is_wrong() {
     drop(process);
 }
 
-/// The body of a 200.
+/// Returns the body of a response with status 200.
 async fn get(port: u16, path: &str) -> Option<String> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let request = async {

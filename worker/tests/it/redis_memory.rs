@@ -1,4 +1,4 @@
-//! An outage of Redis costs no memory, however much is attempted in it.
+//! An outage of Redis costs no memory, however many commands are attempted during it.
 
 use crate::fixture::{SOON, Site};
 use crate::together::{Gateway, paths};
@@ -13,14 +13,14 @@ use testkit::schema::Shape;
 use testkit::server::shared_redis;
 use tokio::time::{Instant, sleep};
 
-/// What an allocator may keep of what was freed. The worker attempts some fifty commands in between, each with a
-/// snapshot or so; the gateway is asked thousands of times.
+/// How much freed memory an allocator may keep. The worker attempts some fifty commands meanwhile, most with a
+/// snapshot; the gateway gets thousands of requests.
 const GROWTH_KIB: [u64; 2] = [256, 512];
-/// Part of an outage.
+/// The duration of each part of an outage.
 const PART: Duration = Duration::from_millis(1_700);
 
-/// Both real processes on one road to Redis, and a viewer.
-struct Place {
+/// Both real processes behind one proxy to Redis, and a client of the stream.
+struct Setup {
     worker: Process,
     gateway: Gateway,
     road: Road,
@@ -28,15 +28,15 @@ struct Place {
     _viewer: Events,
 }
 
-impl Place {
+impl Setup {
     async fn new() -> Self {
         let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
-        // A real process knows the present alone.
+        // A real process has only the real time.
         site.clock.step_to(Clock::system().now().utc());
         let road = Road::to(shared_redis().await.port(), 1).await.unwrap();
         site.set("REDIS_URL", &format!("redis://127.0.0.1:{}", road.port()));
         let worker = Process::spawn("worker", &site.environment()).unwrap();
-        let gateway = Gateway::beside(&site).await;
+        let gateway = Gateway::start(&site).await;
         gateway.await_all().await;
         let _viewer = Events::open(gateway.address).await;
         Self {
@@ -48,8 +48,8 @@ impl Place {
         }
     }
 
-    /// What worker and gateway hold of the machine's memory, in KiB.
-    fn resident(&self) -> [u64; 2] {
+    /// The resident memory of worker and gateway, in KiB.
+    fn resident_kib(&self) -> [u64; 2] {
         [&self.worker, &self.gateway.process].map(|process| {
             let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid()));
             let status = status.unwrap();
@@ -59,8 +59,8 @@ impl Place {
         })
     }
 
-    /// Asks for everything all the time for a while, also for a count that is not there: the doorbell is to be rung.
-    async fn is_busy_for(&self, time: Duration) {
+    /// Requests everything again and again, also a missing count, so that the gateway sends refresh requests.
+    async fn send_requests_for(&self, time: Duration) {
         let began = Instant::now();
         let mut connection = Connection::open(self.gateway.address).await;
         while began.elapsed() < time {
@@ -73,8 +73,8 @@ impl Place {
         }
     }
 
-    /// The road breaks and opens, as often as the processes notice it.
-    async fn goes_and_comes_for(&self, mode: Mode, time: Duration) {
+    /// Breaks and opens the network, slowly enough that the processes notice each change.
+    async fn flap_for(&self, mode: Mode, time: Duration) {
         let began = Instant::now();
         while began.elapsed() < time {
             self.road.set(mode).await;
@@ -84,7 +84,7 @@ impl Place {
         }
     }
 
-    async fn count_is_back(&self) {
+    async fn await_count(&self) {
         eventually("the count is back", SOON, async || {
             let answer = self.gateway.get("/api/visitors/today").await;
             (answer.status == 200 && self.site.today().await.is_some()).then_some(())
@@ -95,19 +95,19 @@ impl Place {
 
 #[tokio::test]
 async fn an_outage_costs_no_memory() {
-    let place = Place::new().await;
-    // Once for what is taken at the first time, once for what each time takes.
+    let setup = Setup::new().await;
+    // The first outage takes memory once; the second shows what each outage takes.
     let mut resident = [[0; 2]; 2];
     for after in &mut resident {
         for mode in [Mode::Refuse, Mode::BlackHole, Mode::Freeze] {
-            place.road.set(mode).await;
-            place.is_busy_for(PART).await;
-            place.road.set(Mode::Open).await;
-            let flapping = place.goes_and_comes_for(Mode::Reset, PART);
-            tokio::join!(flapping, place.is_busy_for(PART));
+            setup.road.set(mode).await;
+            setup.send_requests_for(PART).await;
+            setup.road.set(Mode::Open).await;
+            let flapping = setup.flap_for(Mode::Reset, PART);
+            tokio::join!(flapping, setup.send_requests_for(PART));
         }
-        place.count_is_back().await;
-        *after = place.resident();
+        setup.await_count().await;
+        *after = setup.resident_kib();
         drop(writeln!(
             std::io::stderr(),
             "worker, gateway: {after:?} KiB"

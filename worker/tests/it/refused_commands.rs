@@ -1,5 +1,5 @@
-//! The account of one worker may not send a command: a healthy worker becomes active, the sick one says what fails, and it
-//! heals when the right is back.
+//! The Redis account of one worker loses the permission for a command: a healthy worker becomes active, the other one
+//! reports what fails, and it recovers when the permission is back.
 
 use crate::fixture::{Running, SOON, Site, own_servers, site_on};
 use crate::rights::{WORKER, redis_rules};
@@ -17,19 +17,19 @@ use testkit::server::unique;
 use tokio::time::{Instant, sleep};
 use worker::publish::fence::{Acquired, Fence, FencedWrite, SnapshotMeta};
 
-/// Longer than an active worker that fails keeps the lease.
-const HANDED_OVER: Duration = Duration::from_secs(40);
-/// For that long a worker that does not need a command is looked at.
-const NOT_HANDED_OVER: Duration = Duration::from_secs(14);
+/// Longer than a failing active worker keeps the lease.
+const HANDOVER_LIMIT: Duration = Duration::from_secs(40);
+/// How long the test watches a worker that does not need the command.
+const NO_HANDOVER: Duration = Duration::from_secs(14);
 
-/// When the right is taken away.
+/// When the permission is revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moment {
     BeforeTheStart,
     WhileActive,
 }
 
-/// Commands without which a worker cannot do its work.
+/// Commands without which a worker cannot work.
 const NEEDED: [&str; 12] = [
     "get",
     "set",
@@ -44,7 +44,7 @@ const NEEDED: [&str; 12] = [
     "subscribe",
     "eval",
 ];
-/// Commands that only `worker check` sends, or that the server allows to everybody, or whose refusal the client forgives.
+/// Commands that only `worker check` sends, that the server permits to everybody, or whose refusal the client ignores.
 const NOT_NEEDED: [&str; 11] = [
     "unsubscribe",
     "multi",
@@ -59,7 +59,7 @@ const NOT_NEEDED: [&str; 11] = [
     "quit",
 ];
 
-/// The rules of `deploy/rights/redis.acl` for a worker under this prefix, one a word.
+/// The rules of `deploy/rights/redis.acl` for a worker with this prefix.
 fn rules(prefix: &str) -> Vec<String> {
     let file = redis_rules(prefix);
     let line = file
@@ -68,10 +68,10 @@ fn rules(prefix: &str) -> Vec<String> {
     line.unwrap().split(' ').map(str::to_owned).collect()
 }
 
-/// Two workers of a library, each with an account of its own.
+/// Two workers of a site, each with its own account.
 struct Pair {
     site: Site,
-    sick: String,
+    limited: String,
     healthy: String,
     url: String,
 }
@@ -80,7 +80,7 @@ impl Pair {
     fn new(site: Site, url: &str) -> Self {
         Self {
             site,
-            sick: unique("sick"),
+            limited: unique("limited"),
             healthy: unique("healthy"),
             url: url.to_owned(),
         }
@@ -96,11 +96,11 @@ impl Pair {
     }
 
     async fn set_rules(&self, account: &str, rules: &[&str]) {
-        let words = [&["SETUSER", account], rules].concat();
-        self.site.redis_does("ACL", &words).await;
+        let arguments = [&["SETUSER", account], rules].concat();
+        self.site.redis_command("ACL", &arguments).await;
     }
 
-    /// Starts a worker with that account; returns its health port too.
+    /// Starts a worker with this account, and returns its health port too.
     fn start(&mut self, account: &str) -> (Running, u16) {
         let port = free_port().unwrap();
         let url = self
@@ -136,19 +136,19 @@ async fn await_health(
     panic!("not within {limit:?}: {what}: {last:#?}");
 }
 
-/// The right to `command` is taken from one of two workers.
-async fn lose(mut pair: Pair, command: &str, moment: Moment) {
+/// Revokes the permission for `command` from one of two workers.
+async fn revoke(mut pair: Pair, command: &str, moment: Moment) {
     let what = |text: &str| format!("{command}, {moment:?}: {text}");
-    let (sick_account, healthy_account) = (pair.sick.clone(), pair.healthy.clone());
-    pair.allow(&sick_account).await;
+    let (limited_account, healthy_account) = (pair.limited.clone(), pair.healthy.clone());
+    pair.allow(&limited_account).await;
     pair.allow(&healthy_account).await;
-    let (taken, given) = (format!("-{command}"), format!("+{command}"));
+    let (revoked, granted) = (format!("-{command}"), format!("+{command}"));
     if moment == Moment::BeforeTheStart {
-        pair.set_rules(&sick_account, &[&taken]).await;
+        pair.set_rules(&limited_account, &[&revoked]).await;
     }
-    let (sick, sick_port) = pair.start(&sick_account);
+    let (limited, limited_port) = pair.start(&limited_account);
     if moment == Moment::WhileActive {
-        await_health(&what("it is active"), sick_port, SOON, |health| {
+        await_health(&what("it is active"), limited_port, SOON, |health| {
             health["active"] == true
         })
         .await;
@@ -160,11 +160,11 @@ async fn lose(mut pair: Pair, command: &str, moment: Moment) {
             health["active"] == false && health["active_worker"].is_string()
         })
         .await;
-        pair.set_rules(&sick_account, &[&taken]).await;
+        pair.set_rules(&limited_account, &[&revoked]).await;
         if !NEEDED.contains(&command) {
-            // What is sent once for each connection.
+            // The client sends these commands once for each connection.
             pair.site
-                .redis_does("CLIENT", &["KILL", "USER", &sick_account])
+                .redis_command("CLIENT", &["KILL", "USER", &limited_account])
                 .await;
         }
     }
@@ -172,9 +172,9 @@ async fn lose(mut pair: Pair, command: &str, moment: Moment) {
     if NEEDED.contains(&command) {
         let name = command.to_uppercase();
         await_health(
-            &what("it says what fails"),
-            sick_port,
-            HANDED_OVER,
+            &what("it reports what fails"),
+            limited_port,
+            HANDOVER_LIMIT,
             |health| {
                 let errors = health["redis_errors"].to_string().to_uppercase();
                 health["status"] == "degraded" && errors.contains(&name)
@@ -184,25 +184,28 @@ async fn lose(mut pair: Pair, command: &str, moment: Moment) {
         await_health(
             &what("the healthy one is active"),
             healthy_port,
-            HANDED_OVER,
+            HANDOVER_LIMIT,
             |health| health["active"] == true,
         )
         .await;
     } else {
         let began = Instant::now();
-        await_health(&what("it does without"), sick_port, SOON, |health| {
-            health["status"] == "ok"
-        })
+        await_health(
+            &what("it works without the command"),
+            limited_port,
+            SOON,
+            |health| health["status"] == "ok",
+        )
         .await;
-        while moment == Moment::WhileActive && began.elapsed() < NOT_HANDED_OVER {
-            let health = health(sick_port).await.unwrap();
+        while moment == Moment::WhileActive && began.elapsed() < NO_HANDOVER {
+            let health = health(limited_port).await.unwrap();
             let none = health["redis_errors"].as_object().unwrap().is_empty();
             assert!(none, "{}: {health}", what("it has no error"));
             sleep(Duration::from_millis(500)).await;
         }
     }
 
-    // Count and snapshots are right, and are kept right.
+    // Count and snapshots are right, and stay right.
     let site = &pair.site;
     site.await_all().await;
     site.assert_all(Names::Full).await;
@@ -212,30 +215,30 @@ async fn lose(mut pair: Pair, command: &str, moment: Moment) {
     site.check_in().await;
     site.await_total(site.true_total().await).await;
 
-    pair.set_rules(&sick_account, &[&given]).await;
-    for (port, who) in [
-        (sick_port, "the sick one"),
-        (healthy_port, "the healthy one"),
+    pair.set_rules(&limited_account, &[&granted]).await;
+    for (port, name) in [
+        (limited_port, "the limited worker"),
+        (healthy_port, "the healthy worker"),
     ] {
         await_health(
-            &what(&format!("{who} is well again")),
+            &what(&format!("{name} is ok again")),
             port,
-            HANDED_OVER,
+            HANDOVER_LIMIT,
             |health| health["status"] == "ok",
         )
         .await;
     }
-    let active = [health(sick_port).await, health(healthy_port).await];
+    let active = [health(limited_port).await, health(healthy_port).await];
     let active = active
         .iter()
         .flatten()
         .filter(|health| health["active"] == true);
     assert_eq!(active.count(), 1, "{}", what("one is active"));
-    sick.stop().await;
+    limited.stop().await;
     healthy.stop().await;
 }
 
-async fn lose_each(moment: Moment) {
+async fn revoke_each(moment: Moment) {
     let (mariadb, redis) = own_servers().await;
     let granted: BTreeSet<String> = rules("")
         .iter()
@@ -247,15 +250,12 @@ async fn lose_each(moment: Moment) {
         .iter()
         .map(|one| (*one).to_owned())
         .collect();
-    assert_eq!(
-        granted, known,
-        "the table has every command that is granted"
-    );
-    // Some at a time: each library has two workers.
+    assert_eq!(granted, known, "the lists have every granted command");
+    // A few at a time, since each site has two workers.
     let commands: Vec<&str> = [&NEEDED[..], &NOT_NEEDED].concat();
-    for some in commands.chunks(6) {
+    for chunk in commands.chunks(6) {
         let mut pairs = Vec::new();
-        for command in some {
+        for command in chunk {
             let mut site = site_on(mariadb, redis).await;
             site.align_server_clock().await;
             site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "500");
@@ -264,7 +264,7 @@ async fn lose_each(moment: Moment) {
         join_all(
             pairs
                 .into_iter()
-                .map(|(pair, command)| lose(pair, command, moment)),
+                .map(|(pair, command)| revoke(pair, command, moment)),
         )
         .await;
     }
@@ -272,22 +272,22 @@ async fn lose_each(moment: Moment) {
 
 #[tokio::test]
 async fn a_worker_that_starts_without_a_right_leaves_the_lease_to_a_healthy_one() {
-    lose_each(Moment::BeforeTheStart).await;
+    revoke_each(Moment::BeforeTheStart).await;
 }
 
 #[tokio::test]
 async fn an_active_worker_that_loses_a_right_hands_over_to_a_healthy_one() {
-    lose_each(Moment::WhileActive).await;
+    revoke_each(Moment::WhileActive).await;
 }
 
-/// Keys rather than commands: new figures may have names that the rights of an older version do not cover.
+/// Keys instead of commands: new figures may have names that the permissions of an older version do not cover.
 #[tokio::test]
-async fn snapshots_that_may_not_be_written_cost_only_themselves() {
+async fn a_snapshot_without_write_permission_affects_no_other() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     site.align_server_clock().await;
     let mut pair = Pair::new(site, &redis.url());
-    let account = pair.sick.clone();
+    let account = pair.limited.clone();
     pair.allow(&account).await;
     let prefix = pair.site.key("");
     let keys = ["visitors:*", "worker:*"].map(|name| format!("~{prefix}{name}"));
@@ -296,11 +296,11 @@ async fn snapshots_that_may_not_be_written_cost_only_themselves() {
     let (lone, port) = pair.start(&account);
     let site = &pair.site;
     site.await_total(site.true_total().await).await;
-    eventually("the visitors stand", SOON, async || {
+    eventually("the visitor snapshots are stored", SOON, async || {
         site.stored("visitors:yearly:top").await
     })
     .await;
-    await_health("it says what it may not do", port, SOON, |health| {
+    await_health("it reports the refused key", port, SOON, |health| {
         health["status"] == "degraded"
             && health["redis_errors"]
                 .to_string()
@@ -308,8 +308,8 @@ async fn snapshots_that_may_not_be_written_cost_only_themselves() {
     })
     .await;
     assert_eq!(site.stored("books:collection").await, None);
-    // It gives the lease up for a moment, in vain, and goes on.
-    await_health("the lease is given up", port, HANDED_OVER, |health| {
+    // It releases the lease for a moment, finds no other worker, and goes on.
+    await_health("the lease is released", port, HANDOVER_LIMIT, |health| {
         health["redis_errors"]["lease"]
             .to_string()
             .contains("given up")
@@ -323,7 +323,7 @@ async fn snapshots_that_may_not_be_written_cost_only_themselves() {
     site.await_total(site.true_total().await).await;
     pair.set_rules(&account, &[&format!("~{prefix}books:*")])
         .await;
-    await_health("it is well", port, SOON, |health| health["status"] == "ok").await;
+    await_health("it is ok", port, SOON, |health| health["status"] == "ok").await;
     pair.site.await_all().await;
     lone.stop().await;
 }
@@ -333,10 +333,10 @@ async fn a_snapshot_and_its_settings_are_written_both_or_not_at_all() {
     let (mariadb, redis) = own_servers().await;
     for command in ["hset", "set"] {
         let pair = Pair::new(site_on(mariadb, redis).await, &redis.url());
-        pair.allow(&pair.sick).await;
+        pair.allow(&pair.limited).await;
         let url = pair
             .url
-            .replace("redis://", &format!("redis://{}:{WORKER}@", pair.sick));
+            .replace("redis://", &format!("redis://{}:{WORKER}@", pair.limited));
         let client = RedisUrl::parse(&url).unwrap().client(SOON).unwrap();
         client.init().await.unwrap();
         let fence = Fence::new(client, pair.site.config().keys);
@@ -354,10 +354,11 @@ async fn a_snapshot_and_its_settings_are_written_both_or_not_at_all() {
             }),
         };
         let Acquired::Ours(lease) = fence.acquire("one", SOON, 0).await.unwrap() else {
-            panic!("nobody else is there")
+            panic!("no other worker is there")
         };
         fence.write(&lease, write("first")).await.unwrap();
-        pair.set_rules(&pair.sick, &[&format!("-{command}")]).await;
+        pair.set_rules(&pair.limited, &[&format!("-{command}")])
+            .await;
         fence.write(&lease, write("second")).await.unwrap_err();
         assert_eq!(
             pair.site.stored("books:collection").await.unwrap(),
@@ -373,9 +374,10 @@ async fn a_snapshot_and_its_settings_are_written_both_or_not_at_all() {
         assert_ne!(
             made.as_deref(),
             Some("second"),
-            "{command}: the old value passes for a new one"
+            "{command}: the old value has the settings of the new one"
         );
-        pair.set_rules(&pair.sick, &[&format!("+{command}")]).await;
+        pair.set_rules(&pair.limited, &[&format!("+{command}")])
+            .await;
         fence.write(&lease, write("third")).await.unwrap();
         assert_eq!(
             pair.site.stored("books:collection").await.unwrap(),

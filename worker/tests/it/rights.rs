@@ -1,5 +1,5 @@
-//! The rights in `deploy/rights` suffice, and no process has more: both run under these very files, as its README says to
-//! use them, with their secrets in files.
+//! The permissions in `deploy/rights` suffice, and no process has more. Both run under these very files, used as their
+//! README says, with their secrets in files.
 
 use crate::check::about;
 use crate::fixture::{SOON, Site};
@@ -28,29 +28,29 @@ pub(crate) const GATEWAY: &str = "change-the-password-of-gateway";
 const ADMIN: &str = "change-the-password-of-admin";
 const DASHBOARD: &str = "change-the-password-of-dashboard";
 
-fn given(name: &str) -> String {
+fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/rights");
     std::fs::read_to_string(path.join(name)).unwrap()
 }
 
-/// As an operator does it: the prefix in front of every pattern.
+/// The ACL file with the prefix in front of every pattern, as an operator edits it.
 pub(crate) fn redis_rules(prefix: &str) -> String {
-    let rules = given("redis.acl").replace(" ~", &format!(" ~{prefix}"));
+    let rules = read("redis.acl").replace(" ~", &format!(" ~{prefix}"));
     rules.replace(" &", &format!(" &{prefix}"))
 }
 
-/// A library on servers that know these accounts and no others, but the owner's.
-struct Place {
+/// A site on servers with these accounts only, besides the owner's.
+struct Setup {
     site: Site,
     redis: &'static Redis,
     mariadb: &'static MariaDb,
-    /// In MySQL.
+    /// The account in MySQL.
     user: String,
-    /// Where the secrets are.
+    /// The folder of the secrets.
     folder: TempDir,
 }
 
-impl Place {
+impl Setup {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("redis.acl");
@@ -75,11 +75,11 @@ impl Place {
         site.clock = Clock::system();
 
         std::fs::write(&file, redis_rules(&site.key(""))).unwrap();
-        site.redis_does("ACL", &["LOAD"]).await;
-        site.redis_does("AUTH", &["admin", ADMIN]).await;
+        site.redis_command("ACL", &["LOAD"]).await;
+        site.redis_command("AUTH", &["admin", ADMIN]).await;
         // The name of the database in place of slims, and an account of its own, since tests share a server.
         let user = unique("dashboard");
-        let sql = given("mysql.sql")
+        let sql = read("mysql.sql")
             .replace("slims.", &format!("{}.", site.database))
             .replace("'dashboard'@", &format!("'{user}'@"));
         let lines = sql.lines().filter(|line| !line.starts_with("--"));
@@ -88,15 +88,15 @@ impl Place {
             mariadb.execute(None, statement).await.unwrap();
         }
 
-        let mut place = Self {
+        let mut setup = Self {
             site,
             redis,
             mariadb,
             user: user.clone(),
             folder,
         };
-        let url = place.secret("worker", &place.url("worker", WORKER));
-        let password = place.secret("password", DASHBOARD);
+        let url = setup.secret("worker", &setup.url("worker", WORKER));
+        let password = setup.secret("password", DASHBOARD);
         for (name, value) in [
             ("REDIS_URL", ""),
             ("REDIS_URL_FILE", &url),
@@ -105,16 +105,16 @@ impl Place {
             ("MYSQL_PASSWORD_FILE", &password),
             ("RUST_LOG", "trace"),
         ] {
-            place.site.set(name, value);
+            setup.site.set(name, value);
         }
-        place
+        setup
     }
 
     fn url(&self, user: &str, password: &str) -> String {
         format!("redis://{user}:{password}@127.0.0.1:{}", self.redis.port())
     }
 
-    /// Writes a secret as `echo` does; gives the path.
+    /// Writes a secret with a line end, as `echo` does, and returns the path.
     fn secret(&self, name: &str, value: &str) -> String {
         let path = self.folder.path().join(name);
         std::fs::write(&path, format!("{value}\n")).unwrap();
@@ -141,9 +141,9 @@ impl Place {
         (process, address)
     }
 
-    /// Nothing that either of them asked for was refused.
+    /// Asserts that Redis has refused no command of either process.
     async fn assert_nothing_refused(&self) {
-        let refused = self.site.redis_does("ACL", &["LOG"]).await;
+        let refused = self.site.redis_command("ACL", &["LOG"]).await;
         assert_eq!(refused.array_len(), Some(0), "{refused:?}");
     }
 
@@ -155,25 +155,26 @@ impl Place {
     }
 }
 
-/// What Redis says to a command.
-async fn says(client: &Client, command: &[String]) -> Result<Value, String> {
+/// Executes a command, and returns the reply or the error.
+async fn execute(client: &Client, command: &[String]) -> Result<Value, String> {
     let (name, arguments) = command.split_first().unwrap();
     let command = CustomCommand::new(name.as_str(), ClusterHash::FirstKey, false);
-    let said = client.custom::<Value, _>(command, arguments.to_vec()).await;
-    said.map_err(|error| error.details().to_owned())
+    let reply = client.custom::<Value, _>(command, arguments.to_vec()).await;
+    reply.map_err(|error| error.details().to_owned())
 }
 
-fn words(command: &str, prefix: &str) -> Vec<String> {
-    let words = command.split(' ').map(|word| word.replace('@', prefix));
-    words.collect()
+/// Splits a command into its arguments, with the prefix in place of `@`.
+fn arguments(command: &str, prefix: &str) -> Vec<String> {
+    let arguments = command.split(' ').map(|word| word.replace('@', prefix));
+    arguments.collect()
 }
 
 #[tokio::test]
-async fn both_processes_work_under_them() {
-    let place = Place::new().await;
-    let site = &place.site;
-    let (gateway, address) = place.gateway().await;
-    // Nobody answers yet, but the doorbell is rung.
+async fn both_processes_work_with_the_permissions_of_deploy() {
+    let setup = Setup::new().await;
+    let site = &setup.site;
+    let (gateway, address) = setup.gateway().await;
+    // There is no worker yet, but the gateway sends a refresh request.
     assert_eq!(get(address, "/api/visitors/today").await.status, 202);
     let mut stream = Events::open(address).await;
     let worker = Process::spawn("worker", &site.environment()).unwrap();
@@ -190,26 +191,26 @@ async fn both_processes_work_under_them() {
     ))
     .await;
     let total = format!("\"total\":{}", site.true_total().await);
-    eventually("the stream tells of the visit", SOON, async || {
+    eventually("the stream shows the visit", SOON, async || {
         let block = stream.next().await.expect("a stream that goes on");
         block.data.contains(&total).then_some(())
     })
     .await;
-    place.assert_nothing_refused().await;
+    setup.assert_nothing_refused().await;
     drop(worker);
 
-    // The one mode that asks Redis for more.
+    // The only mode that needs more of Redis.
     let mut environment = site.environment();
     environment.push(("TODAY_COUNT_MODE", "incremental".to_owned()));
     let incremental = Process::spawn("worker", &environment).unwrap();
     let key = site.key(&format!("visitors:today:incr:{}", site.day()));
-    site.redis_does("INCR", &[&key]).await;
-    eventually("the counter is given an end", SOON, async || {
-        let ttl = site.redis_does("TTL", &[&key]).await.as_i64()?;
+    site.redis_command("INCR", &[&key]).await;
+    eventually("the counter gets a TTL", SOON, async || {
+        let ttl = site.redis_command("TTL", &[&key]).await.as_i64()?;
         (ttl > 0).then_some(())
     })
     .await;
-    place.assert_nothing_refused().await;
+    setup.assert_nothing_refused().await;
     drop((incremental, gateway));
 
     let report = site.check().await;
@@ -217,15 +218,15 @@ async fn both_processes_work_under_them() {
     for topic in ["account", "rights"] {
         assert_eq!(about(&report, topic).verdict, Verdict::Ok);
     }
-    place.assert_nothing_refused().await;
+    setup.assert_nothing_refused().await;
 }
 
 #[tokio::test]
-async fn the_gateway_cannot_write_and_the_worker_only_its_own() {
-    let place = Place::new().await;
-    let prefix = place.site.key("");
-    let gateway = place.client("gateway", GATEWAY).await;
-    let worker = place.client("worker", WORKER).await;
+async fn the_gateway_cannot_write_and_the_worker_writes_only_its_keys() {
+    let setup = Setup::new().await;
+    let prefix = setup.site.key("");
+    let gateway = setup.client("gateway", GATEWAY).await;
+    let worker = setup.client("worker", WORKER).await;
     for command in [
         "SET @visitors:today:count 1",
         "SET @visitors:weekly 1",
@@ -244,9 +245,9 @@ async fn the_gateway_cannot_write_and_the_worker_only_its_own() {
         "CLIENT KILL TYPE normal",
         "ACL LIST",
     ] {
-        let said = says(&gateway, &words(command, &prefix)).await;
-        let refused = said.as_ref().is_err_and(|why| why.contains("NOPERM"));
-        assert!(refused, "gateway: {command}: {said:?}");
+        let reply = execute(&gateway, &arguments(command, &prefix)).await;
+        let refused = reply.as_ref().is_err_and(|error| error.contains("NOPERM"));
+        assert!(refused, "gateway: {command}: {reply:?}");
     }
     for command in [
         "SET visitors:weekly 1",
@@ -259,21 +260,21 @@ async fn the_gateway_cannot_write_and_the_worker_only_its_own() {
         "CLIENT KILL TYPE normal",
         "ACL LIST",
     ] {
-        let said = says(&worker, &words(command, &prefix)).await;
-        let refused = said.as_ref().is_err_and(|why| why.contains("NOPERM"));
-        assert!(refused, "worker: {command}: {said:?}");
+        let reply = execute(&worker, &arguments(command, &prefix)).await;
+        let refused = reply.as_ref().is_err_and(|error| error.contains("NOPERM"));
+        assert!(refused, "worker: {command}: {reply:?}");
     }
 }
 
 #[tokio::test]
 async fn the_worker_cannot_write_mysql() {
-    let place = Place::new().await;
-    let (mariadb, database) = (place.mariadb, &place.site.database);
+    let setup = Setup::new().await;
+    let (mariadb, database) = (setup.mariadb, &setup.site.database);
     mariadb
         .execute(Some(database), "CREATE TABLE user (passwd VARCHAR(64))")
         .await
         .unwrap();
-    let account = mariadb.account(&place.user, DASHBOARD, Some(database));
+    let account = mariadb.account(&setup.user, DASHBOARD, Some(database));
     let mut conn = Conn::new(account).await.unwrap();
     conn.query_drop("SELECT visitor_id FROM visitor_count LIMIT 1")
         .await

@@ -1,4 +1,4 @@
-//! A database server whose clock is off: noticed, said once, and told to people.
+//! A database server whose clock is wrong: the worker notices it and reports it.
 
 use crate::fixture::{SOON, Site, own_servers, site_on};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use testkit::mariadb::MariaDb;
 use testkit::process::free_port;
 use worker::ops::clock_skew::ClockSkewMonitor;
 
-/// Sets the server's clock so far from the worker's, for accounts without privileges, in new sessions.
+/// Sets the server's clock to the worker's plus `seconds`, for new sessions of accounts without privileges.
 async fn step(mariadb: &MariaDb, site: &Site, seconds: i64) {
     let now = site.clock.now().utc().timestamp() + seconds;
     let set = format!("SET GLOBAL init_connect = 'SET timestamp = {now}'");
@@ -16,18 +16,18 @@ async fn step(mariadb: &MariaDb, site: &Site, seconds: i64) {
 }
 
 #[tokio::test]
-async fn a_server_five_minutes_off_is_noticed_and_forgiven() {
+async fn a_server_clock_five_minutes_off_is_reported_until_it_is_corrected() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let parts = site.parts().await;
-    let watch = ClockSkewMonitor {
+    let monitor = ClockSkewMonitor {
         database: parts.database,
         status: parts.status.clone(),
         clock: site.clock.clone(),
         period: Duration::from_millis(20),
     };
     step(mariadb, &site, -300).await;
-    let watch = tokio::spawn(watch.run());
+    let monitor = tokio::spawn(monitor.run());
     for (seconds, expected) in [
         (-300, Some(-300)),
         (300, Some(300)),
@@ -37,7 +37,7 @@ async fn a_server_five_minutes_off_is_noticed_and_forgiven() {
     ] {
         step(mariadb, &site, seconds).await;
         eventually(&format!("{seconds} s off"), SOON, async || {
-            // The server's clock stands still in this test.
+            // The server's clock does not advance in this test.
             match (parts.status.now().database_clock_off, expected) {
                 (None, None) => Some(()),
                 (Some(off), Some(expected)) => ((off - expected).abs() < 60).then_some(()),
@@ -46,11 +46,11 @@ async fn a_server_five_minutes_off_is_noticed_and_forgiven() {
         })
         .await;
     }
-    watch.abort();
+    monitor.abort();
 }
 
 #[tokio::test]
-async fn health_says_how_far_the_server_is_off() {
+async fn health_reports_the_clock_difference() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
     let port = free_port().unwrap();
@@ -60,14 +60,16 @@ async fn health_says_how_far_the_server_is_off() {
         step(mariadb, &site, seconds).await;
         let running = site.start();
         site.await_total(site.true_total().await).await;
-        let told = |health: &Value| match health["database_clock_off_seconds"].as_i64() {
+        let is_reported = |health: &Value| match health["database_clock_off_seconds"].as_i64() {
             Some(off) => seconds != 0 && (off - seconds).abs() < 60,
             None => seconds == 0,
         };
         eventually(&format!("health is {status}"), SOON, async || {
             let health = testkit::http::get(address, "/health").await.json();
-            (health["status"] == status && health["today"]["total"].is_u64() && told(&health))
-                .then_some(())
+            (health["status"] == status
+                && health["today"]["total"].is_u64()
+                && is_reported(&health))
+            .then_some(())
         })
         .await;
         running.stop().await;

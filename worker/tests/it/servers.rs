@@ -1,4 +1,4 @@
-//! Databases that are set up in another way, or do not answer: the same numbers, and a word about what is wrong.
+//! Servers with other settings or without answers: the numbers are the same, and faults are reported.
 
 use crate::fixture::{SOON, Site, own_servers, site_on};
 use fred::interfaces::KeysInterface;
@@ -9,9 +9,9 @@ use testkit::schema::{Engine, Shape};
 
 const NOW: &str = "2025-09-23T10:00:00";
 
-/// Sessions begin without autocommit and in another character set; the account has no say in it.
+/// Sessions start without autocommit and in another character set, which the account cannot prevent.
 #[tokio::test]
-async fn what_a_session_begins_with_does_not_matter() {
+async fn session_defaults_do_not_matter() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     for table in ["visitor_count", "member", "loan", "item", "biblio"] {
@@ -28,7 +28,7 @@ async fn what_a_session_begins_with_does_not_matter() {
     site.assert_all(Names::Full).await;
     let running = site.start();
     site.await_total(site.true_total().await).await;
-    // The owner's own sessions commit again; the worker's were opened before.
+    // New sessions of the owner commit again. The worker's sessions are older.
     mariadb
         .execute(None, "SET GLOBAL autocommit = 1")
         .await
@@ -41,9 +41,9 @@ async fn what_a_session_begins_with_does_not_matter() {
     running.stop().await;
 }
 
-/// Tables of one library in different character sets and collations, with texts that not all of them can hold.
+/// The tables have different character sets and collations, and texts that not all of them can hold.
 #[tokio::test]
-async fn tables_may_differ_in_their_collations() {
+async fn tables_may_have_different_collations() {
     for conversions in [
         &[
             "visitor_count utf8mb4 COLLATE utf8mb4_unicode_ci",
@@ -59,15 +59,15 @@ async fn tables_may_differ_in_their_collations() {
         ],
     ] {
         let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
-        // The accented spelling is another id under some of these; the oracle knows one collation.
+        // Some of these collations distinguish the accented spelling, but the oracle knows only one collation.
         site.sql("UPDATE visitor_count SET member_id = 'e77' WHERE member_id = 'e77'")
             .await;
         site.sql("UPDATE loan SET member_id = 'e77' WHERE member_id = 'e77'")
             .await;
         for conversion in conversions {
-            let (table, rest) = conversion.split_once(' ').unwrap();
+            let (table, charset) = conversion.split_once(' ').unwrap();
             site.sql(&format!(
-                "ALTER TABLE {table} CONVERT TO CHARACTER SET {rest}"
+                "ALTER TABLE {table} CONVERT TO CHARACTER SET {charset}"
             ))
             .await;
         }
@@ -93,9 +93,9 @@ async fn tables_may_differ_in_their_collations() {
     }
 }
 
-/// The least number of connections, and readers that wait for a lock: the fast loop has its own.
+/// With the smallest number of connections, while scans wait for a lock. The fast loop has its own connection.
 #[tokio::test]
-async fn slow_figures_do_not_keep_the_count_of_today_waiting() {
+async fn slow_figures_do_not_delay_todays_count() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     site.set("MYSQL_POOL_LIMIT", "2");
     let mut owner = site.conn().await;
@@ -116,9 +116,9 @@ async fn slow_figures_do_not_keep_the_count_of_today_waiting() {
     running.stop().await;
 }
 
-/// It is told that there is no count, and it comes back by itself.
+/// `/health` reports that there is no count, and counting resumes by itself.
 #[tokio::test]
-async fn a_frozen_database_is_noticed() {
+async fn a_frozen_database_is_reported_and_recovers() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
     let port = testkit::process::free_port().unwrap();
@@ -142,9 +142,8 @@ async fn a_frozen_database_is_noticed() {
     running.stop().await;
 }
 
-/// So are a Redis that stands still, and a connection that was cut.
 #[tokio::test]
-async fn a_frozen_redis_is_left_and_found_again() {
+async fn a_frozen_redis_is_reconnected() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let running = site.start();
@@ -161,7 +160,7 @@ async fn a_frozen_redis_is_left_and_found_again() {
     running.stop().await;
 }
 
-/// A cron goes on after the clock was set back by hours.
+/// A cron still runs after the clock was set back by hours.
 #[tokio::test]
 async fn a_cron_survives_a_clock_that_is_set_back() {
     let shape = Shape {
@@ -173,7 +172,7 @@ async fn a_cron_survives_a_clock_that_is_set_back() {
     let running = site.start();
     site.await_all().await;
     let next = async |before: Option<String>| {
-        eventually("the cron has come", SOON, async || {
+        eventually("the cron has run", SOON, async || {
             let now = site.stored("visitors:weekly").await;
             (now != before).then_some(now)
         })

@@ -1,4 +1,4 @@
-//! Snapshots that were made under other settings: they do not win, and no pass is repeated at once.
+//! Snapshots that were made under other settings are replaced, and no refresh is repeated at once.
 
 use crate::fixture::{SOON, Site, own_servers, site_on};
 use crate::together::Gateway;
@@ -16,10 +16,10 @@ use testkit::schema::Shape;
 use testkit::scrape::figure;
 use tokio::time::{Instant, sleep};
 
-/// Within what a wrong clock is believed.
+/// How far ahead the wrong clock is. The worker accepts times up to 5 minutes ahead.
 const AHEAD: TimeDelta = TimeDelta::seconds(280);
 
-/// A library in the present, since a real process knows no other time.
+/// A site at the real time, since a real process has no other clock.
 async fn present_site() -> Site {
     let (mariadb, redis) = own_servers().await;
     let zone = chrono_tz::Asia::Jakarta;
@@ -44,15 +44,15 @@ async fn present_site() -> Site {
     site
 }
 
-fn lists_of_people() -> impl Iterator<Item = Snapshot> {
+fn member_lists() -> impl Iterator<Item = Snapshot> {
     Snapshot::ALL
         .into_iter()
         .filter(|snapshot| snapshot.lists_people())
 }
 
-/// Whether Redis or the gateway shows a name.
+/// Whether a name is in Redis or served by the gateway.
 async fn names_are_shown(site: &Site, gateway: &Gateway) -> bool {
-    for snapshot in lists_of_people() {
+    for snapshot in member_lists() {
         let stored = site.stored(&snapshot.name()).await.unwrap_or_default();
         let served = gateway.get(snapshot.path()).await;
         if stored.contains("member_name") || served.text().contains("member_name") {
@@ -62,30 +62,30 @@ async fn names_are_shown(site: &Site, gateway: &Gateway) -> bool {
     false
 }
 
-async fn figures_of(port: u16, series: &str) -> u64 {
+async fn metric(port: u16, series: &str) -> u64 {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     figure(get(address, "/metrics").await.text(), series).unwrap_or(0)
 }
 
-async fn hide_names_after(standby: bool) {
+async fn replace_full_names(by_standby: bool) {
     let mut site = present_site().await;
-    // Names in full, by a clock that is ahead.
+    // Full names, made by a worker whose clock is ahead.
     site.clock.step_to(Clock::system().now().utc() + AHEAD);
     let full = site.start();
     site.await_all().await;
-    let gateway = Gateway::beside(&site).await;
+    let gateway = Gateway::start(&site).await;
     gateway.await_all().await;
     assert!(
         names_are_shown(&site, &gateway).await,
-        "names are to be hidden"
+        "names are shown at first"
     );
 
     let port = free_port().unwrap();
     site.set("WORKER_PORT", &port.to_string());
     site.set("MEMBER_NAMES", "hidden");
-    let hidden = if standby {
+    let hidden = if by_standby {
         let hidden = Process::spawn("worker", &site.environment()).unwrap();
-        // Until it counts as one.
+        // Until it counts as a standby.
         sleep(Duration::from_secs(11)).await;
         assert!(
             names_are_shown(&site, &gateway).await,
@@ -109,27 +109,27 @@ async fn hide_names_after(standby: bool) {
         );
         sleep(Duration::from_millis(100)).await;
     }
-    for snapshot in lists_of_people() {
+    for snapshot in member_lists() {
         let made =
             format!("worker_snapshot_refreshes_total{{snapshot=\"{snapshot}\",result=\"made\"}}");
-        assert_eq!(figures_of(port, &made).await, 1, "{snapshot} is made once");
+        assert_eq!(metric(port, &made).await, 1, "{snapshot} is made once");
     }
     drop(hidden);
 }
 
 #[tokio::test]
-async fn hidden_names_win_over_full_ones_of_a_clock_that_is_ahead() {
-    hide_names_after(false).await;
+async fn hidden_names_replace_full_names_of_a_clock_that_is_ahead() {
+    replace_full_names(false).await;
 }
 
 #[tokio::test]
-async fn hidden_names_win_when_a_standby_takes_over() {
-    hide_names_after(true).await;
+async fn hidden_names_replace_full_names_when_a_standby_takes_over() {
+    replace_full_names(true).await;
 }
 
-/// The note of the settings is lost, again and again: the snapshots are as good as before.
+/// The note of the settings is lost again and again, but the snapshots are still valid.
 #[tokio::test]
-async fn snapshots_whose_settings_are_forgotten_are_not_made_anew() {
+async fn snapshots_whose_settings_note_is_lost_are_not_recomputed() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
     site.align_server_clock().await;
@@ -140,7 +140,7 @@ async fn snapshots_whose_settings_are_forgotten_are_not_made_anew() {
     let (made, weekly) = (site.key("worker:made"), Snapshot::Weekly.name());
     for _ in 0..3 {
         let _: i64 = site.redis.hdel(&made, &weekly).await.unwrap();
-        eventually("it is noted again", SOON, async || {
+        eventually("the settings are noted again", SOON, async || {
             let noted: Option<String> = site.redis.hget(&made, &weekly).await.unwrap();
             noted
         })
@@ -148,13 +148,13 @@ async fn snapshots_whose_settings_are_forgotten_are_not_made_anew() {
     }
     let series =
         format!("worker_snapshot_refreshes_total{{snapshot=\"{weekly}\",result=\"made\"}}");
-    assert_eq!(figures_of(port, &series).await, 1);
+    assert_eq!(metric(port, &series).await, 1);
     running.stop().await;
 }
 
-/// A clock that is set back all the time makes each pass look like one of a clock that is ahead.
+/// The clock is set back all the time, so each stored snapshot seems to come from a clock that is ahead.
 #[tokio::test]
-async fn a_pass_whose_result_is_not_taken_backs_off_and_is_said() {
+async fn a_refresh_with_a_discarded_result_backs_off_and_is_reported() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
     site.align_server_clock().await;
@@ -171,29 +171,33 @@ async fn a_pass_whose_result_is_not_taken_backs_off_and_is_said() {
     });
     let weekly = Snapshot::Weekly.name();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    eventually("health and metrics say so", SOON, async || {
+    eventually("health and metrics report it", SOON, async || {
         let health = get(address, "/health").await.json();
         let error = health["snapshots"][&weekly]["last_error"].as_str()?;
         let series = format!(
             "worker_snapshot_refreshes_total{{snapshot=\"{weekly}\",result=\"discarded\"}}"
         );
-        let said = error.contains("made again") && health["status"] == "degraded";
-        (said && figures_of(port, &series).await >= 1).then_some(())
+        let is_reported = error.contains("made again") && health["status"] == "degraded";
+        (is_reported && metric(port, &series).await >= 1).then_some(())
     })
     .await;
     let series =
         format!("worker_snapshot_refreshes_total{{snapshot=\"{weekly}\",result=\"made\"}}");
-    let before = figures_of(port, &series).await;
+    let before = metric(port, &series).await;
     sleep(Duration::from_secs(10)).await;
-    let passes = figures_of(port, &series).await - before;
+    let passes = metric(port, &series).await - before;
     assert!(passes <= 10, "{passes} passes in 10 s");
     stepping.abort();
     assert!(stepping.await.unwrap_err().is_cancelled());
     site.clock.step_to(site.now + TimeDelta::minutes(1));
-    eventually("it is over", Duration::from_secs(60), async || {
-        let health = get(address, "/health").await.json();
-        (health["status"] == "ok").then_some(())
-    })
+    eventually(
+        "the worker is ok again",
+        Duration::from_secs(60),
+        async || {
+            let health = get(address, "/health").await.json();
+            (health["status"] == "ok").then_some(())
+        },
+    )
     .await;
     running.stop().await;
 }

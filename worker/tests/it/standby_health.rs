@@ -1,4 +1,4 @@
-//! `/health` of a standby says nothing of the work that another worker does now.
+//! `/health` of a new standby reports no errors of the work that another worker does now.
 
 use crate::fixture::{SOON, own_servers, site_on};
 use fred::interfaces::KeysInterface;
@@ -9,18 +9,18 @@ use testkit::http::get;
 use testkit::process::free_port;
 use tokio::time::timeout;
 
-/// What breaks the work of the active worker.
+/// A fault that breaks the work of the active worker.
 #[derive(Clone, Copy, Debug)]
 enum Broken {
-    /// Snapshots cannot be made.
+    /// Snapshots cannot be computed.
     Books,
-    /// Today cannot be counted.
+    /// Today's visits cannot be counted.
     Visits,
-    /// MySQL is away, and back before another worker is active.
+    /// MySQL is down, and up again before another worker is active.
     MySql,
 }
 
-async fn errors_end_with_the_role(broken: Broken) {
+async fn assert_errors_end_with_the_role(broken: Broken) {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
     site.align_server_clock().await;
@@ -54,7 +54,7 @@ async fn errors_end_with_the_role(broken: Broken) {
     let connection = shared::redis::Connection::start(&client);
     let other = site.store("other");
     let lease = site.key("worker:lease");
-    let kept = async {
+    let takeover = async {
         loop {
             let _: i64 = site.redis.del(&lease).await.unwrap();
             if timeout(Duration::from_secs(1), other.lease().wait_until_active())
@@ -67,16 +67,16 @@ async fn errors_end_with_the_role(broken: Broken) {
         if let Broken::MySql = broken {
             mariadb.start_again().await.unwrap();
         }
-        // It looks after its connection to MySQL every 10 s.
+        // The standby checks its connection to MySQL every 10 s.
         let health = await_health("ok", false, Duration::from_secs(40)).await;
         assert_eq!(health["today_error"], serde_json::Value::Null, "{health}");
     };
     tokio::select! {
         () = other.lease().keep(&connection, &other) => unreachable!("it keeps the lease for ever"),
-        () = kept => {}
+        () = takeover => {}
     }
 
-    // Active again, it does not repeat what was wrong then.
+    // When it is active again, it does not report the old error.
     match broken {
         Broken::Books => site.sql("RENAME TABLE item_away TO item").await,
         Broken::Visits => {
@@ -91,16 +91,16 @@ async fn errors_end_with_the_role(broken: Broken) {
 }
 
 #[tokio::test]
-async fn a_standby_is_not_degraded_by_books_that_it_does_not_make() {
-    errors_end_with_the_role(Broken::Books).await;
+async fn a_new_standby_is_not_degraded_by_failed_snapshots() {
+    assert_errors_end_with_the_role(Broken::Books).await;
 }
 
 #[tokio::test]
-async fn a_standby_is_not_degraded_by_a_count_that_it_does_not_make() {
-    errors_end_with_the_role(Broken::Visits).await;
+async fn a_new_standby_is_not_degraded_by_a_failed_count() {
+    assert_errors_end_with_the_role(Broken::Visits).await;
 }
 
 #[tokio::test]
-async fn a_standby_is_not_degraded_by_a_mysql_that_is_back() {
-    errors_end_with_the_role(Broken::MySql).await;
+async fn a_new_standby_is_not_degraded_by_a_past_mysql_outage() {
+    assert_errors_end_with_the_role(Broken::MySql).await;
 }

@@ -1,7 +1,7 @@
-//! Several real workers: one is active, the others stand by and take over.
+//! Several real workers: one is active, the others are standbys and take over.
 
 use crate::fixture::{SOON, Site};
-use crate::heard::{Heard, epoch};
+use crate::recorder::{Recorder, epoch};
 use nix::sys::signal::Signal;
 use shared::catalog::Snapshot;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 const NOW: &str = "2025-09-23T10:00:00";
 
-/// Real workers, by their health ports.
+/// Real workers with the addresses of their health ports.
 struct Workers(Vec<(Process, SocketAddr)>);
 
 impl Workers {
@@ -29,8 +29,8 @@ impl Workers {
         Self(workers.collect())
     }
 
-    /// Waits until the worker that Redis names is one of those, says so itself, and is not `but`.
-    async fn active(&self, site: &Site, but: Option<u32>) -> usize {
+    /// Waits until the worker that Redis names is one of these, reports itself as active, and is not `except`.
+    async fn active(&self, site: &Site, except: Option<u32>) -> usize {
         eventually("a worker is active", SOON, async || {
             let lease = site.stored("worker:lease").await?;
             let pid: u32 = lease.split(':').nth(1)?.parse().ok()?;
@@ -38,8 +38,9 @@ impl Workers {
                 .0
                 .iter()
                 .position(|(process, _)| process.pid() == pid)?;
-            let told = || async { get(self.0[index].1, "/health").await.json()["active"] == true };
-            (Some(pid) != but && told().await).then_some(index)
+            let is_active =
+                || async { get(self.0[index].1, "/health").await.json()["active"] == true };
+            (Some(pid) != except && is_active().await).then_some(index)
         })
         .await
     }
@@ -49,7 +50,7 @@ impl Workers {
     }
 }
 
-/// Each snapshot's time.
+/// The `generated_at` of each snapshot.
 async fn times(site: &Site) -> BTreeMap<String, String> {
     let mut times = BTreeMap::new();
     for snapshot in Snapshot::ALL {
@@ -61,7 +62,7 @@ async fn times(site: &Site) -> BTreeMap<String, String> {
 }
 
 #[tokio::test]
-async fn standbys_take_over_and_make_nothing_anew() {
+async fn a_standby_takes_over_without_recomputing_anything() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     let mut workers = Workers::start(&mut site, 3);
     let first = workers.active(&site, None).await;
@@ -83,13 +84,13 @@ async fn standbys_take_over_and_make_nothing_anew() {
         );
     }
 
-    let mut taken = vec![epoch(&site.stored("worker:lease").await.unwrap())];
+    let mut epochs = vec![epoch(&site.stored("worker:lease").await.unwrap())];
     let killed = workers.0[first].0.pid();
     workers.0[first].0.signal(Signal::SIGKILL).unwrap();
     let second = workers.active(&site, Some(killed)).await;
     eventually("the count goes on", SOON, async || site.today().await).await;
 
-    taken.push(epoch(&site.stored("worker:lease").await.unwrap()));
+    epochs.push(epoch(&site.stored("worker:lease").await.unwrap()));
     let stopped = workers.0[second].0.pid();
     workers.0[second].0.signal(Signal::SIGTERM).unwrap();
     let ended = workers.0[second].0.wait_exit(SOON).await.unwrap();
@@ -98,16 +99,19 @@ async fn standbys_take_over_and_make_nothing_anew() {
     eventually("the count goes on", SOON, async || site.today().await).await;
     assert_eq!(times(&site).await, made, "nothing was due");
     let last = epoch(&site.stored("worker:lease").await.unwrap());
-    assert!(last > taken[1] && taken[1] > taken[0], "{taken:?} {last}");
+    assert!(
+        last > epochs[1] && epochs[1] > epochs[0],
+        "{epochs:?} {last}"
+    );
 }
 
 #[tokio::test]
-async fn a_worker_that_was_frozen_comes_back_as_a_standby() {
+async fn a_frozen_worker_comes_back_as_a_standby() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     let workers = Workers::start(&mut site, 2);
     let mut active = workers.active(&site, None).await;
     site.await_all().await;
-    let heard = Heard::on(&site, "visitors:today").await;
+    let recorder = Recorder::subscribe(&site, "visitors:today").await;
     for _ in 0..2 {
         let frozen = &workers.0[active].0;
         frozen.signal(Signal::SIGSTOP).unwrap();
@@ -122,7 +126,7 @@ async fn a_worker_that_was_frozen_comes_back_as_a_standby() {
         assert_eq!(workers.active(&site, None).await, next);
         active = next;
     }
-    let times: Vec<String> = heard.of("visitors:today");
+    let times: Vec<String> = recorder.messages("visitors:today");
     let times = times.iter().map(|message| {
         let message: serde_json::Value = serde_json::from_str(message).unwrap();
         message["generated_at"].as_str().unwrap().to_owned()
@@ -130,24 +134,24 @@ async fn a_worker_that_was_frozen_comes_back_as_a_standby() {
     let times: Vec<String> = times.collect();
     assert!(
         times.len() > 10 && times.is_sorted(),
-        "a count of before came after: {times:?}"
+        "an older count was published after a newer one: {times:?}"
     );
 }
 
-/// Whoever is active when the time comes makes the figures, and nobody makes them twice.
+/// The worker that is active at the time of the cron makes the figures, and no worker makes them again.
 #[tokio::test]
-async fn each_refresh_is_made_once_whoever_is_active() {
+async fn each_refresh_is_made_once_across_take_overs() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     site.set("VISITOR_SLOW_CRON", "*/5 * * * * *");
     let mut workers = Workers::start(&mut site, 3);
     let first = workers.active(&site, None).await;
     site.await_all().await;
-    // Until the others count as standbys, who make nothing but what is due.
+    // Until the others count as standbys, which make only overdue figures.
     sleep(Duration::from_secs(11)).await;
-    let heard = Heard::on(&site, "snapshots").await;
+    let recorder = Recorder::subscribe(&site, "snapshots").await;
     let made = || {
-        let heard = heard.of("snapshots");
-        heard
+        let received = recorder.messages("snapshots");
+        received
             .iter()
             .filter(|name| *name == "visitors:weekly")
             .count()
@@ -171,23 +175,23 @@ async fn each_refresh_is_made_once_whoever_is_active() {
         began.elapsed()
     );
     for name in ["visitors:monthly", "visitors:yearly:top"] {
-        let count = heard
-            .of("snapshots")
+        let count = recorder
+            .messages("snapshots")
             .iter()
             .filter(|one| *one == name)
             .count();
         assert!(count.abs_diff(made()) <= 1, "{name}: {count}");
     }
     assert!(
-        !heard
-            .of("snapshots")
+        !recorder
+            .messages("snapshots")
             .contains(&"books:collection".to_owned())
     );
 }
 
-/// A rolling restart after `MEMBER_NAMES=masked`: names are not shown for another day.
+/// A rolling restart with another `MEMBER_NAMES`: full names are not shown until the next cron.
 #[tokio::test]
-async fn figures_of_other_settings_are_made_anew_by_who_takes_over() {
+async fn a_new_active_worker_recomputes_figures_of_other_settings() {
     let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     let mut before = Workers::start(&mut site, 1);
     before.active(&site, None).await;
@@ -205,7 +209,7 @@ async fn figures_of_other_settings_are_made_anew_by_who_takes_over() {
     before.0[0].0.wait_exit(SOON).await.unwrap();
     after.active(&site, None).await;
     for name in ["visitors:yearly:top", "books:top-borrowers:year"] {
-        eventually(&format!("{name} names nobody"), SOON, async || {
+        eventually(&format!("{name} shows no name"), SOON, async || {
             let stored = site.stored(name).await?;
             (!stored.contains("member_name")).then_some(())
         })

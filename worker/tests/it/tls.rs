@@ -1,4 +1,5 @@
-//! TLS to both servers, with an authority that only these tests know: who is believed, who is not, and what is said.
+//! TLS to both servers, with a certificate authority of the tests: which servers are trusted, and what the worker
+//! reports.
 
 use crate::fixture::{SOON, Site};
 use chrono_tz::Tz;
@@ -33,7 +34,7 @@ async fn mariadb(issued: &Issued) -> &'static MariaDb {
     Box::leak(Box::new(MariaDb::start(&options).await.unwrap()))
 }
 
-/// With a port for TLS beside the usual one; gives both.
+/// Starts a Redis with an additional port for TLS, and returns both.
 async fn redis(issued: &Issued) -> (&'static Redis, u16) {
     let port = free_port().unwrap();
     let (certificate, key) = (text(&issued.certificate), text(&issued.key));
@@ -72,7 +73,7 @@ async fn site(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
     .await
 }
 
-/// Whether the worker's session is, as the server says.
+/// Whether the worker's session is encrypted, as the server reports.
 async fn is_encrypted(site: &Site) -> bool {
     let sql = "SELECT variable_value FROM information_schema.session_status WHERE variable_name = 'Ssl_cipher'";
     let mut session = Database::new(&site.config().mysql)
@@ -88,14 +89,15 @@ async fn is_encrypted(site: &Site) -> bool {
         .is_empty()
 }
 
-/// Starts a worker that cannot connect, and waits until its log and the doctor say so in these words.
-async fn assert_told(site: &Site, topic: Topic, told: &[&str]) {
+/// Starts a worker that cannot connect, and waits for these texts in its log. `worker check` must give the last one
+/// too.
+async fn assert_reported(site: &Site, topic: Topic, texts: &[&str]) {
     let mut environment = site.environment();
     environment.push(("RUST_LOG", "trace".to_owned()));
     let process = Process::spawn("worker", &environment).unwrap();
-    eventually(&format!("the log tells {told:?}"), SOON, async || {
+    eventually(&format!("the log has {texts:?}"), SOON, async || {
         let log = process.log();
-        told.iter().all(|words| log.contains(words)).then_some(())
+        texts.iter().all(|text| log.contains(text)).then_some(())
     })
     .await;
     drop(process);
@@ -104,43 +106,43 @@ async fn assert_told(site: &Site, topic: Topic, told: &[&str]) {
     let found = findings.find(|found| found.topic == topic).unwrap();
     assert_eq!(found.verdict, Verdict::Broken, "{found:?}");
     let advice = found.advice.as_deref().unwrap();
-    assert!(advice.contains(told.last().unwrap()), "{found:?}");
+    assert!(advice.contains(texts.last().unwrap()), "{found:?}");
 }
 
 #[tokio::test]
-async fn mysql_is_believed_by_its_authority_and_its_name_alone() {
+async fn mysql_is_trusted_only_with_a_known_authority_and_its_name() {
     let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
     let mariadb = mariadb(&authority.issue("IP:127.0.0.1").unwrap()).await;
     let mut site = site(mariadb, shared_redis().await).await;
-    assert!(!is_encrypted(&site).await, "off is off");
+    assert!(!is_encrypted(&site).await, "not encrypted by default");
     site.set("MYSQL_TLS", "required");
-    assert!(is_encrypted(&site).await, "whoever it is");
+    assert!(is_encrypted(&site).await, "without verification");
     site.refresh().await.unwrap();
     site.set("MYSQL_TLS", "verify");
     let unknown = "set MYSQL_TLS_CA to the PEM file of its certificate authority";
-    assert_told(
+    assert_reported(
         &site,
         Topic::Database,
         &["MySQL is away", "UnknownIssuer", unknown],
     )
     .await;
     site.set("MYSQL_TLS_CA", &text(&stranger.certificate()));
-    assert_told(&site, Topic::Database, &["MySQL is away", unknown]).await;
+    assert_reported(&site, Topic::Database, &["MySQL is away", unknown]).await;
     site.set("MYSQL_TLS_CA", &text(&authority.certificate()));
     assert!(is_encrypted(&site).await);
     site.refresh().await.unwrap();
     site.set("MYSQL_HOST", "localhost");
     let host = "set MYSQL_HOST to a name that the certificate contains";
-    assert_told(&site, Topic::Database, &["MySQL is away", host]).await;
+    assert_reported(&site, Topic::Database, &["MySQL is away", host]).await;
 }
 
 #[tokio::test]
-async fn a_mysql_without_tls_and_one_that_wants_it_say_so() {
+async fn mysql_without_tls_or_that_requires_tls_is_reported() {
     let mut site = site(shared_mariadb().await, shared_redis().await).await;
     for wanted in ["required", "verify"] {
         site.set("MYSQL_TLS", wanted);
         let told = "the server offers no TLS: enable TLS on the server, or set MYSQL_TLS=off";
-        assert_told(&site, Topic::Database, &["MySQL is away", &told[1..]]).await;
+        assert_reported(&site, Topic::Database, &["MySQL is away", &told[1..]]).await;
     }
     let authority = Authority::new().unwrap();
     let mariadb = mariadb(&authority.issue("IP:127.0.0.1").unwrap()).await;
@@ -148,7 +150,7 @@ async fn a_mysql_without_tls_and_one_that_wants_it_say_so() {
     let account = format!("ALTER USER '{}'@'%' REQUIRE SSL", site.user());
     let mut owner = site.conn().await;
     owner.query_drop(account).await.unwrap();
-    assert_told(
+    assert_reported(
         &site,
         Topic::Database,
         &["MySQL is away", "Access denied", "(MYSQL_TLS)"],
@@ -160,21 +162,21 @@ async fn a_mysql_without_tls_and_one_that_wants_it_say_so() {
 }
 
 #[tokio::test]
-async fn redis_is_believed_by_its_authority_and_its_name_alone() {
+async fn redis_is_trusted_only_with_a_known_authority_and_its_name() {
     let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
     let (redis, tls_port) = redis(&authority.issue("IP:127.0.0.1").unwrap()).await;
     let mut site = site(shared_mariadb().await, redis).await;
     let url = |host: &str, port: u16| format!("rediss://{host}:{port}");
     site.set("REDIS_URL", &url("127.0.0.1", tls_port));
     let unknown = "set REDIS_TLS_CA to the PEM file of that authority";
-    assert_told(
+    assert_reported(
         &site,
         Topic::Redis,
         &["Redis is away", "UnknownIssuer", unknown],
     )
     .await;
     site.set("REDIS_TLS_CA", &text(&stranger.certificate()));
-    assert_told(&site, Topic::Redis, &["Redis is away", unknown]).await;
+    assert_reported(&site, Topic::Redis, &["Redis is away", unknown]).await;
     site.set("REDIS_TLS_CA", &text(&authority.certificate()));
     site.refresh().await.unwrap();
     site.await_all().await;
@@ -195,13 +197,13 @@ async fn redis_is_believed_by_its_authority_and_its_name_alone() {
     drop(gateway);
     site.set("REDIS_URL", &url("localhost", tls_port));
     let host = "use the certificate's host name in REDIS_URL";
-    assert_told(&site, Topic::Redis, &["Redis is away", host]).await;
+    assert_reported(&site, Topic::Redis, &["Redis is away", host]).await;
     site.set("REDIS_URL", &url("127.0.0.1", redis.port()));
-    assert_told(&site, Topic::Redis, &["Redis is away", "REDIS_URL"]).await;
+    assert_reported(&site, Topic::Redis, &["Redis is away", "REDIS_URL"]).await;
 }
 
 #[test]
-fn authorities_without_tls_are_a_bad_configuration() {
+fn a_ca_file_without_tls_is_a_configuration_error() {
     let authority = Authority::new().unwrap();
     let (path, key) = (
         text(&authority.certificate()),

@@ -1,4 +1,4 @@
-//! The worker and the real gateway together, over real servers, as users and operators meet them.
+//! The worker and the real gateway together, on real servers, as clients and operators see them.
 
 use crate::fixture::{SOON, Site, own_servers, site_on};
 use fred::interfaces::KeysInterface;
@@ -24,7 +24,7 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    pub(crate) async fn beside(site: &Site) -> Self {
+    pub(crate) async fn start(site: &Site) -> Self {
         let port = free_port().unwrap();
         let mut environment = site.environment();
         environment.retain(|(name, _)| name.starts_with("REDIS"));
@@ -56,7 +56,7 @@ impl Gateway {
     }
 }
 
-/// Every path that is served once all stands.
+/// Every path that is served once everything is stored.
 pub(crate) fn paths() -> Vec<String> {
     let snapshots = Snapshot::ALL.map(|snapshot| snapshot.path().to_owned());
     let summaries = [Group::Visitors, Group::Books].map(|group| group.summary_path().to_owned());
@@ -76,7 +76,7 @@ async fn innodb(zone: &str, now: &str) -> Site {
 async fn every_endpoint_is_right_through_both() {
     let site = innodb("Asia/Jakarta", NOW).await;
     let running = site.start();
-    let gateway = Gateway::beside(&site).await;
+    let gateway = Gateway::start(&site).await;
     gateway.await_all().await;
     let oracle = site.oracle();
     for path in PATHS {
@@ -102,19 +102,19 @@ async fn every_endpoint_is_right_through_both() {
     let visitors = gateway.get("/api/visitors/summary").await;
     let wanted = format!(r#"}},{}}}}}"#, fields(Group::Visitors));
     assert!(visitors.text().ends_with(&wanted), "{}", visitors.text());
-    let told = &visitors.json()["data"]["today"];
-    assert_eq!(told["total"], oracle.today_total());
+    let count = &visitors.json()["data"]["today"];
+    assert_eq!(count["total"], oracle.today_total());
     running.stop().await;
 }
 
-/// Of a library with all the dirt of the field, whatever is shown of its members.
+/// A library with dirty rows, with each setting of `MEMBER_NAMES`.
 #[tokio::test]
-async fn what_the_worker_makes_is_as_the_document_says() {
+async fn worker_output_matches_the_openapi_document() {
     for names in ["full", "masked", "hidden"] {
         let mut site = innodb("Asia/Jakarta", NOW).await;
         site.set("MEMBER_NAMES", names);
         site.refresh().await.unwrap();
-        let gateway = Gateway::beside(&site).await;
+        let gateway = Gateway::start(&site).await;
         let document = Document(gateway.get("/docs/json").await.json());
         for path in paths().iter().filter(|path| !path.ends_with("/today")) {
             let answer = eventually(&format!("{path} is 200"), SOON, async || {
@@ -127,9 +127,9 @@ async fn what_the_worker_makes_is_as_the_document_says() {
 }
 
 #[tokio::test]
-async fn nothing_is_known_without_a_worker_and_a_stream_waits_for_it() {
+async fn without_a_worker_nothing_is_served_and_a_stream_waits() {
     let site = innodb("Asia/Jakarta", NOW).await;
-    let gateway = Gateway::beside(&site).await;
+    let gateway = Gateway::start(&site).await;
     for path in paths().iter().filter(|path| !path.ends_with("/today")) {
         let answer = gateway.get(path).await;
         assert_eq!(
@@ -139,7 +139,7 @@ async fn nothing_is_known_without_a_worker_and_a_stream_waits_for_it() {
         );
         assert!(
             answer.took < Duration::from_millis(900),
-            "{path} waits for nobody"
+            "{path} does not wait"
         );
     }
     let mut stream = Events::open(gateway.address).await;
@@ -147,29 +147,29 @@ async fn nothing_is_known_without_a_worker_and_a_stream_waits_for_it() {
     let running = site.start();
     let first = stream.next().await.unwrap();
     assert_eq!(first.event, "init");
-    let told: serde_json::Value = serde_json::from_str(&first.data).unwrap();
-    assert_eq!(told["total"], site.true_total().await);
+    let count: serde_json::Value = serde_json::from_str(&first.data).unwrap();
+    assert_eq!(count["total"], site.true_total().await);
     assert_eq!(stream.next().await.unwrap().event, "update");
     gateway.await_all().await;
     running.stop().await;
 }
 
-/// Follows the number over HTTP and in a stream from before midnight until `until` says that it is enough. What it
-/// sees is never of a day that is over by the library's clock.
-async fn watch_midnight(site: &Site, gateway: &Gateway, until: &str) {
+/// Follows the count over HTTP and in a stream from before midnight until it is that of `last_day`. Asserts that no
+/// count of a past day is shown.
+async fn watch_midnight(site: &Site, gateway: &Gateway, last_day: &str) {
     let mut stream = Events::open(gateway.address).await;
     let http = async {
         loop {
-            // Read first: what was true before the question may have ended since.
+            // The day is read before the request, since it may end meanwhile.
             let day = site.day().to_string();
             let answer = gateway.get("/api/visitors/today").await;
             let summary = gateway.get("/api/visitors/summary").await.json();
-            for told in [&answer.json(), &summary["data"]["today"], &summary["today"]] {
-                if let Some(shown) = told["date"].as_str() {
-                    assert!(shown >= day.as_str(), "{shown} is shown on {day}: {told}");
+            for count in [&answer.json(), &summary["data"]["today"], &summary["today"]] {
+                if let Some(shown) = count["date"].as_str() {
+                    assert!(shown >= day.as_str(), "{shown} is shown on {day}: {count}");
                 }
             }
-            if answer.status == 200 && answer.json()["date"] == until {
+            if answer.status == 200 && answer.json()["date"] == last_day {
                 assert_eq!(answer.json()["total"], site.true_total().await);
                 return;
             }
@@ -178,13 +178,13 @@ async fn watch_midnight(site: &Site, gateway: &Gateway, until: &str) {
     let events = async {
         loop {
             let block = stream.next().await.unwrap();
-            // An event is on its way for a moment; one that took a tenth of a second is a real one.
+            // An event may be in flight for a tenth of a second.
             let day = site.clock.now().before(Duration::from_millis(100));
             let day = day.utc().with_timezone(&site.zone).date_naive().to_string();
-            if let Ok(told) = serde_json::from_str::<serde_json::Value>(&block.data) {
-                let shown = told["date"].as_str().unwrap();
+            if let Ok(count) = serde_json::from_str::<serde_json::Value>(&block.data) {
+                let shown = count["date"].as_str().unwrap();
                 assert!(shown >= day.as_str(), "{shown} is streamed on {day}");
-                if shown == until {
+                if shown == last_day {
                     return;
                 }
             }
@@ -196,14 +196,14 @@ async fn watch_midnight(site: &Site, gateway: &Gateway, until: &str) {
 }
 
 #[tokio::test]
-async fn yesterday_is_not_seen_after_midnight() {
+async fn yesterdays_count_is_not_served_after_midnight() {
     for (zone, day, new_day) in [
         ("Asia/Jakarta", "2025-09-30", "2025-10-01"),
         ("Africa/Cairo", "2026-04-23", "2026-04-24"),
     ] {
         let site = innodb(zone, &format!("{day}T23:59:55")).await;
         let running = site.start();
-        let gateway = Gateway::beside(&site).await;
+        let gateway = Gateway::start(&site).await;
         gateway.await_all().await;
         let began = site.clock.now();
         watch_midnight(&site, &gateway, new_day).await;
@@ -220,7 +220,7 @@ async fn a_worker_that_dies_before_midnight_leaves_nothing_of_yesterday() {
     let mut site = innodb("Asia/Jakarta", "2025-09-30T23:59:55").await;
     site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "60000");
     let running = site.start();
-    let gateway = Gateway::beside(&site).await;
+    let gateway = Gateway::start(&site).await;
     gateway.await_all().await;
     let mut before = Events::open(gateway.address).await;
     assert_eq!(before.next().await.unwrap().event, "init");
@@ -237,7 +237,7 @@ async fn a_worker_that_dies_before_midnight_leaves_nothing_of_yesterday() {
     for stream in [&mut before, &mut after] {
         assert_eq!(stream.next_within(Duration::from_secs(1)).await, None);
     }
-    // A new worker, in the new day.
+    // A new worker on the new day.
     let running = site.start();
     for (stream, event) in [(&mut before, "update"), (&mut after, "init")] {
         let block = stream.next().await.unwrap();
@@ -248,19 +248,19 @@ async fn a_worker_that_dies_before_midnight_leaves_nothing_of_yesterday() {
 }
 
 #[tokio::test]
-async fn redis_restarts_empty_and_all_is_back() {
+async fn everything_is_back_after_redis_restarts_empty() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let running = site.start();
-    let gateway = Gateway::beside(&site).await;
+    let gateway = Gateway::start(&site).await;
     gateway.await_all().await;
     let before = gateway.get("/api/visitors/weekly").await.body;
     redis.kill().await.unwrap();
-    let through_the_outage = async {
+    let requests = async {
         for _ in 0..40 {
             for path in paths().iter().filter(|path| !path.ends_with("/today")) {
                 let answer = gateway.get(path).await;
-                assert_eq!(answer.status, 200, "{path} comes from the copy");
+                assert_eq!(answer.status, 200, "{path} comes from the cache");
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -269,23 +269,23 @@ async fn redis_restarts_empty_and_all_is_back() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         redis.start_again().await.unwrap();
     };
-    tokio::join!(through_the_outage, restart);
+    tokio::join!(requests, restart);
     site.await_all().await;
     gateway.await_all().await;
     assert_eq!(
         gateway.get("/api/visitors/weekly").await.body,
         before,
-        "without the cron"
+        "restored without a refresh"
     );
     running.stop().await;
 }
 
 #[tokio::test]
-async fn a_database_outage_is_not_noticed_at_the_gateway() {
+async fn gateway_clients_do_not_notice_a_database_outage() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     let running = site.start();
-    let gateway = Gateway::beside(&site).await;
+    let gateway = Gateway::start(&site).await;
     gateway.await_all().await;
     let mut stream = Events::open(gateway.address).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
@@ -311,7 +311,7 @@ async fn no_request_reaches_the_database_and_a_herd_costs_one_count() {
     let running = site.start();
     site.await_all().await;
     site.await_total(site.true_total().await).await;
-    let gateway = Gateway::beside(&site).await;
+    let gateway = Gateway::start(&site).await;
     gateway.await_all().await;
 
     mariadb.general_log(true).await.unwrap();
@@ -322,13 +322,13 @@ async fn no_request_reaches_the_database_and_a_herd_costs_one_count() {
     }
     assert_eq!(queries(&site, mariadb).await, Vec::<String>::new());
 
-    // The count has gone, and a gateway that never saw it is asked a thousand times at once.
+    // The count is missing, and a gateway that never saw it gets a thousand requests at once.
     let _: i64 = site
         .redis
         .del(site.key("visitors:today:count"))
         .await
         .unwrap();
-    let cold = Gateway::beside(&site).await;
+    let cold = Gateway::start(&site).await;
     let mut herd = tokio::task::JoinSet::new();
     for _ in 0..1_000 {
         let address = cold.address;
@@ -340,13 +340,13 @@ async fn no_request_reaches_the_database_and_a_herd_costs_one_count() {
         assert_eq!(answer.status, 200, "{}", answer.text());
         waited += usize::from(answer.json()["source"] == "db");
     }
-    assert!(waited > 0, "some had to wait for the count");
+    assert!(waited > 0, "some requests wait for the count");
     let counts = queries(&site, mariadb).await;
     assert_eq!(counts.len(), 1, "{counts:?}");
     running.stop().await;
 }
 
-/// What the worker's account has asked of tables since the log was turned on.
+/// The queries of tables by the worker's account since the log was turned on.
 pub(crate) async fn queries(site: &Site, mariadb: &testkit::mariadb::MariaDb) -> Vec<String> {
     let user = site
         .environment()
@@ -355,11 +355,11 @@ pub(crate) async fn queries(site: &Site, mariadb: &testkit::mariadb::MariaDb) ->
         .unwrap()
         .1;
     let lines = mariadb.general_log_lines().await.unwrap();
-    let asked = lines
+    let queries = lines
         .into_iter()
         .filter(|line| line.user == user && line.text.contains(" FROM "));
-    // A new connection asks first who it is.
-    asked
+    // A new connection first asks for its own id.
+    queries
         .filter(|line| line.command != "Prepare" && !line.text.contains("CONNECTION_ID()"))
         .map(|line| line.text)
         .collect()
@@ -368,11 +368,11 @@ pub(crate) async fn queries(site: &Site, mariadb: &testkit::mariadb::MariaDb) ->
 #[tokio::test]
 async fn both_real_processes_follow_a_check_in_and_end_cleanly() {
     let site = innodb("Asia/Jakarta", NOW).await;
-    // A real process knows the present alone.
+    // A real process has only the real time.
     let now = Clock::system().now().utc();
     site.clock.step_to(now);
     let mut worker = Process::spawn("worker", &site.environment()).unwrap();
-    let mut gateway = Gateway::beside(&site).await;
+    let mut gateway = Gateway::start(&site).await;
     gateway.await_all().await;
     let mut stream = Events::open(gateway.address).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
@@ -382,9 +382,9 @@ async fn both_real_processes_follow_a_check_in_and_end_cleanly() {
         "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '{minute}')"
     ))
     .await;
-    eventually("the stream tells the check-in", SOON, async || {
-        let told: serde_json::Value = serde_json::from_str(&stream.next().await?.data).ok()?;
-        (told["total"] == before + 1).then_some(())
+    eventually("the stream shows the check-in", SOON, async || {
+        let count: serde_json::Value = serde_json::from_str(&stream.next().await?.data).ok()?;
+        (count["total"] == before + 1).then_some(())
     })
     .await;
     for process in [&mut worker, &mut gateway.process] {

@@ -1,4 +1,4 @@
-//! Workers of several versions on one Redis: a version leaves alone what it does not know, in both directions.
+//! Workers of several versions on one Redis: each leaves alone what it does not know, in both directions.
 
 use crate::fixture::{SOON, Site};
 use fred::interfaces::{HashesInterface, KeysInterface};
@@ -16,9 +16,9 @@ async fn site() -> Site {
     Site::new("Asia/Jakarta", NOW, Shape::default()).await
 }
 
-/// What a later version may note of its snapshots, and what no version of ours writes.
+/// Fields that a later version may write, and fields that no version writes.
 #[tokio::test]
-async fn what_another_version_notes_of_snapshots_is_left_alone() {
+async fn snapshot_notes_of_another_version_are_left_alone() {
     let site = site().await;
     let made = site.key("worker:made");
     let unknown: [(&str, &[u8]); 3] = [
@@ -29,7 +29,7 @@ async fn what_another_version_notes_of_snapshots_is_left_alone() {
     for (field, value) in unknown {
         let _: i64 = site.redis.hset(&made, (field, value)).await.unwrap();
     }
-    // Settings that this version cannot read are other settings.
+    // Settings that this version cannot read count as other settings.
     let known: [&[u8]; 3] = [b"\xff\xfe", b"", b"{\"settings\":1}"];
     for (snapshot, settings) in Snapshot::ALL.into_iter().zip(known) {
         let _: i64 = site
@@ -63,7 +63,7 @@ async fn what_another_version_notes_of_snapshots_is_left_alone() {
     running.stop().await;
 }
 
-/// A lease is respected while it lives, whatever its text; one that would never end is no worker's.
+/// A lease with any text is respected while it lives. A lease without a TTL is not a worker's, and gets one.
 #[tokio::test]
 async fn a_lease_of_another_format_is_respected_and_ends() {
     for text in [
@@ -89,7 +89,7 @@ async fn a_lease_of_another_format_is_respected_and_ends() {
                 assert_eq!(site.stored("worker:lease").await.as_deref(), Some(text));
                 sleep(Duration::from_millis(100)).await;
             }
-            eventually(&format!("{text} has ended"), SOON, async || {
+            eventually(&format!("the lease {text} has ended"), SOON, async || {
                 let lease = site.stored("worker:lease").await?;
                 (lease != text && lease.contains(':') && lease.contains(' ')).then_some(())
             })
@@ -101,7 +101,7 @@ async fn a_lease_of_another_format_is_respected_and_ends() {
 }
 
 #[tokio::test]
-async fn an_epoch_that_is_none_is_passed_over() {
+async fn an_invalid_epoch_is_replaced() {
     for text in [
         "",
         "x",

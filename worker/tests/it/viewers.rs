@@ -1,4 +1,4 @@
-//! Who looks at a gateway while Redis fails, and must not see it.
+//! Clients that watch a gateway while Redis fails, and must not notice it.
 
 use crate::together::{Gateway, paths};
 use std::collections::BTreeMap;
@@ -10,19 +10,19 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// An answer out of memory; whoever waited for Redis would wait for longer.
+/// The limit of a response from memory. A response that waited for Redis would take longer.
 const QUICK: Duration = Duration::from_secs(5);
-/// Twice the longest that the right number may take to come.
-const BACK: Duration = Duration::from_secs(10);
+/// Twice the longest time until the right number is shown.
+const COUNT_LIMIT: Duration = Duration::from_secs(10);
 
-/// Who looks at a gateway all the time, and at one stream.
+/// One client that requests everything again and again, and one that reads the stream.
 pub(crate) struct Viewers {
     stop: CancellationToken,
     tasks: [JoinHandle<()>; 2],
     shown: Arc<Mutex<Shown>>,
 }
 
-/// What the stream has shown last.
+/// The last count in the stream.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shown {
     total: u64,
@@ -30,13 +30,13 @@ pub(crate) struct Shown {
 }
 
 impl Viewers {
-    pub(crate) async fn of(gateway: &Gateway) -> Self {
+    pub(crate) async fn start(gateway: &Gateway) -> Self {
         let (stop, shown, address) = (CancellationToken::new(), Arc::default(), gateway.address);
         let mut stream = Events::open(address).await;
-        let (noted, stopped) = (Arc::clone(&shown), stop.clone());
+        let (last, stopped) = (Arc::clone(&shown), stop.clone());
         let watching = async move {
             while let Some(block) = stopped.run_until_cancelled(stream.next()).await {
-                note(&noted, &block.expect("the stream stays open").data);
+                record(&last, &block.expect("the stream stays open").data);
             }
         };
         let stopped = stop.clone();
@@ -46,9 +46,9 @@ impl Viewers {
                 for path in paths() {
                     let answer = get(address, &path).await;
                     let is_count = path.ends_with("/today");
-                    let good = answer.status == 200 || is_count && answer.status == 202;
-                    assert!(good, "{path}: {}", answer.status);
-                    // For a count, a request may wait for a second.
+                    let is_expected = answer.status == 200 || is_count && answer.status == 202;
+                    assert!(is_expected, "{path}: {}", answer.status);
+                    // A request for a count may wait for a second.
                     assert!(is_count || answer.took < QUICK, "{path}: {:?}", answer.took);
                     let json = answer.json();
                     let at = json["generated_at"].as_str().unwrap_or_default().to_owned();
@@ -67,20 +67,21 @@ impl Viewers {
     }
 
     /// Waits until the stream shows `total`.
-    pub(crate) async fn see(&self, what: &str, total: u64) {
+    pub(crate) async fn await_total(&self, what: &str, total: u64) {
         eventually(
             &format!("{what}: {total} in the stream"),
-            BACK,
+            COUNT_LIMIT,
             async || {
                 let failed = self.tasks.iter().any(JoinHandle::is_finished);
-                assert!(!failed, "{what}: a viewer has seen what must not be");
+                assert!(!failed, "{what}: a client has noticed the fault");
                 (self.shown.lock().unwrap().total == total).then_some(())
             },
         )
         .await;
     }
 
-    pub(crate) async fn leave(self) {
+    /// Stops both clients, and panics if one has failed.
+    pub(crate) async fn stop(self) {
         self.stop.cancel();
         for task in self.tasks {
             task.await.unwrap();
@@ -88,13 +89,13 @@ impl Viewers {
     }
 }
 
-/// The numbers that a stream shows never get older.
-pub(crate) fn note(shown: &Mutex<Shown>, data: &str) {
-    let Ok(told) = serde_json::from_str::<serde_json::Value>(data) else {
+/// Records a count of a stream, and asserts that it is not older than the one before.
+pub(crate) fn record(shown: &Mutex<Shown>, data: &str) {
+    let Ok(count) = serde_json::from_str::<serde_json::Value>(data) else {
         return;
     };
-    let at = told["generated_at"].as_str().or(told["at"].as_str());
-    let (at, total) = (at.unwrap().to_owned(), told["total"].as_u64().unwrap());
+    let at = count["generated_at"].as_str().or(count["at"].as_str());
+    let (at, total) = (at.unwrap().to_owned(), count["total"].as_u64().unwrap());
     let mut shown = shown.lock().unwrap();
     assert!(at >= shown.at, "{at} after {shown:?}");
     *shown = Shown { total, at };

@@ -1,5 +1,5 @@
-//! Somebody has put a value of another type under a key of ours: it is replaced where it is ours to write, and count and
-//! snapshots come out right.
+//! A key holds a value of another type: the worker replaces it if it writes that key, and count and snapshots are
+//! right.
 
 use crate::fixture::{Running, SOON, Site, own_servers, site_on};
 use fred::interfaces::{ClientLike, KeysInterface};
@@ -14,7 +14,7 @@ use testkit::oracle::Names;
 use testkit::process::free_port;
 use tokio::time::sleep;
 
-/// Each makes a value of one type under a key.
+/// Commands that create a value of each type.
 const TYPES: [(&str, &[&str]); 5] = [
     ("list", &["RPUSH", "x"]),
     ("hash", &["HSET", "field", "x"]),
@@ -23,7 +23,7 @@ const TYPES: [(&str, &[&str]); 5] = [
     ("stream", &["XADD", "*", "field", "x"]),
 ];
 
-/// When the value is put there.
+/// When the wrong value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moment {
     Start,
@@ -31,7 +31,7 @@ enum Moment {
     Active,
 }
 
-/// Every key that is the worker's to write, with what is to stand there and a type that is wrong.
+/// Every key that the worker writes, with its right type and the index of a wrong one.
 fn keys() -> Vec<(String, &'static str, usize)> {
     let own = ["worker:lease", "worker:epoch", "visitors:today:count"].map(str::to_owned);
     let names = own.into_iter().chain(Snapshot::ALL.map(Snapshot::name));
@@ -39,20 +39,20 @@ fn keys() -> Vec<(String, &'static str, usize)> {
         .enumerate()
         .map(|(index, name)| (name, "string", index % TYPES.len()))
         .collect();
-    // A list, and what is not a hash of texts.
+    // This key is a hash, so it gets a list and a set.
     keys.push(("worker:made".to_owned(), "hash", 0));
     keys.push(("worker:made".to_owned(), "hash", 2));
     keys
 }
 
-async fn put(site: &Site, name: &str, kind: usize) {
+async fn put_wrong_type(site: &Site, name: &str, kind: usize) {
     let (temporary, key) = (site.key(&format!("wrong:{name}")), site.key(name));
     let (command, arguments) = TYPES[kind].1.split_first().unwrap();
     let words = [&[temporary.as_str()], arguments].concat();
     let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
     let command = CustomCommand::new_static(command, ClusterHash::FirstKey, false);
     let _: Value = site.redis.custom(command, words).await.unwrap();
-    // In one step: a worker that writes this key comes before or after it.
+    // RENAME is atomic: a write of the worker comes before or after it.
     let _: () = site.redis.rename(temporary, key).await.unwrap();
 }
 
@@ -64,7 +64,7 @@ async fn type_of(site: &Site, name: &str) -> String {
         .unwrap()
 }
 
-async fn await_well(what: &str, port: u16) {
+async fn await_ok(what: &str, port: u16) {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     eventually(what, SOON, async || {
         tokio::net::TcpStream::connect(address).await.ok()?;
@@ -80,20 +80,20 @@ fn start(site: &mut Site) -> (Running, u16) {
     (site.start(), port)
 }
 
-async fn suffer(mut site: Site, name: String, right: &str, kind: usize, moment: Moment) {
+async fn assert_repaired(mut site: Site, name: String, right: &str, kind: usize, moment: Moment) {
     let what = format!("{name} as {}, {moment:?}", TYPES[kind].0);
     let mut before = None;
     if moment != Moment::Start {
         let (running, port) = start(&mut site);
-        await_well(&what, port).await;
+        await_ok(&what, port).await;
         site.await_all().await;
         before = Some((running, port));
     }
     let (running, port) = match (moment, before) {
         (Moment::Active, Some(active)) => {
-            put(&site, &name, kind).await;
+            put_wrong_type(&site, &name, kind).await;
             if name == "worker:epoch" {
-                // It is read and written only when the lease is taken.
+                // The worker reads and writes it only when it acquires the lease.
                 let _: i64 = site.redis.del(site.key("worker:lease")).await.unwrap();
             }
             active
@@ -106,7 +106,7 @@ async fn suffer(mut site: Site, name: String, right: &str, kind: usize, moment: 
             if let Some((active, _)) = before {
                 active.kill();
             }
-            put(&site, &name, kind).await;
+            put_wrong_type(&site, &name, kind).await;
             standby.unwrap_or_else(|| start(&mut site))
         }
     };
@@ -114,7 +114,7 @@ async fn suffer(mut site: Site, name: String, right: &str, kind: usize, moment: 
         (type_of(&site, &name).await == right).then_some(())
     })
     .await;
-    await_well(&what, port).await;
+    await_ok(&what, port).await;
     site.await_all().await;
     site.assert_all(Names::Full).await;
     site.check_in().await;
@@ -122,11 +122,11 @@ async fn suffer(mut site: Site, name: String, right: &str, kind: usize, moment: 
     running.stop().await;
 }
 
-async fn suffer_each(moment: Moment) {
+async fn assert_each_repaired(moment: Moment) {
     let (mariadb, redis) = own_servers().await;
-    for some in keys().chunks(6) {
+    for chunk in keys().chunks(6) {
         let mut sites = Vec::new();
-        for (name, right, kind) in some {
+        for (name, right, kind) in chunk {
             let mut site = site_on(mariadb, redis).await;
             site.align_server_clock().await;
             site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "500");
@@ -135,7 +135,7 @@ async fn suffer_each(moment: Moment) {
         join_all(
             sites
                 .into_iter()
-                .map(|(site, name, right, kind)| suffer(site, name, right, kind, moment)),
+                .map(|(site, name, right, kind)| assert_repaired(site, name, right, kind, moment)),
         )
         .await;
     }
@@ -143,29 +143,29 @@ async fn suffer_each(moment: Moment) {
 
 #[tokio::test]
 async fn a_worker_that_starts_repairs_keys_of_another_type() {
-    suffer_each(Moment::Start).await;
+    assert_each_repaired(Moment::Start).await;
 }
 
 #[tokio::test]
 async fn a_standby_that_takes_over_repairs_keys_of_another_type() {
-    suffer_each(Moment::TakeOver).await;
+    assert_each_repaired(Moment::TakeOver).await;
 }
 
 #[tokio::test]
 async fn an_active_worker_repairs_keys_of_another_type() {
-    suffer_each(Moment::Active).await;
+    assert_each_repaired(Moment::Active).await;
 }
 
-/// The counter of `incremental` belongs to the writer of visits: it is said, and left alone.
+/// The counter of `incremental` belongs to the software that writes visits: the worker reports it and leaves it alone.
 #[tokio::test]
-async fn a_counter_of_another_type_is_said_and_left_alone() {
+async fn a_counter_of_another_type_is_reported_and_left_alone() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
     site.align_server_clock().await;
     site.set("TODAY_COUNT_MODE", "incremental");
     let name = format!("visitors:today:incr:{}", site.day());
     for (kind, (text, _)) in TYPES.iter().enumerate() {
-        put(&site, &name, kind).await;
+        put_wrong_type(&site, &name, kind).await;
         let (running, port) = start(&mut site);
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         eventually("health names the key", SOON, async || {
@@ -179,7 +179,7 @@ async fn a_counter_of_another_type_is_said_and_left_alone() {
         site.await_total(site.true_total().await).await;
         assert_eq!(type_of(&site, &name).await, *text);
         let _: i64 = site.redis.del(site.key(&name)).await.unwrap();
-        await_well("it is over", port).await;
+        await_ok("the worker is ok again", port).await;
         running.stop().await;
     }
 }

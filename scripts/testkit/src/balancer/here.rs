@@ -1,5 +1,5 @@
-//! The files of deploy/balancers as they stand, with what is another machine's replaced: addresses, certificate, folders,
-//! users and limits. What concerns gateways and browsers is left as an operator has it.
+//! Adapts the files of `deploy/balancers` to this machine: addresses, certificate, folders, users and limits are
+//! replaced. The settings for gateways and browsers stay as an operator has them.
 
 use super::Kind;
 use crate::certificates::Issued;

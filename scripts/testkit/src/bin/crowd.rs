@@ -1,7 +1,7 @@
-//! A crowd of clients in a process of its own, since one process may not hold so many sockets as both ends need.
+//! A crowd of clients in its own process, since one process may not have enough sockets for both ends.
 //!
-//! `crowd ADDRESS PATH COUNT` asks for PATH on COUNT connections and says in a line how many were let in and how many
-//! told to come again. It keeps the connections until they end, and then says how they did.
+//! `crowd ADDRESS PATH COUNT` requests PATH on COUNT connections, and prints how many were accepted and how many were
+//! refused with a `Retry-After`. It keeps the connections until they end, and then prints how they ended.
 
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ struct End {
     at: Instant,
     /// With the last chunk.
     clean: bool,
-    /// What its last block told of when to come back, in milliseconds.
+    /// The `retry` of its last block, in milliseconds.
     retry: Option<u64>,
 }
 
@@ -77,7 +77,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Asks, and gives the connection when it was let in. Who is refused must be told when to come again.
+/// Sends the request, and returns the connection if it was accepted. A refusal must have a `Retry-After`.
 async fn come(address: SocketAddr, request: &str) -> Result<Option<TcpStream>> {
     let mut socket = TcpStream::connect(address).await.context("connecting")?;
     socket

@@ -1,4 +1,4 @@
-//! Equality under `utf8_unicode_ci`: case, accents and spaces behind do not count; spaces in front do.
+//! Equality under `utf8_unicode_ci`: case, accents and trailing spaces do not matter; leading spaces do.
 
 /// Letters that differ from a base letter by an accent alone, in small letters, up to U+017F. A test asks the server.
 const ACCENTED: [(char, &str); 24] = [
@@ -28,7 +28,7 @@ const ACCENTED: [(char, &str); 24] = [
     ('u', "ư"),
 ];
 
-/// The key under which ids and codes are equal.
+/// Returns the key by which ids and codes are compared.
 pub fn fold(text: &str) -> String {
     text.trim_end_matches(' ')
         .chars()
@@ -45,7 +45,7 @@ pub fn fold(text: &str) -> String {
         .replace('ß', "ss")
 }
 
-/// Whether nothing is written: an id of a guest, an institution that is not told.
+/// Whether a text is blank, such as the id of a guest or a missing institution.
 pub(crate) fn blank(text: &str) -> bool {
     text.trim().is_empty()
 }

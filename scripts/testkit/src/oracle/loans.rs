@@ -1,4 +1,4 @@
-//! The most borrowed titles and the members who borrow most.
+//! The rankings of the most borrowed titles and of the borrowers.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! Ranks, masks and JSON text.
+//! Ranks rows, masks names and writes JSON text.
 
 use super::Names;
 

@@ -1,4 +1,4 @@
-//! The series of visits: every row counts, guests included; buckets without rows are zero; the last one is partial.
+//! The series of visits. Every row counts, including guests; buckets without rows are zero; the last bucket is partial.
 
 use chrono::{Datelike as _, Days, Months, NaiveDate};
 

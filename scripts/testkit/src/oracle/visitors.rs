@@ -1,4 +1,4 @@
-//! The top visitors of a window.
+//! The ranking of visitors in a window.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The windows of the rankings. All of them end with the end of today.
+//! The windows of the rankings. All of them end at the end of today.
 
 use chrono::{Datelike as _, NaiveDate};
 

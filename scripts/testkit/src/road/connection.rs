@@ -1,4 +1,4 @@
-//! One connection on a road: two sockets, and what is under way between them.
+//! One connection of a road: two sockets, and the bytes in flight between them.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(super) async fn carry(mut near: TcpStream, mut state: watch::Receiver<State>
     let mut far = None;
     let mut doomed = state.clone();
     let ended = tokio::select! {
-        // First: who is to be reset does not get to the server.
+        // First, since a connection that is reset must not reach the server.
         biased;
         _ = doomed.wait_for(|now| now.resets != born.resets) => Err(Reset),
         ended = async {

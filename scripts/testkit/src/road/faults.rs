@@ -1,4 +1,4 @@
-//! What may happen to a road, at random: the same for the same seed, so that a soak that has failed can be run again.
+//! Random faults of a road. The same seed gives the same faults, so that a failed soak can be repeated.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::road::{Direction, Mode};
 
-/// Something goes wrong, and is well again for a while.
+/// A fault and the healthy time after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What.
+    /// The mode of the fault.
     pub mode: Mode,
-    /// For how long: from a blink to longer than most limits of a second or five.
+    /// Its duration: from some milliseconds to longer than most time limits.
     pub lasts: Duration,
-    /// How long all is well after it.
+    /// The healthy time after it.
     pub rest: Duration,
 }
 
-/// Faults for ever.
+/// An endless sequence of faults.
 #[derive(Clone, Debug)]
 pub struct Faults(ChaCha8Rng);
 

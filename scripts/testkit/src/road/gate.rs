@@ -1,4 +1,4 @@
-//! Where a road begins: the listener, and the connections that it has let in.
+//! The listener of a road, and its accepted connections.
 
 use std::io;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::road::{Mode, State};
 
 /// As servers have it.
 const BACKLOG: u32 = 1024;
-/// Connections at once; whoever wants more is reset. Each holds two sockets and 1 MiB at most.
+/// The largest number of connections; more are reset. Each holds two sockets and 1 MiB at most.
 const CONNECTIONS: usize = 1024;
 /// On this machine a connect that has not been answered by then is not going to be.
 const NO_ANSWER: Duration = Duration::from_millis(100);
@@ -105,10 +105,10 @@ impl Gate {
     }
 }
 
-/// The next who comes; never without a listener.
+/// Accepts the next connection. Waits forever without a listener.
 async fn accept(listener: Option<&TcpListener>) -> TcpStream {
     match listener {
-        // An error is of that one connection; the next may be well.
+        // An error concerns one connection; the next may succeed.
         Some(listener) => loop {
             if let Ok((near, _)) = listener.accept().await {
                 return near;

@@ -1,4 +1,4 @@
-//! What Redis tells of itself.
+//! Describes the Redis server by its `INFO`: version and memory.
 
 use crate::check::findings::{Finding, Topic};
 use crate::check::format;
@@ -8,17 +8,17 @@ use fred::types::InfoKind;
 use serde_json::json;
 use std::collections::HashMap;
 
-/// The first version that the worker needs.
-const LEAST: [u32; 2] = [6, 2];
-/// So full, in percent, that the limit is near.
-const NEARLY_FULL: u64 = 90;
+/// The oldest version that the worker supports.
+const MIN_VERSION: [u32; 2] = [6, 2];
+/// From this percentage on, the memory is nearly full.
+const NEARLY_FULL_PERCENT: u64 = 90;
 
-/// The fields of INFO, of the sections that are looked at; none when it is not for us.
+/// The fields of two sections of `INFO`; empty when the account may not read it.
 pub(super) struct Info(HashMap<String, String>);
 
 impl Info {
-    /// Asks.
-    pub(super) async fn of(client: &Client) -> Self {
+    /// Loads the sections `server` and `memory`.
+    pub(super) async fn load(client: &Client) -> Self {
         let mut fields = HashMap::new();
         for section in [InfoKind::Server, InfoKind::Memory] {
             let text = client
@@ -42,18 +42,19 @@ impl Info {
     }
 }
 
-/// Which server it is.
+/// Describes the server's name, version and address.
 pub(super) fn server(info: &Info, address: &str) -> Finding {
     let Some(version) = info.text("redis_version") else {
-        let what = format!("Redis at {address}; it does not tell its version");
-        return Finding::ok(Topic::Redis, "server", what).with(json!({ "address": address }));
+        let what = format!("Redis at {address}, version unknown");
+        return Finding::ok(Topic::Redis, "server", what)
+            .with_details(json!({ "address": address }));
     };
     let name = match info.text("valkey_version") {
         Some(valkey) => format!("Valkey {valkey}"),
         None => format!("Redis {version}"),
     };
     let what = format!("{name} at {address}");
-    let found = Finding::ok(Topic::Redis, "server", what).with(json!({
+    let found = Finding::ok(Topic::Redis, "server", what).with_details(json!({
         "version": version,
         "valkey_version": info.text("valkey_version"),
         "mode": info.text("redis_mode"),
@@ -61,36 +62,38 @@ pub(super) fn server(info: &Info, address: &str) -> Finding {
     }));
     let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
     let mut next = || numbers.next().unwrap_or(0);
-    if [next(), next()] >= LEAST {
+    if [next(), next()] >= MIN_VERSION {
         return found;
     }
     found.broken("Use Redis 6.2 or later, or Valkey.")
 }
 
-/// What happens when it is full.
+/// Describes the memory, and what happens when it is full. Returns `None` if `INFO` does not say.
 pub(super) fn memory(info: &Info) -> Option<Finding> {
     let policy = info.text("maxmemory_policy")?;
     let (limit, used) = (info.number("maxmemory"), info.number("used_memory"));
     let details = json!({ "policy": policy, "limit_bytes": limit, "used_bytes": used });
-    let found = |what: String| Finding::ok(Topic::Redis, "memory", what).with(details);
+    let found = |what: String| Finding::ok(Topic::Redis, "memory", what).with_details(details);
     if limit == 0 {
         let used = format::bytes(used);
         return Some(found(format!(
-            "{used} in use, no limit, so that nothing is evicted ({policy})"
+            "{used} in use; no limit, so Redis evicts nothing ({policy})"
         )));
     }
     let what = format!(
-        "{} of {} in use; when it is full: {policy}",
+        "{} of {} in use; policy when it is full: {policy}",
         format::bytes(used),
         format::bytes(limit)
     );
     Some(if policy != "noeviction" {
         found(what).advise(
-            "Our keys all expire, so that a full Redis may drop them (they are back within 5 s): \
-             maxmemory-policy noeviction, or a Redis of their own. They need less than 1 MB.",
+            "All keys of the dashboard have a TTL, so a full Redis can evict them (the worker restores them in 5 s): \
+             set maxmemory-policy noeviction, or use a separate Redis. The dashboard needs less than 1 MB.",
         )
-    } else if used * 100 >= limit * NEARLY_FULL {
-        found(what).advise("It is nearly full, and then nothing can be stored: raise maxmemory.")
+    } else if used * 100 >= limit * NEARLY_FULL_PERCENT {
+        found(what).advise(
+            "Redis is nearly full. When it is full, the worker cannot write: raise maxmemory.",
+        )
     } else {
         found(what)
     })
@@ -109,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_must_be_new_enough() {
+    fn a_version_that_is_too_old_is_broken() {
         for (version, verdict) in [
             ("6.0.16", Verdict::Broken),
             ("6.2.0", Verdict::Ok),
@@ -122,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_matters_where_there_is_a_limit() {
+    fn the_policy_matters_only_with_a_limit() {
         for (limit, used, policy, verdict) in [
             ("0", "5", "allkeys-lru", Verdict::Ok),
             ("100", "5", "noeviction", Verdict::Ok),

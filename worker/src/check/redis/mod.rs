@@ -1,4 +1,4 @@
-//! Redis: whether it answers, what it is, what it does when it is full, what we may do there, and who is there already.
+//! Checks Redis: connection, version, memory, permissions, and the keys that exist already.
 
 mod info;
 mod rights;
@@ -19,17 +19,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
-/// A Redis in reach answers within milliseconds; a lost packet is sent again within 3 s.
+/// A reachable Redis answers within milliseconds, and a lost packet is sent again within 3 s.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// Looks at Redis. `total` is today's count in the database, if it is known.
-pub(super) async fn look(config: &Config, clock: &Clock, total: Option<u64>) -> Vec<Finding> {
+/// Checks Redis. `total` is today's count in the database, if it is known.
+pub(super) async fn check(config: &Config, clock: &Clock, total: Option<u64>) -> Vec<Finding> {
     let connection = match connect(config).await {
         Ok(connection) => connection,
-        Err(why) => return vec![unreachable(config, &why)],
+        Err(reason) => return vec![unreachable(config, &reason)],
     };
     let client = connection.client();
-    let info = Info::of(client).await;
+    let info = Info::load(client).await;
     let mut findings = vec![info::server(&info, &config.redis.address())];
     findings.extend(
         measure_round_trip(config, client)
@@ -37,109 +37,117 @@ pub(super) async fn look(config: &Config, clock: &Clock, total: Option<u64>) -> 
             .map(round_trip::redis),
     );
     findings.extend(info::memory(&info));
-    findings.push(rights::look(config, client).await);
-    findings.extend(held(config, clock, client).await);
+    findings.push(rights::check(config, client).await);
+    findings.extend(existing_keys(config, clock, client).await);
     if config.mode == Mode::Incremental {
-        findings.extend(increments(config, clock, client, total).await);
+        findings.extend(increment_counter(config, clock, client, total).await);
     }
     findings
 }
 
-/// The fastest of three readings of a key.
+/// The shortest time of three GETs.
 async fn measure_round_trip(config: &Config, client: &Client) -> Option<Duration> {
     let mut fastest = None;
     for _ in 0..3 {
         let started = Instant::now();
-        let read: Result<Option<Vec<u8>>, _> = client.get(config.keys.lease()).await;
-        read.ok()?;
+        let value: Result<Option<Vec<u8>>, _> = client.get(config.keys.lease()).await;
+        value.ok()?;
         let took = started.elapsed();
-        fastest = Some(fastest.map_or(took, |least: Duration| least.min(took)));
+        fastest = Some(fastest.map_or(took, |shortest: Duration| shortest.min(took)));
     }
     fastest
 }
 
-/// Connects, or says why that does not succeed.
+/// Connects, or returns the reason why there is no connection.
 async fn connect(config: &Config) -> Result<Connection, String> {
     let client = config
         .redis
         .client(COMMAND_LIMIT)
         .map_err(|error| error.to_string())?;
-    let why = Arc::new(Mutex::new(None));
-    let heard = why.clone();
+    let last_error = Arc::new(Mutex::new(None));
+    let error_slot = last_error.clone();
     client.on_error(move |(error, _)| {
-        *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(plain(error.details()));
+        *error_slot.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(plain_message(error.details()));
         std::future::ready(Ok(()))
     });
     let connection = Connection::start(&client);
     let connected = timeout(CONNECT_LIMIT, async {
-        // A wrong password does not become right by waiting.
-        while !client.is_connected() && why.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+        // An error ends the wait: a wrong password does not become right by waiting.
+        while !client.is_connected()
+            && last_error
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_none()
         {
             sleep(Duration::from_millis(10)).await;
         }
     });
-    let answered = connected.await.is_ok();
-    if answered && client.is_connected() {
+    let is_in_time = connected.await.is_ok();
+    if is_in_time && client.is_connected() {
         return Ok(connection);
     }
-    let why = why.lock().unwrap_or_else(PoisonError::into_inner).take();
-    Err(why.unwrap_or_else(|| format!("no answer within {} s", CONNECT_LIMIT.as_secs())))
+    let reason = last_error
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    Err(reason.unwrap_or_else(|| format!("no answer within {} s", CONNECT_LIMIT.as_secs())))
 }
 
-/// The client writes an error of the system as Rust does; its message is for people.
-fn plain(details: &str) -> String {
+/// Extracts the message for people from an error of the system, which the client formats with `Debug`.
+fn plain_message(details: &str) -> String {
     let message = details.split_once("message: \"").map(|(_, rest)| rest);
     let message = message.and_then(|rest| rest.split('"').next());
     message.unwrap_or(details).to_owned()
 }
 
-fn unreachable(config: &Config, why: &str) -> Finding {
+fn unreachable(config: &Config, reason: &str) -> Finding {
     let address = config.redis.address();
-    let advice = shared::redis::tls_advice(why).filter(|_| config.redis.is_encrypted());
+    let advice = shared::redis::tls_advice(reason).filter(|_| config.redis.is_encrypted());
     if let Some(advice) = advice {
-        let what = format!("no connection to {address}: no agreement on TLS");
+        let what = format!("no connection to {address}: the TLS handshake failed");
         return Finding::ok(Topic::Redis, "server", what).broken(format::sentence(advice));
     }
-    let what = format!("no connection to {address}: {why}");
+    let what = format!("no connection to {address}: {reason}");
     let is_refused = ["WRONGPASS", "NOAUTH", "NOPERM"]
         .iter()
-        .any(|code| why.contains(code));
+        .any(|code| reason.contains(code));
     Finding::ok(Topic::Redis, "server", what).broken(if is_refused {
-        "REDIS_URL: it is redis://USER:PASSWORD@HOST:PORT; what is special in a password is written as %XX."
+        "Check REDIS_URL: it is redis://USER:PASSWORD@HOST:PORT. Write special characters of a password as %XX."
     } else {
-        "Does a Redis listen there, and can this machine reach it? REDIS_URL says where; rediss:// is with TLS."
+        "Check REDIS_URL (rediss:// for TLS), that Redis is running, and that this machine can reach it."
     })
 }
 
-/// What stands there already, and whether a worker makes it.
-async fn held(config: &Config, clock: &Clock, client: &Client) -> Option<Finding> {
+/// Describes the keys that exist already, and whether a worker is active.
+async fn existing_keys(config: &Config, clock: &Clock, client: &Client) -> Option<Finding> {
     let today: Option<Vec<u8>> = client.get(config.keys.today_count()).await.ok()?;
     let today = today.and_then(|bytes| TodayCount::parse(&bytes).ok());
-    let mut held = 0;
+    let mut count = 0;
     for snapshot in Snapshot::ALL {
         let value: Option<Vec<u8>> = client.get(config.keys.snapshot(snapshot)).await.ok()?;
-        held += usize::from(value.is_some());
+        count += usize::from(value.is_some());
     }
     let active: Option<String> = client.get(config.keys.lease()).await.ok()?;
     let all = Snapshot::ALL.len();
-    let who = match &today {
+    let activity = match &today {
         Some(today) => {
             let ago = format::duration(clock.now().since(today.generated_at));
             format!(
-                "a worker is at work: {} visitors today, counted {ago} ago",
+                "a worker is running: {} visitors today, counted {ago} ago",
                 format::number(today.total)
             )
         }
-        None => "no worker is at work".to_owned(),
+        None => "no worker is running".to_owned(),
     };
-    let what = format!("{who}; {held} of {all} figures stand");
+    let what = format!("{activity}; {count} of {all} figures are stored");
     let details =
-        json!({ "today": today, "active_worker": active, "snapshots_held": held, "of": all });
-    Some(Finding::ok(Topic::Redis, "keys", what).with(details))
+        json!({ "today": today, "active_worker": active, "snapshots_held": count, "of": all });
+    Some(Finding::ok(Topic::Redis, "keys", what).with_details(details))
 }
 
-/// Of `incremental`: whether whoever writes visits raises the counter.
-async fn increments(
+/// For the mode `incremental`: checks that the software that writes visits also increments the counter.
+async fn increment_counter(
     config: &Config,
     clock: &Clock,
     client: &Client,
@@ -154,11 +162,11 @@ async fn increments(
         Some(count) => format!("{key} is {count}"),
         None => format!("there is no {key}"),
     };
-    let found = Finding::ok(Topic::Redis, "counter", what).with(details);
+    let found = Finding::ok(Topic::Redis, "counter", what).with_details(details);
     Some(if count.is_none() && total.unwrap_or(0) > 0 {
         found.advise(
-            "Visits were written today and nobody raised it. Until somebody does, the count moves once a minute: \
-             another TODAY_COUNT_MODE is better.",
+            "There are visits today, but nothing increments this key. Without it the count changes only once a minute: \
+             change the software that writes visits, or use another TODAY_COUNT_MODE.",
         )
     } else {
         found

@@ -1,6 +1,6 @@
-//! `worker check`: what it finds on real servers that are well, and on such as are not; and that it only looks.
+//! Tests of `worker check` on real servers, healthy and faulty.
 
-mod only_looks;
+mod read_only;
 mod redis;
 mod servers;
 mod tables;
@@ -21,19 +21,19 @@ pub(crate) const INDEXED: Shape = Shape {
     loan_history: true,
     date_index: true,
 };
-/// What the worker must never say.
+/// The worker must never print this password.
 const PASSWORD: &str = "reads-only";
 
-/// A library at the present moment, without the dirt of the field.
+/// A library at the real time, without the dirty dates of the generator.
 pub(crate) async fn healthy(shape: Shape) -> Site {
     let zone = chrono_tz::Asia::Jakarta;
     let now = Clock::system().now().utc().with_timezone(&zone);
     let now = now.naive_local().format("%Y-%m-%dT%H:%M:%S").to_string();
     let mut site = Site::new(zone.name(), &now, shape).await;
     site.clock = Clock::system();
-    // A busy machine is no reason for advice.
+    // So that slow counts on a busy machine get no advice.
     site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "60000");
-    // A check that held two connections would wait for itself.
+    // So that a check that needed two connections at once would fail.
     site.set("MYSQL_POOL_LIMIT", "2");
     for (table, column) in [("visitor_count", "checkin_date"), ("loan", "loan_date")] {
         site.sql(&format!(
@@ -68,7 +68,7 @@ impl Site {
         output
     }
 
-    /// No secret and no member is in a text.
+    /// Asserts that a text holds no secret and no member's name.
     fn assert_discreet(&self, text: &str) {
         assert!(
             !text.contains(PASSWORD) && !text.contains("hunter2"),
@@ -88,15 +88,15 @@ impl Site {
         user.unwrap().1
     }
 
-    /// A command that the client has no word for.
-    pub(crate) async fn redis_does(&self, command: &'static str, arguments: &[&str]) -> Value {
+    /// Executes a command for which the client has no function.
+    pub(crate) async fn redis_command(&self, command: &'static str, arguments: &[&str]) -> Value {
         let command = CustomCommand::new_static(command, ClusterHash::FirstKey, false);
         let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
         self.redis.custom(command, arguments).await.unwrap()
     }
 }
 
-/// The one finding about something.
+/// Returns the first finding about something.
 #[track_caller]
 pub(crate) fn about<'a>(report: &'a Report, about: &str) -> &'a Finding {
     let found = report
@@ -104,7 +104,7 @@ pub(crate) fn about<'a>(report: &'a Report, about: &str) -> &'a Finding {
         .iter()
         .filter(|finding| finding.about == about);
     let found: Vec<&Finding> = found.collect();
-    // Two tables are spoken of twice: of what they are, and of their dates.
+    // Two tables have two findings: one about the table, one about its dates.
     assert!(
         !found.is_empty(),
         "{about} is not in\n{}",
@@ -113,13 +113,13 @@ pub(crate) fn about<'a>(report: &'a Report, about: &str) -> &'a Finding {
     found[0]
 }
 
-/// What is not well.
+/// The names of everything with advice or a fault.
 pub(crate) fn complaints(report: &Report) -> Vec<&str> {
-    let bad = report
+    let faulty = report
         .findings
         .iter()
         .filter(|finding| finding.verdict != Verdict::Ok);
-    bad.map(|finding| finding.about.as_str()).collect()
+    faulty.map(|finding| finding.about.as_str()).collect()
 }
 
 #[track_caller]
@@ -128,7 +128,7 @@ pub(crate) fn assert_complaints(report: &Report, wanted: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_healthy_library_is_well() {
+async fn a_healthy_library_gets_no_advice() {
     for shape in [
         INDEXED,
         Shape {
@@ -153,7 +153,7 @@ async fn a_healthy_library_is_well() {
         );
         assert!(
             text.contains(&shape.engine.to_string())
-                && text.ends_with("All is well: start the worker.\n"),
+                && text.ends_with("Everything is fine: start the worker.\n"),
             "{text}"
         );
         assert!(
@@ -165,7 +165,7 @@ async fn a_healthy_library_is_well() {
 }
 
 #[tokio::test]
-async fn text_and_json_say_the_same() {
+async fn text_and_json_have_the_same_findings() {
     let site = healthy(INDEXED).await;
     site.sql("ALTER TABLE loan RENAME COLUMN item_code TO code")
         .await;

@@ -1,4 +1,4 @@
-//! Redis: memory, rights, and who is there.
+//! `worker check` of Redis: memory, permissions, existing keys.
 
 use crate::check::{INDEXED, about, assert_complaints, healthy};
 use crate::fixture::{Site, site_on};
@@ -9,7 +9,7 @@ use testkit::mariadb::shared_mariadb;
 use testkit::server::Redis;
 use worker::check::findings::Verdict;
 
-/// On a Redis of its own; the database is out of reach, which is a complaint about its server.
+/// A site on its own Redis. Its database is out of reach, so every report complains about `server`.
 async fn site() -> (Site, &'static Redis) {
     let redis: &'static Redis = Box::leak(Box::new(Redis::start().await.unwrap()));
     let mut site = site_on(shared_mariadb().await, redis).await;
@@ -18,7 +18,7 @@ async fn site() -> (Site, &'static Redis) {
 }
 
 #[tokio::test]
-async fn what_happens_when_it_is_full() {
+async fn a_full_redis_and_an_evicting_policy_are_reported() {
     let (site, _) = site().await;
     let set = [
         "SET",
@@ -27,24 +27,25 @@ async fn what_happens_when_it_is_full() {
         "maxmemory-policy",
         "allkeys-lru",
     ];
-    site.redis_does("CONFIG", &set).await;
+    site.redis_command("CONFIG", &set).await;
     let report = site.check().await;
     assert_complaints(&report, &["server", "memory"]);
     assert!(about(&report, "memory").what.contains("allkeys-lru"));
-    site.redis_does("CONFIG", &["SET", "maxmemory-policy", "noeviction"])
+    site.redis_command("CONFIG", &["SET", "maxmemory-policy", "noeviction"])
         .await;
     assert_complaints(&site.check().await, &["server"]);
-    site.redis_does("CONFIG", &["SET", "maxmemory", "1"]).await;
+    site.redis_command("CONFIG", &["SET", "maxmemory", "1"])
+        .await;
     let report = site.check().await;
     assert_complaints(&report, &["server", "memory", "rights"]);
     assert!(about(&report, "rights").what.contains("OOM"));
 }
 
 #[tokio::test]
-async fn who_is_there() {
+async fn existing_keys_and_an_active_worker_are_reported() {
     let (site, _) = site().await;
     let what = about(&site.check().await, "keys").what.clone();
-    assert!(what.starts_with("no worker is at work; 0 of 11"), "{what}");
+    assert!(what.starts_with("no worker is running; 0 of 11"), "{what}");
     let now = site.clock.now();
     let today = TodayCount {
         total: 313,
@@ -61,37 +62,37 @@ async fn who_is_there() {
         let () = set.await.unwrap();
     }
     let what = about(&site.check().await, "keys").what.clone();
-    assert!(what.contains("a worker is at work: 313 visitors"), "{what}");
+    assert!(what.contains("a worker is running: 313 visitors"), "{what}");
     assert!(what.contains("1 of 11"), "{what}");
     assert_eq!(site.stored("visitors:today:count").await, Some(today));
 }
 
-/// A user who may do nearly everything.
-async fn allow(site: &Site, rules: &[&str]) {
+/// Resets the user `worker` to all permissions, changed by `rules`.
+async fn set_rules(site: &Site, rules: &[&str]) {
     let user = [
         "SETUSER", "worker", "reset", "on", ">hunter2", "~*", "&*", "+@all",
     ];
-    site.redis_does("ACL", &[&user, rules].concat()).await;
+    site.redis_command("ACL", &[&user, rules].concat()).await;
 }
 
 #[tokio::test]
-async fn rights_are_asked_and_not_used() {
+async fn permissions_are_checked_without_executing_a_command() {
     let (mut site, redis) = site().await;
     let url = redis.url().replace("://", "://worker:hunter2@");
     site.set("REDIS_URL", &url);
-    for (rules, told) in [
+    for (rules, expected) in [
         (&["-publish"][..], "refused: PUBLISH"),
         (&["-eval"], "refused: EVAL"),
         (&["resetkeys", "~other:*"], "refused: SET"),
         (&["resetchannels"], "SUBSCRIBE"),
     ] {
-        allow(&site, rules).await;
+        set_rules(&site, rules).await;
         let report = site.check().await;
         let rights = about(&report, "rights");
         assert_eq!(rights.verdict, Verdict::Broken, "{rules:?}");
-        assert!(rights.what.contains(told), "{rules:?} {rights:?}");
+        assert!(rights.what.contains(expected), "{rules:?} {rights:?}");
     }
-    // Where it cannot be asked it is not tried either.
+    // If the permissions cannot be checked, no command is executed either.
     let () = site
         .redis
         .set(site.key("visitors:today:count"), "kept", None, None, false)
@@ -103,13 +104,13 @@ async fn rights_are_asked_and_not_used() {
         &["-info"],
         &["-@transaction", "-@dangerous"],
     ] {
-        allow(&site, rules).await;
+        set_rules(&site, rules).await;
         assert_complaints(&site.check().await, &["server"]);
     }
     let kept = site.stored("visitors:today:count").await;
     assert_eq!(kept.as_deref(), Some("kept"));
 
-    allow(&site, &[">other", "<hunter2"]).await;
+    set_rules(&site, &[">other", "<hunter2"]).await;
     let report = site.check().await;
     let server = &report.findings[1];
     assert!(server.what.contains("WRONGPASS"), "{server:?}");
@@ -120,9 +121,9 @@ async fn rights_are_asked_and_not_used() {
 }
 
 #[tokio::test]
-async fn a_replica_is_told() {
+async fn a_replica_is_reported() {
     let (site, _) = site().await;
-    site.redis_does("REPLICAOF", &["127.0.0.1", "1"]).await;
+    site.redis_command("REPLICAOF", &["127.0.0.1", "1"]).await;
     let report = site.check().await;
     let rights = about(&report, "rights");
     assert!(
@@ -132,7 +133,7 @@ async fn a_replica_is_told() {
 }
 
 #[tokio::test]
-async fn whoever_writes_visits_must_raise_the_counter() {
+async fn a_counter_that_nothing_increments_gets_advice() {
     let mut site = healthy(INDEXED).await;
     site.set("TODAY_COUNT_MODE", "incremental");
     let now = site

@@ -1,4 +1,4 @@
-//! Servers that cannot be reached, and clocks that differ.
+//! `worker check` with servers that cannot be reached and with clocks that differ.
 
 use crate::check::{INDEXED, about, assert_complaints, healthy};
 use shared::time::Clock;
@@ -6,31 +6,31 @@ use testkit::process::free_port;
 use worker::check::findings::Verdict;
 
 #[tokio::test]
-async fn a_clock_that_is_wrong_is_told() {
+async fn a_wrong_clock_gets_advice() {
     let mut site = healthy(INDEXED).await;
     let now = site.clock.now().utc();
     site.clock = Clock::starting_at(now + chrono::TimeDelta::minutes(5));
     let report = site.check().await;
     assert_complaints(&report, &["clock"]);
-    assert!(about(&report, "clock").what.contains("behind ours"));
+    assert!(about(&report, "clock").what.contains("behind the worker's"));
 }
 
 #[tokio::test]
-async fn servers_that_cannot_be_reached_are_findings_and_the_other_is_still_examined() {
+async fn an_unreachable_server_is_a_finding_and_the_other_is_still_checked() {
     let mut site = healthy(INDEXED).await;
     site.set("MYSQL_TLS", "off");
-    let good = site
+    let valid = site
         .environment()
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value));
-    let good: Vec<(String, String)> = good.collect();
-    let nowhere = free_port().unwrap();
+    let valid: Vec<(String, String)> = valid.collect();
+    let closed_port = free_port().unwrap();
     let user = site.user();
-    for (name, value, told) in [
+    for (name, value, expected) in [
         ("MYSQL_PASSWORD", "hunter2", "Access denied"),
         ("MYSQL_USER", "nobody", "as nobody"),
         ("MYSQL_DATABASE", "elsewhere", "elsewhere"),
-        ("MYSQL_PORT", &nowhere.to_string(), "refused"),
+        ("MYSQL_PORT", &closed_port.to_string(), "refused"),
         ("MYSQL_TLS", "verify", "TLS"),
     ] {
         site.set(name, value);
@@ -41,7 +41,7 @@ async fn servers_that_cannot_be_reached_are_findings_and_the_other_is_still_exam
             ("server", Verdict::Broken),
             "{server:?}"
         );
-        assert!(format!("{server:?}").contains(told), "{server:?}");
+        assert!(format!("{server:?}").contains(expected), "{server:?}");
         assert!(
             server.what.contains("127.0.0.1:")
                 && server
@@ -54,15 +54,15 @@ async fn servers_that_cannot_be_reached_are_findings_and_the_other_is_still_exam
                 .findings
                 .iter()
                 .any(|finding| finding.about == "rights"),
-            "Redis is examined"
+            "Redis is checked"
         );
-        for (name, value) in &good {
+        for (name, value) in &valid {
             site.set(name, value);
         }
     }
     site.set(
         "REDIS_URL",
-        &format!("redis://:hunter2@127.0.0.1:{nowhere}"),
+        &format!("redis://:hunter2@127.0.0.1:{closed_port}"),
     );
     let report = site.check().await;
     assert_complaints(&report, &["server"]);
@@ -71,14 +71,14 @@ async fn servers_that_cannot_be_reached_are_findings_and_the_other_is_still_exam
             .findings
             .iter()
             .any(|finding| finding.about == "visits"),
-        "MySQL is examined"
+        "MySQL is checked"
     );
     let output = site.worker_check(&[]);
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(
         text.contains(&format!(
-            "✗ server            no connection to 127.0.0.1:{nowhere}"
+            "✗ server            no connection to 127.0.0.1:{closed_port}"
         )),
         "{text}"
     );

@@ -1,4 +1,4 @@
-//! Tables, figures and dates: what is missing, what is too dear, what is dirty.
+//! `worker check` of tables, figures and dates: what is missing, too expensive or dirty.
 
 use crate::check::{INDEXED, about, assert_complaints, healthy};
 use crate::fixture::Site;
@@ -13,7 +13,7 @@ use worker::check::requirements::{Figures, TABLES};
 const NOW: &str = "2025-09-23T10:00:00";
 
 #[tokio::test]
-async fn an_index_is_advised_where_it_pays() {
+async fn an_index_is_advised_when_it_saves_time() {
     let mut site = healthy(Shape {
         date_index: false,
         ..INDEXED
@@ -60,9 +60,9 @@ async fn an_index_is_advised_where_it_pays() {
     );
 }
 
-/// The list of needs against what really fails, column by column and table by table.
+/// Compares the list of requirements with what really fails, column by column and table by table.
 #[tokio::test]
-async fn what_a_figure_needs_is_what_it_fails_without() {
+async fn exactly_the_figures_that_require_a_column_fail_without_it() {
     let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
     for table in &TABLES {
         let name = table.name;
@@ -88,17 +88,17 @@ async fn assert_lost(site: &Site, figures: &[Figures], without: &str) {
     for snapshot in Snapshot::ALL {
         let _: i64 = site.redis.del(site.key(&snapshot.name())).await.unwrap();
     }
-    let made = site.refresh().await;
+    let refreshed = site.refresh().await;
     let mut lost = Vec::new();
     for snapshot in Snapshot::ALL {
         if site.stored(&snapshot.name()).await.is_none() {
             lost.push(snapshot);
         }
     }
-    let of = figures.iter().flat_map(|figures| figures.snapshots());
-    let mut wanted: Vec<Snapshot> = of.copied().collect();
+    let snapshots = figures.iter().flat_map(|figures| figures.snapshots());
+    let mut wanted: Vec<Snapshot> = snapshots.copied().collect();
     wanted.sort_unstable();
-    assert_eq!(lost, wanted, "without {without}: {made:?}");
+    assert_eq!(lost, wanted, "without {without}: {refreshed:?}");
     let day = site.day();
     let counted = worker::mysql::visits::count(&mut site.parts().await.session, day).await;
     assert_eq!(
@@ -119,7 +119,7 @@ async fn assert_lost(site: &Site, figures: &[Figures], without: &str) {
 }
 
 #[tokio::test]
-async fn too_many_privileges_and_too_few() {
+async fn too_many_and_too_few_privileges_are_reported() {
     let site = healthy(INDEXED).await;
     let (user, database) = (site.user(), site.database.clone());
     site.sql(&format!(
@@ -169,7 +169,7 @@ async fn too_many_privileges_and_too_few() {
 }
 
 #[tokio::test]
-async fn keys_that_are_gone_are_missed() {
+async fn missing_indexes_get_statements_that_create_them() {
     let site = healthy(INDEXED).await;
     site.sql("ALTER TABLE loan MODIFY loan_id int NOT NULL, DROP PRIMARY KEY, DROP KEY member_id")
         .await;
@@ -186,7 +186,7 @@ async fn keys_that_are_gone_are_missed() {
 }
 
 #[tokio::test]
-async fn zero_dates_and_check_ins_from_the_future_are_told() {
+async fn zero_dates_and_check_ins_from_the_future_are_reported() {
     let mut site = healthy(INDEXED).await;
     site.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '0000-00-00'), ('Tamu', '2026-00-00')").await;
     let report = site.check().await;
@@ -200,7 +200,7 @@ async fn zero_dates_and_check_ins_from_the_future_are_told() {
     let found: Vec<Row> = site.conn().await.query(&dates.run[0]).await.unwrap();
     assert_eq!(found.len(), 2);
 
-    // The zone is seven hours wrong, and somebody has just come.
+    // The time zone is seven hours wrong, and a visitor has just checked in.
     let now = site
         .clock
         .now()

@@ -1,5 +1,5 @@
-//! Redis of more than one server: a Sentinel's, a Cluster's, and one with a replica beside each gateway. Whatever becomes of
-//! its servers, under load: nobody at a gateway sees it, no figure gets older, and the right number comes.
+//! Several Redis servers: Sentinel, Cluster, and a replica for each gateway. While servers fail under load, clients of
+//! the gateways notice nothing, no figure gets older, and the right number is shown.
 
 mod cluster;
 mod replicas;
@@ -19,85 +19,85 @@ use testkit::mariadb::shared_mariadb;
 use testkit::server::Redis;
 use tokio::time::{Instant, sleep};
 
-/// Between two check-ins.
-const OFTEN: Duration = Duration::from_millis(300);
+/// The time between two check-ins.
+const CHECK_IN_INTERVAL: Duration = Duration::from_millis(300);
 
-/// Two workers, one of them active, two gateways, and who looks at these.
-struct Place {
+/// Two workers, one of them active, two gateways, and clients that watch these.
+struct Setup {
     site: Site,
     workers: Vec<Running>,
-    /// The lease that the first of them had at the start, alone.
-    first: String,
+    /// The lease of the first worker before the second one started.
+    first_lease: String,
     gateways: Vec<Gateway>,
     viewers: Vec<Viewers>,
 }
 
-impl Place {
-    /// All on the Redis under `url`, which is told an account, under these rights.
+impl Setup {
+    /// Starts everything on one Redis with these permissions. `url` makes its URL from an account.
     async fn on(url: impl Fn(&str) -> String, rights: &Rights, servers: &[Redis]) -> Self {
         let mut site = site_at(shared_mariadb().await, &url("")).await;
-        rights.give(&site, servers).await;
+        rights.restrict(&site, servers).await;
         let [worker, gateway] = accounts().map(|account| url(&account));
         site.set("REDIS_URL", &worker);
         Self::begin(site, &[gateway.clone(), gateway]).await
     }
 
-    /// Workers as the site says, a gateway on each of `others`. Every figure is made anew each second, so that writes are
-    /// always under way.
-    async fn begin(mut site: Site, others: &[String]) -> Self {
+    /// Starts two workers, and a gateway on each of `gateway_urls`. Every figure is refreshed each second, so that
+    /// writes are always in flight.
+    async fn begin(mut site: Site, gateway_urls: &[String]) -> Self {
         for cron in ["VISITOR_SLOW_CRON", "BOOKS_SLOW_CRON"] {
             site.set(cron, "* * * * * *");
         }
-        // As operators have it: how soon the right number comes depends on it.
+        // The defaults: they determine how soon the right number is shown.
         site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "1000");
         site.set("VISITOR_SYNC_BUFFER_MS", "200");
-        let mut place = Self {
+        let mut setup = Self {
             workers: vec![site.start()],
-            first: String::new(),
+            first_lease: String::new(),
             site,
             gateways: Vec::new(),
             viewers: Vec::new(),
         };
-        place.first = place.lease().await;
-        place.workers.push(place.site.start());
-        for url in others {
-            place.site.set("REDIS_URL", url);
-            place.look_at_another().await;
+        setup.first_lease = setup.lease().await;
+        setup.workers.push(setup.site.start());
+        for url in gateway_urls {
+            setup.site.set("REDIS_URL", url);
+            setup.add_gateway().await;
         }
-        place
+        setup
     }
 
-    /// One gateway more, and who looks at it.
-    async fn look_at_another(&mut self) {
-        let gateway = Gateway::beside(&self.site).await;
+    /// Starts another gateway and clients that watch it.
+    async fn add_gateway(&mut self) {
+        let gateway = Gateway::start(&self.site).await;
         gateway.await_all().await;
-        self.viewers.push(Viewers::of(&gateway).await);
+        self.viewers.push(Viewers::start(&gateway).await);
         self.gateways.push(gateway);
     }
 
-    /// Lets `event` happen while guests come in, and all see how many they were in the end, and all figures made anew.
-    async fn survives(&self, what: &str, event: impl Future<Output = ()>) {
-        let over = Cell::new(false);
-        let guests = async {
-            while !over.get() {
+    /// Runs `event` during check-ins, and waits until all clients see the final count and refreshed figures.
+    async fn assert_survives(&self, what: &str, event: impl Future<Output = ()>) {
+        let is_over = Cell::new(false);
+        let check_ins = async {
+            while !is_over.get() {
                 self.site.check_in().await;
-                sleep(OFTEN).await;
+                sleep(CHECK_IN_INTERVAL).await;
             }
         };
         let event = async {
             event.await;
-            over.set(true);
+            is_over.set(true);
             Instant::now()
         };
-        let ((), since) = tokio::join!(guests, event);
+        let ((), since) = tokio::join!(check_ins, event);
         let total = self.site.true_total().await;
         for viewers in &self.viewers {
-            viewers.see(what, total).await;
+            viewers.await_total(what, total).await;
         }
         for gateway in &self.gateways {
             gateway.await_all().await;
         }
-        tell(&format!("{what}: the right number after"), since);
+        print_time(&format!("{what}: the right number after"), since);
         let began = self.site.clock.now().utc().to_rfc3339();
         let snapshots = [Snapshot::Weekly, Snapshot::Collection];
         let gateways = self.gateways.iter();
@@ -105,7 +105,7 @@ impl Place {
             gateways.flat_map(|one| snapshots.map(|snapshot| (one, snapshot)))
         {
             eventually(
-                &format!("{what}: {snapshot} is made anew"),
+                &format!("{what}: {snapshot} is refreshed"),
                 SOON,
                 async || {
                     let json = gateway.get(snapshot.path()).await.json();
@@ -114,27 +114,27 @@ impl Place {
             )
             .await;
         }
-        tell(&format!("{what}: new figures after"), since);
+        print_time(&format!("{what}: new figures after"), since);
     }
 
-    /// Ends the active worker as `kill -9` does; gives the lease that it had.
+    /// Ends the active worker as `kill -9` does, and returns the lease that it had.
     async fn kill_the_active_worker(&mut self) -> String {
         let lease = self.lease().await;
         let name = |lease: &str| lease.split(' ').nth(1).map(str::to_owned);
-        let active = usize::from(name(&lease) != name(&self.first));
+        let active = usize::from(name(&lease) != name(&self.first_lease));
         self.workers.remove(active).kill();
         lease
     }
 
-    /// An epoch, a space, and the name of the active worker.
+    /// The lease: an epoch, a space, and the name of the active worker.
     async fn lease(&self) -> String {
-        let held = async || self.site.stored("worker:lease").await;
-        eventually("a worker is active", SOON, held).await
+        let lease = async || self.site.stored("worker:lease").await;
+        eventually("a worker is active", SOON, lease).await
     }
 
-    async fn leave(self) {
+    async fn stop(self) {
         for viewers in self.viewers {
-            viewers.leave().await;
+            viewers.stop().await;
         }
         for worker in self.workers {
             worker.stop().await;
@@ -142,8 +142,8 @@ impl Place {
     }
 }
 
-/// For who measures: `cargo test … -- --nocapture`.
-fn tell(what: &str, since: Instant) {
+/// Prints a measured time, for `cargo test … -- --nocapture`.
+fn print_time(what: &str, since: Instant) {
     let took = since.elapsed().as_millis();
     drop(writeln!(std::io::stderr(), "{what} {took} ms"));
 }

@@ -1,11 +1,11 @@
-//! The rights of `deploy/rights`, and what its README adds for a Redis of more than one server.
+//! The permissions of `deploy/rights`, and those that its README adds for several Redis servers.
 
 use crate::fixture::Site;
 use crate::rights::{GATEWAY, WORKER, redis_rules};
 use tempfile::TempDir;
 use testkit::server::Redis;
 
-/// A file of accounts for all servers, which they read again whenever they start.
+/// An ACL file for all servers, which they read again at each start.
 pub(super) struct Rights {
     _folder: TempDir,
     file: String,
@@ -13,7 +13,7 @@ pub(super) struct Rights {
 }
 
 impl Rights {
-    /// Everybody may do everything for now. `more` is what both accounts need beyond the file in `deploy/rights`.
+    /// Permits everything at first. `more` are the permissions that both accounts need beyond `deploy/rights`.
     pub(super) fn with(more: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("redis.acl").display().to_string();
@@ -25,13 +25,13 @@ impl Rights {
         }
     }
 
-    /// For each server.
+    /// The arguments of each server.
     pub(super) fn flags(&self) -> [&str; 2] {
         ["--aclfile", &self.file]
     }
 
-    /// From now on worker and gateway are told apart. Servers follow each other, and the test asks, as the default account.
-    pub(super) async fn give(&self, site: &Site, servers: &[Redis]) {
+    /// Restricts the accounts of worker and gateway. Replication and the test use the default account.
+    pub(super) async fn restrict(&self, site: &Site, servers: &[Redis]) {
         let rules = redis_rules(&site.key(""))
             .replace("user default off", "user default on nopass ~* &* +@all")
             .replace(" -@all", &format!(" -@all {}", self.more));
@@ -42,7 +42,7 @@ impl Rights {
     }
 }
 
-/// What stands in front of the host in a URL.
+/// The user and password of worker and gateway, as in a URL.
 pub(super) fn accounts() -> [String; 2] {
     [format!("worker:{WORKER}@"), format!("gateway:{GATEWAY}@")]
 }

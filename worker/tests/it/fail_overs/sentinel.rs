@@ -1,56 +1,56 @@
 //! Sentinels make a replica the primary.
 
-use super::Place;
+use super::Setup;
 use super::rights::Rights;
-use testkit::sentinel::Guarded;
+use testkit::sentinel::Sentinels;
 
-/// Killed, frozen for as long as that takes and longer, and by an operator's order.
+/// The primary is killed, frozen until after the fail-over, and replaced by an operator's order.
 #[tokio::test]
-async fn a_sentinel_fail_over_is_not_seen() {
+async fn clients_notice_no_sentinel_fail_over() {
     let rights = Rights::with("+role");
-    let redis = Guarded::start(&rights.flags()).await.unwrap();
-    let mut place = Place::on(|account| redis.url(account), &rights, &redis.servers).await;
+    let redis = Sentinels::start(&rights.flags()).await.unwrap();
+    let mut setup = Setup::on(|account| redis.url(account), &rights, &redis.servers).await;
     let first = redis.primary().await.unwrap();
-    place
-        .survives("Sentinel, the primary is killed", async {
+    setup
+        .assert_survives("Sentinel, the primary is killed", async {
             redis.servers[first].kill().await.unwrap();
-            redis.another_than(first).await;
+            redis.await_new_primary(first).await;
         })
         .await;
     let second = redis.primary().await.unwrap();
-    place
-        .survives("Sentinel, what was killed comes back empty", async {
+    setup
+        .assert_survives("Sentinel, the killed server comes back empty", async {
             redis.servers[first].start_again().await.unwrap();
-            redis.servers[first].follows().await;
+            redis.servers[first].await_in_sync().await;
         })
         .await;
-    place
-        .survives("Sentinel, the primary is frozen", async {
+    setup
+        .assert_survives("Sentinel, the primary is frozen", async {
             redis.servers[second].freeze().unwrap();
-            redis.another_than(second).await;
+            redis.await_new_primary(second).await;
         })
         .await;
     let third = redis.primary().await.unwrap();
-    place
-        .survives("Sentinel, what was frozen goes on", async {
+    setup
+        .assert_survives("Sentinel, the frozen server goes on", async {
             redis.servers[second].thaw().unwrap();
-            redis.servers[second].follows().await;
+            redis.servers[second].await_in_sync().await;
         })
         .await;
-    place
-        .survives("Sentinel, an operator's order", async {
+    setup
+        .assert_survives("Sentinel, an operator's order", async {
             redis.fail_over().await;
-            redis.another_than(third).await;
+            redis.await_new_primary(third).await;
         })
         .await;
     let fourth = redis.primary().await.unwrap();
-    let lease = place.kill_the_active_worker().await;
-    place
-        .survives("Sentinel, primary and active worker are killed", async {
+    let lease = setup.kill_the_active_worker().await;
+    setup
+        .assert_survives("Sentinel, primary and active worker are killed", async {
             redis.servers[fourth].kill().await.unwrap();
-            redis.another_than(fourth).await;
+            redis.await_new_primary(fourth).await;
         })
         .await;
-    assert_ne!(place.lease().await, lease, "another worker is active");
-    place.leave().await;
+    assert_ne!(setup.lease().await, lease, "another worker is active");
+    setup.stop().await;
 }

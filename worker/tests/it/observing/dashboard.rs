@@ -1,4 +1,4 @@
-//! The Grafana dashboard is in order, and each of its queries has an answer.
+//! The Grafana dashboard is well formed, and each of its queries has a result.
 
 use super::read;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use testkit::eventually::eventually;
 use testkit::http::{Events, ask, get};
 use testkit::prometheus::Prometheus;
 
-/// These have no series before the first of what they count.
+/// Metrics without a series before their first event.
 const RARE: [&str; 3] = [
     "worker_mysql_errors_total",
     "gateway_connections_refused_total",
@@ -19,7 +19,7 @@ fn dashboard() -> Value {
     serde_json::from_str(&read("grafana/dashboard.json")).unwrap()
 }
 
-/// What it asks Prometheus for.
+/// The Prometheus queries of the dashboard.
 pub(super) fn queries() -> Vec<String> {
     let dashboard = dashboard();
     let panels = dashboard["panels"].as_array().unwrap().iter();
@@ -30,8 +30,8 @@ pub(super) fn queries() -> Vec<String> {
     queries.collect()
 }
 
-/// Asks as Grafana does while a viewer looks, and has an answer to each query.
-pub(super) async fn every_query_answers(prometheus: &Prometheus, gateway: SocketAddr) {
+/// Runs each query as Grafana does while clients read, and waits until it has a result.
+pub(super) async fn assert_every_query_has_a_result(prometheus: &Prometheus, gateway: SocketAddr) {
     let weekly = "/api/visitors/weekly";
     let etag = get(gateway, weekly)
         .await
@@ -40,17 +40,17 @@ pub(super) async fn every_query_answers(prometheus: &Prometheus, gateway: Socket
         .to_owned();
     let mut stream = Events::open(gateway).await;
     for query in queries() {
-        let asked = query
+        let concrete_query = query
             .replace("$library", ".*")
             .replace("$__rate_interval", "30s");
         let rare = RARE.iter().any(|name| query.contains(name)) || query.contains("code=\"202\"");
         eventually(
-            &format!("an answer to {asked}"),
+            &format!("a result of {concrete_query}"),
             super::scene::SOON,
             async || {
                 stream.next().await?;
                 ask(gateway, "GET", weekly, &[&format!("If-None-Match: {etag}")]).await;
-                let series = prometheus.query(&asked).await.unwrap();
+                let series = prometheus.query(&concrete_query).await.unwrap();
                 (rare || !series.is_empty()).then_some(())
             },
         )
@@ -59,20 +59,23 @@ pub(super) async fn every_query_answers(prometheus: &Prometheus, gateway: Socket
 }
 
 #[test]
-fn it_is_in_order() {
+fn the_dashboard_is_well_formed() {
     let dashboard = dashboard();
     let panels = dashboard["panels"].as_array().unwrap();
     let (mut titles, mut ids) = (BTreeSet::new(), BTreeSet::new());
     let mut taken = BTreeSet::new();
     for panel in panels {
         let title = panel["title"].as_str().unwrap();
-        assert!(titles.insert(title), "{title} is there twice");
-        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{title}: its id");
+        assert!(titles.insert(title), "duplicate title {title}");
+        assert!(
+            ids.insert(panel["id"].as_u64().unwrap()),
+            "{title}: duplicate id"
+        );
         let side = |side: &str| panel["gridPos"][side].as_u64().unwrap();
         assert!(side("x") + side("w") <= 24, "{title} is too wide");
         for x in side("x")..side("x") + side("w") {
             for y in side("y")..side("y") + side("h") {
-                assert!(taken.insert((x, y)), "{title} lies over another one");
+                assert!(taken.insert((x, y)), "{title} overlaps another panel");
             }
         }
         if panel["type"] == "row" {

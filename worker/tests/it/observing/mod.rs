@@ -1,5 +1,5 @@
-//! What `deploy/prometheus` and `deploy/grafana` say: compared with what the processes tell, and seen to be told by a real
-//! Prometheus. `scripts/validate-deploy` has promtool check them.
+//! Tests the files of `deploy/prometheus` and `deploy/grafana` against the metrics of real processes, with a real
+//! Prometheus. `scripts/validate-deploy` also checks them with promtool.
 
 mod dashboard;
 mod faults;
@@ -27,7 +27,7 @@ fn alerts() -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-/// Those that are named in a text, as words of their own.
+/// The alerts that a text names as whole words.
 fn alerts_in(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric());
     let names = words.filter(|word| word.starts_with("Library") && word.len() > "Library".len());
@@ -35,14 +35,14 @@ fn alerts_in(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn each_alert_is_tested_explained_and_seen_to_fire() {
+fn each_alert_is_tested_documented_and_fired() {
     let alerts = alerts();
     assert!(alerts.len() > 10, "{alerts:?}");
-    for (what, text) in [
+    for (file, text) in [
         ("alerts.test.yml", read("prometheus/alerts.test.yml")),
         ("README.md", read("prometheus/README.md")),
         ("faults.rs", include_str!("faults.rs").to_owned()),
     ] {
-        assert_eq!(alerts_in(&text), alerts, "{what}");
+        assert_eq!(alerts_in(&text), alerts, "{file}");
     }
 }

@@ -1,6 +1,6 @@
-//! Every metric that is named under `deploy/` exists, and every one that exists is shown.
+//! Every metric that `deploy/` names exists, and the dashboard shows every metric.
 
-use super::scene::{gateway, local, site, well, worker};
+use super::scene::{await_ok, gateway, local, site, worker};
 use super::{dashboard, read};
 use crate::fixture::{SOON, own_servers};
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use testkit::eventually::eventually;
 use testkit::http::{Connection, Events, get};
 use testkit::process::free_port;
 
-/// What the dashboard does not show, and why.
+/// Metrics that the dashboard does not show, with the reason.
 const NOT_SHOWN: [(&str, &str); 3] = [
     ("worker_today_timestamp_seconds", AS_VIEWERS),
     ("worker_snapshot_timestamp_seconds", AS_VIEWERS),
@@ -17,7 +17,7 @@ const NOT_SHOWN: [(&str, &str); 3] = [
 ];
 const AS_VIEWERS: &str = "the gateway's is what viewers see, and outlives the worker";
 
-/// The series of a text of `/metrics`, each with the metric that it is of.
+/// The series in a text of `/metrics`, each with the name of its metric.
 fn series(text: &str) -> BTreeMap<String, String> {
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let mut series = BTreeMap::new();
@@ -36,22 +36,22 @@ fn series(text: &str) -> BTreeMap<String, String> {
     series
 }
 
-/// The words of a text that begin as the names of metrics do.
-fn named(text: &str) -> BTreeSet<String> {
+/// The words of a text that begin like the name of a metric.
+fn metric_names(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let names = words.filter(|word| word.starts_with("worker_") || word.starts_with("gateway_"));
     names.map(str::to_owned).collect()
 }
 
-/// What a worker and a gateway tell to whom everything has happened that is only told then.
-async fn everything() -> BTreeMap<String, String> {
+/// All series of a worker and a gateway, after the events that create the rare ones.
+async fn all_series() -> BTreeMap<String, String> {
     let (mariadb, redis) = own_servers().await;
     let mut site = site(mariadb, redis).await;
     let (_worker, worker_port) = worker(&mut site);
     let gateway_port = free_port().unwrap();
     let _gateway = gateway(&site, gateway_port, &[("MAX_PER_ADDRESS", "4")]);
-    well(worker_port).await;
-    well(gateway_port).await;
+    await_ok(worker_port).await;
+    await_ok(gateway_port).await;
     let address = local(gateway_port);
     drop(Events::open(address).await);
     let from = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
@@ -60,27 +60,27 @@ async fn everything() -> BTreeMap<String, String> {
         crowd.push(Connection::open_from(from, address).await);
     }
     mariadb.kill().await.unwrap();
-    eventually("all of it is told", SOON, async || {
-        let mut told = series(get(local(worker_port), "/metrics").await.text());
-        told.extend(series(get(address, "/metrics").await.text()));
+    eventually("all rare series exist", SOON, async || {
+        let mut all = series(get(local(worker_port), "/metrics").await.text());
+        all.extend(series(get(address, "/metrics").await.text()));
         let rare = [
             "worker_mysql_errors_total",
             "gateway_streams_closed_total",
             "gateway_connections_refused_total",
         ];
         rare.iter()
-            .all(|rare| told.contains_key(*rare))
-            .then_some(told)
+            .all(|rare| all.contains_key(*rare))
+            .then_some(all)
     })
     .await
 }
 
 #[tokio::test]
-async fn what_is_named_exists_and_what_exists_is_shown() {
-    let told = everything().await;
+async fn every_named_metric_exists_and_every_metric_is_shown() {
+    let exported = all_series().await;
     let shown: BTreeSet<String> = dashboard::queries()
         .iter()
-        .flat_map(|query| named(query))
+        .flat_map(|query| metric_names(query))
         .collect();
     assert!(shown.len() > 30, "{shown:?}");
     for file in [
@@ -89,16 +89,19 @@ async fn what_is_named_exists_and_what_exists_is_shown() {
         "prometheus.yml",
         "README.md",
     ] {
-        for name in named(&read(&format!("prometheus/{file}"))) {
-            assert!(told.contains_key(&name), "{file}: there is no {name}");
+        for name in metric_names(&read(&format!("prometheus/{file}"))) {
+            assert!(exported.contains_key(&name), "{file}: there is no {name}");
         }
     }
     for name in &shown {
-        assert!(told.contains_key(name), "the dashboard: there is no {name}");
+        assert!(
+            exported.contains_key(name),
+            "the dashboard: there is no {name}"
+        );
     }
-    let shown: BTreeSet<&String> = shown.iter().map(|name| &told[name]).collect();
-    for metric in told.values() {
-        let excused = NOT_SHOWN.iter().any(|(name, _)| name == metric);
-        assert_ne!(shown.contains(metric), excused, "{metric}");
+    let shown: BTreeSet<&String> = shown.iter().map(|name| &exported[name]).collect();
+    for metric in exported.values() {
+        let is_excused = NOT_SHOWN.iter().any(|(name, _)| name == metric);
+        assert_ne!(shown.contains(metric), is_excused, "{metric}");
     }
 }

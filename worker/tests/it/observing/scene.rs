@@ -1,4 +1,4 @@
-//! Real processes in the present, and a real Prometheus that watches them by the files of `deploy/prometheus`.
+//! Starts real processes at the real time, and a real Prometheus with the files of `deploy/prometheus`.
 
 use super::read;
 use crate::fixture::Site;
@@ -16,11 +16,11 @@ use testkit::prometheus::Prometheus;
 use testkit::schema::Shape;
 use testkit::server::Redis;
 
-/// Long enough for a Prometheus on a busy machine that also has other tests; nothing waits for it but a failure.
+/// Long enough for a Prometheus on a machine that also runs other tests. Only a failing test waits this long.
 pub(super) const SOON: Duration = Duration::from_secs(60);
 
-/// A library in the present, since a real process knows no other time; where it is not near midnight, so that no day ends
-/// within a test.
+/// A site at the real time, since a real process has no other clock. Its time zone is not near midnight, so that no day
+/// ends within a test.
 pub(super) async fn site(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
     let now = Clock::system().now().utc();
     let zone = match now.hour() {
@@ -43,7 +43,7 @@ pub(super) async fn site(mariadb: &'static MariaDb, redis: &'static Redis) -> Si
     site
 }
 
-/// A real worker of the site; gives its port too.
+/// Starts a real worker of the site, and returns its port too.
 pub(super) fn worker(site: &mut Site) -> (Process, u16) {
     let port = free_port().unwrap();
     site.set("WORKER_PORT", &port.to_string());
@@ -51,7 +51,7 @@ pub(super) fn worker(site: &mut Site) -> (Process, u16) {
     (process, port)
 }
 
-/// A real gateway of the site, on a port that is free, with more variables.
+/// Starts a real gateway of the site on a free port, with additional variables.
 pub(super) fn gateway(site: &Site, port: u16, more: &[(&str, &str)]) -> Process {
     let mut environment = site.environment();
     environment.retain(|(name, _)| name.starts_with("REDIS"));
@@ -68,9 +68,9 @@ pub(super) fn local(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
-/// Waits until the process at a port says that all is well.
-pub(super) async fn well(port: u16) {
-    eventually(&format!("{port} is well"), SOON, async || {
+/// Waits until `/health` at a port says `ok`.
+pub(super) async fn await_ok(port: u16) {
+    eventually(&format!("{port} is ok"), SOON, async || {
         tokio::net::TcpStream::connect(local(port)).await.ok()?;
         let health = get(local(port), "/health").await.json();
         (health["status"] == "ok").then_some(())
@@ -78,17 +78,18 @@ pub(super) async fn well(port: u16) {
     .await;
 }
 
-/// Watches these by the very files, but that it looks each half second, and that an alert waits for one second rather than
-/// minutes: their own waits are tested by promtool. What an alert is about stays as it is.
-pub(super) async fn watch(workers: &[u16], gateways: &[u16]) -> Prometheus {
+/// Starts a Prometheus with the files of `deploy/prometheus` that scrapes these ports. It scrapes every half second,
+/// and alerts wait one second instead of minutes; promtool tests their real waits. The expressions of the alerts stay
+/// as they are.
+pub(super) async fn start_prometheus(workers: &[u16], gateways: &[u16]) -> Prometheus {
     let mut configuration = read("prometheus/prometheus.yml");
-    for (given, ours) in [
+    for (original, replacement) in [
         ("_interval: 15s", "_interval: 500ms".to_owned()),
         ("[\"127.0.0.1:3001\"]", targets(workers)),
         ("[\"127.0.0.1:3000\"]", targets(gateways)),
     ] {
-        assert!(configuration.contains(given), "{given}");
-        configuration = configuration.replace(given, &ours);
+        assert!(configuration.contains(original), "{original}");
+        configuration = configuration.replace(original, &replacement);
     }
     let rules = read("prometheus/alerts.yml");
     let rules: Vec<&str> = rules
@@ -119,8 +120,8 @@ pub(super) async fn firing(prometheus: &Prometheus) -> BTreeSet<String> {
     names.collect()
 }
 
-/// Waits until an alert fires that has this label, and looks at what it tells people.
-pub(super) async fn fires(prometheus: &Prometheus, name: &str, (label, value): (&str, &str)) {
+/// Waits until an alert with this label fires, and checks its texts.
+pub(super) async fn await_alert(prometheus: &Prometheus, name: &str, (label, value): (&str, &str)) {
     let alert = eventually(&format!("{name} of {label} {value}"), SOON, async || {
         let mut alerts = prometheus.firing().await.unwrap().into_iter();
         alerts.find(|alert| {
@@ -129,16 +130,18 @@ pub(super) async fn fires(prometheus: &Prometheus, name: &str, (label, value): (
         })
     })
     .await;
-    for told in ["summary", "description"] {
-        let told = alert["annotations"][told].as_str().unwrap_or_default();
+    for annotation in ["summary", "description"] {
+        let text = alert["annotations"][annotation]
+            .as_str()
+            .unwrap_or_default();
         let flaws = ["error expanding", "<no value>", "  "];
-        assert!(!told.is_empty(), "{alert}");
-        assert!(!flaws.iter().any(|flaw| told.contains(flaw)), "{told}");
+        assert!(!text.is_empty(), "{alert}");
+        assert!(!flaws.iter().any(|flaw| text.contains(flaw)), "{text}");
     }
 }
 
 /// Waits until no alert fires.
-pub(super) async fn is_quiet(prometheus: &Prometheus) {
+pub(super) async fn await_no_alert(prometheus: &Prometheus) {
     eventually("no alert fires", SOON, async || {
         firing(prometheus).await.is_empty().then_some(())
     })

@@ -1,4 +1,4 @@
-//! What happens to Redis, and the place where it does: a worker and a gateway, each on a road of its own.
+//! The faults of Redis, and the setup that they are injected into: a worker and a gateway, each behind its own proxy.
 
 use crate::fixture::{Running, SOON, Site, site_on};
 use crate::together::Gateway;
@@ -12,42 +12,42 @@ use testkit::mariadb::{MariaDb, MariaDbOptions};
 use testkit::road::{Direction, Mode, Road};
 use testkit::server::Redis;
 
-/// A demoted server takes over the promoted one's data at once.
+/// A demoted server receives the data of the promoted one at once.
 const AT_ONCE: [&str; 2] = ["--repl-diskless-sync-delay", "0"];
-/// The worker's account, from whom rights can be taken.
+/// The worker's account, whose permissions a fault revokes.
 const ACCOUNT: [&str; 6] = ["--user", "worker", "on", "nopass", "~*", "&*"];
 
-/// What happens to Redis.
+/// A fault of Redis or of the network to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// The process is killed, and starts again without data.
     Restarted,
-    /// It is emptied.
+    /// All data is deleted.
     Flushed,
-    /// It stands still.
+    /// The process is stopped with SIGSTOP.
     Frozen,
-    /// Bytes get lost on the way to it, for all connections.
+    /// All connections lose every byte.
     BlackHole,
-    /// Its host does not even answer a connect.
+    /// The host does not even answer a connect.
     HostGone,
-    /// Up to half a second there, up to half a second back.
+    /// Latency of up to half a second each way.
     Far,
-    /// A quarter, and connections have to be made anew.
+    /// Latency of a quarter of a second each way, after all connections were reset.
     FarAnew,
-    /// Present connections are open and deliver nothing; new ones are well.
+    /// Existing connections stay open but deliver nothing; new ones work.
     Wedged,
-    /// It closes the connections of those who listen.
+    /// Redis closes the connections of subscribers.
     Unsubscribed,
-    /// It refuses writes, for want of memory.
+    /// Redis is out of memory and refuses writes.
     Full,
-    /// The worker's account loses the right to write.
+    /// The worker's account loses the permission to write.
     NoRights,
-    /// It becomes another's replica, and keeps its connections; new ones are led to the other.
+    /// Redis becomes the replica of another server and keeps its connections. New connections lead to the other server.
     FailedOver,
 }
 
-/// Worker and gateway, each on a road of its own to Redis.
-pub(super) struct Place {
+/// A worker and a gateway, each behind its own proxy to Redis.
+pub(super) struct Setup {
     pub(super) site: Site,
     pub(super) mariadb: &'static MariaDb,
     pub(super) redis: &'static Redis,
@@ -56,7 +56,7 @@ pub(super) struct Place {
     pub(super) running: Running,
 }
 
-impl Place {
+impl Setup {
     pub(super) async fn new() -> Self {
         Self::with(&[]).await
     }
@@ -68,7 +68,7 @@ impl Place {
         let redis = Redis::start_with(&flags).await.unwrap();
         let redis: &'static Redis = Box::leak(Box::new(redis));
         let mut site = site_on(mariadb, redis).await;
-        // As operators have it: how soon the right number comes depends on it.
+        // The defaults: they determine how soon the right number is shown.
         site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "1000");
         site.set("VISITOR_SYNC_BUFFER_MS", "200");
         for (name, value) in variables {
@@ -79,7 +79,7 @@ impl Place {
         site.set("REDIS_URL", &url(&roads[0]));
         let running = site.start();
         site.set("REDIS_URL", &url(&roads[1]));
-        let gateway = Gateway::beside(&site).await;
+        let gateway = Gateway::start(&site).await;
         gateway.await_all().await;
         mariadb.general_log(true).await.unwrap();
         Self {
@@ -92,7 +92,7 @@ impl Place {
         }
     }
 
-    pub(super) async fn roads_are(&self, mode: Mode) {
+    pub(super) async fn set_roads(&self, mode: Mode) {
         for road in &self.roads {
             road.set(mode).await;
         }
@@ -107,19 +107,19 @@ impl Place {
         served
     }
 
-    /// Every snapshot as it stands in Redis, once all do.
+    /// Every snapshot as stored in Redis. Waits until all are.
     pub(super) async fn stored(&self) -> Vec<String> {
         let mut stored = Vec::new();
         for name in Snapshot::ALL.map(Snapshot::name) {
-            let what = format!("{name} stands");
-            let stands = eventually(&what, SOON, async || self.site.stored(&name).await);
-            stored.push(stands.await);
+            let what = format!("{name} is stored");
+            let value = eventually(&what, SOON, async || self.site.stored(&name).await);
+            stored.push(value.await);
         }
         stored
     }
 
-    pub(super) async fn does(&self, command: &'static str, args: &[&str]) {
-        order(&self.site.redis, command, args).await;
+    pub(super) async fn redis_command(&self, command: &'static str, args: &[&str]) {
+        execute(&self.site.redis, command, args).await;
     }
 }
 
@@ -127,53 +127,73 @@ pub(super) async fn road_to(redis: &Redis, seed: u64) -> Road {
     Road::to(redis.port(), seed).await.unwrap()
 }
 
-pub(super) async fn order(redis: &fred::clients::Client, command: &'static str, args: &[&str]) {
+pub(super) async fn execute(redis: &fred::clients::Client, command: &'static str, args: &[&str]) {
     let args: Vec<Value> = args.iter().map(|arg| Value::from(*arg)).collect();
     let command = CustomCommand::new_static(command, ClusterHash::FirstKey, false);
     redis.custom::<Value, _>(command, args).await.unwrap();
 }
 
 impl Fault {
-    /// It happens, and goes on.
-    pub(super) async fn begin(self, place: &Place) {
+    /// Starts the fault.
+    pub(super) async fn begin(self, setup: &Setup) {
         match self {
-            Self::Restarted => place.redis.kill().await.unwrap(),
-            Self::Flushed => place.does("FLUSHALL", &[]).await,
-            Self::Frozen => place.redis.freeze().unwrap(),
-            Self::BlackHole => place.roads_are(Mode::BlackHole).await,
-            Self::HostGone => place.roads_are(Mode::HostGone).await,
-            Self::Far => place.roads_are(far(300)).await,
+            Self::Restarted => setup.redis.kill().await.unwrap(),
+            Self::Flushed => setup.redis_command("FLUSHALL", &[]).await,
+            Self::Frozen => setup.redis.freeze().unwrap(),
+            Self::BlackHole => setup.set_roads(Mode::BlackHole).await,
+            Self::HostGone => setup.set_roads(Mode::HostGone).await,
+            Self::Far => setup.set_roads(far(300)).await,
             Self::FarAnew => {
-                place.roads_are(Mode::Reset).await;
-                place.roads_are(far(50)).await;
+                setup.set_roads(Mode::Reset).await;
+                setup.set_roads(far(50)).await;
             }
             Self::Wedged => {
-                for road in &place.roads {
+                for road in &setup.roads {
                     road.strike(Mode::Drop(Direction::Down)).await;
                 }
             }
-            Self::Unsubscribed => place.does("CLIENT", &["KILL", "TYPE", "pubsub"]).await,
-            Self::Full => place.does("CONFIG", &["SET", "maxmemory", "1"]).await,
-            Self::NoRights => place.does("ACL", &["SETUSER", "worker", "-@write"]).await,
-            Self::FailedOver => fail_over(place).await,
+            Self::Unsubscribed => {
+                setup
+                    .redis_command("CLIENT", &["KILL", "TYPE", "pubsub"])
+                    .await
+            }
+            Self::Full => {
+                setup
+                    .redis_command("CONFIG", &["SET", "maxmemory", "1"])
+                    .await
+            }
+            Self::NoRights => {
+                setup
+                    .redis_command("ACL", &["SETUSER", "worker", "-@write"])
+                    .await
+            }
+            Self::FailedOver => fail_over(setup).await,
         }
     }
 
-    /// It is over.
-    pub(super) async fn end(self, place: &Place) {
+    /// Ends the fault.
+    pub(super) async fn end(self, setup: &Setup) {
         match self {
-            Self::Restarted => place.redis.start_again().await.unwrap(),
-            Self::Frozen => place.redis.thaw().unwrap(),
+            Self::Restarted => setup.redis.start_again().await.unwrap(),
+            Self::Frozen => setup.redis.thaw().unwrap(),
             Self::BlackHole | Self::HostGone | Self::Far | Self::FarAnew => {
-                place.roads_are(Mode::Open).await;
+                setup.set_roads(Mode::Open).await;
             }
-            Self::Full => place.does("CONFIG", &["SET", "maxmemory", "0"]).await,
-            Self::NoRights => place.does("ACL", &["SETUSER", "worker", "+@all"]).await,
+            Self::Full => {
+                setup
+                    .redis_command("CONFIG", &["SET", "maxmemory", "0"])
+                    .await
+            }
+            Self::NoRights => {
+                setup
+                    .redis_command("ACL", &["SETUSER", "worker", "+@all"])
+                    .await
+            }
             Self::Flushed | Self::Wedged | Self::Unsubscribed | Self::FailedOver => {}
         }
     }
 
-    /// Whether no number can come before it is over.
+    /// Whether no count can reach the gateway until the fault ends.
     pub(super) fn blocks(self) -> bool {
         !matches!(
             self,
@@ -187,7 +207,7 @@ impl Fault {
     }
 }
 
-/// 200 ms each way, and at random up to `jitter` more.
+/// A latency of 200 ms each way, and at random up to `jitter` more.
 pub(super) fn far(jitter: u64) -> Mode {
     Mode::Delay {
         by: Duration::from_millis(200),
@@ -195,27 +215,31 @@ pub(super) fn far(jitter: u64) -> Mode {
     }
 }
 
-/// Another server takes the part of the first, which becomes its replica.
-pub(super) async fn fail_over(place: &Place) {
+/// Makes another server the primary, and the first one its replica.
+pub(super) async fn fail_over(setup: &Setup) {
     let flags = [&ACCOUNT[..], &["+@all"], &AT_ONCE].concat();
     let other = Redis::start_with(&flags).await.unwrap();
     let other: &'static Redis = Box::leak(Box::new(other));
     let client = RedisConfig::from_url(&other.url()).unwrap();
     let client = Builder::from_config(client).build().unwrap();
     client.init().await.unwrap();
-    let (of, first) = ("127.0.0.1", place.redis.port().to_string());
-    order(&client, "REPLICAOF", &[of, &first]).await;
-    eventually("it holds what the first holds", SOON, async || {
-        let info: String = client.info(None).await.unwrap();
-        let name = place.site.key("visitors:today:count");
-        let held: i64 = client.exists(name).await.unwrap();
-        (info.contains("master_link_status:up") && held == 1).then_some(())
-    })
+    let (host, port) = ("127.0.0.1", setup.redis.port().to_string());
+    execute(&client, "REPLICAOF", &[host, &port]).await;
+    eventually(
+        "the other server has the data of the first",
+        SOON,
+        async || {
+            let info: String = client.info(None).await.unwrap();
+            let name = setup.site.key("visitors:today:count");
+            let exists: i64 = client.exists(name).await.unwrap();
+            (info.contains("master_link_status:up") && exists == 1).then_some(())
+        },
+    )
     .await;
-    order(&client, "REPLICAOF", &["NO", "ONE"]).await;
-    for road in &place.roads {
-        road.lead_to(other.port());
+    execute(&client, "REPLICAOF", &["NO", "ONE"]).await;
+    for road in &setup.roads {
+        road.redirect_to(other.port());
     }
     let port = other.port().to_string();
-    place.does("REPLICAOF", &[of, &port]).await;
+    setup.redis_command("REPLICAOF", &[host, &port]).await;
 }

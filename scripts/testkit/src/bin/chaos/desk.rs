@@ -1,4 +1,4 @@
-//! People come in all the time; whoever shows a number can be asked when it was right.
+//! Inserts visits all the time, and records which count was right at which time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,19 +11,19 @@ use mysql_async::prelude::Queryable as _;
 use testkit::mariadb::MariaDb;
 use tokio::time::sleep;
 
-/// Between two visitors.
+/// The time between two visits.
 const GAP: Duration = Duration::from_millis(200);
-/// While the database is away nobody comes in.
+/// The pause while the database is down, when there are no visits.
 const AGAIN: Duration = Duration::from_millis(100);
-/// Between an INSERT and our note of it.
+/// The time between an INSERT and its record here.
 const UNSURE: TimeDelta = TimeDelta::milliseconds(500);
-/// A count may take as long as its statement may, while the server stands still.
+/// A count may take as long as its statement may, while the server is frozen.
 const LONGEST_COUNT: TimeDelta = TimeDelta::seconds(70);
 
-/// From then on the number was this.
+/// A time and the count from then on.
 type Step = (DateTime<Utc>, u64);
 
-/// Today's true number over time.
+/// Today's true count over time.
 #[derive(Clone, Debug)]
 pub(crate) struct Truth {
     zone: Tz,
@@ -65,7 +65,7 @@ impl Truth {
                 .map(|step| step.1)
         };
         let (least, most) = (window().min().unwrap_or(0), window().max().unwrap_or(0));
-        // One more may have come in whom the database has told nobody of before it was killed.
+        // One more visit may be stored that the database did not confirm before it was killed.
         (least..=most + 1).contains(&total)
     }
 
@@ -83,7 +83,7 @@ impl Truth {
     }
 }
 
-/// Lets people in until it is dropped. After a break it looks who has come in, before anybody else does.
+/// Inserts visits until it is dropped. After an outage it recounts before the next visit.
 pub(crate) async fn open(maria: &MariaDb, database: &str, truth: Truth) -> Result<()> {
     let mut conn: Option<Conn> = None;
     loop {

@@ -1,4 +1,4 @@
-//! What is done to the players, at random by a seed.
+//! The random faults of a soak.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,21 +19,21 @@ use tokio::time::{sleep, timeout};
 use crate::judge::Judge;
 use crate::stage::{Servers, Unit};
 
-/// A Redis or a MariaDB that stands still does not hear what we ask of it.
+/// A frozen Redis or MariaDB does not answer a command.
 const ORDER_LIMIT: Duration = Duration::from_secs(2);
 
-/// Whoever takes part; one fault at a time for each unit and each server.
+/// The processes and servers. Each has one fault at a time.
 pub(crate) struct Players {
     pub(crate) servers: Servers,
     pub(crate) database: &'static str,
     pub(crate) workers: Vec<Mutex<Unit>>,
     pub(crate) gateways: Vec<Mutex<Unit>>,
-    /// Held while a server is down or stands still.
+    /// Locked while a server is down or frozen.
     pub(crate) redis: Mutex<()>,
     pub(crate) maria: Mutex<()>,
 }
 
-/// Breaks roads, one after the other, for ever.
+/// Breaks roads, one after the other, forever.
 pub(crate) async fn break_roads(roads: Vec<(String, Arc<Road>)>, seed: u64, judge: Arc<Judge>) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     for fault in Faults::new(seed) {
@@ -48,7 +48,7 @@ pub(crate) async fn break_roads(roads: Vec<(String, Arc<Road>)>, seed: u64, judg
 }
 
 impl Players {
-    /// Does something to somebody, again and again, for ever.
+    /// Injects one fault after the other, forever.
     pub(crate) async fn torment(&self, seed: u64, judge: &Judge) -> Result<()> {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         loop {

@@ -1,13 +1,13 @@
-//! What has been seen, and what should never have been.
+//! Counts the observations of a soak, and keeps the failures.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// More of one kind say nothing new.
+/// More failures of one kind say nothing new.
 const SHOWN: usize = 20;
 
-/// Counts what is well and keeps what is not.
+/// Counts the right observations, and keeps the failures.
 #[derive(Debug)]
 pub(crate) struct Judge {
     began: Instant,
@@ -28,24 +28,24 @@ impl Judge {
         }
     }
 
-    /// Counts one more of `what`.
+    /// Counts an observation of `what`.
     pub(crate) fn saw(&self, what: &'static str) {
         *self.lock().seen.entry(what).or_default() += 1;
     }
 
-    /// Keeps what should not have been.
+    /// Keeps a failure.
     pub(crate) fn finds(&self, finding: impl Into<String>) {
         let (at, finding) = (self.began.elapsed().as_secs_f64(), finding.into());
         println!("\n{at:8.2} s  FOUND: {finding}");
         self.lock().findings.push(format!("{at:.2} s: {finding}"));
     }
 
-    /// Says what happens.
+    /// Prints an event.
     pub(crate) fn tells(&self, what: &str) {
         println!("{:8.2} s  {what}", self.began.elapsed().as_secs_f64());
     }
 
-    /// Prints the counts and the findings; whether there were none.
+    /// Prints the counts and the failures. Returns whether there was no failure.
     pub(crate) fn concludes(&self) -> bool {
         let inner = self.lock();
         println!();

@@ -1,5 +1,5 @@
-//! Everything goes wrong at once, by a seed: workers, gateways, Redis, MariaDB and the network between them are killed,
-//! frozen and cut, while readers, streams and Redis itself are watched for what must never be seen.
+//! Injects faults at random by a seed: workers, gateways, Redis, MariaDB and the network between them are killed,
+//! frozen and cut, while clients, streams and Redis itself are watched for results that must never occur.
 
 #![allow(clippy::print_stdout, reason = "the soak talks to whoever started it")]
 
@@ -18,17 +18,17 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// Breaks everything on purpose, at random by a seed, and watches that nobody sees it: no 5xx, no wrong or older date, no
-/// number that never was, one publisher, no leak. All servers are private and end with it.
+/// Injects faults at random by a seed, and checks that clients do not notice: no 5xx, no wrong or older date, no false
+/// count, one publisher, no leak. All servers are private and end with it.
 ///
-/// The exit status is 0 when nothing was found.
+/// The exit status is 0 if it finds no failure.
 #[derive(Debug, Parser)]
 #[command(name = "chaos", version)]
 struct Arguments {
     /// The same seed chooses the same faults in the same order.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How long.
+    /// The duration in minutes.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1440))]
     minutes: u64,
     #[command(subcommand)]
@@ -37,21 +37,21 @@ struct Arguments {
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 enum Command {
-    /// Stops active workers (SIGSTOP) for longer than their lease lives, lets them go on, and looks for stale writes.
+    /// Freezes active workers (SIGSTOP) for longer than their lease lives, continues them, and looks for stale writes.
     Pauses {
-        /// How many pauses in all.
+        /// The number of pauses in all.
         #[arg(long, default_value_t = 1000)]
         times: u32,
-        /// How many libraries are paused side by side.
+        /// The number of libraries that are paused in parallel.
         #[arg(long, default_value_t = 20)]
         libraries: u32,
-        /// For how long each.
+        /// The length of each pause in seconds.
         #[arg(long, default_value_t = 10)]
         seconds: u64,
     },
-    /// Kills and stops the active worker again and again, and measures when the next one publishes.
+    /// Kills and stops the active worker again and again, and measures the time until the next one publishes.
     Takeovers {
-        /// How many of each.
+        /// The number of kills and of stops.
         #[arg(long, default_value_t = 50)]
         times: u32,
     },

@@ -1,4 +1,4 @@
-//! Reads Redis' own account of every command (MONITOR): which writes it let through, and under which lease.
+//! Reads every command that Redis executes (MONITOR): which writes it accepted, and under which lease.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ const AGAIN: Duration = Duration::from_millis(20);
 /// The judge itself asks so often, so that a connection that is dead is left.
 const SILENCE: Duration = Duration::from_secs(20);
 
-/// Watches for ever: an epoch whose writes come after those of a later one is a stale writer, two names of one epoch are two
-/// publishers, a write that no script made is nobody's.
+/// Watches forever. A write of an older epoch after a newer one is stale, two names with one epoch are two publishers,
+/// and a write without a script is not ours.
 pub(crate) async fn watch(port: u16, judge: Arc<Judge>) {
     let mut account = Account::default();
     loop {
@@ -62,7 +62,7 @@ impl Account {
     }
 
     fn wrote(&mut self, words: &[String], judge: &Judge) {
-        // The lease itself is written by who takes it, who names itself without an epoch.
+        // The lease itself is written by the worker that acquires it, under its name without an epoch.
         let Some((key, lease)) = &self.script else {
             return;
         };
@@ -95,7 +95,7 @@ fn script(words: &[String]) -> Option<(String, String)> {
     Some((words.get(3)?.clone(), words.get(3 + keys)?.clone()))
 }
 
-/// What stands in quotes.
+/// The quoted words of a line.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut escaped) = (Vec::new(), None::<String>, false);
     for char in line.chars() {

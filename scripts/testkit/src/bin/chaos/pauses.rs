@@ -1,5 +1,5 @@
-//! Stops active workers for longer than their lease lives, many libraries side by side, and looks for a write of theirs that
-//! Redis let through after another worker had written.
+//! Freezes active workers of many libraries for longer than their lease lives, and looks for writes that Redis accepted
+//! from them after another worker had written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const LIBRARY: &str = "pauses";
 /// Another worker is active long before this.
 const TAKE_OVER_LIMIT: Duration = Duration::from_secs(30);
 
-/// Whether nothing was found.
+/// Returns whether there was no failure.
 pub(crate) async fn run(seed: u64, times: u32, libraries: u32, seconds: u64) -> Result<bool> {
     let judge = Arc::new(Judge::new());
     let servers = Servers::start().await?;

@@ -1,4 +1,4 @@
-//! Who looks at the dashboard: reads of every path and streams, by a client that expects breaks but no nonsense.
+//! The clients of a soak: they read every path and the stream, and accept broken connections but no wrong responses.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::judge::Judge;
 
 /// Between two rounds of a reader.
 const ROUND: Duration = Duration::from_millis(200);
-/// An answer comes out of memory; what takes longer comes from a gateway that stands still, which is part of the play.
+/// Responses come from memory. One that takes longer comes from a frozen gateway, which is one of the faults.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads all paths of the gateway at `port` for ever.
@@ -93,7 +93,7 @@ fn check_today(data: &Value, truth: &Truth, judge: &Judge) {
     }
 }
 
-/// The newest count that the stream of the gateway at `port` tells within a moment.
+/// The newest count in the stream of the gateway at `port` within a moment.
 pub(crate) async fn shown(port: u16) -> Option<u64> {
     let (status, body) = get(port, "/api/visitors/today").await.ok()?;
     (status == 200).then(|| body["total"].as_u64()).flatten()

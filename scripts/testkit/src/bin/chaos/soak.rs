@@ -1,4 +1,5 @@
-//! All faults at once, for minutes, then quiet: everything must be right again, and nothing wrong was ever seen.
+//! Injects all faults for minutes, and then none: everything must become right again, and nothing wrong may ever be
+//! shown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const MAY_GROW_PERCENT: u64 = 2;
 const MAY_GROW_KIB: u64 = 1_024;
 
-/// Whether nothing was found.
+/// Returns whether there was no failure.
 pub(crate) async fn run(seed: u64, minutes: u64) -> Result<bool> {
     let judge = Arc::new(Judge::new());
     judge.tells(&format!(
@@ -123,12 +124,12 @@ impl Players {
         Ok(())
     }
 
-    /// Opens all roads and lets everybody go on.
+    /// Opens all roads and continues all processes.
     async fn mend(&self, roads: &[(String, Arc<testkit::road::Road>)]) -> Result<()> {
         for (_, road) in roads {
             road.set(testkit::road::Mode::Open).await;
         }
-        // What stood still or was down when the time was up.
+        // Processes that were frozen or down at the end.
         self.servers.redis.thaw().ok();
         self.servers.maria.thaw().ok();
         let is_down = async |port| TcpStream::connect(("127.0.0.1", port)).await.is_err();
@@ -148,7 +149,7 @@ impl Players {
         Ok(())
     }
 
-    /// Every gateway shows the present number, and every figure.
+    /// Waits until every gateway shows the right count and every figure.
     async fn are_right(&self, truth: &desk::Truth, judge: &Judge) {
         let began = Instant::now();
         for gateway in &self.gateways {
@@ -176,13 +177,13 @@ impl Players {
         }
     }
 
-    /// Those who are never killed.
+    /// The processes that are never killed.
     fn survivors(&self) -> [&Mutex<Unit>; 2] {
         [&self.gateways[0], &self.workers[0]]
     }
 
-    /// Tells their sizes each minute until `end`, and gives the greatest of the first two fifths of the time, to be compared
-    /// later: by then everything that can happen has happened, and a leak has three fifths to show.
+    /// Tells their sizes each minute until `end`, and gives the greatest of the first two fifths of the time, to be
+    /// compared later: by then everything that can happen has happened, and a leak has three fifths to show.
     async fn watch_sizes(&self, end: Instant, judge: &Judge) -> Result<Vec<(usize, u64)>> {
         let warm = Instant::now() + (end - Instant::now()) * 2 / 5;
         let mut greatest = vec![(0, 0); self.survivors().len()];

@@ -1,4 +1,4 @@
-//! The servers, workers and gateways of a soak, each with roads of its own.
+//! The servers, workers and gateways of a soak, each with its own proxies.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(crate) struct Servers {
 /// A worker or a gateway that is killed and started again.
 pub(crate) struct Unit {
     pub(crate) name: String,
-    /// Of a gateway where it serves, of a worker where it tells its health.
+    /// The port of a gateway, or the health port of a worker.
     pub(crate) port: u16,
     binary: PathBuf,
     env: Vec<(&'static str, String)>,

@@ -1,5 +1,5 @@
-//! How long nobody counts after the active worker was killed or told to stop: from the signal to the first count that the
-//! next one publishes.
+//! Measures a take-over: the time from the signal that kills or stops the active worker to the first count of the next
+//! one.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const LIBRARY: &str = "takeovers";
 /// Far above any promise.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Prints the times of both; whether each had its next worker in time.
+/// Prints the times of both signals. Returns whether every take-over was in time.
 pub(crate) async fn run(times: u32) -> Result<bool> {
     let judge = Judge::new();
     let servers = Servers::start().await?;
@@ -35,7 +35,7 @@ pub(crate) async fn run(times: u32) -> Result<bool> {
     ] {
         let mut took = Vec::new();
         for _ in 0..times {
-            // Until the one that came back stands by.
+            // Until the restarted worker is a standby.
             sleep(Duration::from_secs(2)).await;
             took.push(take_over(&servers, &mut workers, signal).await?);
         }

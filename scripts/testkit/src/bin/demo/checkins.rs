@@ -1,4 +1,4 @@
-//! People coming in: rows in `visitor_count` at random moments, as the check-in desk of SLiMS writes them.
+//! Inserts visits into `visitor_count` at random moments, as the check-in page of SLiMS does.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const PER_SECOND: f64 = 0.5;
 /// One visitor in ten is a guest.
 const GUESTS: f64 = 0.1;
 
-/// The desk: who may come, and the chance that decides.
+/// The check-in desk: the members, and the random numbers.
 #[derive(Debug)]
 pub(crate) struct Desk {
     members: Vec<Member>,
@@ -39,7 +39,7 @@ impl Desk {
         Duration::from_secs_f64(gaps.sample(&mut self.rng))
     }
 
-    /// Lets somebody in at `at`, the library's wall time, and says who.
+    /// Inserts a visit at `at`, the library's wall time, and returns the visitor's name.
     pub(crate) async fn check_in(&mut self, conn: &mut Conn, at: NaiveDateTime) -> Result<String> {
         let at = WallTime::from(at).to_string();
         let guest = self.members.is_empty() || self.rng.random_bool(GUESTS);

@@ -1,8 +1,8 @@
-//! Opens a page in the browser of who sits before this machine, if somebody does.
+//! Opens a page in the browser of this machine's desktop, if it has one.
 
 use std::process::{Command, Stdio};
 
-/// Shows `url`, where there is a desktop; who comes over the network is told where to look, and no more.
+/// Opens `url` if there is a desktop. Over a remote login it does nothing, since the address is printed.
 #[allow(
     clippy::disallowed_methods,
     reason = "whether there is a screen is no configuration"
@@ -18,7 +18,7 @@ pub(crate) fn open(url: &str) {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
-        // Without it the address stands on the terminal.
+        // If this fails, the address is on the terminal.
         drop(opener);
     }
 }

@@ -1,5 +1,5 @@
-//! The whole dashboard on private servers with an invented library, alive with check-ins, until Ctrl-C.
-//! Nothing is left behind.
+//! Runs the whole dashboard on private servers with a generated library and continuous check-ins, until Ctrl-C. It
+//! leaves nothing behind.
 
 #![allow(clippy::print_stdout, reason = "the demo talks to whoever started it")]
 
@@ -16,23 +16,23 @@ use testkit::generate::Size;
 use testkit::schema::Engine;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Starts the dashboard with an invented library: MariaDB, Redis, worker and gateway, all private to this run.
+/// Starts the dashboard with a generated library: MariaDB, Redis, worker and gateway, all private to this run.
 ///
 /// Build the real binaries first, in the same profile: `cargo build --release`.
-/// Needs the Debian packages mariadb-server and redis-server; their system services are neither needed nor touched.
+/// Needs the Debian packages mariadb-server and redis-server. It neither needs nor touches their system services.
 #[derive(Debug, Parser)]
 #[command(name = "demo", version)]
 struct Arguments {
-    /// How large the library is: 15 thousand, 340 thousand or 880 thousand visits a year.
+    /// The size of the library: 15 thousand, 340 thousand or 880 thousand visits a year.
     #[arg(long, value_enum, default_value = "university")]
     size: SizeName,
-    /// How many years of visits and loans to invent.
+    /// The number of years of visits and loans.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10))]
     years: u32,
-    /// Where to open the dashboard; another port is taken when this one is in use.
+    /// The port of the dashboard. If it is in use, another port is chosen.
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// The library's time zone, in which its days begin and people come in.
+    /// The time zone of the library.
     #[arg(long, default_value = "Asia/Jakarta")]
     zone: Tz,
     /// The storage engine of the library's tables.

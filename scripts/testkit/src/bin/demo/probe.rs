@@ -1,4 +1,4 @@
-//! The smallest HTTP client: one GET, the status and the body.
+//! A minimal HTTP client: one GET, the status and the body.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! One line on the terminal that keeps changing; where there is no terminal, a line now and then.
+//! A status line that is overwritten on a terminal; without a terminal, a line now and then.
 
 use std::io::{IsTerminal as _, Write as _, stdout};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What the demo holds, in the order in which it comes up and the order in which it is cleared away.
+//! The parts of the demo, and the order in which they start and stop.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,13 +27,13 @@ const DATABASE: &str = "slims";
 /// A large library on a small machine takes a few minutes to count for the first time.
 const READY_LIMIT: Duration = Duration::from_secs(600);
 
-/// The gateway drains for two seconds, as told below; the rest is for a busy machine.
+/// The gateway drains for two seconds, as set below; the rest is for a busy machine.
 const END_LIMIT: Duration = Duration::from_secs(15);
 
-/// How often the gateway is asked whether all is there.
+/// How often the demo checks whether the gateway serves everything.
 const POLL: Duration = Duration::from_millis(250);
 
-/// What was asked for on the command line.
+/// The options of the command line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wishes {
     pub(crate) size: Size,
@@ -43,7 +43,7 @@ pub(crate) struct Wishes {
     pub(crate) engine: Engine,
 }
 
-/// All that is running. Each part ends when it is dropped; [`clear`](Self::clear) ends them in good order.
+/// Everything that runs. Each part ends when it is dropped; [`clear`](Self::clear) stops them in order.
 #[derive(Debug, Default)]
 pub(crate) struct Stage {
     gateway: Option<Process>,
@@ -53,7 +53,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Brings everything up and lets people in, until something fails.
+    /// Starts everything and inserts visits, until something fails.
     pub(crate) async fn play(&mut self, wishes: &Wishes) -> Result<()> {
         // Asked for first: finding out after a long load would be unkind.
         let (worker, gateway) = (binary_path("worker")?, binary_path("gateway")?);
@@ -69,7 +69,7 @@ impl Stage {
         let (Some(maria), Some(redis)) = (&self.maria, &self.redis) else {
             bail!("the servers have gone")
         };
-        let library = invent(wishes).await?;
+        let library = generate_library(wishes).await?;
         fill(maria, &library, wishes.engine).await?;
         maria
             .grant_select("dashboard", "read-only", DATABASE)
@@ -143,7 +143,7 @@ impl Stage {
         }
     }
 
-    /// Says what there is to see.
+    /// Prints what the demo shows and where.
     fn greet(&self, port: u16) {
         let at = format!("http://127.0.0.1:{port}");
         println!("\nOpen   {at}/  the dashboard\n");
@@ -160,7 +160,7 @@ impl Stage {
         println!("\nPeople come in about every two seconds. Ctrl-C ends it all.\n");
     }
 
-    /// Lets people in for ever.
+    /// Inserts visits forever.
     async fn let_in(&mut self, port: u16, zone: Tz, library: &Library) -> Result<()> {
         let opts = self
             .maria
@@ -213,7 +213,7 @@ impl Stage {
         )
     }
 
-    /// Ends what runs, the readers first, and removes every folder.
+    /// Stops everything, the gateway first, and removes every folder.
     pub(crate) async fn clear(&mut self) -> Result<()> {
         let mut outcome = Ok(());
         for process in [&mut self.gateway, &mut self.worker] {
@@ -230,7 +230,7 @@ impl Stage {
     }
 }
 
-/// The wanted port, or a free one when somebody has it.
+/// The wanted port, or a free one if it is in use.
 fn port(wanted: u16) -> Result<u16> {
     if std::net::TcpListener::bind(("127.0.0.1", wanted)).is_ok() {
         return Ok(wanted);
@@ -240,8 +240,8 @@ fn port(wanted: u16) -> Result<u16> {
     Ok(other)
 }
 
-/// Makes up the library, off the runtime's threads.
-async fn invent(wishes: &Wishes) -> Result<Arc<Library>> {
+/// Generates the library, off the runtime's threads.
+async fn generate_library(wishes: &Wishes) -> Result<Arc<Library>> {
     let line = Line::new();
     let now = wall_now(wishes.zone);
     let plan = Plan {
@@ -249,12 +249,12 @@ async fn invent(wishes: &Wishes) -> Result<Arc<Library>> {
         years: wishes.years,
         now,
         seed: 2026,
-        // What it shows is looked at by people; the tests see to the dirt.
+        // The demo is for people, so it has no dirty rows.
         dirty: false,
     };
     let made = tokio::task::spawn_blocking(move || {
         let mut library = generate(&plan);
-        // Nobody of the present day has come in yet who will come later.
+        // Visits of today that are still in the future are left out.
         library.visits.retain(|visit| {
             visit
                 .checkin_date
@@ -263,10 +263,10 @@ async fn invent(wishes: &Wishes) -> Result<Arc<Library>> {
         });
         library
     });
-    let library = made.await.context("inventing a library")?;
+    let library = made.await.context("cannot generate a library")?;
     let (visits, loans) = (library.visits.len(), library.loans.len());
     line.end(&format!(
-        "a library is invented: {visits} visits, {loans} loans"
+        "generated a library: {visits} visits, {loans} loans"
     ));
     Ok(Arc::new(library))
 }

@@ -1,4 +1,4 @@
-//! That it changes nothing and reads little.
+//! `worker check` changes nothing and reads little.
 
 use crate::fixture::{Site, own_servers};
 use crate::guest::rows_read;
@@ -8,9 +8,9 @@ use fred::types::InfoKind;
 use testkit::generate::{Plan, Size, generate};
 use testkit::schema::Shape;
 
-/// It reads and only reads: some thousand rows of each table, whatever their size, and nothing is stored.
+/// It reads some thousand rows of each table, whatever the size of the table, and writes nothing.
 #[tokio::test]
-async fn it_only_looks() {
+async fn it_reads_little_and_writes_nothing() {
     let (mariadb, redis) = own_servers().await;
     let plan = Plan {
         size: Size::School,
@@ -30,7 +30,7 @@ async fn it_only_looks() {
     let before = rows_read(mariadb).await;
     site.check().await;
     let read = rows_read(mariadb).await - before;
-    // Three samples of 5,000 rows of four tables, some of them read in another way once more.
+    // Three samples of 5,000 rows of four tables; some of the rows are read once more by another plan.
     assert!(read < 70_000, "{read} rows");
     let user = site.user();
     let lines = mariadb.general_log_lines().await.unwrap();

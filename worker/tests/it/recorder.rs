@@ -1,27 +1,27 @@
-//! What is published under a site's prefix, and what a lease says.
+//! Records the messages of a channel of a site, and reads the epoch of a lease.
 
 use crate::fixture::Site;
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
 use std::sync::{Arc, Mutex};
 
-/// What a lease begins with.
+/// The epoch with which a lease begins.
 pub(crate) fn epoch(lease: &str) -> u64 {
     lease.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// What has been published under a prefix.
-pub(crate) struct Heard {
+/// Records the messages of a channel.
+pub(crate) struct Recorder {
     messages: Arc<Mutex<Vec<(String, String)>>>,
     _client: Client,
 }
 
-impl Heard {
-    pub(crate) async fn on(site: &Site, channel: &str) -> Self {
+impl Recorder {
+    pub(crate) async fn subscribe(site: &Site, channel: &str) -> Self {
         let client = site.redis.clone_new();
         client.init().await.unwrap();
         let messages = Arc::new(Mutex::new(Vec::new()));
-        let (heard, mut incoming) = (messages.clone(), client.message_rx());
+        let (recorded, mut incoming) = (messages.clone(), client.message_rx());
         let prefix = site.key("");
         tokio::spawn(async move {
             while let Ok(message) = incoming.recv().await {
@@ -29,7 +29,7 @@ impl Heard {
                 let text = message.value.as_string().unwrap_or_default();
                 let channel = channel.trim_start_matches(&prefix).to_owned();
                 let text = text.trim_start_matches(&prefix).to_owned();
-                heard.lock().unwrap().push((channel, text));
+                recorded.lock().unwrap().push((channel, text));
             }
         });
         client.subscribe(site.key(channel)).await.unwrap();
@@ -39,9 +39,10 @@ impl Heard {
         }
     }
 
-    pub(crate) fn of(&self, channel: &str) -> Vec<String> {
+    /// The messages of a channel so far, without the prefix.
+    pub(crate) fn messages(&self, channel: &str) -> Vec<String> {
         let messages = self.messages.lock().unwrap();
-        let of_channel = messages.iter().filter(|(name, _)| name == channel);
-        of_channel.map(|(_, text)| text.clone()).collect()
+        let matching = messages.iter().filter(|(name, _)| name == channel);
+        matching.map(|(_, text)| text.clone()).collect()
     }
 }
