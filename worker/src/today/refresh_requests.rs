@@ -1,7 +1,7 @@
 //! Listens to refresh requests, which a gateway sends when a client asks for today's count and the gateway has none.
 
 use crate::publish::publisher::Publisher;
-use crate::publish::redis_errors::VisitQuery;
+use crate::publish::redis_errors::RedisTask;
 use anyhow::Context;
 use fred::interfaces::{EventInterface, PubsubInterface};
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub(crate) async fn listen(publisher: Arc<Publisher>, refresh_requested: watch::
             });
             publisher
                 .errors()
-                .record(VisitQuery::RefreshRequests, &subscribed);
+                .record(RedisTask::RefreshRequests, &subscribed);
         }
     }
 }
