@@ -7,7 +7,8 @@
 //! - [`sse`]: the event stream: permits, hubs, frames, change notices
 //! - [`redis`]: keeps the cache equal to Redis and sends refresh requests
 //! - [`cache`]: the last good copy of everything, ready to send
-//! - [`config`], [`limits`], [`metrics`], [`failures`]: values, counters, and what fails at present
+//! - [`state`]: what all of them share
+//! - [`config`], [`limits`], [`metrics`], [`failures`]: values, counters, current failures
 //!
 //! # Invariants
 //! The gateway has no MySQL client and writes no key. A request waits for Redis only if it needs today's count and the
@@ -23,6 +24,7 @@ pub mod openapi;
 pub mod redis;
 pub mod server;
 pub mod sse;
+pub mod state;
 
 use crate::cache::live_cache::Cache;
 use crate::config::Config;
@@ -37,6 +39,7 @@ use crate::server::io_threads::IoThreads;
 use crate::server::listener::ConnectionContext;
 use crate::sse::hub::Hub;
 use crate::sse::permits::StreamPermits;
+use crate::state::Gateway;
 use anyhow::{Context, bail};
 use shared::time::Clock;
 use std::sync::Arc;
@@ -55,38 +58,6 @@ const FIRST_READ_LIMIT: Duration = Duration::from_millis(500);
 const LAST_STREAMS_LIMIT: Duration = Duration::from_secs(1);
 /// How long responses in progress may take after that: the other half, minus the time for the exit itself.
 const LAST_RESPONSES_LIMIT: Duration = Duration::from_millis(800);
-
-/// The state that all connections and tasks share.
-pub struct Gateway {
-    /// The configuration.
-    pub config: Config,
-    /// The time of day, used for ages.
-    pub clock: Clock,
-    /// The last good copy of everything in Redis.
-    pub cache: Cache,
-    /// Asks the worker for a fresh count of today.
-    pub refresh_requests: RefreshRequests,
-    /// The permits for streams.
-    pub streams: StreamPermits,
-    /// The dashboard and the API documents.
-    pub assets: Assets,
-    /// The metrics of the process.
-    pub metrics: Metrics,
-    /// What fails at present.
-    pub failures: Failures,
-    /// Limits the connections and streams of each client address.
-    pub client_limiter: ClientLimiter,
-    /// Cancelled when the process must stop.
-    pub stop: CancellationToken,
-    stopping: AtomicBool,
-}
-
-impl Gateway {
-    /// Returns whether the drain has begun. Cheaper than checking `stop`, which takes a lock.
-    pub fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
-    }
-}
 
 /// Serves on `listeners` until `stop` is cancelled and all streams are closed.
 ///
@@ -109,7 +80,7 @@ pub async fn run(
         cache: Cache::default(),
         refresh_requests: RefreshRequests::default(),
         streams,
-        assets: Assets::default(),
+        assets: Assets::new(openapi::document),
         metrics: Metrics::new(),
         failures: Failures::default(),
         client_limiter: ClientLimiter::new(config.max_per_address, config.trusted_proxies.clone()),
@@ -135,7 +106,7 @@ pub async fn run(
     });
     tasks.spawn({
         let gateway = gateway.clone();
-        async move { match redis::refresh_request::send_requests(&gateway, &redis_client).await {} }
+        async move { match redis::refresh_sender::run(&gateway, &redis_client).await {} }
     });
     let context = Arc::new(ConnectionContext {
         io_threads,

@@ -4,8 +4,8 @@
 //! `/metrics` is requested.
 
 use crate::cache::state::CacheState;
+use crate::http::resource::Resource;
 use crate::http::response::{self, Body};
-use crate::http::router::Resource;
 use crate::sse::permits::StreamPermits;
 use hyper::{Response, StatusCode};
 use prometheus_client::encoding::{EncodeLabelSet, text};

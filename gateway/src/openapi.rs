@@ -17,9 +17,9 @@ pub mod responses;
 use crate::cache::cached_count::{Answer, Init};
 use crate::config::Config;
 use crate::http::health::{Probe, Report, SnapshotReport, TodayReport};
-use crate::http::listener_role::ListenerRole;
+use crate::http::listener_role::{ListenerRole, is_enabled};
+use crate::http::resource::Resource;
 use crate::http::response::{Problem, Warming};
-use crate::http::router::Resource;
 use crate::sse::change_notice::Event;
 use bytes::Bytes;
 use shared::catalog::Group;
@@ -68,7 +68,7 @@ pub fn resources(config: &Config) -> impl Iterator<Item = Resource> {
         None => ListenerRole::All,
     };
     let all = Resource::ALL.into_iter();
-    all.filter(move |resource| role.serves(*resource) && resource.is_enabled(config))
+    all.filter(move |resource| role.serves(*resource) && is_enabled(config, *resource))
 }
 
 fn tags() -> [Tag; 4] {

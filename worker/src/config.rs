@@ -1,16 +1,14 @@
 //! The worker's configuration: reads, parses and validates every environment variable.
 
 use crate::calendar::Calendar;
-use crate::mysql::scan::ScanSettings;
+use crate::mysql::scan_settings::ScanSettings;
 use crate::snapshots::cron::Cron;
-use crate::snapshots::freshness::FreshnessPolicy;
 use crate::snapshots::member_names::MemberNames;
 use shared::environment::{BadConfiguration, Environment};
 use shared::keys::Keys;
 use shared::listener;
 use shared::redis::RedisUrl;
 use shared::telemetry::Logging;
-use shared::time::Clock;
 use shared::tls::Authorities;
 use shared::variable::Variable;
 use std::net::{IpAddr, SocketAddr};
@@ -179,15 +177,6 @@ impl Config {
             env.complain(wanted.to_owned());
         }
         config
-    }
-
-    /// The policy that decides when a snapshot is due.
-    pub fn due(&self, clock: &Clock) -> FreshnessPolicy {
-        FreshnessPolicy {
-            clock: clock.clone(),
-            visitors: self.visitor_cron.clone(),
-            books: self.books_cron.clone(),
-        }
     }
 
     /// The settings that affect the content of snapshots, as text. A snapshot made under other settings is computed

@@ -28,8 +28,9 @@ use crate::ops::health::Health;
 use crate::ops::status::Status;
 use crate::publish::fence::COMMAND_LIMIT;
 use crate::publish::publisher::Publisher;
-use crate::snapshots::cron::Job;
+use crate::snapshots::freshness::FreshnessPolicy;
 use crate::snapshots::refresh::Refresher;
+use crate::snapshots::schedule::Job;
 use crate::task_group::TaskGroup;
 use crate::today::FastLoop;
 use crate::today::counter::Counter;
@@ -94,7 +95,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
         tasks.spawn(refresher.run(group, wake.clone()));
         Job { group, cron, wake }
     });
-    tasks.spawn(snapshots::cron::run(
+    tasks.spawn(snapshots::schedule::run(
         jobs,
         clock.clone(),
         parts.status.clone(),
@@ -199,7 +200,7 @@ impl Parts {
         let publisher = Arc::new(Publisher::new(
             redis,
             keys,
-            config.due(clock),
+            FreshnessPolicy::new(config, clock),
             settings,
             name,
         ));

@@ -2,8 +2,8 @@
 //!
 //! It names no client, and no path that the gateway does not serve. A balancer's log can record both.
 
+use crate::http::resource::Resource;
 use crate::http::response::Body;
-use crate::http::router::Resource;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};

@@ -1,12 +1,12 @@
 //! Responses of `/livez`, `/readyz` and `/health`, for orchestrators, balancers and people.
 
-use crate::Gateway;
 use crate::cache::cached_count::CachedCount;
 use crate::cache::cached_response::CachedResponse;
 use crate::cache::state::CacheState;
 use crate::failures::Failures;
 use crate::http::response;
 use crate::http::response::Body;
+use crate::state::Gateway;
 use hyper::Response;
 use serde::Serialize;
 use shared::catalog::Snapshot;

@@ -1,6 +1,7 @@
 //! Decides which resources each port serves.
 
-use crate::http::router::Resource;
+use crate::config::Config;
+use crate::http::resource::{Asset, Resource};
 use tokio::net::TcpListener;
 
 /// Determines which resources a listener serves.
@@ -50,6 +51,16 @@ impl From<TcpListener> for Listeners {
     fn from(public: TcpListener) -> Self {
         let admin = None;
         Self { public, admin }
+    }
+}
+
+/// Returns whether the configuration enables `resource`.
+pub fn is_enabled(config: &Config, resource: Resource) -> bool {
+    match resource {
+        Resource::Stream => config.streams_enabled,
+        Resource::Page(Asset::Dashboard | Asset::SharedStream) => config.dashboard_enabled,
+        Resource::Page(_) => config.docs_enabled,
+        _ => true,
     }
 }
 

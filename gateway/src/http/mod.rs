@@ -7,6 +7,7 @@ pub mod cors;
 pub mod csp;
 pub mod health;
 pub mod listener_role;
+pub mod resource;
 pub mod response;
 pub mod router;
 pub mod security_headers;

@@ -1,17 +1,16 @@
 //! Routes a request to its resource and returns the response.
 
-use crate::Gateway;
-use crate::cache::cached_count::CountSource;
+use crate::cache::cached_count::{CachedCount, CountSource};
 use crate::cache::cached_response::CachedResponse;
-use crate::config::Config;
-use crate::http::assets::{self, Asset};
-use crate::http::listener_role::ListenerRole;
+use crate::cache::representation::Representation;
+use crate::http::listener_role::{ListenerRole, is_enabled};
+use crate::http::resource::{Asset, Resource};
 use crate::http::response::Body;
 use crate::http::{access_log, health, response};
 use crate::metrics::StreamRefused;
-use crate::redis::refresh_request::wait_for_count;
 use crate::sse::frame::Frame;
 use crate::sse::permits::StreamPermit;
+use crate::state::Gateway;
 use futures_util::future::BoxFuture;
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -20,30 +19,8 @@ use hyper::{Method, Request, Response};
 use shared::catalog::{Group, Snapshot};
 use std::net::IpAddr;
 use std::sync::Arc;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
-
-/// A resource that clients can read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resource {
-    /// A snapshot, such as `/api/visitors/weekly`.
-    Snapshot(Snapshot),
-    /// All snapshots of a group in one response.
-    Summary(Group),
-    /// Today's count.
-    Today,
-    /// Today's count as an event stream.
-    Stream,
-    /// `/livez`.
-    Live,
-    /// `/readyz`.
-    Ready,
-    /// `/health`.
-    Health,
-    /// `/metrics`.
-    Metrics,
-    /// A file of the dashboard or of the API documentation.
-    Page(Asset),
-}
 
 /// The result of routing a request.
 pub enum Dispatch {
@@ -64,82 +41,6 @@ pub enum Start {
     Refused(Frame),
 }
 
-impl Resource {
-    /// Every resource.
-    pub const ALL: [Self; FIRST_ASSET + Asset::ALL.len()] = {
-        let mut all = [Self::Today; FIRST_ASSET + Asset::ALL.len()];
-        let mut index = 0;
-        while index < all.len() {
-            all[index] = if index < OTHERS.len() {
-                OTHERS[index]
-            } else if index < FIRST_ASSET {
-                Self::Snapshot(Snapshot::ALL[index - OTHERS.len()])
-            } else {
-                Self::Page(Asset::ALL[index - FIRST_ASSET])
-            };
-            index += 1;
-        }
-        all
-    };
-
-    /// Returns the resource under `path`. Paths are compared as raw bytes: nothing is decoded, and a trailing slash
-    /// makes another path.
-    pub fn find(path: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|resource| resource.path() == path)
-    }
-
-    /// Returns the URL path.
-    pub const fn path(self) -> &'static str {
-        match self {
-            Self::Snapshot(snapshot) => snapshot.path(),
-            Self::Summary(group) => group.summary_path(),
-            Self::Today => "/api/visitors/today",
-            Self::Stream => "/api/visitors/today/stream",
-            Self::Live => "/livez",
-            Self::Ready => "/readyz",
-            Self::Health => "/health",
-            Self::Metrics => "/metrics",
-            Self::Page(asset) => asset.path(),
-        }
-    }
-
-    /// Returns whether the configuration enables the resource.
-    pub fn is_enabled(self, config: &Config) -> bool {
-        match self {
-            Self::Stream => config.streams_enabled,
-            Self::Page(asset) => asset.is_enabled(config),
-            _ => true,
-        }
-    }
-
-    /// Returns the index in [`Self::ALL`].
-    pub fn index(self) -> usize {
-        match self {
-            Self::Snapshot(snapshot) => OTHERS.len() + snapshot.index(),
-            Self::Page(asset) => FIRST_ASSET + asset.index(),
-            other => OTHERS
-                .iter()
-                .position(|resource| *resource == other)
-                .unwrap_or(0),
-        }
-    }
-}
-
-const OTHERS: [Resource; 8] = [
-    Resource::Today,
-    Resource::Summary(Group::Visitors),
-    Resource::Summary(Group::Books),
-    Resource::Stream,
-    Resource::Live,
-    Resource::Ready,
-    Resource::Health,
-    Resource::Metrics,
-];
-/// The index of the first asset. Assets come last because they are requested least.
-const FIRST_ASSET: usize = OTHERS.len() + Snapshot::ALL.len();
-
 /// Routes a request from `peer` on a listener with this `role`. Counts and logs the response.
 pub fn dispatch(
     gateway: &Arc<Gateway>,
@@ -148,7 +49,7 @@ pub fn dispatch(
     request: Request<Incoming>,
 ) -> Dispatch {
     let is_served =
-        |resource: &Resource| role.serves(*resource) && resource.is_enabled(&gateway.config);
+        |resource: &Resource| role.serves(*resource) && is_enabled(&gateway.config, *resource);
     let resource = Resource::find(request.uri().path()).filter(is_served);
     let response = match (request.method(), resource) {
         (_, None) => response::not_found(),
@@ -236,7 +137,7 @@ async fn respond_later(
 ) -> Response<Body> {
     let response = match resource {
         Resource::Page(asset) => {
-            let encoded = assets::encode(gateway.clone(), asset).await;
+            let encoded = encode(gateway.clone(), asset).await;
             response::asset(&encoded, request.headers())
         }
         _ => match wait_for_count(&gateway).await {
@@ -328,30 +229,25 @@ fn accepts_events(request: &HeaderMap) -> bool {
         .any(|range| range.trim().eq_ignore_ascii_case("text/event-stream"))
 }
 
+/// Encodes an asset on a thread for blocking work: a large one would block an I/O thread for a tenth of a second.
+async fn encode(gateway: Arc<Gateway>, asset: Asset) -> Arc<[Representation]> {
+    let encode = move || gateway.assets.get_or_encode(asset, &gateway.config);
+    let encoded = spawn_blocking(encode).await;
+    encoded.expect("encoding does not panic, and the runtime outlives its requests")
+}
+
+/// Waits for a fresh count. A gateway that stops does not wait.
+async fn wait_for_count(gateway: &Gateway) -> Option<Arc<CachedCount>> {
+    let limit = gateway.config.limits.count_wait;
+    let fresh = gateway
+        .refresh_requests
+        .wait_for_count(&gateway.cache, limit);
+    gateway.stop.run_until_cancelled(fresh).await?
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_resource_is_found_only_under_its_own_path() {
-        for (index, resource) in Resource::ALL.into_iter().enumerate() {
-            assert_eq!(Resource::find(resource.path()), Some(resource));
-            assert_eq!(resource.index(), index);
-        }
-        for path in [
-            "",
-            "//",
-            "*",
-            "/api/visitors/weekly/",
-            "//api/visitors/weekly",
-            "/api/visitors/Weekly",
-            "/api/visitors/week%6cy",
-            "/api",
-            "/health/",
-        ] {
-            assert_eq!(Resource::find(path), None, "{path}");
-        }
-    }
 
     #[test]
     fn only_an_accept_header_that_names_the_type_accepts_events() {

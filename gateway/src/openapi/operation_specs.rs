@@ -4,14 +4,13 @@ use crate::cache::cached_count::{self, CountSource};
 use crate::cache::representation::Representation;
 use crate::cache::state::CacheState;
 use crate::failures::Failures;
-use crate::http::assets::Asset;
+use crate::http::assets;
 use crate::http::health::{self, Probe, Report};
+use crate::http::resource::{Asset, Resource};
 use crate::http::response::{self, Problem, Warming};
-use crate::http::router::Resource;
 use crate::metrics::Metrics;
 use crate::openapi::examples;
 use crate::openapi::figures::{self, envelope_name, reference};
-use crate::openapi::operations::{ACCEPT, IF_MODIFIED, IF_NONE};
 use crate::openapi::responses::ResponseSpec;
 use crate::sse::permits::StreamPermits;
 use bytes::Bytes;
@@ -22,6 +21,12 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 
+/// The header with the `ETag` of what the client has.
+pub const IF_NONE: &str = "If-None-Match";
+/// The header with the time of what the client has.
+pub const IF_MODIFIED: &str = "If-Modified-Since";
+/// The header with the encodings that the client accepts.
+pub const ACCEPT: &str = "Accept-Encoding";
 /// The tag of today's count.
 pub const LIVE: &str = "live";
 /// The tag of all resources that are not figures.
@@ -180,7 +185,7 @@ fn asset_spec(asset: Asset) -> OperationSpec {
         Asset::Document => ObjectBuilder::new().schema_type(Type::Object).into(),
         asset => text(asset.content_type()),
     };
-    let encoded = Representation::encode_all(&Bytes::new(), &asset.headers());
+    let encoded = Representation::encode_all(&Bytes::new(), &assets::headers(asset));
     OperationSpec {
         id: id.to_owned(),
         tag: OPERATIONS,

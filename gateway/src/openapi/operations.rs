@@ -1,9 +1,11 @@
 //! Renders the operations of a resource: GET, HEAD and OPTIONS.
 
 use crate::config::Config;
+use crate::http::resource::Resource;
 use crate::http::response;
-use crate::http::router::Resource;
-use crate::openapi::operation_specs::{OperationSpec, operation_spec};
+use crate::openapi::operation_specs::{
+    ACCEPT, IF_MODIFIED, IF_NONE, OperationSpec, operation_spec,
+};
 use crate::openapi::responses::{self, ResponseSpec};
 use hyper::header::ETAG;
 use utoipa::openapi::link::{Link, LinkBuilder};
@@ -12,13 +14,6 @@ use utoipa::openapi::path::{
 };
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{PathItem, Ref, Required};
-
-/// The header with the `ETag` of what the client has.
-pub const IF_NONE: &str = "If-None-Match";
-/// The header with the time of what the client has.
-pub const IF_MODIFIED: &str = "If-Modified-Since";
-/// The header with the encodings that the client accepts.
-pub const ACCEPT: &str = "Accept-Encoding";
 
 /// Returns all operations of a resource.
 pub fn path_item(resource: Resource, config: &Config) -> PathItem {

@@ -1,6 +1,5 @@
 //! Applies messages and reads from Redis to the cache: accepts, ignores or reports each value.
 
-use crate::Gateway;
 use crate::cache::cached_count::CachedCount;
 use crate::cache::live_cache::Cache;
 use crate::failures::{Failures, MESSAGES, REDIS, SUBSCRIPTION, TODAY, in_short};
@@ -8,6 +7,7 @@ use crate::metrics::Metrics;
 use crate::redis::client::{ReadResult, StoredValue};
 use crate::redis::encode_batch::{Batch, MAX_INLINE_BYTES, NewValue, Outcome, Prepared};
 use crate::redis::stall_detector::StallDetector;
+use crate::state::Gateway;
 use arc_swap::Guard;
 use bytes::Bytes;
 use fred::error::{Error, ErrorKind};

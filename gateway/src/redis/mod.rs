@@ -4,5 +4,6 @@ pub mod cache_updater;
 pub mod client;
 pub mod encode_batch;
 pub mod refresh_request;
+pub mod refresh_sender;
 pub mod stall_detector;
 pub mod subscriber;

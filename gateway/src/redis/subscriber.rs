@@ -3,10 +3,10 @@
 //!
 //! When a key is missing or its value is not valid, the last good copy stays.
 
-use crate::Gateway;
 use crate::redis::cache_updater::CacheUpdater;
 use crate::redis::client::{ChannelMessage, ReadRequest, RedisClient};
 use crate::redis::stall_detector::TICK_INTERVAL;
+use crate::state::Gateway;
 use anyhow::{Context, bail};
 use fred::error::ErrorKind;
 use fred::interfaces::EventInterface;

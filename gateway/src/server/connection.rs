@@ -1,14 +1,14 @@
 //! Serves HTTP/1.1 on one connection.
 
-use crate::Gateway;
 use crate::http::listener_role::ListenerRole;
 use crate::http::router::{self, Dispatch, Start};
 use crate::server::client_limit;
 use crate::server::overload::{RESPONSE_LIMIT, send_and_close};
 use crate::server::timeout_stream::{ConnectionState, TimeoutStream, TrackedBody};
 use crate::sse::frame::LAST_CHUNK;
+use crate::sse::permits::SseStart;
 use crate::sse::response_head;
-use crate::sse::stream::SseStart;
+use crate::state::Gateway;
 use futures_util::FutureExt;
 use futures_util::future::Either;
 use hyper::body::Incoming;

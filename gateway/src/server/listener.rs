@@ -1,11 +1,11 @@
 //! Accepts connections up to the limit and gives each one to an I/O thread.
 
-use crate::Gateway;
 use crate::http::listener_role::ListenerRole;
 use crate::metrics::RefusalReason;
 use crate::server::connection::Connection;
 use crate::server::io_threads::IoThreads;
 use crate::server::overload::OverloadResponder;
+use crate::state::Gateway;
 use socket2::SockRef;
 use std::convert::Infallible;
 use std::sync::Arc;

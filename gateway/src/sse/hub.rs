@@ -3,7 +3,6 @@
 //! A stream costs its socket and a few words. Slow work is done in a periodic pass: noticing closed clients, resuming
 //! blocked writes, keepalive comments, change notices, and the drain.
 
-use crate::Gateway;
 use crate::cache::cached_count::{CachedCount, CountSource};
 use crate::config::Emit;
 use crate::limits::Limits;
@@ -11,7 +10,9 @@ use crate::metrics::CloseReason;
 use crate::sse::change_notice::{SnapshotSet, SnapshotVersions};
 use crate::sse::frame::Frame;
 use crate::sse::permits::DrainPlan;
-use crate::sse::stream::{SseStart, SseStream};
+use crate::sse::permits::SseStart;
+use crate::sse::stream::SseStream;
+use crate::state::Gateway;
 use shared::today::TodayCount;
 use std::mem;
 use std::sync::Arc;

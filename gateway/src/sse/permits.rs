@@ -1,10 +1,11 @@
 //! Limits the number of open streams, hands streams to hubs, and plans when each stream closes during the drain.
 
 use crate::server::client_limit;
-use crate::sse::stream::SseStart;
+use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -24,6 +25,19 @@ pub struct StreamPermit {
 
 /// Granted streams that wait for their hub. When the queue is full, their connection tasks wait.
 const QUEUE_CAPACITY: usize = 1_024;
+
+/// A granted request for the stream: everything that a hub needs to take over the connection.
+#[derive(Debug)]
+pub struct SseStart {
+    /// The connection. Nothing of the response has been sent.
+    pub socket: TcpStream,
+    /// The head of the response.
+    pub head: Bytes,
+    /// Whether blocks are sent as chunks. For HTTP/1.0 the stream ends with the connection.
+    pub chunked: bool,
+    /// Held until the stream ends.
+    pub permit: StreamPermit,
+}
 
 /// `SSE_MAX_CLIENTS` permits, and the channels to the hubs that serve the streams.
 #[derive(Debug)]

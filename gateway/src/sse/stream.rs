@@ -2,7 +2,7 @@
 
 use crate::sse::change_notice::SnapshotSet;
 use crate::sse::frame::{Frame, LAST_CHUNK};
-use crate::sse::permits::StreamPermit;
+use crate::sse::permits::{SseStart, StreamPermit};
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt;
 use std::io::{self, ErrorKind};
@@ -15,19 +15,6 @@ use tokio::time::Instant;
 /// second apart, it is disconnected: its data would hide the end of the connection, and reading all of it would cost
 /// more than the stream.
 const MAX_INPUT: usize = 64 << 10;
-
-/// A granted request for the stream: everything that a hub needs to take over the connection.
-#[derive(Debug)]
-pub struct SseStart {
-    /// The connection. Nothing of the response has been sent.
-    pub socket: TcpStream,
-    /// The head of the response.
-    pub head: Bytes,
-    /// Whether blocks are sent as chunks. For HTTP/1.0 the stream ends with the connection.
-    pub chunked: bool,
-    /// Held until the stream ends.
-    pub permit: StreamPermit,
-}
 
 /// A stream that a hub serves.
 pub struct SseStream {

@@ -2,8 +2,8 @@
 
 use crate::fixture::{Fixture, LONG, SOON, message};
 use crate::process::start;
-use gateway::http::assets::Asset;
-use gateway::http::router::Resource;
+use gateway::http::resource::Asset;
+use gateway::http::resource::Resource;
 use gateway::openapi::examples;
 use serde_json::Value;
 use shared::catalog::Snapshot;

@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, LONG, SOON, message};
 use crate::process::start;
-use gateway::http::router::Resource;
+use gateway::http::resource::Resource;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::Command;

@@ -6,7 +6,7 @@ use gateway::cache::cached_response::CachedResponse;
 use gateway::cache::representation::{ContentCoding, Representation};
 use gateway::http::conditional::is_not_modified;
 use gateway::http::cors::Origins;
-use gateway::http::router::Resource;
+use gateway::http::resource::Resource;
 use gateway::server::forwarded::TrustedProxies;
 use hyper::Uri;
 use hyper::header::{

@@ -2,7 +2,8 @@
 
 use crate::mysql::connection::{FULL_SCAN_LIMIT, Session};
 use crate::mysql::row::RowDecoder;
-use crate::mysql::scan::{ChunkedScan, ScanKey, ScanSettings};
+use crate::mysql::scan::{ChunkedScan, ScanKey};
+use crate::mysql::scan_settings::ScanSettings;
 use crate::mysql::schema::TableSchema;
 use crate::mysql::throttle::Throttle;
 use crate::mysql::{IN_LIST_SIZE, params, placeholders};

@@ -16,6 +16,7 @@ pub mod round_trip;
 pub mod row;
 pub mod scan;
 pub mod scan_plan;
+pub mod scan_settings;
 pub mod schema;
 mod statement;
 pub mod throttle;

@@ -2,7 +2,7 @@
 //! longer while the server is busy with other clients. Scans share one read slot: one reads while the other pauses.
 
 use crate::mysql::connection::{RENEW_ROUND_TRIP, Session};
-use crate::mysql::scan::ScanSettings;
+use crate::mysql::scan_settings::ScanSettings;
 use anyhow::Result;
 use mysql_async::Params;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Serves `/livez`, `/readyz`, `/health` and `/metrics` of the worker.
 
-use crate::ops::status::{CronStatus, State, Status};
+use crate::ops::state::{CronStatus, State};
+use crate::ops::status::Status;
 use crate::publish::publisher::Publisher;
 use anyhow::{Context, Result};
 use bytes::Bytes;

@@ -4,7 +4,7 @@
 //! times and not ages, because an age would stand still if the process hung.
 
 use crate::mysql::metrics::MysqlMetrics;
-use crate::ops::status::State;
+use crate::ops::state::State;
 use crate::publish::publisher::Publisher;
 use crate::publish::redis_errors::RedisTask;
 use prometheus_client::encoding::{EncodeLabelSet, text};

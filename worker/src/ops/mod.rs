@@ -3,4 +3,5 @@
 pub mod clock_skew;
 pub mod health;
 pub mod metrics;
+pub mod state;
 pub mod status;

@@ -4,5 +4,6 @@
 pub mod cached_snapshot;
 pub mod fence;
 pub mod lease;
+pub mod lease_keeper;
 pub mod publisher;
 pub mod redis_errors;

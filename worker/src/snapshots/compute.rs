@@ -2,7 +2,7 @@
 
 use crate::mysql::books;
 use crate::mysql::connection::Session;
-use crate::mysql::scan::ScanSettings;
+use crate::mysql::scan_settings::ScanSettings;
 use crate::mysql::schema::TableSchema;
 use crate::snapshots::item_catalog::ItemCatalog;
 use crate::snapshots::member_counter::MemberCounter;
@@ -151,7 +151,14 @@ async fn compute_books(
     let affected: Vec<Snapshot> = (members.iter().flat_map(|_| BORROWERS))
         .chain(titles.iter().flat_map(|_| TITLES))
         .collect();
-    let read = loan_scan::read(session, request, &schema, &mut titles, &mut members).await;
+    let read = loan_scan::read(
+        session,
+        &request.reading,
+        &schema,
+        &mut titles,
+        &mut members,
+    )
+    .await;
     if results.require(&affected, read).is_none() {
         return;
     }

@@ -1,5 +1,6 @@
 //! Decides whether a snapshot is due. The answer follows from the snapshot alone, whichever worker computed it.
 
+use crate::config::Config;
 use crate::publish::cached_snapshot::CachedSnapshot;
 use crate::snapshots::cron::Cron;
 use shared::catalog::{Group, Snapshot};
@@ -22,6 +23,15 @@ pub struct FreshnessPolicy {
 }
 
 impl FreshnessPolicy {
+    /// Creates the policy for the crons of `config`.
+    pub fn new(config: &Config, clock: &Clock) -> Self {
+        Self {
+            clock: clock.clone(),
+            visitors: config.visitor_cron.clone(),
+            books: config.books_cron.clone(),
+        }
+    }
+
     /// When the cron of `group` last came, whether or not a worker was running; `None` when that was years ago.
     pub fn last_due(&self, group: Group) -> Option<Timestamp> {
         let cron = match group {

@@ -6,7 +6,7 @@
 use crate::mysql::books;
 use crate::mysql::collation::Collation;
 use crate::mysql::connection::Session;
-use crate::mysql::scan::ScanSettings;
+use crate::mysql::scan_settings::ScanSettings;
 use crate::snapshots::interner::Interner;
 use anyhow::{Context, Result};
 use shared::rows::Collection;

@@ -2,8 +2,8 @@
 
 use crate::mysql::connection::Session;
 use crate::mysql::loans::Loans;
+use crate::mysql::scan_settings::ScanSettings;
 use crate::mysql::schema::TableSchema;
-use crate::snapshots::compute::ComputeRequest;
 use crate::snapshots::member_counter::MemberCounter;
 use crate::snapshots::top_titles::TitleCounter;
 use anyhow::Result;
@@ -11,14 +11,13 @@ use anyhow::Result;
 /// Reads every loan into the counters that are given.
 pub(super) async fn read(
     session: &mut Session,
-    request: &ComputeRequest<'_>,
+    settings: &ScanSettings,
     schema: &TableSchema,
     titles: &mut Option<TitleCounter>,
     members: &mut Option<MemberCounter>,
 ) -> Result<()> {
     let window = members.as_ref().map(MemberCounter::window);
-    let mut loans =
-        Loans::begin(session, &request.reading, schema, titles.is_some(), window).await?;
+    let mut loans = Loans::begin(session, settings, schema, titles.is_some(), window).await?;
     loop {
         let more = loans.read_chunk(session, |loan| {
             if let Some(members) = members.as_mut() {
@@ -37,9 +36,9 @@ pub(super) async fn read(
             return Ok(());
         }
         if let Some(titles) = titles.as_mut()
-            && titles.pending_count() >= request.reading.held
+            && titles.pending_count() >= settings.held
         {
-            titles.resolve_pending(session, &request.reading).await;
+            titles.resolve_pending(session, settings).await;
         }
     }
 }

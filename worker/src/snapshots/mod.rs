@@ -12,6 +12,7 @@ pub mod member_ranking;
 pub mod ranking;
 pub mod refresh;
 pub mod row_batch;
+pub mod schedule;
 pub mod series;
 pub mod top_borrowers;
 pub mod top_titles;

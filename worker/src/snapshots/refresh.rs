@@ -6,7 +6,7 @@
 use crate::backoff::Backoff;
 use crate::calendar::{Calendar, period_name};
 use crate::mysql::connection::Database;
-use crate::mysql::scan::ScanSettings;
+use crate::mysql::scan_settings::ScanSettings;
 use crate::ops::status::Status;
 use crate::publish::publisher::Publisher;
 use crate::snapshots::compute::{self, ComputeRequest, Failures};

@@ -7,7 +7,7 @@ use crate::mysql::books::{self, Title};
 use crate::mysql::connection::Session;
 use crate::mysql::loans;
 use crate::mysql::row::WallTime;
-use crate::mysql::scan::ScanSettings;
+use crate::mysql::scan_settings::ScanSettings;
 use crate::snapshots::item_catalog::{ItemCatalog, ItemLookup};
 use crate::snapshots::ranking;
 use crate::snapshots::row_batch::{EventRow, RowBatch};

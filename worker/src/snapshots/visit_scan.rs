@@ -10,8 +10,9 @@
 
 use crate::calendar::Window;
 use crate::mysql::connection::{FULL_SCAN_LIMIT, Session};
-use crate::mysql::scan::{ChunkedScan, ScanSettings};
+use crate::mysql::scan::ChunkedScan;
 use crate::mysql::scan_plan::ScanPlan;
+use crate::mysql::scan_settings::ScanSettings;
 use crate::mysql::schema::TableSchema;
 use crate::mysql::throttle::Throttle;
 use crate::mysql::visits::{self, KEY, VisitQuery};

@@ -22,7 +22,7 @@ use testkit::server::{Redis, shared_redis, unique};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use worker::config::Config;
-use worker::mysql::scan::{ChunkSizes, ScanSettings};
+use worker::mysql::scan_settings::{ChunkSizes, ScanSettings};
 
 /// Long enough for a busy machine. Only a failing test waits this long.
 pub(crate) const SOON: Duration = Duration::from_secs(20);

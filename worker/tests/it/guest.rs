@@ -8,7 +8,7 @@ use testkit::generate::{Plan, Size, generate};
 use testkit::mariadb::MariaDb;
 use testkit::oracle::Names;
 use testkit::schema::{Engine, Shape};
-use worker::mysql::scan::{ChunkSizes, ScanSettings};
+use worker::mysql::scan_settings::{ChunkSizes, ScanSettings};
 use worker::mysql::schema;
 use worker::mysql::throttle::Throttle;
 

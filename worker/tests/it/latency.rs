@@ -12,7 +12,7 @@ use testkit::oracle::Names;
 use testkit::road::{Mode, Road};
 use testkit::schema::{Engine, Shape};
 use worker::config::Mode as CountMode;
-use worker::mysql::scan::ScanSettings;
+use worker::mysql::scan_settings::ScanSettings;
 use worker::today::counter::Counter;
 use worker::today::delta::RecountSchedule;
 use worker::today::pace::Pace;

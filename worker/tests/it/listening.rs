@@ -108,7 +108,10 @@ async fn the_worker_waits_for_a_port_in_use_and_then_fails() {
         assert_eq!(status.code(), Some(1), "{log}");
         let expected = format!("another process listens on {address}: stop it, or set WORKER_PORT");
         assert!(log.contains(&expected), "{log}");
-        assert!(log.contains("two workers on one host need two"), "{log}");
+        assert!(
+            log.contains("two workers on one host need different ports"),
+            "{log}"
+        );
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use worker::mysql::connection::{Database, Session};
 use worker::ops::status::Status;
 use worker::publish::publisher::Publisher;
+use worker::snapshots::freshness::FreshnessPolicy;
 
 /// The parts that a counter needs.
 pub(crate) struct Parts {
@@ -50,7 +51,7 @@ impl Site {
 
     fn store_on(&self, redis: Client, name: &str) -> Publisher {
         let config = self.config();
-        let due = config.due(&self.clock);
+        let due = FreshnessPolicy::new(&config, &self.clock);
         Publisher::new(
             redis,
             config.keys.clone(),

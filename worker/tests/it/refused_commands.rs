@@ -312,7 +312,7 @@ async fn a_snapshot_without_write_permission_affects_no_other() {
     await_health("the lease is released", port, HANDOVER_LIMIT, |health| {
         health["redis_errors"]["lease"]
             .to_string()
-            .contains("given up")
+            .contains("handed over")
     })
     .await;
     await_health("it is active again", port, SOON, |health| {

@@ -177,7 +177,7 @@ async fn a_refresh_with_a_discarded_result_backs_off_and_is_reported() {
         let series = format!(
             "worker_snapshot_refreshes_total{{snapshot=\"{weekly}\",result=\"discarded\"}}"
         );
-        let is_reported = error.contains("made again") && health["status"] == "degraded";
+        let is_reported = error.contains("computed again") && health["status"] == "degraded";
         (is_reported && metric(port, &series).await >= 1).then_some(())
     })
     .await;

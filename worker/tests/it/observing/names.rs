@@ -6,7 +6,7 @@ use crate::fixture::{SOON, own_servers};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use testkit::eventually::eventually;
-use testkit::http::{Connection, Events, get};
+use testkit::http::{Connection, Events, ask, get};
 use testkit::process::free_port;
 
 /// Metrics that the dashboard does not show, with the reason.
@@ -53,7 +53,13 @@ async fn all_series() -> BTreeMap<String, String> {
     await_ok(worker_port).await;
     await_ok(gateway_port).await;
     let address = local(gateway_port);
-    drop(Events::open(address).await);
+    let mut streams = Vec::new();
+    for _ in 0..4 {
+        streams.push(Events::open(address).await);
+    }
+    let refused = ask(address, "GET", "/api/visitors/today/stream", &[]).await;
+    assert_eq!(refused.status, 503);
+    drop(streams);
     let from = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
     let mut crowd = Vec::new();
     for _ in 0..6 {
@@ -66,6 +72,7 @@ async fn all_series() -> BTreeMap<String, String> {
         let rare = [
             "worker_mysql_errors_total",
             "gateway_streams_closed_total",
+            "gateway_streams_refused_total",
             "gateway_connections_refused_total",
         ];
         rare.iter()

@@ -1,0 +1,175 @@
+//! The list of everything that can be requested, with its path. Imports nothing of the gateway.
+
+use shared::catalog::{Group, Snapshot};
+
+/// A resource that clients can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// A snapshot, such as `/api/visitors/weekly`.
+    Snapshot(Snapshot),
+    /// All snapshots of a group in one response.
+    Summary(Group),
+    /// Today's count.
+    Today,
+    /// Today's count as an event stream.
+    Stream,
+    /// `/livez`.
+    Live,
+    /// `/readyz`.
+    Ready,
+    /// `/health`.
+    Health,
+    /// `/metrics`.
+    Metrics,
+    /// A file of the dashboard or of the API documentation.
+    Page(Asset),
+}
+
+/// A file for browsers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asset {
+    /// The dashboard.
+    Dashboard,
+    /// The dashboard's shared worker: one stream for all tabs of a browser.
+    SharedStream,
+    /// The page of the API documentation.
+    Docs,
+    /// The OpenAPI document.
+    Document,
+    /// The script of Swagger UI.
+    DocsScript,
+    /// The style sheet of Swagger UI.
+    DocsStyle,
+}
+
+impl Resource {
+    /// Every resource.
+    pub const ALL: [Self; FIRST_ASSET + Asset::ALL.len()] = {
+        let mut all = [Self::Today; FIRST_ASSET + Asset::ALL.len()];
+        let mut index = 0;
+        while index < all.len() {
+            all[index] = if index < OTHERS.len() {
+                OTHERS[index]
+            } else if index < FIRST_ASSET {
+                Self::Snapshot(Snapshot::ALL[index - OTHERS.len()])
+            } else {
+                Self::Page(Asset::ALL[index - FIRST_ASSET])
+            };
+            index += 1;
+        }
+        all
+    };
+
+    /// Returns the resource under `path`. Paths are compared as raw bytes: nothing is decoded, and a trailing slash
+    /// makes another path.
+    pub fn find(path: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|resource| resource.path() == path)
+    }
+
+    /// Returns the URL path.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.path(),
+            Self::Summary(group) => group.summary_path(),
+            Self::Today => "/api/visitors/today",
+            Self::Stream => "/api/visitors/today/stream",
+            Self::Live => "/livez",
+            Self::Ready => "/readyz",
+            Self::Health => "/health",
+            Self::Metrics => "/metrics",
+            Self::Page(asset) => asset.path(),
+        }
+    }
+
+    /// Returns the index in [`Self::ALL`].
+    pub fn index(self) -> usize {
+        match self {
+            Self::Snapshot(snapshot) => OTHERS.len() + snapshot.index(),
+            Self::Page(asset) => FIRST_ASSET + asset.index(),
+            other => OTHERS
+                .iter()
+                .position(|resource| *resource == other)
+                .unwrap_or(0),
+        }
+    }
+}
+
+const OTHERS: [Resource; 8] = [
+    Resource::Today,
+    Resource::Summary(Group::Visitors),
+    Resource::Summary(Group::Books),
+    Resource::Stream,
+    Resource::Live,
+    Resource::Ready,
+    Resource::Health,
+    Resource::Metrics,
+];
+/// The index of the first asset. Assets come last because they are requested least.
+const FIRST_ASSET: usize = OTHERS.len() + Snapshot::ALL.len();
+
+impl Asset {
+    /// Every asset.
+    pub const ALL: [Self; 6] = [
+        Self::Dashboard,
+        Self::SharedStream,
+        Self::Docs,
+        Self::Document,
+        Self::DocsScript,
+        Self::DocsStyle,
+    ];
+
+    /// Returns the index in [`Self::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Returns the URL path.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Dashboard => "/",
+            Self::SharedStream => "/stream.js",
+            Self::Docs => "/docs",
+            Self::Document => "/docs/json",
+            Self::DocsScript => "/docs/swagger-ui.js",
+            Self::DocsStyle => "/docs/swagger-ui.css",
+        }
+    }
+
+    /// Returns the media type.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Dashboard | Self::Docs => "text/html; charset=utf-8",
+            Self::SharedStream | Self::DocsScript => "text/javascript; charset=utf-8",
+            Self::Document => "application/json",
+            Self::DocsStyle => "text/css; charset=utf-8",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_resource_is_found_only_under_its_own_path() {
+        for (index, resource) in Resource::ALL.into_iter().enumerate() {
+            assert_eq!(Resource::find(resource.path()), Some(resource));
+            assert_eq!(resource.index(), index);
+        }
+        for path in [
+            "",
+            "//",
+            "*",
+            "/api/visitors/weekly/",
+            "//api/visitors/weekly",
+            "/api/visitors/Weekly",
+            "/api/visitors/week%6cy",
+            "/api",
+            "/health/",
+        ] {
+            assert_eq!(Resource::find(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What the worker's tasks record about themselves, at one moment.
+
+use crate::config::Mode;
+use chrono::{DateTime, Utc};
+use shared::catalog::{Group, Snapshot};
+use shared::time::Timestamp;
+use shared::today::TodayCount;
+use std::collections::BTreeMap;
+
+/// The state at one moment.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Whether the last attempt to reach MySQL succeeded; `None` before the first.
+    pub mysql: Option<bool>,
+    /// By how many seconds the database server's clock is ahead of ours; `None` if that is within the tolerance or
+    /// unknown.
+    pub database_clock_off: Option<i64>,
+    /// The configured `TODAY_COUNT_MODE`.
+    pub mode: Mode,
+    /// How today is counted now: never `Auto`, except before the first count.
+    pub way: Mode,
+    /// The last count that was published.
+    pub today: Option<TodayCount>,
+    /// The error of the last tick, if it failed.
+    pub today_error: Option<String>,
+    /// For each snapshot whose last refresh failed, the error.
+    pub errors: BTreeMap<Snapshot, String>,
+    /// Snapshots that were computed and must be computed again before their cron, and why.
+    pub discarded: BTreeMap<Snapshot, String>,
+    /// The cron of the visitor figures.
+    pub visitors: CronStatus,
+    /// The cron of the book figures.
+    pub books: CronStatus,
+}
+
+/// The times of one cron.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CronStatus {
+    /// When it last was due.
+    pub last: Option<Timestamp>,
+    /// When it is due next.
+    pub next: Option<DateTime<Utc>>,
+}
+
+impl State {
+    /// The cron of a group.
+    pub fn cron(&mut self, group: Group) -> &mut CronStatus {
+        match group {
+            Group::Visitors => &mut self.visitors,
+            Group::Books => &mut self.books,
+        }
+    }
+}
