@@ -153,7 +153,7 @@ impl<'a> CacheUpdater<'a> {
             match value {
                 StoredValue::None => self.on_missing(snapshot),
                 StoredValue::Unusable(why) => {
-                    self.warn_invalid(Some(snapshot), why.as_bytes(), &why, why)
+                    self.warn_invalid(Some(snapshot), why.as_bytes(), &why, why);
                 }
                 StoredValue::Bytes(bytes) => {
                     let (value, announced) = self.queued.entry(snapshot).or_default();
@@ -165,7 +165,7 @@ impl<'a> CacheUpdater<'a> {
         match read.today {
             Some((StoredValue::None, _)) => self.failures.clear(TODAY),
             Some((StoredValue::Unusable(why), _)) => {
-                self.warn_invalid(None, why.as_bytes(), &why, why)
+                self.warn_invalid(None, why.as_bytes(), &why, why);
             }
             Some((StoredValue::Bytes(bytes), remaining)) if !self.message_since_read => {
                 match CachedCount::from_key(&bytes, read.sent_at, remaining) {

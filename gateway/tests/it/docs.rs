@@ -83,7 +83,7 @@ async fn document_is_openapi_3_1_and_lists_exactly_the_resources() {
 #[tokio::test]
 async fn readme_lists_the_endpoints_of_the_document() {
     let readme = include_str!("../../../README.md");
-    let (_, table) = readme.split_once("## Endpoints").unwrap();
+    let (_, table) = readme.split_once("## The API").unwrap();
     let (table, _) = table.split_once("\n## ").unwrap();
     let rows = table.lines().filter(|line| line.starts_with("| `/"));
     let paths = rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2));

@@ -3,12 +3,12 @@
 //!
 //! # Layout
 //! - [`server`], [`sentinel`], [`cluster`], [`mariadb`], [`balancer`], [`prometheus`], [`certificates`]: private
-//! servers.
+//!   servers.
 //! - [`process`], [`discretion`], [`descriptors`], [`eventually`]: real processes, and waiting for them.
 //! - [`http`], [`scrape`], [`document`] (with [`json_schema`]): reading and checking responses.
 //! - [`road`]: a TCP proxy that behaves like a faulty network.
 //! - [`library`], [`wall`], [`generate`]: the rows and their generator, which uses [`stock`], [`activity`] and
-//! [`names`].
+//!   [`names`].
 //! - [`oracle`]: the right answers.
 //! - [`schema`], [`load`]: the tables, and loading the rows.
 

@@ -137,7 +137,7 @@ impl TitleCounter {
         for loan in std::mem::take(&mut self.pending) {
             match loan.code.map(|code| self.items.resolved(code)) {
                 Some(ItemLookup::Found(title)) => {
-                    count(&mut self.totals[title], self.windows, loan.time)
+                    count(&mut self.totals[title], self.windows, loan.time);
                 }
                 _ => orphans.push(loan),
             }

@@ -43,7 +43,7 @@ async fn assert_errors_end_with_the_role(broken: Broken) {
         Broken::Books => site.sql("RENAME TABLE item TO item_away").await,
         Broken::Visits => {
             site.sql("RENAME TABLE visitor_count TO visitor_count_away")
-                .await
+                .await;
         }
         Broken::MySql => mariadb.kill().await.unwrap(),
     }
@@ -81,7 +81,7 @@ async fn assert_errors_end_with_the_role(broken: Broken) {
         Broken::Books => site.sql("RENAME TABLE item_away TO item").await,
         Broken::Visits => {
             site.sql("RENAME TABLE visitor_count_away TO visitor_count")
-                .await
+                .await;
         }
         Broken::MySql => {}
     }
@@ -92,15 +92,15 @@ async fn assert_errors_end_with_the_role(broken: Broken) {
 
 #[tokio::test]
 async fn a_new_standby_is_not_degraded_by_failed_snapshots() {
-    assert_errors_end_with_the_role(Broken::Books).await;
+    Box::pin(assert_errors_end_with_the_role(Broken::Books)).await;
 }
 
 #[tokio::test]
 async fn a_new_standby_is_not_degraded_by_a_failed_count() {
-    assert_errors_end_with_the_role(Broken::Visits).await;
+    Box::pin(assert_errors_end_with_the_role(Broken::Visits)).await;
 }
 
 #[tokio::test]
 async fn a_new_standby_is_not_degraded_by_a_past_mysql_outage() {
-    assert_errors_end_with_the_role(Broken::MySql).await;
+    Box::pin(assert_errors_end_with_the_role(Broken::MySql)).await;
 }

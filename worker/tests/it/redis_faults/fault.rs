@@ -155,17 +155,17 @@ impl Fault {
             Self::Unsubscribed => {
                 setup
                     .redis_command("CLIENT", &["KILL", "TYPE", "pubsub"])
-                    .await
+                    .await;
             }
             Self::Full => {
                 setup
                     .redis_command("CONFIG", &["SET", "maxmemory", "1"])
-                    .await
+                    .await;
             }
             Self::NoRights => {
                 setup
                     .redis_command("ACL", &["SETUSER", "worker", "-@write"])
-                    .await
+                    .await;
             }
             Self::FailedOver => fail_over(setup).await,
         }
@@ -182,12 +182,12 @@ impl Fault {
             Self::Full => {
                 setup
                     .redis_command("CONFIG", &["SET", "maxmemory", "0"])
-                    .await
+                    .await;
             }
             Self::NoRights => {
                 setup
                     .redis_command("ACL", &["SETUSER", "worker", "+@all"])
-                    .await
+                    .await;
             }
             Self::Flushed | Self::Wedged | Self::Unsubscribed | Self::FailedOver => {}
         }
