@@ -1,4 +1,4 @@
-//! Takes Swagger UI out of the archive that a crate holds: nothing is downloaded, and its files do not stand in this repository.
+//! Extracts Swagger UI from the archive in a crate, so that nothing is downloaded and its files are not in this repository.
 
 use anyhow::Context as _;
 use std::fs::File;
@@ -7,8 +7,8 @@ use std::path::Path;
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
 
-/// What is taken, and what `src/pages.rs` knows it as.
-const TAKEN: [(&str, &str); 2] = [
+/// The extracted files, and the names under which `src/http/assets.rs` includes them.
+const EXTRACTED: [(&str, &str); 2] = [
     ("/dist/swagger-ui-bundle.js", "swagger-ui.js"),
     ("/dist/swagger-ui.css", "swagger-ui.css"),
 ];
@@ -22,7 +22,7 @@ fn main() -> anyhow::Result<()> {
     let folder = std::env::var_os("OUT_DIR").context("cargo names a folder")?;
     let archive = Cursor::new(SWAGGER_UI_VENDORED);
     let mut archive = ZipArchive::new(archive).context("opening the archive")?;
-    for (path, name) in TAKEN {
+    for (path, name) in EXTRACTED {
         let found = archive.file_names().find(|name| name.ends_with(path));
         let found = found.with_context(|| format!("no {path}"))?.to_owned();
         let mut source = archive.by_name(&found)?;
