@@ -166,7 +166,7 @@ fn years() -> Vec<YearTotal> {
         .collect()
 }
 
-/// Two members with an institution, one without, and one who is no longer in the database; two have the same total.
+/// Two members with an institution, one without, and a deleted member. Two of them have the same total.
 fn visitors() -> Vec<TopVisitor> {
     let row = |rank, id: &str, name: Option<&str>, institution: Option<&str>, total| TopVisitor {
         rank,

@@ -42,7 +42,7 @@ impl RankedMember {
     }
 }
 
-/// A member who may be in a ranking.
+/// A candidate for a ranking.
 struct Candidate {
     key: CollationKey,
     tally: MemberTally,
