@@ -30,7 +30,6 @@ use crate::publish::fence::COMMAND_LIMIT;
 use crate::publish::publisher::Publisher;
 use crate::snapshots::freshness::FreshnessPolicy;
 use crate::snapshots::refresh::Refresher;
-use crate::snapshots::schedule::Job;
 use crate::task_group::TaskGroup;
 use crate::today::FastLoop;
 use crate::today::counter::Counter;
@@ -86,20 +85,11 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
     };
 
     let mut tasks = TaskGroup::new(&stop);
-    let groups = [
-        (Group::Visitors, config.visitor_cron),
-        (Group::Books, config.books_cron),
-    ];
-    let jobs = groups.map(|(group, cron)| {
-        let (wake, refresher) = (Arc::new(Notify::new()), parts.refresher.clone());
-        tasks.spawn(refresher.run(group, wake.clone()));
-        Job { group, cron, wake }
-    });
-    tasks.spawn(snapshots::schedule::run(
-        jobs,
-        clock.clone(),
-        parts.status.clone(),
-    ));
+    let tick = Arc::new(Notify::new());
+    for group in [Group::Visitors, Group::Books] {
+        tasks.spawn(parts.refresher.clone().run(group, tick.clone()));
+    }
+    tasks.spawn(snapshots::schedule::run(tick, clock.clone()));
     tasks.spawn(fast_loop.run());
     let clock_skew = ClockSkewMonitor {
         database: parts.refresher.database.clone(),

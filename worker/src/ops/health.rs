@@ -1,6 +1,6 @@
 //! Serves `/livez`, `/readyz`, `/health` and `/metrics` of the worker.
 
-use crate::ops::state::{CronStatus, State};
+use crate::ops::state::State;
 use crate::ops::status::Status;
 use crate::publish::publisher::Publisher;
 use anyhow::{Context, Result};
@@ -167,7 +167,7 @@ impl Health {
             "today_error": now.today_error,
             "today_drift": self.status.metrics.drifted_visits.get(),
             "snapshots": snapshots,
-            "crons": { "visitors": cron(now.visitors), "books": cron(now.books) },
+            "crons": { "visitors": self.cron(Group::Visitors), "books": self.cron(Group::Books) },
         })
     }
 
@@ -181,17 +181,18 @@ impl Health {
             (Some(_), _) => "stale",
             (None, _) => "missing",
         };
-        let next = match snapshot.group() {
-            Group::Visitors => now.visitors.next,
-            Group::Books => now.books.next,
-        };
         json!({
             "state": state,
             "generated_at": cached.map(|cached| cached.generated_at),
             "age_seconds": age.map(|age| age.as_secs_f64()),
             "last_error": now.errors.get(&snapshot).or(now.discarded.get(&snapshot)),
-            "next_run": next.map(shared::time::Timestamp::from),
+            "next_run": self.publisher.freshness().next_due(snapshot.group()),
         })
+    }
+
+    fn cron(&self, group: Group) -> Value {
+        let freshness = self.publisher.freshness();
+        json!({ "last_run": freshness.last_due(group), "next_run": freshness.next_due(group) })
     }
 }
 
@@ -207,10 +208,6 @@ fn connected(is_connected: bool) -> &'static str {
     } else {
         "disconnected"
     }
-}
-
-fn cron(cron: CronStatus) -> Value {
-    json!({ "last_run": cron.last, "next_run": cron.next.map(shared::time::Timestamp::from) })
 }
 
 /// Opens the health port. `stop` ends the attempts.

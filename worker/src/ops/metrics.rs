@@ -265,18 +265,14 @@ impl Scraped {
             let expires = at + f64::from(cached.ttl_seconds);
             self.expires.get_or_create(&labels).set(expires);
         }
-        for (group, cron) in [
-            (Group::Visitors, state.visitors),
-            (Group::Books, state.books),
-        ] {
+        for group in [Group::Visitors, Group::Books] {
             let labels = GroupLabels::of(group);
             // The time of the cron itself, not when this process noticed it: alerts compare it with the snapshots.
             if let Some(last) = publisher.freshness().last_due(group) {
                 self.cron_last.get_or_create(&labels).set(seconds(last));
             }
-            if let Some(next) = cron.next {
-                let next = seconds(Timestamp::from(next));
-                self.cron_next.get_or_create(&labels).set(next);
+            if let Some(next) = publisher.freshness().next_due(group) {
+                self.cron_next.get_or_create(&labels).set(seconds(next));
             }
         }
         if let Some(today) = state.today {

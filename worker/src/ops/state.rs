@@ -1,9 +1,7 @@
 //! What the worker's tasks record about themselves, at one moment.
 
 use crate::config::Mode;
-use chrono::{DateTime, Utc};
-use shared::catalog::{Group, Snapshot};
-use shared::time::Timestamp;
+use shared::catalog::Snapshot;
 use shared::today::TodayCount;
 use std::collections::BTreeMap;
 
@@ -27,27 +25,4 @@ pub struct State {
     pub errors: BTreeMap<Snapshot, String>,
     /// Snapshots that were computed and must be computed again before their cron, and why.
     pub discarded: BTreeMap<Snapshot, String>,
-    /// The cron of the visitor figures.
-    pub visitors: CronStatus,
-    /// The cron of the book figures.
-    pub books: CronStatus,
-}
-
-/// The times of one cron.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CronStatus {
-    /// When it last was due.
-    pub last: Option<Timestamp>,
-    /// When it is due next.
-    pub next: Option<DateTime<Utc>>,
-}
-
-impl State {
-    /// The cron of a group.
-    pub fn cron(&mut self, group: Group) -> &mut CronStatus {
-        match group {
-            Group::Visitors => &mut self.visitors,
-            Group::Books => &mut self.books,
-        }
-    }
 }

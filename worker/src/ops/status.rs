@@ -2,7 +2,7 @@
 
 use crate::config::Mode;
 use crate::ops::metrics::Metrics;
-use crate::ops::state::{CronStatus, State};
+use crate::ops::state::State;
 use shared::catalog::{Group, Snapshot};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,8 +26,6 @@ impl Status {
             today_error: None,
             errors: BTreeMap::new(),
             discarded: BTreeMap::new(),
-            visitors: CronStatus::default(),
-            books: CronStatus::default(),
         };
         Self {
             metrics: Metrics::new(),

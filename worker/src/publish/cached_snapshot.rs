@@ -12,12 +12,24 @@ pub struct CachedSnapshot {
     pub ttl_seconds: u32,
     /// Whether it was computed under the settings of this worker.
     pub by_our_settings: bool,
-    /// Whether it may be written although it is due: it was computed here, or computing a new one was tried.
-    pub is_final: bool,
+    /// Whether another worker may have written a newer one.
+    pub currency: Currency,
     /// The envelope as JSON.
     pub bytes: Bytes,
     /// Whether Redis has confirmed these bytes.
     pub stored: bool,
+}
+
+/// Whether a cached snapshot is the newest one. Gateways show what Redis held last, so an older copy must not replace
+/// it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Currency {
+    /// It was computed here, was seen in Redis while this worker was active, or could not be computed again.
+    Newest,
+    /// It was loaded from Redis while another worker was active, which may have written a newer one since.
+    MaybeOutdated,
+    /// It was possibly outdated when Redis turned out to have lost it, so it must be computed again.
+    Lost,
 }
 
 /// What to do about one snapshot.
@@ -89,7 +101,7 @@ mod tests {
             generated_at: generated_at.into(),
             ttl_seconds: 60,
             by_our_settings: true,
-            is_final: true,
+            currency: Currency::Newest,
             bytes: Bytes::copy_from_slice(time.as_bytes()),
             stored,
         }

@@ -1,7 +1,7 @@
 //! Writes the snapshots and today's count to Redis. Every write is fenced ([`Fence`]): only the active worker writes. A
 //! standby caches what the active worker has written.
 
-use crate::publish::cached_snapshot::{Action, CachedSnapshot, decide};
+use crate::publish::cached_snapshot::{Action, CachedSnapshot, Currency, decide};
 use crate::publish::fence::{
     COMMAND_LIMIT, Fence, FencedWrite, Rights, SnapshotMeta, WriteRefused, commands,
 };
@@ -107,7 +107,7 @@ impl Publisher {
             generated_at: envelope.generated_at,
             ttl_seconds: envelope.ttl_seconds,
             by_our_settings: true,
-            is_final: true,
+            currency: Currency::Newest,
             bytes: serde_json::to_vec(envelope)?.into(),
             stored: false,
         };
@@ -184,15 +184,27 @@ impl Publisher {
         self.changed.notify_one();
     }
 
-    /// Marks the cached copies of `snapshots` as the best available, even if they are due: computing them has been
-    /// tried.
-    pub fn mark_final(&self, snapshots: &BTreeSet<Snapshot>) {
-        let mut all = self.lock();
-        for (_, cached) in all.iter_mut().filter(|(one, _)| snapshots.contains(one)) {
-            cached.is_final = true;
+    /// Marks the cached copies of `snapshots` as the newest ones, even if they are due: computing them was tried.
+    pub fn mark_newest(&self, snapshots: &BTreeSet<Snapshot>) {
+        for snapshot in snapshots {
+            self.set_currency(*snapshot, Currency::Newest);
         }
-        drop(all);
         self.wake();
+    }
+
+    /// Marks a snapshot that the active worker has found in Redis as the newest one, because nobody else writes. One
+    /// that is due is about to be computed again.
+    fn confirm(&self, snapshot: Snapshot, is_current: bool) {
+        let cached = self.get(snapshot).filter(|_| is_current);
+        if cached.is_some_and(|cached| !self.freshness.is_due(snapshot, &cached)) {
+            self.set_currency(snapshot, Currency::Newest);
+        }
+    }
+
+    fn set_currency(&self, snapshot: Snapshot, currency: Currency) {
+        if let Some(cached) = self.lock().get_mut(&snapshot) {
+            cached.currency = currency;
+        }
     }
 
     /// Caches every snapshot that is newer in Redis, before this worker becomes active.
@@ -220,11 +232,11 @@ impl Publisher {
         stored: Vec<(Snapshot, Result<Option<CachedSnapshot>>)>,
     ) -> Result<()> {
         let lease = self.lease.current();
-        if lease.is_none() {
-            // The active worker may compute a newer copy at any time.
+        if self.lease.is_standby() {
+            // The active worker may write a newer one at any time.
             self.lock()
                 .values_mut()
-                .for_each(|cached| cached.is_final = false);
+                .for_each(|cached| cached.currency = Currency::MaybeOutdated);
         }
         let latest = self.freshness.clock.now().after(MAX_CLOCK_SKEW);
         let mut first_error = None;
@@ -243,16 +255,23 @@ impl Publisher {
             };
             let exists_in_redis = theirs.is_some();
             match decide(ours.as_ref(), theirs.as_ref(), lease.is_some(), latest) {
-                Action::Nothing => {}
-                Action::Load => drop(theirs.map(|theirs| self.lock().insert(snapshot, theirs))),
+                Action::Nothing => self.confirm(snapshot, exists_in_redis && lease.is_some()),
+                Action::Load => {
+                    drop(theirs.map(|theirs| self.lock().insert(snapshot, theirs)));
+                    self.confirm(snapshot, lease.is_some());
+                }
                 Action::Write => {
                     let (Some(cached), Some(lease)) = (ours, &lease) else {
                         continue;
                     };
-                    // Redis has lost its data and this copy is overdue. Gateways may still show a newer one that
-                    // another worker computed, and a new one is being computed: do not replace it by the old one.
-                    if !cached.is_final && self.freshness.is_due(snapshot, &cached) {
-                        continue;
+                    // Gateways may still show a newer one that another worker computed: compute it again instead.
+                    if cached.currency != Currency::Newest {
+                        if !exists_in_redis {
+                            self.set_currency(snapshot, Currency::Lost);
+                        }
+                        if !exists_in_redis || self.freshness.is_due(snapshot, &cached) {
+                            continue;
+                        }
                     }
                     if cached.stored {
                         let how = if exists_in_redis {
@@ -357,7 +376,7 @@ impl Publisher {
             ttl_seconds: envelope.ttl_seconds,
             // Settings that this version cannot read count as different.
             by_our_settings: settings.and_then(Value::as_bytes) == Some(self.settings.as_bytes()),
-            is_final: false,
+            currency: Currency::MaybeOutdated,
             // A slice would keep the client's whole read buffer alive.
             bytes: Bytes::copy_from_slice(bytes),
             stored: true,

@@ -1,12 +1,9 @@
 //! Cron expressions in the library's time zone.
 
 use crate::calendar::Calendar;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use croner::parser::{CronParser, Seconds, Year};
 use shared::time::Timestamp;
-
-/// How far back the last time is searched for: 29 February comes every eight years at the latest.
-const FAR_BACK: TimeDelta = TimeDelta::days(8 * 366);
 
 /// A cron expression in the library's zone: five fields, or six with seconds first.
 #[derive(Clone)]
@@ -53,20 +50,12 @@ impl Cron {
         next.ok().map(|next| next.to_utc())
     }
 
-    /// The last time at or before `time`, as defined by [`Self::after`]; `None` when it was years ago.
+    /// The last time at or before `time`, as defined by [`Self::after`]; `None` when it never came.
     pub fn before(&self, time: Timestamp) -> Option<DateTime<Utc>> {
-        let up_to = |next: &DateTime<Utc>| *next <= time.utc();
-        let (mut from, mut to) = (Timestamp::from(time.utc() - FAR_BACK), time);
-        let mut last = self.after(from).filter(up_to)?;
-        // Bisect, to the millisecond, the instant after which no further time comes.
-        while to.millis() - from.millis() > 1 {
-            let middle = Timestamp::from(from.utc() + (to.utc() - from.utc()) / 2);
-            match self.after(middle).filter(up_to) {
-                Some(later) => (from, last) = (middle, later),
-                None => to = middle,
-            }
-        }
-        Some(last)
+        let last = self
+            .pattern
+            .find_previous_occurrence(&self.calendar.local(time), true);
+        last.ok().map(|last| last.to_utc())
     }
 }
 
@@ -148,6 +137,85 @@ mod tests {
         ] {
             let found = cron(text, zone).before(time(now));
             assert_eq!(found, Some(time(last).utc()), "{text} in {zone} at {now}");
+        }
+    }
+
+    /// The minutes between two instants in which `before` rises: when a check every minute finds that the cron has come.
+    fn firings(text: &str, zone: &str, from: &str, to: &str) -> Vec<String> {
+        let cron = cron(text, zone);
+        let (mut now, mut last) = (time(from), cron.before(time(from)));
+        let mut fired = Vec::new();
+        while now < time(to) {
+            now = now.after(std::time::Duration::from_secs(60));
+            let before = cron.before(now);
+            if before > last {
+                fired.push(now.to_string());
+            }
+            last = before;
+        }
+        fired
+    }
+
+    #[test]
+    fn a_time_in_a_dst_gap_comes_at_its_end() {
+        assert_eq!(
+            firings(
+                "30 2 * * *",
+                "Europe/Zurich",
+                "2026-03-28T12:00:00Z",
+                "2026-03-30T12:00:00Z"
+            ),
+            ["2026-03-29T01:00:00.000Z", "2026-03-30T00:30:00.000Z"]
+        );
+        // Midnight does not exist in Cairo on 24 April 2026.
+        assert_eq!(
+            firings(
+                "5 0 * * *",
+                "Africa/Cairo",
+                "2026-04-23T12:00:00Z",
+                "2026-04-25T12:00:00Z"
+            ),
+            ["2026-04-23T22:00:00.000Z", "2026-04-24T21:05:00.000Z"]
+        );
+    }
+
+    #[test]
+    fn a_time_in_a_dst_overlap_comes_once_at_the_first() {
+        assert_eq!(
+            firings(
+                "30 2 * * *",
+                "Europe/Zurich",
+                "2026-10-24T12:00:00Z",
+                "2026-10-26T12:00:00Z"
+            ),
+            ["2026-10-25T00:30:00.000Z", "2026-10-26T01:30:00.000Z"]
+        );
+    }
+
+    /// The search backwards agrees with the search forwards, around changes of DST too.
+    #[test]
+    fn before_and_after_agree() {
+        for zone in ["Europe/Zurich", "Africa/Cairo", "Australia/Lord_Howe"] {
+            for text in [
+                "5 0 * * *",
+                "30 2 * * *",
+                "*/20 * * * *",
+                "0 1,2,3 * * *",
+                "15 0 1 * *",
+                "0 2 * * 0",
+            ] {
+                let cron = cron(text, zone);
+                let mut now = time("2026-01-01T00:00:30Z");
+                let mut next = cron.after(now).unwrap();
+                let mut last = cron.before(now).unwrap();
+                while now < time("2027-01-01T00:00:00Z") {
+                    now = now.after(std::time::Duration::from_secs(1_020));
+                    while next <= now.utc() {
+                        (last, next) = (next, cron.after(next.into()).unwrap());
+                    }
+                    assert_eq!(cron.before(now), Some(last), "{text} in {zone} at {now}");
+                }
+            }
         }
     }
 }

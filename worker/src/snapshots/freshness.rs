@@ -1,7 +1,7 @@
 //! Decides whether a snapshot is due. The answer follows from the snapshot alone, whichever worker computed it.
 
 use crate::config::Config;
-use crate::publish::cached_snapshot::CachedSnapshot;
+use crate::publish::cached_snapshot::{CachedSnapshot, Currency};
 use crate::snapshots::cron::Cron;
 use shared::catalog::{Group, Snapshot};
 use shared::time::{Clock, Timestamp};
@@ -34,18 +34,29 @@ impl FreshnessPolicy {
 
     /// When the cron of `group` last came, whether or not a worker was running; `None` when that was years ago.
     pub fn last_due(&self, group: Group) -> Option<Timestamp> {
-        let cron = match group {
-            Group::Visitors => &self.visitors,
-            Group::Books => &self.books,
-        };
-        cron.before(self.clock.now()).map(Timestamp::from)
+        let last = self.cron(group).before(self.clock.now());
+        last.map(Timestamp::from)
     }
 
-    /// Whether a snapshot must be computed again: it was computed before its cron last came, with a wrong clock, or
-    /// under other settings.
+    /// When the cron of `group` comes next.
+    pub fn next_due(&self, group: Group) -> Option<Timestamp> {
+        let next = self.cron(group).after(self.clock.now());
+        next.map(Timestamp::from)
+    }
+
+    fn cron(&self, group: Group) -> &Cron {
+        match group {
+            Group::Visitors => &self.visitors,
+            Group::Books => &self.books,
+        }
+    }
+
+    /// Whether a snapshot must be computed again: Redis lost it while it was possibly outdated, or it was computed
+    /// before its cron last came, with a wrong clock, or under other settings.
     pub fn is_due(&self, snapshot: Snapshot, cached: &CachedSnapshot) -> bool {
         let last = self.last_due(snapshot.group());
-        !cached.by_our_settings
+        cached.currency == Currency::Lost
+            || !cached.by_our_settings
             || last.is_some_and(|last| cached.generated_at < last)
             || cached.generated_at > self.clock.now().after(MAX_CLOCK_SKEW)
     }

@@ -19,15 +19,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, sleep_until};
-use tracing::{error, info, warn};
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, error, info, warn};
 
 /// The time-out of a statement. A chunk takes a few hundredths of a second and a count of a table less than one second,
 /// so a statement that takes longer than this is stuck.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
-/// How often the due snapshots are determined again. Meanwhile a snapshot may have been lost or replaced, or the clock
-/// may have been corrected.
-const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a recomputed snapshot must stay in Redis before the waits become short again.
+const KEPT_AFTER: Duration = Duration::from_secs(5);
 
 /// The shortest wait before a refresh whose result was discarded is repeated.
 const REPEAT_AFTER: Duration = Duration::from_secs(1);
@@ -54,9 +53,8 @@ pub struct Refresher {
 }
 
 impl Refresher {
-    /// Refreshes the snapshots of `group` for ever, while this worker is active. `wake` skips the current wait, when a
-    /// cron has come.
-    pub async fn run(mut self, group: Group, wake: Arc<Notify>) {
+    /// Refreshes the snapshots of `group` for ever, while this worker is active. Checks at each `tick` what is due.
+    pub async fn run(mut self, group: Group, tick: Arc<Notify>) {
         // At the start clients may be waiting for the first snapshots. Later they have the last good ones.
         let gentle = self.reading;
         self.reading = gentle.hurried();
@@ -65,19 +63,26 @@ impl Refresher {
         let (mut connect_backoff, mut refresh_backoff) = (Backoff::SHORT, Backoff::LONG);
         let mut repeats = Repeats::default();
         let mut next_attempt = Instant::now();
+        let mut last_due = self.publisher.freshness().last_due(group);
         loop {
             if !self.publisher.lease().is_active() {
                 self.publisher.lease().wait_until_active().await;
                 // Other workers may have refreshed the snapshots meanwhile.
                 repeats = Repeats::default();
                 self.status.clear_errors(group);
+                if self.publisher.lease().promoted_from_standby() {
+                    pending.clear();
+                }
             }
-            if self.publisher.lease().promoted_from_standby() {
-                pending.clear();
+            let previous =
+                std::mem::replace(&mut last_due, self.publisher.freshness().last_due(group));
+            if last_due > previous {
+                debug!(?group, "a cron has come");
+                next_attempt = Instant::now();
+                refresh_backoff.reset();
             }
             let due = self.due(group, &pending);
-            if let Some(wait) = repeats.next_wait(&due, self.publisher.freshness().last_due(group))
-            {
+            if let Some(wait) = repeats.next_wait(&due, last_due) {
                 next_attempt = Instant::now() + wait;
                 self.report_discarded(&repeats.waiting, wait);
             }
@@ -86,39 +91,34 @@ impl Refresher {
             }
             if due.is_empty() || next_attempt > Instant::now() {
                 tokio::select! {
-                    () = wake.notified() => {
-                        next_attempt = Instant::now();
-                        refresh_backoff.reset();
-                    }
+                    () = tick.notified() => {}
                     () = sleep_until(next_attempt), if !due.is_empty() => {}
-                    () = sleep(CHECK_INTERVAL) => {}
                 }
                 continue;
             }
             let began = self.clock.now();
             let refreshed = self.refresh(group, &due).await;
-            self.publisher.mark_final(&due);
+            self.publisher.mark_newest(&due);
             match refreshed {
                 Ok(failed) => {
                     self.reading = gentle;
                     connect_backoff.reset();
-                    let has_failed =
-                        |snapshot: &Snapshot| failed.iter().any(|(one, _)| one == snapshot);
-                    pending.retain(has_failed);
-                    repeats.record(
-                        due.into_iter().filter(|snapshot| !has_failed(snapshot)),
-                        began,
-                    );
-                    if failed.is_empty() {
+                    pending = failed.iter().map(|(snapshot, _)| *snapshot).collect();
+                    repeats.record(due.difference(&pending).copied(), began);
+                    if pending.is_empty() {
                         refresh_backoff.reset();
                         continue;
                     }
                     let wait = refresh_backoff.next_wait();
                     next_attempt = Instant::now() + wait;
-                    let failed = failed.iter().map(|(snapshot, _)| snapshot);
-                    warn!(?wait, "refreshing again in {wait:.1?}: {}", names(failed));
+                    warn!(
+                        ?wait,
+                        "refreshing again in {wait:.1?}: {}",
+                        names(pending.iter())
+                    );
                 }
                 Err(error) => {
+                    pending = due;
                     let wait = connect_backoff.next_wait();
                     next_attempt = Instant::now() + wait;
                     warn!(
@@ -277,7 +277,7 @@ impl Repeats {
 
     /// Whether the snapshots that were computed again have now been kept for a while. True once.
     fn have_ended(&mut self, due: &BTreeSet<Snapshot>) -> bool {
-        let kept = self.waiting.is_disjoint(due) && self.last_refresh.elapsed() >= CHECK_INTERVAL;
+        let kept = self.waiting.is_disjoint(due) && self.last_refresh.elapsed() >= KEPT_AFTER;
         if self.waiting.is_empty() || !kept {
             return false;
         }
@@ -325,7 +325,7 @@ mod tests {
             !repeats.have_ended(&BTreeSet::new()),
             "it may still be replaced"
         );
-        repeats.last_refresh = Instant::now().checked_sub(CHECK_INTERVAL).unwrap();
+        repeats.last_refresh = Instant::now().checked_sub(KEPT_AFTER).unwrap();
         assert!(repeats.have_ended(&BTreeSet::new()));
         assert!(!repeats.have_ended(&BTreeSet::new()), "true once");
         // The next cron.

@@ -125,7 +125,7 @@ async fn an_overdue_snapshot_is_restored_only_after_its_refresh_failed() {
     let _: i64 = site.redis.del(site.key("books:collection")).await.unwrap();
     store.sync().await.unwrap();
     assert_eq!(site.stored("books:collection").await, None);
-    store.mark_final(&[Snapshot::Collection].into());
+    store.mark_newest(&[Snapshot::Collection].into());
     store.sync().await.unwrap();
     assert!(
         site.stored("books:collection")
