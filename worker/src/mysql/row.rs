@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 use chrono::{NaiveDate, NaiveDateTime};
 use mysql_async::{Row, Value};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// A DATE or DATETIME as stored, including zero dates. Sorts as the database sorts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +41,20 @@ impl WallTime {
         self.date()?
             .and_hms_micro_opt(hour, minute, second, self.micros)
     }
+}
+
+/// Events by day. Days without events may be missing.
+pub type DailyTotals = BTreeMap<NaiveDate, u64>;
+
+/// An event (a visit or a loan) with the id or code by which it is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct EventRow<'a> {
+    /// When it happened.
+    pub time: WallTime,
+    /// The id of the row.
+    pub row: i64,
+    /// The member's id or the item code.
+    pub text: &'a [u8],
 }
 
 /// Decodes the columns of one row, by index.

@@ -3,11 +3,10 @@
 use crate::calendar::Window;
 use crate::mysql::column::TextColumn;
 use crate::mysql::connection::Session;
+use crate::mysql::row::{DailyTotals, EventRow};
 use crate::mysql::scan::ScanKey;
 use crate::mysql::schema::TableSchema;
 use crate::mysql::{IN_LIST_SIZE, in_window, params, placeholders, spellings};
-use crate::snapshots::row_batch::EventRow;
-use crate::snapshots::series::Days;
 use anyhow::Result;
 use chrono::{NaiveDate, NaiveDateTime};
 use mysql_async::{Params, Value};
@@ -61,11 +60,11 @@ impl VisitQuery<'_> {
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn by_day(session: &mut Session, query: &VisitQuery<'_>) -> Result<Days> {
+pub async fn by_day(session: &mut Session, query: &VisitQuery<'_>) -> Result<DailyTotals> {
     // SQL_BIG_RESULT sorts the chunk in memory; without it, each row would be looked up in a temporary table.
     let columns = "SQL_BIG_RESULT DATE(checkin_date), COUNT(*)";
     let sql = query.sql(columns, " GROUP BY DATE(checkin_date)");
-    let mut days = Days::new();
+    let mut days = DailyTotals::new();
     session
         .each("visits by day", &sql, params(query.values()), |row| {
             if let Some(day) = row.time(0)?.date() {

@@ -28,11 +28,7 @@ pub(super) async fn read(
             }
             Ok(())
         });
-        let more = more.await?;
-        if let Some(members) = members.as_mut() {
-            members.count_batch()?;
-        }
-        if !more {
+        if !more.await? {
             return Ok(());
         }
         if let Some(titles) = titles.as_mut()

@@ -3,9 +3,8 @@
 
 use crate::calendar::Window;
 use crate::mysql::collation::{Collation, CollationKey};
-use crate::mysql::row::WallTime;
+use crate::mysql::row::{EventRow, WallTime};
 use crate::snapshots::interner::Interner;
-use crate::snapshots::row_batch::{EventRow, RowBatch};
 use anyhow::Result;
 use chrono::NaiveDate;
 use shared::catalog::Period;
@@ -63,7 +62,6 @@ pub struct MemberCounter {
     month: Window,
     year: Window,
     spellings: Interner<MemberTally>,
-    batch: RowBatch,
 }
 
 impl MemberCounter {
@@ -73,7 +71,6 @@ impl MemberCounter {
             month: Window::current(Period::Month, today),
             year: Window::current(Period::Year, today),
             spellings: Interner::default(),
-            batch: RowBatch::default(),
         }
     }
 
@@ -82,36 +79,22 @@ impl MemberCounter {
         self.year
     }
 
-    /// Adds one event. Ignored if the member's id is empty, or the date is invalid or outside the window.
+    /// Counts one event. Ignores it if the member's id is empty, or the date is invalid or outside the window.
     ///
     /// # Errors
     /// If the ids exceed the capacity of the interner.
-    pub fn add(&mut self, event: EventRow<'_>) -> Result<()> {
-        let day = event.time.date();
-        if !event.text.is_empty() && day.is_some_and(|day| self.year.contains(day)) {
-            self.batch.push(event);
+    pub fn add(&mut self, EventRow { time, row, text }: EventRow<'_>) -> Result<()> {
+        let Some(day) = time.date().filter(|day| self.year.contains(*day)) else {
+            return Ok(());
+        };
+        if text.is_empty() {
+            return Ok(());
         }
-        if self.batch.is_full() {
-            self.count_batch()
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Counts the events that were added.
-    ///
-    /// # Errors
-    /// If the ids exceed the capacity of the interner.
-    pub fn count_batch(&mut self) -> Result<()> {
-        for EventRow { time, row, text } in self.batch.iter() {
-            let (spelling, tally) = self.spellings.get_or_intern(text, || MemberTally::NONE)?;
-            tally.spelling = spelling;
-            tally.totals.year += 1;
-            let is_this_month = time.date().is_some_and(|day| self.month.contains(day));
-            tally.totals.month += u32::from(is_this_month);
-            tally.latest = tally.latest.max((time, row));
-        }
-        self.batch.clear();
+        let (spelling, tally) = self.spellings.get_or_intern(text, || MemberTally::NONE)?;
+        tally.spelling = spelling;
+        tally.totals.year += 1;
+        tally.totals.month += u32::from(self.month.contains(day));
+        tally.latest = tally.latest.max((time, row));
         Ok(())
     }
 

@@ -11,7 +11,6 @@ pub mod member_names;
 pub mod member_ranking;
 pub mod ranking;
 pub mod refresh;
-pub mod row_batch;
 pub mod schedule;
 pub mod series;
 pub mod top_borrowers;

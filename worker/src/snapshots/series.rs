@@ -1,17 +1,14 @@
 //! Builds the three series of visits from visits by day: of fixed length, filled with zeros, ascending.
 
 use crate::calendar::{Window, last_days, last_months, period_name};
+use crate::mysql::row::DailyTotals;
 use chrono::{Datelike, NaiveDate};
 use shared::catalog::Period;
 use shared::rows::{DayTotal, MonthTotal, YearTotal};
-use std::collections::BTreeMap;
 
 const DAYS: u64 = 7;
 const MONTHS: u32 = 12;
 const YEARS: i32 = 5;
-
-/// Visits by day. Days without visits may be missing.
-pub type Days = BTreeMap<NaiveDate, u64>;
 
 /// The days that the three series need.
 pub fn window(today: NaiveDate) -> Window {
@@ -24,7 +21,7 @@ pub fn window(today: NaiveDate) -> Window {
 }
 
 /// Today and the six days before.
-pub fn weekly(days: &Days, today: NaiveDate) -> Vec<DayTotal> {
+pub fn weekly(days: &DailyTotals, today: NaiveDate) -> Vec<DayTotal> {
     let total = |date| days.get(&date).copied().unwrap_or(0);
     last_days(today, DAYS)
         .map(|date| DayTotal {
@@ -36,7 +33,7 @@ pub fn weekly(days: &Days, today: NaiveDate) -> Vec<DayTotal> {
 }
 
 /// This month and the eleven before.
-pub fn monthly(days: &Days, today: NaiveDate) -> Vec<MonthTotal> {
+pub fn monthly(days: &DailyTotals, today: NaiveDate) -> Vec<MonthTotal> {
     let current = period_name(Period::Month, today);
     last_months(today, MONTHS)
         .map(|first| {
@@ -53,7 +50,7 @@ pub fn monthly(days: &Days, today: NaiveDate) -> Vec<MonthTotal> {
 }
 
 /// This year and the four before.
-pub fn yearly(days: &Days, today: NaiveDate) -> Vec<YearTotal> {
+pub fn yearly(days: &DailyTotals, today: NaiveDate) -> Vec<YearTotal> {
     (today.year() - (YEARS - 1)..=today.year())
         .map(|year| YearTotal {
             year,
@@ -63,7 +60,7 @@ pub fn yearly(days: &Days, today: NaiveDate) -> Vec<YearTotal> {
         .collect()
 }
 
-fn sum(days: &Days, belongs: impl Fn(&NaiveDate) -> bool) -> u64 {
+fn sum(days: &DailyTotals, belongs: impl Fn(&NaiveDate) -> bool) -> u64 {
     let selected = days.iter().filter(|(day, _)| belongs(day));
     selected.map(|(_, total)| total).sum()
 }
@@ -79,11 +76,11 @@ mod tests {
     #[test]
     fn series_of_an_empty_library_are_full_of_zeros() {
         let today = date("2024-02-29");
-        let weekly = weekly(&Days::new(), today);
+        let weekly = weekly(&DailyTotals::new(), today);
         assert_eq!((weekly.len(), weekly[0].date), (7, date("2024-02-23")));
-        let monthly = monthly(&Days::new(), today);
+        let monthly = monthly(&DailyTotals::new(), today);
         assert_eq!((monthly.len(), monthly[0].month.as_str()), (12, "2023-03"));
-        let yearly = yearly(&Days::new(), today);
+        let yearly = yearly(&DailyTotals::new(), today);
         assert_eq!((yearly.len(), yearly[0].year), (5, 2020));
         assert!(yearly.iter().all(|year| year.total == 0));
     }
@@ -91,7 +88,7 @@ mod tests {
     #[test]
     fn only_the_current_period_is_partial() {
         let today = date("2025-01-01");
-        let days = Days::from([(date("2024-12-31"), 3), (today, 2)]);
+        let days = DailyTotals::from([(date("2024-12-31"), 3), (today, 2)]);
         let monthly = monthly(&days, today);
         let last: Vec<_> = monthly
             .iter()

@@ -6,11 +6,10 @@ use crate::calendar::Window;
 use crate::mysql::books::{self, Title};
 use crate::mysql::connection::Session;
 use crate::mysql::loans;
-use crate::mysql::row::WallTime;
+use crate::mysql::row::{EventRow, WallTime};
 use crate::mysql::scan_settings::ScanSettings;
 use crate::snapshots::item_catalog::{ItemCatalog, ItemLookup};
 use crate::snapshots::ranking;
-use crate::snapshots::row_batch::{EventRow, RowBatch};
 use anyhow::{Error, Result, ensure};
 use chrono::NaiveDate;
 use shared::catalog::Period;
@@ -34,7 +33,6 @@ pub(super) struct TitleCounter {
     /// Titles that were deleted from the catalogue, by id.
     deleted: HashMap<i64, DeletedTitle>,
     pending: Vec<PendingLoan>,
-    batch: RowBatch,
     /// Why the title rankings cannot be computed. The rankings of borrowers, from the same scan, continue.
     error: Option<Error>,
 }
@@ -65,31 +63,18 @@ impl TitleCounter {
             items,
             deleted: HashMap::new(),
             pending: Vec::new(),
-            batch: RowBatch::default(),
             error: None,
         }
     }
 
-    /// Adds a loan by its item code. Loans dated after today are ignored.
+    /// Counts a loan by its item code, or keeps it as pending. Ignores loans dated after today.
     pub(super) fn add(&mut self, loan: EventRow<'_>) {
         let day = loan.time.date();
-        if day.is_none_or(|day| day < self.today.to) {
-            self.batch.push(loan);
+        if day.is_none_or(|day| day < self.today.to)
+            && let Err(error) = self.count_loan(loan)
+        {
+            self.error.get_or_insert(error);
         }
-        if self.batch.is_full() {
-            self.count_batch();
-        }
-    }
-
-    /// Counts the loans that were added, or keeps them as pending.
-    fn count_batch(&mut self) {
-        let batch = std::mem::take(&mut self.batch);
-        for loan in batch.iter() {
-            let result = self.count_loan(loan);
-            self.error = self.error.take().or(result.err());
-        }
-        self.batch = batch;
-        self.batch.clear();
     }
 
     fn count_loan(&mut self, loan: EventRow<'_>) -> Result<()> {
@@ -121,7 +106,6 @@ impl TitleCounter {
     /// Counts the pending loans: by the item, if the database holds the code equal to another spelling, else by the
     /// title in the loan's history. Loans without either are in no ranking.
     pub(super) async fn resolve_pending(&mut self, session: &mut Session, settings: &ScanSettings) {
-        self.count_batch();
         if self.error.is_none() {
             self.error = self.count_pending(session, settings).await.err();
         }

@@ -10,6 +10,7 @@
 
 use crate::calendar::Window;
 use crate::mysql::connection::{FULL_SCAN_LIMIT, Session};
+use crate::mysql::row::DailyTotals;
 use crate::mysql::scan::ChunkedScan;
 use crate::mysql::scan_plan::ScanPlan;
 use crate::mysql::scan_settings::ScanSettings;
@@ -17,13 +18,13 @@ use crate::mysql::schema::TableSchema;
 use crate::mysql::throttle::Throttle;
 use crate::mysql::visits::{self, KEY, VisitQuery};
 use crate::snapshots::member_counter::MemberCounter;
-use crate::snapshots::series::{self, Days};
+use crate::snapshots::series;
 use anyhow::{Context, Result};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
 /// The counted visits. A field is `None` if it was not requested.
 pub(super) struct VisitScan {
-    pub(super) days: Option<Days>,
+    pub(super) days: Option<DailyTotals>,
     pub(super) members: Option<MemberCounter>,
 }
 
@@ -37,7 +38,7 @@ impl VisitScan {
         (series, rankings): (bool, bool),
     ) -> Result<Self> {
         let mut visits = Self {
-            days: series.then(Days::new),
+            days: series.then(DailyTotals::new),
             members: rankings.then(|| MemberCounter::new(today)),
         };
         let year = MemberCounter::new(today).window();
@@ -56,7 +57,7 @@ impl VisitScan {
         Ok(visits)
     }
 
-    fn add_days(&mut self, counted: &Days) {
+    fn add_days(&mut self, counted: &DailyTotals) {
         if let Some(days) = &mut self.days {
             for (day, total) in counted {
                 *days.entry(*day).or_default() += total;
@@ -170,7 +171,7 @@ impl Scan<'_> {
     }
 
     async fn stream(&mut self, query: &VisitQuery<'_>) -> Result<Found> {
-        let mut counted = Days::new();
+        let mut counted = DailyTotals::new();
         let members = &mut self.visits.members;
         let window = members.as_ref().map(MemberCounter::window);
         let mut current = (NaiveDate::MIN, 0);
@@ -192,14 +193,11 @@ impl Scan<'_> {
         .await?;
         *counted.entry(current.0).or_default() += current.1;
         counted.remove(&NaiveDate::MIN);
-        if let Some(members) = members {
-            members.count_batch()?;
-        }
         self.visits.add_days(&counted);
         Ok(self.found(&counted))
     }
 
-    fn found(&self, counted: &Days) -> Found {
+    fn found(&self, counted: &DailyTotals) -> Found {
         let in_year = counted.range(self.year.from..self.year.to);
         Found {
             visits: counted.values().sum(),
