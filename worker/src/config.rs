@@ -27,7 +27,7 @@ pub struct Config {
     /// The library's calendar.
     pub calendar: Calendar,
     /// How today's visitors are counted.
-    pub mode: Mode,
+    pub mode: CountMode,
     /// The shortest time from the start of one tick to the start of the next.
     pub interval: Duration,
     /// The shortest time from the end of one tick to the start of the next.
@@ -37,7 +37,7 @@ pub struct Config {
     /// When the book snapshots are refreshed.
     pub books_cron: Cron,
     /// How the tables are scanned for the daily figures.
-    pub reading: ScanSettings,
+    pub scan: ScanSettings,
     /// How long a snapshot counts as fresh.
     pub ttl_seconds: u32,
     /// How rankings show members.
@@ -81,7 +81,7 @@ pub enum Tls {
 
 /// `TODAY_COUNT_MODE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum CountMode {
     /// Counts the whole day at each tick.
     Direct,
     /// A base plus a counter in Redis that the check-in software increments.
@@ -92,7 +92,7 @@ pub enum Mode {
     Auto,
 }
 
-impl Mode {
+impl CountMode {
     /// The name of the mode in the configuration.
     pub fn name(self) -> &'static str {
         match self {
@@ -151,16 +151,16 @@ impl Config {
             redis,
             keys,
             mode: env.choice(mode, &[
-                ("direct", Mode::Direct),
-                ("incremental", Mode::Incremental),
-                ("delta", Mode::Delta),
-                ("auto", Mode::Auto),
+                ("direct", CountMode::Direct),
+                ("incremental", CountMode::Incremental),
+                ("delta", CountMode::Delta),
+                ("auto", CountMode::Auto),
             ]),
             interval: Duration::from_millis(env.number(interval, 100..=3_600_000)),
             buffer: Duration::from_millis(env.number(buffer, 0..=3_600_000)),
             visitor_cron: env.parse(visitor_cron, |text| Cron::parse(text, &calendar)),
             books_cron: env.parse(books_cron, |text| Cron::parse(text, &calendar)),
-            reading: ScanSettings::with_duty(env.number(duty, 1..=100)),
+            scan: ScanSettings::with_duty(env.number(duty, 1..=100)),
             ttl_seconds: env.number(ttl, 60..=31_536_000),
             member_names: env.choice(names, &[
                 ("full", MemberNames::Full),
@@ -266,10 +266,10 @@ mod tests {
             ("127.0.0.1", 3306)
         );
         assert_eq!((config.mysql.pool_limit, config.mysql.tls), (10, Tls::Off));
-        assert_eq!(config.mode, Mode::Direct);
+        assert_eq!(config.mode, CountMode::Direct);
         assert_eq!(config.interval, Duration::from_secs(1));
         assert_eq!(config.buffer, Duration::from_millis(200));
-        assert_eq!(config.reading.duty_percent, 50);
+        assert_eq!(config.scan.duty_percent, 50);
         assert_eq!(config.ttl_seconds, 90_000);
         assert_eq!(config.member_names, MemberNames::Full);
     }

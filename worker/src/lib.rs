@@ -204,7 +204,7 @@ impl Parts {
             calendar: config.calendar,
             ttl_seconds: config.ttl_seconds,
             member_names: config.member_names,
-            reading: config.reading,
+            scan: config.scan,
         };
         Ok(Self {
             publisher,

@@ -95,7 +95,7 @@ fn reading_time(pass: &Pass) -> Option<Duration> {
 
 /// How long the worker pauses between the statements of the scan.
 fn pause_time(config: &Config, pass: &Pass) -> Option<Duration> {
-    let duty = f64::from(config.reading.duty_percent.max(1));
+    let duty = f64::from(config.scan.duty_percent.max(1));
     match pass.plan {
         ScanPlan::FullScan => Some(Duration::ZERO),
         ScanPlan::ByDate(_) | ScanPlan::ByKey(_) => {

@@ -93,7 +93,7 @@ async fn sample_table(
         by_key: schema.by_key(key.column),
         date,
         columns: &columns,
-        way: &plan,
+        plan: &plan,
     };
     let sample = Sample::of(session, &subject).await?;
     let grows = schema.grows_while_read(session).await?;

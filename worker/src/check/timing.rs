@@ -2,7 +2,7 @@
 
 use crate::check::STATEMENT_LIMIT;
 use crate::check::tables::Tables;
-use crate::config::Mode;
+use crate::config::CountMode;
 use crate::mysql::connection::{Database, Session};
 use crate::mysql::error::{ErrorKind, refusal};
 use crate::mysql::schema::TableSchema;
@@ -39,7 +39,7 @@ impl Cost {
     /// # Errors
     /// If a statement fails for another reason than its time limit.
     pub(super) async fn measure(
-        mode: Mode,
+        mode: CountMode,
         database: &Database,
         tables: &Tables,
         day: NaiveDate,
@@ -54,7 +54,7 @@ impl Cost {
             delta: None,
             with_index: None,
         };
-        if cost.is_indexed || mode != Mode::Delta {
+        if cost.is_indexed || mode != CountMode::Delta {
             cost.measure_direct(&mut session, day).await?;
         }
         session.allow(STATEMENT_LIMIT).await?;

@@ -4,7 +4,7 @@ use crate::check::findings::{Finding, Topic};
 use crate::check::format;
 use crate::check::tables::Tables;
 use crate::check::timing::{COUNT_LIMIT, Cost};
-use crate::config::{Config, Mode};
+use crate::config::{Config, CountMode};
 use crate::mysql::connection::Database;
 use crate::mysql::inspect::remedies;
 use crate::mysql::visits;
@@ -45,10 +45,10 @@ pub(super) async fn check(
     };
     // A new mode needs an arm here that describes its cost.
     let method = match config.mode {
-        Mode::Auto => auto(&cost, pace),
-        Mode::Direct => direct(&cost, pace),
-        Mode::Incremental => incremental(&cost),
-        Mode::Delta => delta(&cost),
+        CountMode::Auto => auto(&cost, pace),
+        CountMode::Direct => direct(&cost, pace),
+        CountMode::Incremental => incremental(&cost),
+        CountMode::Delta => delta(&cost),
     };
     let millis = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1e3);
     let found = Finding::ok(Topic::Figures, "today", method.description).with_details(json!({

@@ -29,7 +29,7 @@ pub struct ScanSettings {
     /// Seconds of visits per chunk where each row is read.
     pub streamed: ChunkSizes,
     /// Number of pending loans, at 32 bytes each, that are looked up together.
-    pub held: usize,
+    pub max_pending: usize,
 }
 
 impl ScanSettings {
@@ -54,7 +54,7 @@ impl ScanSettings {
                 least: HOUR / 4,
                 most: 48 * HOUR,
             },
-            held: 250_000,
+            max_pending: 250_000,
         };
         if duty_percent < 100 {
             gentle

@@ -163,7 +163,7 @@ impl Health {
             "redis_errors": redis_errors,
             "today": today,
             "today_mode": now.mode.name(),
-            "today_counted": now.way.name(),
+            "today_counted": now.counted_by.name(),
             "today_error": now.today_error,
             "today_drift": self.status.metrics.drifted_visits.get(),
             "snapshots": snapshots,

@@ -1,6 +1,6 @@
 //! What the worker's tasks record about themselves, at one moment.
 
-use crate::config::Mode;
+use crate::config::CountMode;
 use shared::catalog::Snapshot;
 use shared::today::TodayCount;
 use std::collections::BTreeMap;
@@ -14,9 +14,9 @@ pub struct State {
     /// unknown.
     pub database_clock_off: Option<i64>,
     /// The configured `TODAY_COUNT_MODE`.
-    pub mode: Mode,
+    pub mode: CountMode,
     /// How today is counted now: never `Auto`, except before the first count.
-    pub way: Mode,
+    pub counted_by: CountMode,
     /// The last count that was published.
     pub today: Option<TodayCount>,
     /// The error of the last tick, if it failed.

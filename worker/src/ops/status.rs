@@ -1,6 +1,6 @@
 //! The state of the worker's tasks, which they record for `/health` and `/metrics`.
 
-use crate::config::Mode;
+use crate::config::CountMode;
 use crate::ops::metrics::Metrics;
 use crate::ops::state::State;
 use shared::catalog::{Group, Snapshot};
@@ -16,12 +16,12 @@ pub struct Status {
 
 impl Status {
     /// Creates the state of a worker that has just started, with the configured `mode`.
-    pub fn new(mode: Mode) -> Self {
+    pub fn new(mode: CountMode) -> Self {
         let state = State {
             mysql: None,
             database_clock_off: None,
             mode,
-            way: mode,
+            counted_by: mode,
             today: None,
             today_error: None,
             errors: BTreeMap::new(),

@@ -38,7 +38,7 @@ pub struct ComputeRequest<'a> {
     /// What rankings show of people.
     pub member_names: MemberNames,
     /// How to read the database.
-    pub reading: ScanSettings,
+    pub scan: ScanSettings,
 }
 
 /// Receives each snapshot's `data` as soon as it is computed.
@@ -85,7 +85,7 @@ async fn compute_visitors(
     }
     let visits = VisitScan::read(
         session,
-        &request.reading,
+        &request.scan,
         &schema,
         request.today,
         (series, rankings),
@@ -127,7 +127,7 @@ async fn compute_books(
         && let Some(has_codes) = has_codes
         && results.require(&TITLES, has_codes).is_some()
     {
-        let catalog = ItemCatalog::read(session, &request.reading).await;
+        let catalog = ItemCatalog::read(session, &request.scan).await;
         if let Some(catalog) = results.require(&TITLES, catalog) {
             results.computed(Snapshot::Collection, &catalog.collection());
             titles = Some(TitleCounter::new(catalog, request.today));
@@ -151,14 +151,7 @@ async fn compute_books(
     let affected: Vec<Snapshot> = (members.iter().flat_map(|_| BORROWERS))
         .chain(titles.iter().flat_map(|_| TITLES))
         .collect();
-    let read = loan_scan::read(
-        session,
-        &request.reading,
-        &schema,
-        &mut titles,
-        &mut members,
-    )
-    .await;
+    let read = loan_scan::read(session, &request.scan, &schema, &mut titles, &mut members).await;
     if results.require(&affected, read).is_none() {
         return;
     }
@@ -167,7 +160,7 @@ async fn compute_books(
         results.computed_all(BORROWERS, top);
     }
     if let Some(titles) = titles {
-        let rankings = titles.rankings(session, &request.reading).await;
+        let rankings = titles.rankings(session, &request.scan).await;
         results.computed_all(TITLES, rankings);
     }
 }

@@ -32,7 +32,7 @@ pub(super) async fn read(
             return Ok(());
         }
         if let Some(titles) = titles.as_mut()
-            && titles.pending_count() >= settings.held
+            && titles.pending_count() >= settings.max_pending
         {
             titles.resolve_pending(session, settings).await;
         }

@@ -49,15 +49,15 @@ pub struct Refresher {
     /// How rankings show members.
     pub member_names: MemberNames,
     /// How the tables are scanned.
-    pub reading: ScanSettings,
+    pub scan: ScanSettings,
 }
 
 impl Refresher {
     /// Refreshes the snapshots of `group` for ever, while this worker is active. Checks at each `tick` what is due.
     pub async fn run(mut self, group: Group, tick: Arc<Notify>) {
         // At the start clients may be waiting for the first snapshots. Later they have the last good ones.
-        let gentle = self.reading;
-        self.reading = gentle.hurried();
+        let gentle = self.scan;
+        self.scan = gentle.hurried();
         // A worker that starts computes everything. A standby that is promoted uses the snapshots that it finds.
         let mut pending: BTreeSet<_> = group.snapshots().collect();
         let (mut connect_backoff, mut refresh_backoff) = (Backoff::SHORT, Backoff::LONG);
@@ -101,7 +101,7 @@ impl Refresher {
             self.publisher.mark_newest(&due);
             match refreshed {
                 Ok(failed) => {
-                    self.reading = gentle;
+                    self.scan = gentle;
                     connect_backoff.reset();
                     pending = failed.iter().map(|(snapshot, _)| *snapshot).collect();
                     repeats.record(due.difference(&pending).copied(), began);
@@ -195,7 +195,7 @@ impl Refresher {
             wanted,
             today: self.calendar.day(generated_at),
             member_names: self.member_names,
-            reading: self.reading,
+            scan: self.scan,
         };
         let mut publish = |snapshot: Snapshot, data| {
             let period = snapshot.period();

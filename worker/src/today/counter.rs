@@ -1,6 +1,6 @@
 //! Counts today's visitors with one of three strategies, and chooses between them (`TODAY_COUNT_MODE`).
 
-use crate::config::Mode;
+use crate::config::CountMode;
 use crate::mysql::connection::{Database, Session};
 use crate::mysql::visits;
 use crate::ops::status::Status;
@@ -32,7 +32,7 @@ enum CountStrategy {
 
 /// Counts today's visitors as the mode says; `auto` chooses the strategy.
 pub struct Counter {
-    mode: Mode,
+    mode: CountMode,
     strategy: CountStrategy,
     day: Option<NaiveDate>,
     /// How many direct counts in a row were too slow.
@@ -49,7 +49,7 @@ pub struct Counter {
 impl Counter {
     /// Creates a counter for `mode`.
     pub fn new(
-        mode: Mode,
+        mode: CountMode,
         pace: Pace,
         schedule: RecountSchedule,
         database: &Arc<Database>,
@@ -59,7 +59,7 @@ impl Counter {
         Self {
             mode,
             strategy: match mode {
-                Mode::Incremental => {
+                CountMode::Incremental => {
                     CountStrategy::Incremental(Incremental::new(publisher.clone()))
                 }
                 _ => CountStrategy::Direct,
@@ -127,12 +127,12 @@ impl Counter {
     async fn choose_strategy(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
         let is_delta = matches!(self.strategy, CountStrategy::Delta(_));
         match self.mode {
-            Mode::Direct | Mode::Incremental => {}
-            Mode::Delta if is_delta => {}
-            Mode::Delta => self.switch_to_delta(),
+            CountMode::Direct | CountMode::Incremental => {}
+            CountMode::Delta if is_delta => {}
+            CountMode::Delta => self.switch_to_delta(),
             // Only the day has changed: a count of the whole table would give the same result.
-            Mode::Auto if is_delta && !visits::has_date_index(session).await? => {}
-            Mode::Auto => {
+            CountMode::Auto if is_delta && !visits::has_date_index(session).await? => {}
+            CountMode::Auto => {
                 let before = session.time_spent();
                 visits::count(session, day).await?;
                 let took = session.server_time_since(before, self.quick).await?;
@@ -162,7 +162,7 @@ impl Counter {
         } else {
             0
         };
-        if self.mode == Mode::Auto && self.slow_counts == MAX_SLOW {
+        if self.mode == CountMode::Auto && self.slow_counts == MAX_SLOW {
             info!(
                 ?took,
                 "a count of today took {took:.1?}, too long for each tick: counting only new rows (delta)"
@@ -190,10 +190,10 @@ impl Counter {
 
     fn report_strategy(&self) {
         let mode = match self.strategy {
-            CountStrategy::Direct => Mode::Direct,
-            CountStrategy::Incremental(_) => Mode::Incremental,
-            CountStrategy::Delta(_) => Mode::Delta,
+            CountStrategy::Direct => CountMode::Direct,
+            CountStrategy::Incremental(_) => CountMode::Incremental,
+            CountStrategy::Delta(_) => CountMode::Delta,
         };
-        self.status.update(|status| status.way = mode);
+        self.status.update(|status| status.counted_by = mode);
     }
 }

@@ -48,7 +48,7 @@ pub(crate) const TINY_CHUNKS: ScanSettings = ScanSettings {
         least: 33_333,
         most: 70_000,
     },
-    held: 4,
+    max_pending: 4,
     ..ScanSettings::with_duty(100)
 };
 
@@ -70,7 +70,7 @@ pub(crate) struct Site {
     prefix: String,
     environment: Vec<(String, String)>,
     /// The settings of scans, if not those of the configuration.
-    pub(crate) reading: Option<ScanSettings>,
+    pub(crate) scan: Option<ScanSettings>,
 }
 
 impl Site {
@@ -168,7 +168,7 @@ impl Site {
             environment: environment
                 .map(|(name, value)| (name.to_owned(), value))
                 .into(),
-            reading: None,
+            scan: None,
         }
     }
 
@@ -204,7 +204,7 @@ impl Site {
             found.map(|(_, value)| value.clone())
         };
         let mut config = Config::read(Environment::of(lookup)).unwrap();
-        config.reading = self.reading.unwrap_or(config.reading);
+        config.scan = self.scan.unwrap_or(config.scan);
         config
     }
 

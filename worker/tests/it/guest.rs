@@ -32,7 +32,7 @@ async fn school(shape: Shape) -> (Site, &'static MariaDb) {
         least: 500,
         most: 1_000,
     };
-    site.reading = Some(ScanSettings {
+    site.scan = Some(ScanSettings {
         ids,
         ..ScanSettings::with_duty(100)
     });
@@ -206,20 +206,20 @@ async fn throttled_scans_take_turns() {
         let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
         let parts = site.parts().await;
         let mut reader = parts.database.session(SOON).await.unwrap();
-        let reading = ScanSettings::with_duty(duty_percent);
-        Throttle::new(&reading)
+        let scan = ScanSettings::with_duty(duty_percent);
+        Throttle::new(&scan)
             .after(&mut reader, took, Duration::ZERO)
             .await
             .unwrap();
 
         let mut session = parts.session;
         let other = tokio::spawn(async move {
-            Throttle::new(&reading)
+            Throttle::new(&scan)
                 .after(&mut session, took, Duration::ZERO)
                 .await
                 .unwrap();
             // Within a scan, the next pause already has the read slot.
-            Throttle::new(&reading)
+            Throttle::new(&scan)
                 .after(&mut session, took, Duration::ZERO)
                 .await
                 .unwrap();
@@ -239,11 +239,11 @@ async fn pauses_change_no_number() {
     let (mut site, _) = school(Shape::default()).await;
     site.set("REFRESH_DUTY_PERCENT", "20");
     let frequent_lookups = ScanSettings {
-        held: 4,
+        max_pending: 4,
         ..ScanSettings::with_duty(20)
     };
     for reading in [None, Some(frequent_lookups)] {
-        site.reading = reading;
+        site.scan = reading;
         tokio::time::timeout(SOON, site.refresh())
             .await
             .unwrap()

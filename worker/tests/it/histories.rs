@@ -46,7 +46,7 @@ async fn histories(shape: Shape) {
         };
         for history in (first..count).take(HISTORIES_PER_LIBRARY) {
             twin.rng = StdRng::seed_from_u64(history.into());
-            site.reading = (history % 4 == 0).then_some(TINY_CHUNKS);
+            site.scan = (history % 4 == 0).then_some(TINY_CHUNKS);
             let (changes, refreshed) = tokio::join!(twin.change(), site.refresh());
             println!("history {history} of {shape:?}: {}", changes.join("; "));
             refreshed.unwrap();

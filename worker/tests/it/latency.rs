@@ -11,7 +11,7 @@ use testkit::mariadb::MariaDb;
 use testkit::oracle::Names;
 use testkit::road::{Mode, Road};
 use testkit::schema::{Engine, Shape};
-use worker::config::Mode as CountMode;
+use worker::config::CountMode;
 use worker::mysql::scan_settings::ScanSettings;
 use worker::today::counter::Counter;
 use worker::today::delta::RecountSchedule;
@@ -71,7 +71,7 @@ async fn daily_figures_take_few_statements_at_any_distance() {
             road.set(delay(millis)).await;
             mariadb.general_log(true).await.unwrap();
             let began = Instant::now();
-            site.reading = Some(ScanSettings::with_duty(50));
+            site.scan = Some(ScanSettings::with_duty(50));
             site.refresh().await.unwrap();
             let took = began.elapsed();
             let statements = statements(mariadb).await;
@@ -150,7 +150,11 @@ async fn a_distant_database_is_not_taken_for_a_slow_one() {
         assert_eq!(total, site.true_total().await);
         let spent = parts.session.time_spent() - before;
         assert!(spent.elapsed >= Duration::from_millis(2 * millis));
-        assert_eq!(parts.status.now().way, CountMode::Direct, "{millis} ms");
+        assert_eq!(
+            parts.status.now().counted_by,
+            CountMode::Direct,
+            "{millis} ms"
+        );
         // After this time, the session measures a round trip again that seems wrong.
         tokio::time::sleep(Duration::from_millis(1_100)).await;
     }

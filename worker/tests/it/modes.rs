@@ -9,7 +9,7 @@ use std::time::Duration;
 use testkit::eventually::eventually;
 use testkit::schema::{Engine, Shape};
 use tokio::time::sleep;
-use worker::config::Mode;
+use worker::config::CountMode;
 use worker::mysql::connection::Session;
 use worker::mysql::visits;
 use worker::today::counter::Counter;
@@ -356,7 +356,7 @@ async fn delta_shows_nothing_stale_after_a_long_break() {
     }
 }
 
-fn counter(parts: &Parts, mode: Mode, interval: Duration) -> Counter {
+fn counter(parts: &Parts, mode: CountMode, interval: Duration) -> Counter {
     let pace = Pace {
         interval,
         buffer: Duration::ZERO,
@@ -376,10 +376,10 @@ async fn auto_counts_directly_while_that_is_quick_enough() {
     let site = site(Engine::InnoDb, true).await;
     let mut parts = site.parts().await;
     // A count may take a twentieth of the interval.
-    let mut auto = counter(&parts, Mode::Auto, Duration::from_secs(3600));
+    let mut auto = counter(&parts, CountMode::Auto, Duration::from_secs(3600));
     let total = tick(&mut auto, &mut parts, &site).await;
     assert_eq!(total, site.true_total().await);
-    assert_eq!(parts.status.now().way, Mode::Direct);
+    assert_eq!(parts.status.now().counted_by, CountMode::Direct);
 }
 
 #[tokio::test]
@@ -387,16 +387,16 @@ async fn auto_uses_delta_when_a_whole_count_takes_too_long() {
     let site = site(Engine::InnoDb, false).await;
     let mut parts = site.parts().await;
     // No count is quick enough for this interval.
-    let mut auto = counter(&parts, Mode::Auto, Duration::from_nanos(20));
+    let mut auto = counter(&parts, CountMode::Auto, Duration::from_nanos(20));
     let total = tick(&mut auto, &mut parts, &site).await;
     assert_eq!(total, site.true_total().await);
-    assert_eq!(parts.status.now().way, Mode::Delta);
+    assert_eq!(parts.status.now().counted_by, CountMode::Delta);
     // On the next day there is an index, and auto measures again. A count is still too slow.
     site.sql("CREATE INDEX by_day ON visitor_count (checkin_date)")
         .await;
     site.clock.step_to(site.now + chrono::TimeDelta::days(1));
     let total = tick(&mut auto, &mut parts, &site).await;
-    assert_eq!(parts.status.now().way, Mode::Delta);
+    assert_eq!(parts.status.now().counted_by, CountMode::Delta);
     assert_eq!(total, site.true_total().await);
 }
 
@@ -404,9 +404,9 @@ async fn auto_uses_delta_when_a_whole_count_takes_too_long() {
 async fn auto_leaves_direct_counts_when_they_become_slow() {
     let site = site(Engine::InnoDb, false).await;
     let mut parts = site.parts().await;
-    let mut auto = counter(&parts, Mode::Auto, Duration::from_secs(2));
+    let mut auto = counter(&parts, CountMode::Auto, Duration::from_secs(2));
     tick(&mut auto, &mut parts, &site).await;
-    assert_eq!(parts.status.now().way, Mode::Direct);
+    assert_eq!(parts.status.now().counted_by, CountMode::Direct);
     // A count takes 0.2 s. A twentieth of the interval is 0.1 s.
     site.sql("RENAME TABLE visitor_count TO visits").await;
     site.sql(
@@ -414,17 +414,21 @@ async fn auto_leaves_direct_counts_when_they_become_slow() {
     )
     .await;
     for tick_number in 1..=3 {
-        assert_eq!(parts.status.now().way, Mode::Direct, "{tick_number}");
+        assert_eq!(
+            parts.status.now().counted_by,
+            CountMode::Direct,
+            "{tick_number}"
+        );
         tick(&mut auto, &mut parts, &site).await;
     }
-    assert_eq!(parts.status.now().way, Mode::Delta);
+    assert_eq!(parts.status.now().counted_by, CountMode::Delta);
 }
 
 #[tokio::test]
 async fn three_corrections_in_a_row_end_delta_until_the_next_day() {
     let site = site(Engine::InnoDb, true).await;
     let mut parts = site.parts().await;
-    let mut delta = counter(&parts, Mode::Delta, Duration::from_secs(1));
+    let mut delta = counter(&parts, CountMode::Delta, Duration::from_secs(1));
     tick(&mut delta, &mut parts, &site).await;
     for _ in 0..1_000 {
         site.sql(&insert("2025-09-23 09:00:00")).await;
@@ -435,7 +439,7 @@ async fn three_corrections_in_a_row_end_delta_until_the_next_day() {
                    visitor_count WHERE checkin_date >= '2025-09-23' AND checkin_date < '2025-09-24') AS first)";
         site.sql(one).await;
         tick(&mut delta, &mut parts, &site).await;
-        (parts.status.now().way == Mode::Direct).then_some(())
+        (parts.status.now().counted_by == CountMode::Direct).then_some(())
     })
     .await;
     assert!(parts.status.metrics.drifts.get() >= 3);
@@ -443,7 +447,7 @@ async fn three_corrections_in_a_row_end_delta_until_the_next_day() {
     assert_eq!(total, site.true_total().await);
     site.clock.step_to(site.now + chrono::TimeDelta::days(1));
     tick(&mut delta, &mut parts, &site).await;
-    assert_eq!(parts.status.now().way, Mode::Delta);
+    assert_eq!(parts.status.now().counted_by, CountMode::Delta);
 }
 
 /// Imported old visits must not be read again at each tick.

@@ -227,7 +227,7 @@ async fn a_hanging_count_is_not_started_twice() {
 async fn an_interrupted_refresh_stores_no_wrong_figure() {
     for seed in 1..=3 {
         let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
-        site.reading = Some(TINY_CHUNKS);
+        site.scan = Some(TINY_CHUNKS);
         let port = site.mysql_port();
         let road = Road::to(port, seed).await.unwrap();
         site.set("MYSQL_PORT", &road.port().to_string());

@@ -42,8 +42,8 @@ async fn check(shape: Shape, statements: &[&str]) {
 }
 
 async fn check_both_chunk_sizes(site: &mut Site) {
-    for reading in [Some(TINY_CHUNKS), None] {
-        site.reading = reading;
+    for scan in [Some(TINY_CHUNKS), None] {
+        site.scan = scan;
         site.refresh().await.unwrap();
         site.assert_all(Names::Full).await;
     }

@@ -6,7 +6,7 @@ mod rights;
 use crate::check::findings::{Finding, Topic};
 use crate::check::redis::info::Info;
 use crate::check::{format, round_trip};
-use crate::config::{Config, Mode};
+use crate::config::{Config, CountMode};
 use crate::publish::fence::COMMAND_LIMIT;
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface, KeysInterface};
@@ -39,7 +39,7 @@ pub(super) async fn check(config: &Config, clock: &Clock, total: Option<u64>) ->
     findings.extend(info::memory(&info));
     findings.push(rights::check(config, client).await);
     findings.extend(existing_keys(config, clock, client).await);
-    if config.mode == Mode::Incremental {
+    if config.mode == CountMode::Incremental {
         findings.extend(increment_counter(config, clock, client, total).await);
     }
     findings

@@ -3,7 +3,7 @@
 
 use crate::check::findings::{Finding, Topic};
 use crate::check::format;
-use crate::config::{Config, Mode};
+use crate::config::{Config, CountMode};
 use fred::clients::Client;
 use fred::interfaces::ClientLike;
 use fred::types::{ClusterHash, CustomCommand, Value};
@@ -33,7 +33,7 @@ pub(super) async fn check(config: &Config, client: &Client) -> Finding {
         command("PUBLISH", &[&keys.snapshots_channel(), "0"]),
         command("SUBSCRIBE", &[&keys.refresh_channel()]),
     ];
-    if config.mode == Mode::Incremental {
+    if config.mode == CountMode::Incremental {
         let counter = keys.today_increments(chrono::NaiveDate::default());
         commands.push(command("GET", &[&counter]));
         commands.push(command("TTL", &[&counter]));

@@ -27,7 +27,7 @@ pub struct Subject<'a> {
     /// Further columns to read of each row.
     pub columns: &'a str,
     /// How a scan reads the table.
-    pub way: &'a ScanPlan,
+    pub plan: &'a ScanPlan,
 }
 
 impl Subject<'_> {
@@ -61,7 +61,7 @@ impl Sample {
     pub async fn of(session: &mut Session, subject: &Subject<'_>) -> Result<Self> {
         let mut sample = Self::default();
         let ScanKey { table, column } = subject.key;
-        let first = match subject.way {
+        let first = match subject.plan {
             ScanPlan::FullScan => format!("FROM {table}"),
             ScanPlan::ByKey(hint) => format!("FROM {table} {hint} ORDER BY {column}"),
             ScanPlan::ByDate(hint) => format!("FROM {table} {hint} ORDER BY {}", subject.date()),
@@ -75,7 +75,7 @@ impl Sample {
             sample.latest.clear();
             return Ok(sample);
         };
-        let is_by_key = matches!(subject.way, ScanPlan::ByKey(_)) && !sample.is_whole;
+        let is_by_key = matches!(subject.plan, ScanPlan::ByKey(_)) && !sample.is_whole;
         if !sample.is_whole {
             let middle = middle_id(session, subject.key).await?;
             let from = format!("FROM {table} {hint} WHERE {column} >= ? ORDER BY {column}");
