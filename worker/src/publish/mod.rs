@@ -7,3 +7,5 @@ pub mod lease;
 pub mod lease_keeper;
 pub mod publisher;
 pub mod redis_errors;
+mod stored_snapshots;
+mod today_count;

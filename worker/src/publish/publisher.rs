@@ -2,48 +2,41 @@
 //! standby caches what the active worker has written.
 
 use crate::publish::cached_snapshot::{Action, CachedSnapshot, Currency, decide};
-use crate::publish::fence::{
-    COMMAND_LIMIT, Fence, FencedWrite, Rights, SnapshotMeta, WriteRefused, commands,
-};
+use crate::publish::fence::{Fence, FencedWrite, Rights, SnapshotMeta, WriteRefused};
 use crate::publish::lease::Lease;
-use crate::publish::redis_errors::{RedisErrors, RedisTask, is_permission_error};
+use crate::publish::redis_errors::{RedisErrors, RedisTask};
 use crate::snapshots::freshness::{FreshnessPolicy, MAX_CLOCK_SKEW};
-use anyhow::{Context, Result, bail};
-use bytes::Bytes;
+use anyhow::{Context, Result};
 use fred::clients::Client;
-use fred::interfaces::{ClientLike, EventInterface, HashesInterface, KeysInterface};
-use fred::types::{Key, Value};
-use futures_util::future::{join, join_all, try_join};
+use fred::interfaces::{ClientLike, EventInterface};
 use serde_json::value::RawValue;
 use shared::catalog::Snapshot;
 use shared::keys::Keys;
 use shared::snapshot::Envelope;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::info;
 
 /// How often Redis is compared with the cache. A snapshot whose key has been deleted must be back within 5 s.
 const SYNC_INTERVAL: Duration = Duration::from_secs(2);
-/// The TTL of a day's increment counter. The program that increments it never needs it for longer.
-const INCREMENTS_TTL_SECONDS: u32 = 48 * 3600;
 
 /// Caches every snapshot and writes it to Redis.
 pub struct Publisher {
-    redis: Client,
-    keys: Keys,
-    fence: Arc<Fence>,
-    lease: Arc<Lease>,
+    pub(super) redis: Client,
+    pub(super) keys: Keys,
+    pub(super) fence: Arc<Fence>,
+    pub(super) lease: Arc<Lease>,
     freshness: FreshnessPolicy,
     /// Identifies the settings that affect the content of this worker's snapshots.
-    settings: String,
+    pub(super) settings: String,
     cached: Mutex<BTreeMap<Snapshot, CachedSnapshot>>,
-    errors: Arc<RedisErrors>,
+    pub(super) errors: Arc<RedisErrors>,
     /// Keys of ours whose value has the wrong type, and for which that has been logged.
-    wrong_types: Mutex<BTreeSet<String>>,
+    pub(super) wrong_types: Mutex<BTreeSet<String>>,
     changed: Notify,
 }
 
@@ -329,85 +322,6 @@ impl Publisher {
         dirty.map(|(snapshot, _)| *snapshot).collect()
     }
 
-    /// Reads every snapshot from Redis; `None` when its key is missing or its value is not usable.
-    ///
-    /// # Errors
-    /// If nothing can be read. A single key that cannot be read has its own error in the list.
-    async fn read_all(&self) -> Result<Vec<(Snapshot, Result<Option<CachedSnapshot>>)>> {
-        let redis = commands(&self.redis, COMMAND_LIMIT);
-        let values = Snapshot::ALL.map(|snapshot| {
-            let (key, redis) = (self.keys.snapshot(snapshot), &redis);
-            async move { redis.get::<Option<Bytes>, _>(key).await }
-        });
-        let made = redis.hgetall::<HashMap<Key, Value>, _>(self.keys.made());
-        let (values, made) = Box::pin(join(join_all(values), made)).await;
-        let made = self.forgive_type(&self.keys.made(), made);
-        let made =
-            made.context("reading from Redis the settings under which the snapshots were made")?;
-        let mut all = Vec::with_capacity(values.len());
-        for (snapshot, value) in Snapshot::ALL.into_iter().zip(values) {
-            let value = self.forgive_type(&self.keys.snapshot(snapshot), value);
-            let value = value.with_context(|| format!("reading {snapshot}"));
-            let theirs = value.map(|bytes| self.parse(snapshot, &bytes?, &made));
-            all.push((snapshot, theirs));
-        }
-        let all_failed = all.iter().all(|(_, theirs)| theirs.is_err());
-        match all.iter().position(|(_, theirs)| {
-            let error = theirs.as_ref().err();
-            error.is_some_and(|error| all_failed || !is_permission_error(error))
-        }) {
-            Some(index) => all.swap_remove(index).1.map(|_| Vec::new()),
-            None => Ok(all),
-        }
-    }
-
-    /// Parses a stored snapshot; `None` when it is not valid. `made` maps each snapshot to the settings it was made
-    /// under.
-    fn parse(
-        &self,
-        snapshot: Snapshot,
-        bytes: &Bytes,
-        made: &HashMap<Key, Value>,
-    ) -> Option<CachedSnapshot> {
-        let envelope = Envelope::parse(bytes).ok()?;
-        let settings = made.get(&Key::from(snapshot.name()));
-        Some(CachedSnapshot {
-            generated_at: envelope.generated_at,
-            ttl_seconds: envelope.ttl_seconds,
-            // Settings that this version cannot read count as different.
-            by_our_settings: settings.and_then(Value::as_bytes) == Some(self.settings.as_bytes()),
-            currency: Currency::MaybeOutdated,
-            // A slice would keep the client's whole read buffer alive.
-            bytes: Bytes::copy_from_slice(bytes),
-            stored: true,
-        })
-    }
-
-    /// Treats a key of the wrong type as missing, because this worker may overwrite it. Logs that once.
-    fn forgive_type<T: Default>(
-        &self,
-        key: &str,
-        read: Result<T, fred::error::Error>,
-    ) -> Result<T, fred::error::Error> {
-        let is_wrong_type = |error: &fred::error::Error| error.details().starts_with("WRONGTYPE");
-        let wrong = read.as_ref().is_err_and(is_wrong_type);
-        let mut wrong_types = self
-            .wrong_types
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if !wrong {
-            wrong_types.remove(key);
-            return read;
-        }
-        if wrong_types.insert(key.to_owned()) {
-            warn!(
-                key,
-                "{key} has a value of another type: the active worker replaces it"
-            );
-        }
-        Ok(T::default())
-    }
-
     async fn write(
         &self,
         lease: &str,
@@ -446,68 +360,6 @@ impl Publisher {
             current.stored = true;
         }
         Ok(())
-    }
-
-    /// Writes today's count, which expires `lifetime` after `counted`, and publishes the same bytes.
-    ///
-    /// # Errors
-    /// If Redis does not accept the write, or if another worker is active.
-    pub async fn publish_today(
-        &self,
-        message: Vec<u8>,
-        counted: Instant,
-        lifetime: Duration,
-    ) -> Result<()> {
-        let Some(lease) = self.lease.current() else {
-            bail!(WriteRefused::Lost)
-        };
-        let message = Bytes::from(message);
-        let write = FencedWrite {
-            key: self.keys.today_count(),
-            value: message.clone(),
-            life: lifetime,
-            ends: counted + lifetime,
-            channel: self.keys.today_channel(),
-            message,
-            snapshot: None,
-        };
-        let written = self.fence.write(&lease, write).await;
-        match &written {
-            Err(error) if error.is::<WriteRefused>() => self.lease.on_write_error(error),
-            _ => self.errors.record(RedisTask::Today, &written),
-        }
-        written.context("publishing today's count")
-    }
-
-    /// Reads the counter that the check-in software increments; 0 when the key is missing. Sets a TTL if it has none.
-    ///
-    /// # Errors
-    /// If Redis does not answer, or if the value is not a whole number.
-    pub async fn increments(&self, day: chrono::NaiveDate) -> Result<i64> {
-        let counter = self.read_increments(day).await;
-        if self.is_connected() {
-            self.errors.record(RedisTask::Increments, &counter);
-        }
-        counter
-    }
-
-    async fn read_increments(&self, day: chrono::NaiveDate) -> Result<i64> {
-        let key = self.keys.today_increments(day);
-        let redis = commands(&self.redis, COMMAND_LIMIT);
-        let both = try_join(redis.get(&key), redis.ttl(&key));
-        let (count, ttl): (Option<String>, i64) = Box::pin(both).await.with_context(|| {
-            format!(
-                "reading {key}, the counter of the check-in software; visits are counted without it"
-            )
-        })?;
-        if let Some(lease) = self.lease.current().filter(|_| ttl == -1) {
-            let seconds = INCREMENTS_TTL_SECONDS;
-            self.fence.expire(&lease, key.clone(), seconds).await?;
-        }
-        let count = count.map_or(Ok(0), |text| text.parse());
-        count.with_context(|| {
-            format!("{key} is not a whole number: correct the check-in software; visits are counted without it")
-        })
     }
 
     /// Whether the client is connected to Redis.
