@@ -246,6 +246,9 @@ pub fn tls_advice(error: &str) -> Option<&'static str> {
         Fault::Plain => {
             "that port may not use TLS: set REDIS_URL to the TLS port, or begin it with redis://"
         }
+        Fault::Version => {
+            "its certificate is of X.509 version 1, which cannot be used: make one of version 3"
+        }
     })
 }
 

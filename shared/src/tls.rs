@@ -63,6 +63,8 @@ pub enum Fault {
     Time,
     /// The server did not answer with TLS.
     Plain,
+    /// The certificate is of X.509 version 1, which has no names of hosts.
+    Version,
 }
 
 impl Fault {
@@ -77,6 +79,8 @@ impl Fault {
             Some(Self::Time)
         } else if has(&["InvalidContentType"]) {
             Some(Self::Plain)
+        } else if has(&["UnsupportedCertVersion"]) {
+            Some(Self::Version)
         } else {
             None
         }

@@ -4,11 +4,11 @@ use crate::check::findings::{Finding, Topic};
 use crate::check::{STATEMENT_LIMIT, format, round_trip};
 use crate::config::Config;
 use crate::mysql::connection::Database;
-use crate::mysql::error::{ErrorKind, refusal};
+use crate::mysql::error::{ErrorKind, refusal, server_code};
 use crate::mysql::inspect::grants;
 use crate::mysql::inspect::remedies;
 use crate::mysql::inspect::server::Server;
-use crate::mysql::tls;
+use crate::mysql::remedy;
 use anyhow::{Error, Result};
 use serde_json::json;
 use std::time::Duration;
@@ -100,18 +100,19 @@ pub(super) fn unreachable(config: &Config, error: &Error) -> Finding {
     let why = error.root_cause();
     let what = format!("no connection to {host}:{port} as {user}, database {database}: {why}");
     let found = Finding::ok(Topic::Database, "server", what);
+    let remedy = remedy::remedy(error, mysql.tls);
     match refusal(error) {
         Some(ErrorKind::Account) => found
-            .broken(
-                "Check MYSQL_USER and MYSQL_PASSWORD, the hosts from which the account can connect, and whether it \
-                 must use TLS (MYSQL_TLS). To create a new account:",
-            )
+            .broken(format!("{} To create a new account:", format::sentence(remedy.unwrap_or_default())))
             .run(remedies::create_account(database)),
         Some(ErrorKind::Database) => found
             .broken("Is MYSQL_DATABASE the name of the SLiMS database? If so, allow the account to read it:")
             .run([remedies::grant_select(database, "*", &format!("{user}@%"))]),
-        _ => found.broken(match tls::advice(error) {
-            Some(advice) => format::sentence(advice),
+        _ => found.broken(match remedy {
+            Some(remedy) => format::sentence(remedy),
+            None if server_code(error).is_some() => {
+                "The server answered with this error: see its manual and its log.".to_owned()
+            }
             None => "Check MYSQL_HOST and MYSQL_PORT, that the server is running, and that this machine can reach it."
                 .to_owned(),
         }),

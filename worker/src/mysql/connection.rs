@@ -4,12 +4,15 @@
 //! connection is abandoned, because it would return the result of the abandoned statement to the next one. The watchdog
 //! KILLs the statement on the server.
 
-use crate::config::Mysql;
+use crate::config::{Mysql, Tls};
 use crate::mysql::error::server_code;
 use crate::mysql::metrics::MysqlMetrics;
+use crate::mysql::remedy;
 use crate::mysql::round_trip::TimeSpent;
 use crate::mysql::row::RowDecoder;
-use crate::mysql::statement::{InFlight, Progress, into_anyhow, session_limits};
+use crate::mysql::statement::{
+    InFlight, Progress, catch_panic, into_anyhow, must_be_prepared_again, session_state,
+};
 use crate::mysql::tls;
 use crate::mysql::watchdog::{ServerConnId, Watchdog};
 use anyhow::{Context, Result, anyhow, bail};
@@ -70,6 +73,7 @@ pub struct Database {
     statements_ended: Arc<AtomicU64>,
     watchdog: Arc<Watchdog>,
     metrics: MysqlMetrics,
+    tls: Tls,
     address: String,
 }
 
@@ -102,6 +106,7 @@ impl Database {
             read_slots: Arc::new(Semaphore::new(1)),
             statements_ended: Arc::new(AtomicU64::new(0)),
             metrics: MysqlMetrics::default(),
+            tls: config.tls,
             address: format!("{}:{}/{}", config.host, config.port, config.database),
         }
     }
@@ -149,17 +154,17 @@ impl Database {
         let open = async {
             let mut conn = Conn::new(self.options.clone()).await?;
             let sent = Instant::now();
-            conn.query_drop(session_limits(limit)).await?;
+            conn.query_drop(session_state(limit)).await?;
             // The server has almost nothing to do, so the time is the network's.
             let round_trip = sent.elapsed();
             let server_id = ServerConnId::query(&mut conn).await?;
             Ok::<_, mysql_async::Error>((conn, server_id, round_trip))
         };
-        let opened = timeout(CONNECT_LIMIT, Box::pin(open)).await;
+        let opened = timeout(CONNECT_LIMIT, catch_panic(Box::pin(open))).await;
         let opened =
             opened.map_err(|_| anyhow!("no connection within {} s", CONNECT_LIMIT.as_secs()));
-        let opened =
-            opened.and_then(|opened| opened.map_err(into_anyhow).map_err(tls::with_advice));
+        let opened = opened.and_then(|opened| opened?.map_err(into_anyhow));
+        let opened = opened.map_err(|error| remedy::with_remedy(error, self.tls));
         let opened = opened.inspect_err(|error| self.metrics.connection_failed(error));
         let (conn, server_id, round_trip) =
             opened.with_context(|| format!("connecting to MySQL at {}", self.address))?;
@@ -289,10 +294,16 @@ impl Session {
         let read = async {
             let conn = in_flight.conn.as_mut().context("the connection is lost")?;
             // Prepared once per connection, which costs one more round trip.
-            let statement = conn.prep(sql).await.map_err(into_anyhow)?;
+            let mut statement = conn.prep(sql).await.map_err(into_anyhow)?;
             sent = Some(Instant::now());
-            let rows = conn.exec_iter(&statement, params);
-            let mut rows = rows.await.map_err(into_anyhow)?;
+            let mut rows = conn.exec_iter(&statement, params.clone()).await;
+            if rows.as_ref().is_err_and(must_be_prepared_again) {
+                drop(rows);
+                conn.close(statement).await.map_err(into_anyhow)?;
+                statement = conn.prep(sql).await.map_err(into_anyhow)?;
+                rows = conn.exec_iter(&statement, params).await;
+            }
+            let mut rows = rows.map_err(into_anyhow)?;
             while let Some(row) = rows.next().await.map_err(into_anyhow)? {
                 on_row(RowDecoder(&row))?;
                 progress.count_row();
@@ -302,8 +313,9 @@ impl Session {
         let server_id = self.server_id.as_ref();
         let outcome = tokio::select! {
             biased;
-            read = timeout(self.statement_limit, read) => {
-                read.map_err(|_| anyhow!("no answer within {} s", self.statement_limit.as_secs()))
+            read = timeout(self.statement_limit, catch_panic(Box::pin(read))) => {
+                let late = |_| anyhow!("no answer within {} s", self.statement_limit.as_secs());
+                read.map_err(late).map(|read| read.and_then(|read| read))
             }
             () = self.watchdog.wait_until_lost(server_id, self.limits.watchdog_delay, &arrived) => {
                 Err(anyhow!("the server no longer runs the statement, and no answer has arrived"))
@@ -399,7 +411,7 @@ impl Session {
     /// # Errors
     /// If the server does not accept it.
     pub async fn allow(&mut self, limit: Duration) -> Result<()> {
-        let set = session_limits(limit);
+        let set = session_state(limit);
         self.each("the limits", &set, Params::Empty, |_| Ok(()))
             .await?;
         self.statement_limit = limit + self.limits.grace;

@@ -47,6 +47,6 @@ pub fn is_missing(error: &anyhow::Error) -> bool {
 }
 
 /// The server's error number; `None` if the error is not the server's.
-pub(super) fn server_code(error: &anyhow::Error) -> Option<u16> {
+pub fn server_code(error: &anyhow::Error) -> Option<u16> {
     error.downcast_ref::<ServerError>().map(|error| error.code)
 }

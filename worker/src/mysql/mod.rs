@@ -12,6 +12,7 @@ pub mod inspect;
 pub mod loans;
 pub mod members;
 pub mod metrics;
+pub mod remedy;
 pub mod round_trip;
 pub mod row;
 pub mod scan;

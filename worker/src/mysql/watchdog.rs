@@ -5,6 +5,7 @@
 //! silent for minutes, and TCP resends lost packets only after a pause as long as the outage.
 
 use crate::backoff::Backoff;
+use crate::mysql::statement::catch_panic;
 use anyhow::{Context, Result, ensure};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts};
@@ -172,8 +173,8 @@ impl Watchdog {
             let _permit = self.connection_permit.acquire().await?;
             work.await
         };
-        let done = timeout(CHECK_LIMIT, Box::pin(work)).await;
-        done.with_context(|| format!("no answer within {} s", CHECK_LIMIT.as_secs()))?
+        let done = timeout(CHECK_LIMIT, catch_panic(Box::pin(work))).await;
+        done.with_context(|| format!("no answer within {} s", CHECK_LIMIT.as_secs()))??
     }
 
     /// Connects to the server that has the connection `server_id`. `None` if the server has restarted since, because

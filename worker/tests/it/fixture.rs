@@ -28,7 +28,7 @@ use worker::mysql::scan_settings::{ChunkSizes, ScanSettings};
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// The password of every read-only account.
-const PASSWORD: &str = "reads-only";
+pub(crate) const PASSWORD: &str = "reads-only";
 
 /// Chunks so small that their borders are everywhere.
 pub(crate) const TINY_CHUNKS: ScanSettings = ScanSettings {

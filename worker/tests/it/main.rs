@@ -19,6 +19,7 @@ mod histories;
 mod latency;
 mod lease;
 mod listening;
+mod login_answers;
 mod logins;
 mod metrics;
 mod midnight;

@@ -1,28 +1,42 @@
 //! Servers with other settings or without answers: the numbers are the same, and faults are reported.
 
 use crate::fixture::{SOON, Site, own_servers, site_on};
+use crate::recorder::Recorder;
 use fred::interfaces::KeysInterface;
+use mysql_async::prelude::Queryable as _;
 use std::time::Duration;
 use testkit::eventually::eventually;
 use testkit::oracle::Names;
 use testkit::schema::{Engine, Shape};
+use tokio::time::sleep;
 
 const NOW: &str = "2025-09-23T10:00:00";
 
-/// Sessions start without autocommit and in another character set, which the account cannot prevent.
+/// Everything that can change the rows or the values of a statement, and that an account cannot prevent.
+const HOSTILE_VARIABLES: [&str; 9] = [
+    "autocommit = 0",
+    "sql_select_limit = 2",
+    "sql_big_selects = 0",
+    "max_join_size = 10",
+    "sql_auto_is_null = 1",
+    "max_sort_length = 8",
+    "tx_isolation = 'READ-UNCOMMITTED'",
+    "sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,HIGH_NOT_PRECEDENCE,PAD_CHAR_TO_FULL_LENGTH,\
+     EMPTY_STRING_IS_NULL,NO_UNSIGNED_SUBTRACTION,TIME_ROUND_FRACTIONAL,STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE'",
+    "init_connect = 'SET NAMES latin1'",
+];
+
 #[tokio::test]
-async fn session_defaults_do_not_matter() {
+async fn global_variables_do_not_matter() {
     let (mariadb, redis) = own_servers().await;
     let site = site_on(mariadb, redis).await;
     for table in ["visitor_count", "member", "loan", "item", "biblio"] {
         site.sql(&format!("ALTER TABLE {table} ENGINE = InnoDB"))
             .await;
     }
-    for set in [
-        "SET GLOBAL autocommit = 0",
-        "SET GLOBAL init_connect = 'SET NAMES latin1'",
-    ] {
-        mariadb.execute(None, set).await.unwrap();
+    for variable in HOSTILE_VARIABLES {
+        let set = format!("SET GLOBAL {variable}");
+        mariadb.execute(None, &set).await.unwrap();
     }
     site.refresh().await.unwrap();
     site.assert_all(Names::Full).await;
@@ -33,11 +47,50 @@ async fn session_defaults_do_not_matter() {
         .execute(None, "SET GLOBAL autocommit = 1")
         .await
         .unwrap();
+    // Visits that are not committed do not count.
+    let mut uncommitted = site.conn().await;
+    uncommitted.query_drop("START TRANSACTION").await.unwrap();
+    let insert = "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:02')";
+    uncommitted.query_drop(insert).await.unwrap();
     for _ in 0..3 {
         site.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:01')")
             .await;
-        site.await_total(site.true_total().await).await;
+        site.await_total(committed_total(&site).await).await;
     }
+    drop(uncommitted);
+    running.stop().await;
+}
+
+/// Today's visits, read in a session that sees committed rows only.
+async fn committed_total(site: &Site) -> u64 {
+    let mut conn = site.conn().await;
+    let level = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+    conn.query_drop(level).await.unwrap();
+    let sql = "SELECT COUNT(*) FROM visitor_count WHERE LEFT(checkin_date, 10) = '2025-09-23'";
+    conn.query_first(sql).await.unwrap().unwrap()
+}
+
+/// The server closes idle connections after a second, as hosts do after some seconds: no tick fails.
+#[tokio::test]
+async fn a_short_wait_timeout_fails_no_tick() {
+    let (mariadb, redis) = own_servers().await;
+    let mut site = site_on(mariadb, redis).await;
+    mariadb
+        .execute(None, "SET GLOBAL wait_timeout = 1")
+        .await
+        .unwrap();
+    site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "2500");
+    let running = site.start();
+    let recorder = Recorder::subscribe(&site, "visitors:today").await;
+    eventually("three counts are published", SOON, async || {
+        (recorder.messages("visitors:today").len() >= 3).then_some(())
+    })
+    .await;
+    let sql = "SHOW GLOBAL STATUS LIKE 'Connections'";
+    let (_, before): (String, u64) = site.conn().await.query_first(sql).await.unwrap().unwrap();
+    sleep(Duration::from_secs(6)).await;
+    let (_, after): (String, u64) = site.conn().await.query_first(sql).await.unwrap().unwrap();
+    assert_eq!(after - before, 1, "the worker keeps its connection");
     running.stop().await;
 }
 
