@@ -109,6 +109,8 @@ pub enum StreamRefused {
 }
 
 impl CloseReason {
+    const ALL: [Self; 3] = [Self::Client, Self::Stalled, Self::Drained];
+
     const fn label(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -119,6 +121,8 @@ impl CloseReason {
 }
 
 impl RefusalReason {
+    const ALL: [Self; 3] = [Self::Full, Self::Address, Self::Descriptors];
+
     const fn label(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -129,6 +133,8 @@ impl RefusalReason {
 }
 
 impl StreamRefused {
+    const ALL: [Self; 3] = [Self::Full, Self::Address, Self::Stopping];
+
     const fn label(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -169,11 +175,11 @@ impl Metrics {
         let streams_opened = Counter::default();
         let text = "Opened streams";
         registry.register("streams_opened", text, streams_opened.clone());
-        let streams_closed = Family::default();
+        let streams_closed = by_reason(CloseReason::ALL.map(CloseReason::label));
         let text =
             "Closed streams, by reason: client disconnected, client stalled, gateway drained";
         registry.register("streams_closed", text, streams_closed.clone());
-        let streams_refused = Family::default();
+        let streams_refused = by_reason(StreamRefused::ALL.map(StreamRefused::label));
         let text = "Refused requests for the stream, by reason: gateway full, address limit reached, gateway stopping";
         registry.register("streams_refused", text, streams_refused.clone());
         let frames_skipped = Counter::default();
@@ -192,7 +198,7 @@ impl Metrics {
         let fanout = Histogram::new(exponential_buckets(0.000_05, 2.0, 20));
         let text = "Time from receiving a count until it was sent to all streams of a thread";
         registry.register_with_unit("fanout_duration", text, Unit::Seconds, fanout.clone());
-        let refusals = Family::default();
+        let refusals = by_reason(RefusalReason::ALL.map(RefusalReason::label));
         let text = "Refused connections, by reason: listener full, address limit reached, no file descriptors";
         registry.register("connections_refused", text, refusals.clone());
         let redis_connected = Gauge::default();
@@ -305,6 +311,16 @@ impl Metrics {
     }
 }
 
+/// Creates a counter for each reason, at zero. A counter that appeared with its first event would have no `rate()` for
+/// that event.
+fn by_reason<const N: usize>(reasons: [&'static str; N]) -> Family<ReasonLabels, Counter> {
+    let family = Family::default();
+    for reason in reasons {
+        drop(family.get_or_create(&ReasonLabels { reason }));
+    }
+    family
+}
+
 fn since_1970(time: Timestamp) -> Duration {
     Duration::from_millis(u64::try_from(time.millis()).unwrap_or(0))
 }
@@ -335,11 +351,17 @@ mod tests {
             r#"gateway_http_responses_total{route="other",code="404"} 1"#,
             "gateway_streams 0",
             "gateway_streams_opened_total 0",
+            r#"gateway_streams_closed_total{reason="client"} 0"#,
             r#"gateway_streams_closed_total{reason="stalled"} 1"#,
+            r#"gateway_streams_closed_total{reason="drained"} 0"#,
+            r#"gateway_streams_refused_total{reason="full"} 0"#,
+            r#"gateway_streams_refused_total{reason="address"} 0"#,
             r#"gateway_streams_refused_total{reason="stopping"} 1"#,
             "gateway_stream_frames_skipped_total 0",
             "gateway_redis_messages_refused_total 0",
             r#"gateway_connections_refused_total{reason="full"} 1"#,
+            r#"gateway_connections_refused_total{reason="address"} 0"#,
+            r#"gateway_connections_refused_total{reason="descriptors"} 0"#,
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
