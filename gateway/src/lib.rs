@@ -83,7 +83,7 @@ pub async fn run(
         assets: Assets::new(openapi::document),
         metrics: Metrics::new(),
         failures: Failures::default(),
-        client_limiter: ClientLimiter::new(config.max_per_address, config.trusted_proxies.clone()),
+        client_limiter: ClientLimiter::new(config.max_per_address),
         stop,
         stopping: AtomicBool::new(false),
         config,

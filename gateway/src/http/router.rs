@@ -193,7 +193,7 @@ fn start_stream(
     peer: IpAddr,
     request: &HeaderMap,
 ) -> Result<Start, StreamRefused> {
-    match acquire_permit(gateway, peer, request) {
+    match acquire_permit(gateway, peer) {
         Ok(permit) => Ok(Start::Granted(permit)),
         Err(reason) => {
             gateway.metrics.record_stream_refused(reason);
@@ -205,15 +205,11 @@ fn start_stream(
     }
 }
 
-fn acquire_permit(
-    gateway: &Gateway,
-    peer: IpAddr,
-    request: &HeaderMap,
-) -> Result<StreamPermit, StreamRefused> {
+fn acquire_permit(gateway: &Gateway, peer: IpAddr) -> Result<StreamPermit, StreamRefused> {
     if gateway.is_stopping() {
         return Err(StreamRefused::Stopping);
     }
-    let client_permit = gateway.client_limiter.try_acquire_stream(peer, request);
+    let client_permit = gateway.client_limiter.try_acquire_stream(peer);
     let permit = gateway
         .streams
         .try_acquire(client_permit.ok_or(StreamRefused::Address)?);
