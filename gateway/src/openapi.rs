@@ -1,9 +1,10 @@
 //! Builds the API document (OpenAPI 3.1) from the resources, the types of the bodies, and real responses, so that it
-//! cannot differ from what the gateway serves.
+//! cannot differ from what the gateway serves. It describes GET alone: HEAD and OPTIONS, which every path also serves,
+//! would say the same twice more.
 //!
 //! # Files
 //! - [`figures`]: the schemas of snapshots and summaries
-//! - [`operation_specs`]: each resource with all its responses; [`operations`]: the operations GET, HEAD and OPTIONS
+//! - [`operation_specs`]: each resource with all its responses; [`operations`]: its operation
 //! - [`responses`], [`headers`]: one response, and its headers
 //! - [`examples`]: invented data for the examples
 
@@ -20,6 +21,7 @@ use crate::http::health::{Probe, Report, SnapshotReport, TodayReport};
 use crate::http::listener_role::{ListenerRole, is_enabled};
 use crate::http::resource::Resource;
 use crate::http::response::{Problem, Warming};
+use crate::openapi::operation_specs::operation_spec;
 use crate::sse::change_notice::Event;
 use bytes::Bytes;
 use shared::catalog::Group;
@@ -39,7 +41,9 @@ const ABOUT: &str = include_str!("../docs/about.md");
 pub fn document(config: &Config) -> Bytes {
     let mut paths = PathsBuilder::new();
     for resource in resources(config) {
-        paths = paths.path(resource.path(), operations::path_item(resource, config));
+        if let Some(spec) = operation_spec(resource) {
+            paths = paths.path(resource.path(), operations::path_item(spec, config));
+        }
     }
     let license = LicenseBuilder::new()
         .name(env!("CARGO_PKG_LICENSE"))
@@ -62,7 +66,7 @@ pub fn document(config: &Config) -> Bytes {
 }
 
 /// Returns the resources that are served on `PORT`.
-pub fn resources(config: &Config) -> impl Iterator<Item = Resource> {
+fn resources(config: &Config) -> impl Iterator<Item = Resource> {
     let role = match config.admin_port {
         Some(_) => ListenerRole::Public,
         None => ListenerRole::All,
