@@ -7,7 +7,7 @@ use crate::http::listener_role::{ListenerRole, is_enabled};
 use crate::http::resource::{Asset, Resource};
 use crate::http::response::Body;
 use crate::http::{access_log, health, response};
-use crate::metrics::StreamRefused;
+use crate::metrics::StreamRefusal;
 use crate::sse::frame::Frame;
 use crate::sse::permits::StreamPermit;
 use crate::state::Gateway;
@@ -192,7 +192,7 @@ fn start_stream(
     gateway: &Gateway,
     peer: IpAddr,
     request: &HeaderMap,
-) -> Result<Start, StreamRefused> {
+) -> Result<Start, StreamRefusal> {
     match acquire_permit(gateway, peer) {
         Ok(permit) => Ok(Start::Granted(permit)),
         Err(reason) => {
@@ -205,15 +205,15 @@ fn start_stream(
     }
 }
 
-fn acquire_permit(gateway: &Gateway, peer: IpAddr) -> Result<StreamPermit, StreamRefused> {
+fn acquire_permit(gateway: &Gateway, peer: IpAddr) -> Result<StreamPermit, StreamRefusal> {
     if gateway.is_stopping() {
-        return Err(StreamRefused::Stopping);
+        return Err(StreamRefusal::Stopping);
     }
     let client_permit = gateway.client_limiter.try_acquire_stream(peer);
     let permit = gateway
         .streams
-        .try_acquire(client_permit.ok_or(StreamRefused::Address)?);
-    permit.ok_or(StreamRefused::Full)
+        .try_acquire(client_permit.ok_or(StreamRefusal::Address)?);
+    permit.ok_or(StreamRefusal::Full)
 }
 
 /// Returns whether `Accept` names `text/event-stream`, as every `EventSource` does.

@@ -84,6 +84,16 @@ async fn document_is_openapi_3_1_and_lists_exactly_the_resources() {
     assert!(methods.all(|method| method == "get"));
 }
 
+#[tokio::test]
+async fn document_is_equal_on_all_gateways() {
+    let (one, other) = (Fixture::start().await, Fixture::start().await);
+    let tag = async |gateway: Fixture| {
+        let answer = gateway.get(Asset::Document.path()).await;
+        answer.header("etag").unwrap().to_owned()
+    };
+    assert_eq!(tag(one).await, tag(other).await);
+}
+
 /// In both directions. The dashboard's script belongs to its page and is not listed.
 #[tokio::test]
 async fn readme_lists_the_endpoints_of_the_document() {
