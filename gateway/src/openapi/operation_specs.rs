@@ -5,7 +5,7 @@ use crate::cache::representation::Representation;
 use crate::cache::state::CacheState;
 use crate::failures::Failures;
 use crate::http::assets;
-use crate::http::health::{self, Probe, Report};
+use crate::http::health::{self, Health, Probe};
 use crate::http::resource::{Asset, Resource};
 use crate::http::response::{self, Problem, Warming};
 use crate::metrics::Metrics;
@@ -137,7 +137,7 @@ fn today_spec() -> OperationSpec {
             ResponseSpec {
                 response: response::today(&examples::today(), CountSource::Cache),
                 description: "The count.",
-                schema: Some(reference(cached_count::Answer::name())),
+                schema: Some(reference(cached_count::TodayResponse::name())),
             },
             warming(response::TODAY_WARMING),
         ],
@@ -245,7 +245,7 @@ fn health_spec() -> OperationSpec {
         responses: vec![ResponseSpec {
             response: health::report(&examples::state(), &Failures::default(), &examples::clock()),
             description: "Always 200, whatever the report says.",
-            schema: Some(reference(Report::name())),
+            schema: Some(reference(Health::name())),
         }],
     }
 }

@@ -20,7 +20,7 @@ pub struct ClientLimiter {
     streams: Arc<Counts>,
 }
 
-/// A permit for one connection or stream of an address, or of nobody if it is not counted. Released on drop.
+/// A permit for one connection or stream of an address; empty if there is no limit. Released on drop.
 #[derive(Debug, Default)]
 pub struct ClientPermit(Option<(Arc<Counts>, IpAddr)>);
 
