@@ -15,19 +15,19 @@ const EXTRACTED: [(&str, &str); 2] = [
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "so cargo speaks with what it builds by"
+    reason = "Cargo passes OUT_DIR in the environment"
 )]
 fn main() -> anyhow::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
-    let folder = std::env::var_os("OUT_DIR").context("cargo names a folder")?;
+    let folder = std::env::var_os("OUT_DIR").context("reading OUT_DIR")?;
     let archive = Cursor::new(SWAGGER_UI_VENDORED);
     let mut archive = ZipArchive::new(archive).context("opening the archive")?;
     for (path, name) in EXTRACTED {
         let found = archive.file_names().find(|name| name.ends_with(path));
-        let found = found.with_context(|| format!("no {path}"))?.to_owned();
+        let found = found.with_context(|| format!("finding {path}"))?.to_owned();
         let mut source = archive.by_name(&found)?;
         let mut target = File::create(Path::new(&folder).join(name))?;
-        io::copy(&mut source, &mut target).with_context(|| format!("taking {path}"))?;
+        io::copy(&mut source, &mut target).with_context(|| format!("extracting {path}"))?;
     }
     Ok(())
 }

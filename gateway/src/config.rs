@@ -2,7 +2,6 @@
 
 use crate::http::cors::Origins;
 use crate::limits::Limits;
-use crate::server::forwarded::TrustedProxies;
 use shared::environment::{BadConfiguration, Environment};
 use shared::keys::Keys;
 use shared::listener;
@@ -34,8 +33,6 @@ pub struct Config {
     pub max_streams: u32,
     /// `MAX_PER_ADDRESS`.
     pub max_per_address: u32,
-    /// `TRUSTED_PROXIES`.
-    pub trusted_proxies: TrustedProxies,
     /// `SERVE_STALE`.
     pub serve_stale: bool,
     /// `SHUTDOWN_DRAIN_SECONDS`.
@@ -101,8 +98,7 @@ impl Config {
         }
         let emit = V::optional("SSE_EMIT", "always", "which counts a stream sends: always (every count), or change (only counts that differ)");
         let max_streams = V::optional("SSE_MAX_CLIENTS", "10000", "maximum number of open streams, 1 to 1000000; further requests get a 503");
-        let max_per_address = V::optional("MAX_PER_ADDRESS", "0", "maximum number of connections, and of streams, for each client address, up to 1000000; 0: no limit");
-        let proxies = V::optional("TRUSTED_PROXIES", "", "the proxies whose X-Forwarded-For is trusted: a comma-separated list such as 10.0.0.0/8,::1");
+        let max_per_address = V::optional("MAX_PER_ADDRESS", "0", "maximum number of connections, and of streams, of each peer address (IPv6: each /64), up to 1000000; 0: no limit");
         let drain = V::optional("SHUTDOWN_DRAIN_SECONDS", "10", "the seconds over which streams are closed when the gateway stops, 0 to 3600");
         let origins = V::optional("CORS_ORIGINS", "", "the origins whose pages may read the responses: empty (only the same origin), a comma-separated list, or *");
         let redis = RedisUrl::read(env);
@@ -114,7 +110,6 @@ impl Config {
             emit: env.choice(emit, &[("always", Emit::Always), ("change", Emit::Change)]),
             max_streams: env.number(max_streams, 1..=MAX_STREAMS),
             max_per_address: env.number(max_per_address, 0..=MAX_STREAMS),
-            trusted_proxies: env.parse(proxies, TrustedProxies::parse),
             serve_stale: env.flag(V::optional("SERVE_STALE", "true", "whether to serve a figure that is older than its ttl_seconds; false: the response is 202, as for a missing figure")),
             drain_window: Duration::from_secs(env.number(drain, 0..=MAX_DRAIN_SECONDS)),
             origins: env.parse(origins, Origins::parse),
@@ -154,7 +149,6 @@ mod tests {
         assert_eq!(config.emit, Emit::Always);
         assert_eq!(config.max_streams, 10_000);
         assert_eq!(config.max_per_address, 0);
-        assert_eq!(config.trusted_proxies, TrustedProxies::default());
         assert_eq!(config.drain_window, Duration::from_secs(10));
         assert_eq!(config.origins, Origins::Same);
         assert_eq!(config.redis.address(), "127.0.0.1:6379");
@@ -197,7 +191,6 @@ mod tests {
             ("SSE_EMIT", "never"),
             ("SSE_MAX_CLIENTS", "0"),
             ("MAX_PER_ADDRESS", "-1"),
-            ("TRUSTED_PROXIES", "balancer.example"),
             ("SERVE_STALE", "often"),
             ("SHUTDOWN_DRAIN_SECONDS", "-1"),
             ("CORS_ORIGINS", "example.org"),

@@ -54,7 +54,7 @@ impl Failures {
 }
 
 /// Describes a Redis error in a few words. Never includes its own text, which may repeat a command with a password.
-pub fn in_short(error: &Error) -> String {
+pub fn describe_error(error: &Error) -> String {
     let details = error.details();
     let code = details.split(' ').next().unwrap_or_default();
     let is_code = code.len() > 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn descriptions_do_not_include_the_text_of_the_error() {
-        let describe = |kind, details: &'static str| in_short(&Error::new(kind, details));
+        let describe = |kind, details: &'static str| describe_error(&Error::new(kind, details));
         for (kind, details, expected) in [
             (
                 ErrorKind::Unknown,

@@ -52,7 +52,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 /// How long the first clients wait, in the kernel's queue, until the cache is filled. Redis answers within
-/// milliseconds; without Redis the gateway has nothing but 202 to offer.
+/// milliseconds; without Redis the gateway can only respond with 202.
 const FIRST_READ_LIMIT: Duration = Duration::from_millis(500);
 /// How long after the drain window a blocked stream may delay the exit: half of the contract's 2 s.
 const LAST_STREAMS_LIMIT: Duration = Duration::from_secs(1);
@@ -83,7 +83,7 @@ pub async fn run(
         assets: Assets::new(openapi::document),
         metrics: Metrics::new(),
         failures: Failures::default(),
-        client_limiter: ClientLimiter::new(config.max_per_address, config.trusted_proxies.clone()),
+        client_limiter: ClientLimiter::new(config.max_per_address),
         stop,
         stopping: AtomicBool::new(false),
         config,

@@ -8,15 +8,17 @@ use crate::http::resource::Resource;
 use crate::http::response::{self, Body};
 use crate::sse::permits::StreamPermits;
 use hyper::{Response, StatusCode};
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, text};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::{Metric, Registry, Unit};
 use shared::catalog::Snapshot;
 use shared::time::Timestamp;
+use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
@@ -37,8 +39,8 @@ pub struct Metrics {
     streams_limit: Gauge<u32, AtomicU32>,
     /// Streams that a hub has accepted.
     pub streams_opened: Counter,
-    streams_closed: Family<ReasonLabels, Counter>,
-    streams_refused: Family<ReasonLabels, Counter>,
+    streams_closed: ReasonCounters<3>,
+    streams_refused: ReasonCounters<3>,
     /// Events that were skipped because the client had not read the one before.
     pub frames_skipped: Counter,
     /// Valid counts that were received by message.
@@ -49,7 +51,7 @@ pub struct Metrics {
     pub refresh_requests: Counter,
     /// The time from receiving a count until a hub has written it to all its streams.
     pub fanout: Histogram,
-    refusals: Family<ReasonLabels, Counter>,
+    connections_refused: ReasonCounters<3>,
     redis_connected: Gauge<u32, AtomicU32>,
     today: Gauge<f64, AtomicU64>,
     generated: Times,
@@ -65,10 +67,10 @@ struct ResponseLabels {
     code: u16,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReasonLabels {
-    reason: &'static str,
-}
+/// A counter for each reason, all at zero from the start: one that appeared with its first event would have no `rate()`
+/// for that event. In a fixed order, unlike a [`Family`], because the API document shows them.
+#[derive(Clone, Debug)]
+struct ReasonCounters<const N: usize>([(&'static str, Counter); N]);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SnapshotLabels {
@@ -88,7 +90,7 @@ pub enum CloseReason {
 
 /// Why a connection was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefusalReason {
+pub enum ConnectionRefusal {
     /// The listener is at its limit of connections.
     Full,
     /// The client address is at its limit of `MAX_PER_ADDRESS` connections.
@@ -99,7 +101,7 @@ pub enum RefusalReason {
 
 /// Why a request for the stream was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamRefused {
+pub enum StreamRefusal {
     /// `SSE_MAX_CLIENTS` streams are open.
     Full,
     /// The client address is at its limit of `MAX_PER_ADDRESS` streams.
@@ -109,33 +111,18 @@ pub enum StreamRefused {
 }
 
 impl CloseReason {
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Stalled => "stalled",
-            Self::Drained => "drained",
-        }
-    }
+    /// The labels, in the order of the variants.
+    const LABELS: [&str; 3] = ["client", "stalled", "drained"];
 }
 
-impl RefusalReason {
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Address => "address",
-            Self::Descriptors => "descriptors",
-        }
-    }
+impl ConnectionRefusal {
+    /// The labels, in the order of the variants.
+    const LABELS: [&str; 3] = ["full", "address", "descriptors"];
 }
 
-impl StreamRefused {
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Address => "address",
-            Self::Stopping => "stopping",
-        }
-    }
+impl StreamRefusal {
+    /// The labels, in the order of the variants.
+    const LABELS: [&str; 3] = ["full", "address", "stopping"];
 
     /// Returns the reason as a text for people; it is sent to the client.
     pub const fn detail(self) -> &'static str {
@@ -153,81 +140,67 @@ impl From<std::io::Error> for CloseReason {
     }
 }
 
+impl<const N: usize> ReasonCounters<N> {
+    fn new(labels: [&'static str; N]) -> Self {
+        Self(labels.map(|label| (label, Counter::default())))
+    }
+
+    /// Counts an event with the reason at `index` of the labels.
+    fn increment(&self, index: usize) {
+        self.0[index].1.inc();
+    }
+}
+
+impl<const N: usize> EncodeMetric for ReasonCounters<N> {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        for (reason, counter) in &self.0 {
+            counter.encode(encoder.encode_family(&[("reason", *reason)])?)?;
+        }
+        Ok(())
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Counter
+    }
+}
+
 impl Metrics {
     /// Creates and registers all metrics, with the value zero.
+    #[rustfmt::skip]
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("gateway");
-        let responses = Family::default();
-        let text = "Responses, by route and status";
-        registry.register("http_responses", text, responses.clone());
-        let streams = Gauge::default();
-        let text = "Open streams";
-        registry.register("streams", text, streams.clone());
-        let streams_limit = Gauge::default();
-        let text = "Maximum number of open streams (SSE_MAX_CLIENTS)";
-        registry.register("streams_limit", text, streams_limit.clone());
-        let streams_opened = Counter::default();
-        let text = "Opened streams";
-        registry.register("streams_opened", text, streams_opened.clone());
-        let streams_closed = Family::default();
-        let text =
-            "Closed streams, by reason: client disconnected, client stalled, gateway drained";
-        registry.register("streams_closed", text, streams_closed.clone());
-        let streams_refused = Family::default();
-        let text = "Refused requests for the stream, by reason: gateway full, address limit reached, gateway stopping";
-        registry.register("streams_refused", text, streams_refused.clone());
-        let frames_skipped = Counter::default();
-        let text = "Events skipped because the client had not read the one before";
-        registry.register("stream_frames_skipped", text, frames_skipped.clone());
-        let counts_received = Counter::default();
-        let text = "Counts of today received from Redis by message";
-        registry.register("redis_counts_received", text, counts_received.clone());
-        let messages_invalid = Counter::default();
-        let text = "Invalid messages and values from Redis";
-        registry.register("redis_messages_refused", text, messages_invalid.clone());
-        let refresh_requests = Counter::default();
-        let text = "Requests for a fresh count that were sent to the worker";
-        registry.register("doorbell_rings", text, refresh_requests.clone());
+        let r = &mut registry;
+        let responses = register(r, "http_responses", "Responses, by route and status", Family::default());
+        let streams = register(r, "streams", "Open streams", Gauge::default());
+        let streams_limit = register(r, "streams_limit", "Maximum number of open streams (SSE_MAX_CLIENTS)", Gauge::default());
+        let streams_opened = register(r, "streams_opened", "Opened streams", Counter::default());
+        let streams_closed = register(r, "streams_closed",
+            "Closed streams, by reason: client disconnected, client stalled, gateway drained",
+            ReasonCounters::new(CloseReason::LABELS));
+        let streams_refused = register(r, "streams_refused",
+            "Refused requests for the stream, by reason: gateway full, address limit reached, gateway stopping",
+            ReasonCounters::new(StreamRefusal::LABELS));
+        let frames_skipped = register(r, "stream_frames_skipped", "Events skipped because the client had not read the one before", Counter::default());
+        let counts_received = register(r, "redis_counts_received", "Counts of today received from Redis by message", Counter::default());
+        let messages_invalid = register(r, "redis_messages_invalid", "Invalid messages and values from Redis", Counter::default());
+        let refresh_requests = register(r, "refresh_requests", "Requests for a fresh count that were sent to the worker", Counter::default());
         // From 50 µs, for a few streams, to 26 s, when the machine was suspended.
         let fanout = Histogram::new(exponential_buckets(0.000_05, 2.0, 20));
-        let text = "Time from receiving a count until it was sent to all streams of a thread";
-        registry.register_with_unit("fanout_duration", text, Unit::Seconds, fanout.clone());
-        let refusals = Family::default();
-        let text = "Refused connections, by reason: listener full, address limit reached, no file descriptors";
-        registry.register("connections_refused", text, refusals.clone());
-        let redis_connected = Gauge::default();
-        let text = "1 if Redis responded to the last request, else 0";
-        registry.register("redis_connected", text, redis_connected.clone());
-        let today = Gauge::default();
-        let text = "Unix time when the newest count of today was made; 0 before the first";
-        registry.register("today_timestamp_seconds", text, today.clone());
-        let generated = Times::default();
-        let text = "Unix time when a snapshot was generated";
-        registry.register("snapshot_timestamp_seconds", text, generated.clone());
-        let expires = Times::default();
-        let text = "Unix time until which a snapshot is fresh";
-        registry.register("snapshot_expires_timestamp_seconds", text, expires.clone());
+        let help = "Time from receiving a count until it was sent to all streams of a thread";
+        r.register_with_unit("fanout_duration", help, Unit::Seconds, fanout.clone());
+        let connections_refused = register(r, "connections_refused",
+            "Refused connections, by reason: listener full, address limit reached, no file descriptors",
+            ReasonCounters::new(ConnectionRefusal::LABELS));
+        let redis_connected = register(r, "redis_connected", "1 if Redis responded to the last request, else 0", Gauge::default());
+        let today = register(r, "today_timestamp_seconds", "Unix time when the newest count of today was made; 0 before the first", Gauge::default());
+        let generated = register(r, "snapshot_timestamp_seconds", "Unix time when a snapshot was generated", Times::default());
+        let expires = register(r, "snapshot_expires_timestamp_seconds", "Unix time until which a snapshot is fresh", Times::default());
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "Version of this gateway", build);
+        r.register("build", "Version of this gateway", build);
         Self {
-            registry,
-            responses,
-            cached_responses: Default::default(),
-            streams,
-            streams_limit,
-            streams_opened,
-            streams_closed,
-            streams_refused,
-            frames_skipped,
-            counts_received,
-            messages_invalid,
-            refresh_requests,
-            fanout,
-            refusals,
-            redis_connected,
-            today,
-            generated,
-            expires,
+            registry, responses, cached_responses: Default::default(), streams, streams_limit, streams_opened,
+            streams_closed, streams_refused, frames_skipped, counts_received, messages_invalid, refresh_requests, fanout,
+            connections_refused, redis_connected, today, generated, expires,
         }
     }
 
@@ -252,16 +225,12 @@ impl Metrics {
 
     /// Counts a closed stream.
     pub fn record_stream_closed(&self, reason: CloseReason) {
-        let reason = reason.label();
-        let counter = self.streams_closed.get_or_create(&ReasonLabels { reason });
-        counter.inc();
+        self.streams_closed.increment(reason as usize);
     }
 
     /// Counts a refused request for the stream, whatever the status of its response.
-    pub fn record_stream_refused(&self, reason: StreamRefused) {
-        let reason = reason.label();
-        let counter = self.streams_refused.get_or_create(&ReasonLabels { reason });
-        counter.inc();
+    pub fn record_stream_refused(&self, reason: StreamRefusal) {
+        self.streams_refused.increment(reason as usize);
     }
 
     fn set_snapshot_times(&self, snapshot: Snapshot, generated_at: Timestamp, ttl: Duration) {
@@ -276,10 +245,8 @@ impl Metrics {
     }
 
     /// Counts a refused connection.
-    pub fn record_refusal(&self, reason: RefusalReason) {
-        let reason = reason.label();
-        let counter = self.refusals.get_or_create(&ReasonLabels { reason });
-        counter.inc();
+    pub fn record_connection_refused(&self, reason: ConnectionRefusal) {
+        self.connections_refused.increment(reason as usize);
     }
 
     /// Returns the response to `/metrics`: all metrics as text. First updates those that come from `streams` and
@@ -305,6 +272,12 @@ impl Metrics {
     }
 }
 
+/// Registers a metric and returns it.
+fn register<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
+
 fn since_1970(time: Timestamp) -> Duration {
     Duration::from_millis(u64::try_from(time.millis()).unwrap_or(0))
 }
@@ -325,21 +298,58 @@ mod tests {
         metrics.record_response(Resource::find("/api/visitors/weekly"), StatusCode::OK);
         metrics.record_response(Resource::find("/api/visitors/weekly"), StatusCode::OK);
         metrics.record_response(None, StatusCode::NOT_FOUND);
-        metrics.record_stream_closed(CloseReason::Stalled);
-        metrics.record_refusal(RefusalReason::Full);
-        metrics.record_stream_refused(StreamRefused::Stopping);
-        let mut text = String::new();
-        text::encode(&mut text, &metrics.registry).unwrap();
+        let render = || {
+            let mut text = String::new();
+            text::encode(&mut text, &metrics.registry).unwrap();
+            text
+        };
+        let all_reasons = [
+            (r#"gateway_streams_closed_total{reason="client"}"#, 1),
+            (r#"gateway_streams_closed_total{reason="stalled"}"#, 2),
+            (r#"gateway_streams_closed_total{reason="drained"}"#, 3),
+            (r#"gateway_connections_refused_total{reason="full"}"#, 1),
+            (r#"gateway_connections_refused_total{reason="address"}"#, 2),
+            (
+                r#"gateway_connections_refused_total{reason="descriptors"}"#,
+                3,
+            ),
+            (r#"gateway_streams_refused_total{reason="full"}"#, 1),
+            (r#"gateway_streams_refused_total{reason="address"}"#, 2),
+            (r#"gateway_streams_refused_total{reason="stopping"}"#, 3),
+        ];
+        let text = render();
+        for (series, _) in all_reasons {
+            assert!(
+                text.contains(&format!("\n{series} 0\n")),
+                "{series}\n{text}"
+            );
+        }
+        use {CloseReason as Close, ConnectionRefusal as Refusal, StreamRefusal as Stream};
+        for (times, close, refusal, stream) in [
+            (1, Close::Client, Refusal::Full, Stream::Full),
+            (2, Close::Stalled, Refusal::Address, Stream::Address),
+            (3, Close::Drained, Refusal::Descriptors, Stream::Stopping),
+        ] {
+            for _ in 0..times {
+                metrics.record_stream_closed(close);
+                metrics.record_connection_refused(refusal);
+                metrics.record_stream_refused(stream);
+            }
+        }
+        let text = render();
+        for (series, count) in all_reasons {
+            assert!(
+                text.contains(&format!("\n{series} {count}\n")),
+                "{series}\n{text}"
+            );
+        }
         for line in [
             r#"gateway_http_responses_total{route="/api/visitors/weekly",code="200"} 2"#,
             r#"gateway_http_responses_total{route="other",code="404"} 1"#,
             "gateway_streams 0",
             "gateway_streams_opened_total 0",
-            r#"gateway_streams_closed_total{reason="stalled"} 1"#,
-            r#"gateway_streams_refused_total{reason="stopping"} 1"#,
             "gateway_stream_frames_skipped_total 0",
-            "gateway_redis_messages_refused_total 0",
-            r#"gateway_connections_refused_total{reason="full"} 1"#,
+            "gateway_redis_messages_invalid_total 0",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");

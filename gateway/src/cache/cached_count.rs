@@ -42,7 +42,7 @@ pub enum CountSource {
 /// Today's count.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Today)]
-pub struct Answer {
+pub struct TodayResponse {
     /// Visits of the day so far, guests included. It can fall: at midnight, or when a row is deleted.
     #[schema(examples(312))]
     total: u64,
@@ -57,8 +57,7 @@ pub struct Answer {
 
 /// The first event of a stream, `init`: the current count.
 #[derive(Serialize, ToSchema)]
-#[schema(as = InitEvent)]
-pub struct Init {
+pub struct InitEvent {
     /// Visits of the day so far, guests included.
     #[schema(examples(312))]
     total: u64,
@@ -114,7 +113,7 @@ impl CachedCount {
             date,
             ..
         } = self.count;
-        let data = json(&Init {
+        let data = json(&InitEvent {
             total,
             source,
             at,
@@ -152,7 +151,7 @@ fn today_json(count: &TodayCount, source: CountSource) -> Bytes {
         date,
         ..
     } = *count;
-    json(&Answer {
+    json(&TodayResponse {
         total,
         source,
         date,

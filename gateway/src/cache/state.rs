@@ -1,5 +1,5 @@
-//! The content of the cache at one moment. It is immutable once published: a change makes a new state that shares the
-//! rest.
+//! The content of the cache at one moment. It is immutable once published: a change makes a new state, which shares what
+//! has not changed.
 
 use crate::cache::cached_count::CachedCount;
 use crate::cache::cached_response::CachedResponse;

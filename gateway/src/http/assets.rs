@@ -2,9 +2,10 @@
 
 use crate::cache::representation::Representation;
 use crate::config::Config;
-use crate::http::csp;
 use crate::http::resource::Asset;
-use crate::http::security_headers::add_security_headers;
+use crate::http::security_headers::{
+    WORKER_POLICY, add_security_headers, docs_policy, page_policy,
+};
 use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue};
 use std::sync::{Arc, OnceLock};
@@ -34,9 +35,9 @@ pub fn headers(asset: Asset) -> HeaderMap {
     headers.insert(CONTENT_TYPE, content_type);
     add_security_headers(&mut headers);
     let policy = match asset {
-        Asset::Dashboard => Some(csp::for_page(DASHBOARD, "worker-src 'self'")),
-        Asset::SharedStream => Some(csp::FOR_WORKER),
-        Asset::Docs => Some(csp::for_docs(DOCS)),
+        Asset::Dashboard => Some(page_policy(DASHBOARD, "worker-src 'self'")),
+        Asset::SharedStream => Some(WORKER_POLICY),
+        Asset::Docs => Some(docs_policy(DOCS)),
         Asset::Document | Asset::DocsScript | Asset::DocsStyle => None,
     };
     if let Some(policy) = policy {
@@ -66,13 +67,12 @@ impl Assets {
         }
     }
 
-    /// Returns the encoded asset, or `None` if nobody has requested it yet.
+    /// Returns the encoded asset, or `None` before its first request.
     pub fn get(&self, asset: Asset) -> Option<&[Representation]> {
         self.encoded[asset.index()].get().map(AsRef::as_ref)
     }
 
-    /// Returns the encoded asset, and encodes it first if nobody has requested it yet. A large one takes a tenth of a
-    /// second.
+    /// Returns the encoded asset; encodes it at its first request. A large one takes a tenth of a second.
     pub fn get_or_encode(&self, asset: Asset, config: &Config) -> Arc<[Representation]> {
         let encode = || {
             Representation::encode_all(&body(asset, config, self.document), &headers(asset)).into()

@@ -18,29 +18,27 @@ use utoipa::ToSchema;
 
 /// The state of a gateway.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Health)]
-pub struct Report {
+pub struct Health {
     #[schema(inline)]
-    status: Status,
+    status: HealthStatus,
     /// The gateway's version.
     #[schema(examples("0.1.0"))]
     version: &'static str,
     #[schema(inline)]
-    redis: Connection,
+    redis: RedisStatus,
     /// Null while the count is unknown.
     #[schema(required)]
-    today: Option<TodayReport>,
+    today: Option<TodayHealth>,
     /// Present failures, by part: `redis`, `subscription`, `messages`, `today`, `refresh_requests`, or the name of a
     /// snapshot. Empty if there are none.
     errors: BTreeMap<String, String>,
     /// By name, such as `visitors:monthly:top` for `/api/visitors/monthly/top`.
-    snapshots: BTreeMap<String, SnapshotReport>,
+    snapshots: BTreeMap<String, SnapshotHealth>,
 }
 
 /// The count that the gateway serves.
 #[derive(Serialize, ToSchema)]
-#[schema(as = TodayHealth)]
-pub struct TodayReport {
+pub struct TodayHealth {
     /// Visits of the day so far.
     total: u64,
     /// When it was counted.
@@ -52,10 +50,9 @@ pub struct TodayReport {
 
 /// The state of a snapshot.
 #[derive(Serialize, ToSchema)]
-#[schema(as = SnapshotHealth)]
-pub struct SnapshotReport {
+pub struct SnapshotHealth {
     #[schema(inline)]
-    state: State,
+    state: SnapshotState,
     /// When its figures were read; null when it is missing.
     #[schema(required)]
     generated_at: Option<Timestamp>,
@@ -67,7 +64,7 @@ pub struct SnapshotReport {
 /// `degraded` if `errors` is not empty, Redis is disconnected, a snapshot is stale or missing, or the count is unknown.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Status {
+enum HealthStatus {
     Ok,
     Degraded,
 }
@@ -75,7 +72,7 @@ enum Status {
 /// Whether Redis responded to the last request, at most two seconds ago.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Connection {
+enum RedisStatus {
     Connected,
     Disconnected,
 }
@@ -83,7 +80,7 @@ enum Connection {
 /// `stale`: older than its `ttl_seconds`. `missing`: this gateway has none.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum State {
+enum SnapshotState {
     Fresh,
     Stale,
     Missing,
@@ -135,28 +132,28 @@ pub fn ready_response() -> Response<Body> {
 pub fn report(state: &CacheState, failures: &Failures, clock: &Clock) -> Response<Body> {
     let errors = failures.report();
     let today = state.today(Instant::now());
-    let today = today.map(|today| TodayReport::new(today, clock));
+    let today = today.map(|today| TodayHealth::new(today, clock));
     let snapshots: BTreeMap<_, _> = Snapshot::ALL
         .into_iter()
         .map(|snapshot| {
             let entry = state.snapshot(snapshot).map(AsRef::as_ref);
-            (snapshot.name(), SnapshotReport::new(entry, clock))
+            (snapshot.name(), SnapshotHealth::new(entry, clock))
         })
         .collect();
     let all_fresh = snapshots
         .values()
-        .all(|report| report.state == State::Fresh);
-    response::current(&Report {
+        .all(|report| report.state == SnapshotState::Fresh);
+    response::current(&Health {
         status: if state.connected && errors.is_empty() && all_fresh && today.is_some() {
-            Status::Ok
+            HealthStatus::Ok
         } else {
-            Status::Degraded
+            HealthStatus::Degraded
         },
         version: env!("CARGO_PKG_VERSION"),
         redis: if state.connected {
-            Connection::Connected
+            RedisStatus::Connected
         } else {
-            Connection::Disconnected
+            RedisStatus::Disconnected
         },
         today,
         errors,
@@ -164,7 +161,7 @@ pub fn report(state: &CacheState, failures: &Failures, clock: &Clock) -> Respons
     })
 }
 
-impl TodayReport {
+impl TodayHealth {
     fn new(today: &CachedCount, clock: &Clock) -> Self {
         let generated_at = today.count.generated_at;
         Self {
@@ -175,13 +172,13 @@ impl TodayReport {
     }
 }
 
-impl SnapshotReport {
+impl SnapshotHealth {
     fn new(entry: Option<&CachedResponse>, clock: &Clock) -> Self {
         Self {
             state: match entry {
-                None => State::Missing,
-                Some(entry) if entry.is_stale(clock) => State::Stale,
-                Some(_) => State::Fresh,
+                None => SnapshotState::Missing,
+                Some(entry) if entry.is_stale(clock) => SnapshotState::Stale,
+                Some(_) => SnapshotState::Fresh,
             },
             generated_at: entry.map(|entry| entry.generated_at),
             age_seconds: entry.map(|entry| seconds(entry.age(clock))),

@@ -4,7 +4,6 @@ pub mod access_log;
 pub mod assets;
 pub mod conditional;
 pub mod cors;
-pub mod csp;
 pub mod health;
 pub mod listener_role;
 pub mod resource;

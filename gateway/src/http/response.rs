@@ -41,7 +41,7 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 #[derive(Serialize, ToSchema)]
 pub struct Warming<'a> {
     #[schema(inline)]
-    status: Status,
+    status: WarmingStatus,
     /// What is being prepared, for people.
     message: &'a str,
     /// The seconds to wait before the next request, as in the header `Retry-After`.
@@ -49,14 +49,14 @@ pub struct Warming<'a> {
     retry_after_seconds: u64,
     /// Today's count, if it is known. Only in `/api/visitors/summary`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = cached_count::Answer, required = false)]
+    #[schema(value_type = cached_count::TodayResponse, required = false)]
     today: Option<&'a RawValue>,
 }
 
 /// Distinguishes this body from one with figures, which has no such field.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Status {
+enum WarmingStatus {
     Warming,
 }
 
@@ -121,7 +121,7 @@ pub fn warming(message: &str, today: Option<&CachedCount>) -> Response<Body> {
     let today = today.map(|today| today.json_from(CountSource::Cache));
     let today = today.as_deref().map(serde_json::from_slice);
     let body = Warming {
-        status: Status::Warming,
+        status: WarmingStatus::Warming,
         message,
         retry_after_seconds: WARMING_RETRY_SECONDS,
         today: today.map(|text| text.expect("the cached count is valid JSON")),

@@ -7,7 +7,7 @@ use crate::http::listener_role::{ListenerRole, is_enabled};
 use crate::http::resource::{Asset, Resource};
 use crate::http::response::Body;
 use crate::http::{access_log, health, response};
-use crate::metrics::StreamRefused;
+use crate::metrics::StreamRefusal;
 use crate::sse::frame::Frame;
 use crate::sse::permits::StreamPermit;
 use crate::state::Gateway;
@@ -28,16 +28,16 @@ pub enum Dispatch {
     Ready(Response<Body>),
     /// The response needs a fresh count, or an asset that has not been encoded yet.
     Deferred(BoxFuture<'static, Response<Body>>),
-    /// The head of a stream, and what follows it.
-    Upgrade(Response<Body>, Start),
+    /// The head of a stream, and whether the stream follows it.
+    Upgrade(Response<Body>, Admission),
 }
 
-/// What follows the head of a stream.
+/// Whether a stream is granted.
 #[derive(Debug)]
-pub enum Start {
-    /// The stream itself.
+pub enum Admission {
+    /// The stream follows the head.
     Granted(StreamPermit),
-    /// This block, and then the end.
+    /// This block follows the head, and then the end.
     Refused(Frame),
 }
 
@@ -54,10 +54,10 @@ pub fn dispatch(
     let response = match (request.method(), resource) {
         (_, None) => response::not_found(),
         (&Method::GET, Some(Resource::Stream)) => {
-            match start_stream(gateway, peer, request.headers()) {
-                Ok(start) => {
+            match admit_stream(gateway, peer, request.headers()) {
+                Ok(admission) => {
                     let head = finish(gateway, &request, resource, response::event_stream());
-                    return Dispatch::Upgrade(head, start);
+                    return Dispatch::Upgrade(head, admission);
                 }
                 Err(reason) => response::too_busy(reason.detail()),
             }
@@ -184,40 +184,38 @@ fn summary_response(gateway: &Gateway, group: Group, request: &HeaderMap) -> Res
 }
 
 /// Grants or refuses a stream. An `EventSource` does not reconnect after any status but 200, so its refusal is a
-/// [`Start::Refused`].
+/// [`Admission::Refused`].
 ///
 /// # Errors
 /// The reason of a refusal, for any other client.
-fn start_stream(
+fn admit_stream(
     gateway: &Gateway,
     peer: IpAddr,
     request: &HeaderMap,
-) -> Result<Start, StreamRefused> {
-    match acquire_permit(gateway, peer, request) {
-        Ok(permit) => Ok(Start::Granted(permit)),
+) -> Result<Admission, StreamRefusal> {
+    match acquire_permit(gateway, peer) {
+        Ok(permit) => Ok(Admission::Granted(permit)),
         Err(reason) => {
             gateway.metrics.record_stream_refused(reason);
             match accepts_events(request) {
-                true => Ok(Start::Refused(response::refused_stream(reason.detail()))),
+                true => Ok(Admission::Refused(response::refused_stream(
+                    reason.detail(),
+                ))),
                 false => Err(reason),
             }
         }
     }
 }
 
-fn acquire_permit(
-    gateway: &Gateway,
-    peer: IpAddr,
-    request: &HeaderMap,
-) -> Result<StreamPermit, StreamRefused> {
+fn acquire_permit(gateway: &Gateway, peer: IpAddr) -> Result<StreamPermit, StreamRefusal> {
     if gateway.is_stopping() {
-        return Err(StreamRefused::Stopping);
+        return Err(StreamRefusal::Stopping);
     }
-    let client_permit = gateway.client_limiter.try_acquire_stream(peer, request);
+    let client_permit = gateway.client_limiter.try_acquire_stream(peer);
     let permit = gateway
         .streams
-        .try_acquire(client_permit.ok_or(StreamRefused::Address)?);
-    permit.ok_or(StreamRefused::Full)
+        .try_acquire(client_permit.ok_or(StreamRefusal::Address)?);
+    permit.ok_or(StreamRefusal::Full)
 }
 
 /// Returns whether `Accept` names `text/event-stream`, as every `EventSource` does.

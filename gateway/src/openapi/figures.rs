@@ -1,6 +1,6 @@
 //! The schemas of snapshots and summaries: one for the `data` of each, and one for the complete body.
 
-use crate::cache::cached_count::Answer;
+use crate::cache::cached_count::TodayResponse;
 use shared::catalog::{Group, Period, Snapshot};
 use shared::rows::{
     Collection, DayTotal, MonthTotal, TopBorrower, TopTitle, TopVisitor, YearTotal,
@@ -100,7 +100,7 @@ fn summary(group: Group) -> RefOr<Schema> {
     let mut data = ObjectBuilder::new();
     if group == Group::Visitors {
         let today = OneOfBuilder::new()
-            .item(reference(Answer::name()))
+            .item(reference(TodayResponse::name()))
             .item(ObjectBuilder::new().schema_type(Type::Null))
             .description(Some("Null while the count is unknown."));
         data = data.property("today", today).required("today");

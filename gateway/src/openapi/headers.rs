@@ -66,10 +66,6 @@ fn specs() -> Vec<HeaderSpec> {
         spec("Access-Control-Allow-Origin", "The origin whose pages may read the response. Absent for any other origin.",
             text(), Some(json!("*")), false),
         spec("Access-Control-Expose-Headers", "The headers that such a page may read.", text(), None, false),
-        spec("Access-Control-Allow-Methods", "The methods that such a page may use.", text(), None, true),
-        spec("Access-Control-Allow-Headers", "The headers that such a page may send: any.", text(), None, true),
-        spec("Access-Control-Max-Age", "The seconds for which a browser may cache this response.",
-            between(7200, Some(7200)), Some(json!(7200)), true),
     ]
 }
 

@@ -5,7 +5,7 @@ use crate::cache::representation::Representation;
 use crate::cache::state::CacheState;
 use crate::failures::Failures;
 use crate::http::assets;
-use crate::http::health::{self, Probe, Report};
+use crate::http::health::{self, Health, Probe};
 use crate::http::resource::{Asset, Resource};
 use crate::http::response::{self, Problem, Warming};
 use crate::metrics::Metrics;
@@ -35,9 +35,9 @@ const STREAM: &str = include_str!("../../docs/stream.md");
 
 /// The description of a resource.
 pub struct OperationSpec {
-    /// The operation id without the method.
+    /// The operation id without `get`.
     pub id: String,
-    /// The tag of its operations.
+    /// The tag of its operation.
     pub tag: &'static str,
     /// The summary in a few words.
     pub summary: String,
@@ -57,19 +57,19 @@ pub fn group_tag(group: Group) -> &'static str {
     }
 }
 
-/// Returns the description of a resource.
-pub fn operation_spec(resource: Resource) -> OperationSpec {
-    match resource {
+/// Returns the description of a resource; `None` for the files of Swagger UI, which are not part of the API.
+pub fn operation_spec(resource: Resource) -> Option<OperationSpec> {
+    Some(match resource {
         Resource::Snapshot(snapshot) => snapshot_spec(snapshot),
         Resource::Summary(group) => summary_spec(group),
         Resource::Today => today_spec(),
         Resource::Stream => stream_spec(),
-        Resource::Page(asset) => asset_spec(asset),
+        Resource::Page(asset) => asset_spec(asset)?,
         Resource::Live => live_spec(),
         Resource::Ready => ready_spec(),
         Resource::Health => health_spec(),
         Resource::Metrics => metrics_spec(),
-    }
+    })
 }
 
 fn snapshot_spec(snapshot: Snapshot) -> OperationSpec {
@@ -137,7 +137,7 @@ fn today_spec() -> OperationSpec {
             ResponseSpec {
                 response: response::today(&examples::today(), CountSource::Cache),
                 description: "The count.",
-                schema: Some(reference(cached_count::Answer::name())),
+                schema: Some(reference(cached_count::TodayResponse::name())),
             },
             warming(response::TODAY_WARMING),
         ],
@@ -160,7 +160,7 @@ fn stream_spec() -> OperationSpec {
     }
 }
 
-fn asset_spec(asset: Asset) -> OperationSpec {
+fn asset_spec(asset: Asset) -> Option<OperationSpec> {
     let (id, summary, description) = match asset {
         Asset::Dashboard => (
             "Dashboard",
@@ -178,22 +178,21 @@ fn asset_spec(asset: Asset) -> OperationSpec {
             "This document, for machines",
             "OpenAPI 3.1. It describes what this gateway serves.",
         ),
-        Asset::DocsScript => ("DocsScript", "The script of `/docs`", "Swagger UI."),
-        Asset::DocsStyle => ("DocsStyle", "The style of `/docs`", "Swagger UI."),
+        Asset::DocsScript | Asset::DocsStyle => return None,
     };
     let schema = match asset {
         Asset::Document => ObjectBuilder::new().schema_type(Type::Object).into(),
         asset => text(asset.content_type()),
     };
     let encoded = Representation::encode_all(&Bytes::new(), &assets::headers(asset));
-    OperationSpec {
+    Some(OperationSpec {
         id: id.to_owned(),
         tag: OPERATIONS,
         summary: summary.to_owned(),
         description: description.to_owned(),
         parameters: &[IF_NONE, ACCEPT],
         responses: cacheable_responses(|request| response::asset(&encoded, request), schema),
-    }
+    })
 }
 
 fn live_spec() -> OperationSpec {
@@ -246,7 +245,7 @@ fn health_spec() -> OperationSpec {
         responses: vec![ResponseSpec {
             response: health::report(&examples::state(), &Failures::default(), &examples::clock()),
             description: "Always 200, whatever the report says.",
-            schema: Some(reference(Report::name())),
+            schema: Some(reference(Health::name())),
         }],
     }
 }

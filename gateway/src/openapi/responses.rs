@@ -11,10 +11,9 @@ use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue
 use hyper::{Response, StatusCode};
 use serde_json::Value;
 use utoipa::ToSchema;
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, Schema};
+use utoipa::openapi::{ContentBuilder, RefOr, ResponseBuilder, Schema};
 
 /// A real response with its description.
-#[derive(Clone)]
 pub struct ResponseSpec {
     /// The response as the gateway sends it.
     pub response: Response<Body>,
@@ -24,12 +23,8 @@ pub struct ResponseSpec {
     pub schema: Option<RefOr<Schema>>,
 }
 
-/// The statuses and names of the responses that every path may give. An operation may replace one with its own.
-const COMMON: [(&str, &str); 3] = [
-    ("400", "BadRequest"),
-    ("431", "HeadTooLarge"),
-    ("503", "Unavailable"),
-];
+/// The name of the shared 503, which every path may give.
+pub const UNAVAILABLE: &str = "Unavailable";
 
 /// Returns the shared responses with their names.
 pub fn common(config: &Config) -> Vec<(String, utoipa::openapi::Response)> {
@@ -40,21 +35,9 @@ pub fn common(config: &Config) -> Vec<(String, utoipa::openapi::Response)> {
             description,
             schema,
         };
-        (name.to_owned(), render_response(spec, config))
-    };
-    let bare = |name: &str, description: &str| {
-        let response = utoipa::openapi::Response::new(description);
-        (name.to_owned(), response)
+        (name.to_owned(), render(spec, config))
     };
     vec![
-        bare(
-            "BadRequest",
-            "Not a valid HTTP/1.1 request. No body; the connection is closed.",
-        ),
-        bare(
-            "HeadTooLarge",
-            "The request line and headers are larger than 16 KiB. No body; the connection is closed.",
-        ),
         problem(
             "NotFound",
             response::not_found(),
@@ -66,7 +49,7 @@ pub fn common(config: &Config) -> Vec<(String, utoipa::openapi::Response)> {
             "For any method but GET, HEAD and OPTIONS.",
         ),
         problem(
-            "Unavailable",
+            UNAVAILABLE,
             response::too_busy("the gateway has too many open connections"),
             "The gateway or the client's address is at its limit of connections or streams, or the gateway is stopping. \
              Retry after the time in `Retry-After`.",
@@ -74,19 +57,8 @@ pub fn common(config: &Config) -> Vec<(String, utoipa::openapi::Response)> {
     ]
 }
 
-/// Returns references to the shared responses that every path may give, by status.
-pub fn common_references() -> impl Iterator<Item = (&'static str, Ref)> {
-    let common = COMMON.into_iter();
-    common.map(|(status, name)| (status, Ref::from_response_name(name)))
-}
-
-/// Renders a response for the document; returns it with its status.
-pub fn render(spec: ResponseSpec, config: &Config) -> (String, utoipa::openapi::Response) {
-    let status = spec.response.status().as_str().to_owned();
-    (status, render_response(spec, config))
-}
-
-fn render_response(spec: ResponseSpec, config: &Config) -> utoipa::openapi::Response {
+/// Renders a response for the document.
+pub fn render(spec: ResponseSpec, config: &Config) -> utoipa::openapi::Response {
     let ResponseSpec {
         mut response,
         description,

@@ -2,10 +2,10 @@
 
 use crate::cache::cached_count::CachedCount;
 use crate::cache::live_cache::Cache;
-use crate::failures::{Failures, MESSAGES, REDIS, SUBSCRIPTION, TODAY, in_short};
+use crate::failures::{Failures, MESSAGES, REDIS, SUBSCRIPTION, TODAY, describe_error};
 use crate::metrics::Metrics;
 use crate::redis::client::{ReadResult, StoredValue};
-use crate::redis::encode_batch::{Batch, MAX_INLINE_BYTES, NewValue, Outcome, Prepared};
+use crate::redis::encode_batch::{Batch, EncodedBatch, MAX_INLINE_BYTES, NewValue, Outcome};
 use crate::redis::stall_detector::StallDetector;
 use crate::state::Gateway;
 use arc_swap::Guard;
@@ -95,7 +95,7 @@ impl<'a> CacheUpdater<'a> {
         if *error.kind() == ErrorKind::Canceled && self.failures.contains(REDIS) {
             return;
         }
-        let why = in_short(error);
+        let why = describe_error(error);
         if self.failures.set(REDIS, why.as_str()) {
             warn!(error = why, "Redis cannot be read: {why}");
         }
@@ -213,7 +213,7 @@ impl<'a> CacheUpdater<'a> {
         self.failures.clear(&snapshot.name());
     }
 
-    /// Returns the next batch, or `None` if nothing is to do or a batch is running. Its result goes to
+    /// Returns the next batch, or `None` if there is nothing to do or a batch is running. Its result goes to
     /// [`Self::apply_snapshots`].
     pub fn next_batch(&mut self) -> Option<Batch> {
         if self.batch_running {
@@ -250,7 +250,7 @@ impl<'a> CacheUpdater<'a> {
     }
 
     /// Applies the result of a batch.
-    pub fn apply_snapshots(&mut self, prepared: Prepared) {
+    pub fn apply_snapshots(&mut self, batch: EncodedBatch) {
         self.batch_running = false;
         let mut has_changes = false;
         for (
@@ -258,7 +258,7 @@ impl<'a> CacheUpdater<'a> {
                 snapshot, bytes, ..
             },
             outcome,
-        ) in prepared.outcomes
+        ) in batch.outcomes
         {
             match outcome {
                 Outcome::Invalid(e) => {
@@ -278,7 +278,7 @@ impl<'a> CacheUpdater<'a> {
             }
             self.failures.clear(&snapshot.name());
         }
-        self.cache.set_snapshots(prepared.state, has_changes);
+        self.cache.set_snapshots(batch.state, has_changes);
     }
 
     /// Puts a count into the cache; returns whether it is new. The same bytes again are the same count: they are not

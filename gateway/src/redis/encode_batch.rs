@@ -35,7 +35,7 @@ pub struct Batch {
 
 /// The result of a batch.
 #[derive(Debug)]
-pub struct Prepared {
+pub struct EncodedBatch {
     /// The outcome for each value.
     pub outcomes: Vec<(NewValue, Outcome)>,
     /// The state with the new snapshots and summaries.
@@ -61,7 +61,7 @@ impl Batch {
     }
 
     /// Parses and encodes all values, and composes the summaries that they change.
-    pub fn run(self) -> Prepared {
+    pub fn run(self) -> EncodedBatch {
         let mut state = CacheState::clone(&self.current);
         let mut apply = |value: &NewValue| {
             let response = match CachedResponse::parse(value.snapshot, &value.bytes) {
@@ -82,6 +82,6 @@ impl Batch {
         });
         let outcomes: Vec<_> = outcomes.collect();
         state.compose();
-        Prepared { outcomes, state }
+        EncodedBatch { outcomes, state }
     }
 }

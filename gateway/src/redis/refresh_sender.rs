@@ -1,6 +1,6 @@
 //! Sends refresh requests to the worker.
 
-use crate::failures::{REFRESH_REQUESTS, in_short};
+use crate::failures::{REFRESH_REQUESTS, describe_error};
 use crate::redis::client::RedisClient;
 use crate::state::Gateway;
 use std::convert::Infallible;
@@ -35,7 +35,7 @@ pub async fn run(gateway: &Gateway, client: &RedisClient) -> Infallible {
                 gateway.failures.clear(REFRESH_REQUESTS);
             }
             Err(e) => {
-                let why = in_short(&e);
+                let why = describe_error(&e);
                 if gateway.failures.set(REFRESH_REQUESTS, why.as_str()) {
                     warn!(error = why, "refresh requests cannot be sent: {why}");
                 }

@@ -1,12 +1,8 @@
-//! Limits how many connections, and separately how many streams, one client address may hold (`MAX_PER_ADDRESS`). Off
-//! by default; without a limit nothing is counted, parsed or locked.
+//! Limits how many connections, and separately how many streams, one peer address may hold (`MAX_PER_ADDRESS`). Off by
+//! default; without a limit nothing is counted or locked.
 //!
-//! A connection counts for its peer, unless the peer is a trusted proxy: such a connection may carry the requests of
-//! many clients. A stream counts for its client, which a trusted proxy names in `X-Forwarded-For`. Other requests are
-//! not counted.
+//! Behind a balancer every peer is the balancer, so limits by client are the balancer's task.
 
-use crate::server::forwarded::TrustedProxies;
-use hyper::header::HeaderMap;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
@@ -20,12 +16,11 @@ const NETWORK_MASK: u128 = !0 << 64;
 pub struct ClientLimiter {
     /// Per address; 0 means no limit.
     limit: u32,
-    proxies: TrustedProxies,
     connections: Arc<Counts>,
     streams: Arc<Counts>,
 }
 
-/// A permit for one connection or stream of an address, or of nobody if it is not counted. Released on drop.
+/// A permit for one connection or stream of an address; empty if there is no limit. Released on drop.
 #[derive(Debug, Default)]
 pub struct ClientPermit(Option<(Arc<Counts>, IpAddr)>);
 
@@ -36,10 +31,9 @@ struct Counts(Mutex<HashMap<IpAddr, u32>>);
 
 impl ClientLimiter {
     /// Creates a limiter with `limit` connections and `limit` streams per address; 0 means no limit.
-    pub fn new(limit: u32, proxies: TrustedProxies) -> Self {
+    pub fn new(limit: u32) -> Self {
         Self {
             limit,
-            proxies,
             connections: Arc::default(),
             streams: Arc::default(),
         }
@@ -47,22 +41,18 @@ impl ClientLimiter {
 
     /// Returns a permit for a connection of `peer`, or `None` if `peer` is at its limit.
     pub fn try_acquire_connection(&self, peer: IpAddr) -> Option<ClientPermit> {
-        if self.limit == 0 || self.proxies.contains(peer) {
-            return Some(ClientPermit::default());
-        }
         self.try_acquire(&self.connections, peer)
     }
 
-    /// Returns a permit for a stream that `peer` requests, or `None` if its client is at its limit. `request` holds the
-    /// headers that name the client behind a trusted proxy.
-    pub fn try_acquire_stream(&self, peer: IpAddr, request: &HeaderMap) -> Option<ClientPermit> {
-        if self.limit == 0 {
-            return Some(ClientPermit::default());
-        }
-        self.try_acquire(&self.streams, self.proxies.client(peer, request))
+    /// Returns a permit for a stream of `peer`, or `None` if `peer` is at its limit.
+    pub fn try_acquire_stream(&self, peer: IpAddr) -> Option<ClientPermit> {
+        self.try_acquire(&self.streams, peer)
     }
 
     fn try_acquire(&self, counts: &Arc<Counts>, address: IpAddr) -> Option<ClientPermit> {
+        if self.limit == 0 {
+            return Some(ClientPermit::default());
+        }
         let prefix = prefix(address);
         let mut map = counts.lock();
         let count = map.entry(prefix).or_default();
@@ -107,24 +97,13 @@ fn prefix(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn limiter(limit: u32) -> ClientLimiter {
-        ClientLimiter::new(limit, TrustedProxies::parse("10.0.0.0/8").unwrap())
-    }
-
-    fn forwarded(client: &'static str) -> HeaderMap {
-        [("x-forwarded-for", client)]
-            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-            .into_iter()
-            .collect()
-    }
-
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
 
     #[test]
     fn an_address_at_its_limit_gets_no_permit_until_one_is_released() {
-        let limiter = limiter(2);
+        let limiter = ClientLimiter::new(2);
         let (one, two) = (ip("192.0.2.1"), ip("192.0.2.2"));
         let first = limiter.try_acquire_connection(one);
         let second = limiter.try_acquire_connection(one);
@@ -132,7 +111,7 @@ mod tests {
         assert!(limiter.try_acquire_connection(one).is_none());
         let another = limiter.try_acquire_connection(two);
         // Streams have a limit of their own.
-        let stream = limiter.try_acquire_stream(one, &HeaderMap::new());
+        let stream = limiter.try_acquire_stream(one);
         assert!(another.is_some() && stream.is_some());
         drop(first);
         let first = limiter.try_acquire_connection(one);
@@ -141,7 +120,7 @@ mod tests {
 
     #[test]
     fn an_address_without_permits_has_no_entry() {
-        let limiter = limiter(1);
+        let limiter = ClientLimiter::new(1);
         for last in 0..100 {
             let permit = limiter.try_acquire_connection(IpAddr::from([192, 0, 2, last]));
             assert!(permit.is_some());
@@ -153,23 +132,6 @@ mod tests {
     }
 
     #[test]
-    fn connections_of_a_proxy_are_unlimited_and_streams_of_its_clients_are_not() {
-        let limiter = limiter(1);
-        let proxy = ip("10.0.0.1");
-        let connections = [(); 5].map(|()| limiter.try_acquire_connection(proxy));
-        assert!(connections.iter().all(Option::is_some));
-        let stream = limiter.try_acquire_stream(proxy, &forwarded("192.0.2.1"));
-        assert!(stream.is_some());
-        for (client, granted) in [("192.0.2.1", false), ("192.0.2.2", true)] {
-            let permit = limiter.try_acquire_stream(proxy, &forwarded(client));
-            assert_eq!(permit.is_some(), granted, "{client}");
-        }
-        // The same client without the proxy.
-        let direct = limiter.try_acquire_stream(ip("192.0.2.1"), &forwarded("192.0.2.3"));
-        assert!(direct.is_none());
-    }
-
-    #[test]
     fn addresses_are_compared_by_network_and_not_by_spelling() {
         for (one, other, same) in [
             ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", true),
@@ -177,7 +139,7 @@ mod tests {
             ("192.0.2.1", "::ffff:192.0.2.1", true),
             ("::ffff:192.0.2.1", "::ffff:192.0.2.2", false),
         ] {
-            let limiter = limiter(1);
+            let limiter = ClientLimiter::new(1);
             let _permit = limiter.try_acquire_connection(ip(one));
             let next = limiter.try_acquire_connection(ip(other));
             assert_eq!(next.is_none(), same, "{one} and {other}");
@@ -186,17 +148,15 @@ mod tests {
 
     #[test]
     fn nothing_is_counted_without_a_limit() {
-        let limiter = limiter(0);
-        let permits = [(); 5].map(|()| {
+        let limiter = ClientLimiter::new(0);
+        for _ in 0..5 {
             let peer = ip("192.0.2.1");
-            let connection = limiter.try_acquire_connection(peer).unwrap();
-            (
-                connection,
-                limiter.try_acquire_stream(peer, &HeaderMap::new()),
-            )
-        });
-        assert!(permits.iter().all(|(connection, stream)| {
-            connection.0.is_none() && stream.as_ref().is_some_and(|stream| stream.0.is_none())
-        }));
+            for permit in [
+                limiter.try_acquire_connection(peer),
+                limiter.try_acquire_stream(peer),
+            ] {
+                assert!(permit.expect("a permit").0.is_none());
+            }
+        }
     }
 }

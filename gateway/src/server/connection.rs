@@ -1,12 +1,13 @@
 //! Serves HTTP/1.1 on one connection.
 
 use crate::http::listener_role::ListenerRole;
-use crate::http::router::{self, Dispatch, Start};
+use crate::http::response::Body;
+use crate::http::router::{self, Admission, Dispatch};
 use crate::server::client_limit;
 use crate::server::overload::{RESPONSE_LIMIT, send_and_close};
 use crate::server::timeout_stream::{ConnectionState, TimeoutStream, TrackedBody};
 use crate::sse::frame::LAST_CHUNK;
-use crate::sse::permits::SseStart;
+use crate::sse::permits::NewStream;
 use crate::sse::response_head;
 use crate::state::Gateway;
 use futures_util::FutureExt;
@@ -14,7 +15,7 @@ use futures_util::future::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, StatusCode, Version};
+use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn, ready};
@@ -49,18 +50,26 @@ pub struct Connection {
     pub permits: (OwnedSemaphorePermit, client_limit::ClientPermit),
 }
 
+/// A request for the stream, which ends HTTP on its connection.
+struct Upgrade {
+    head: Response<Body>,
+    version: Version,
+    admission: Admission,
+}
+
 impl Connection {
     /// Serves the connection until it ends or becomes a stream. In the latter case its socket moves to a hub, and the
     /// memory that HTTP needed is freed.
     pub async fn serve(self, socket: TcpStream) {
-        let Self {
-            gateway,
-            role,
-            peer,
-            io_thread,
-            closing,
-            permits,
-        } = self;
+        let (socket, upgrade) = self.serve_http(socket).await;
+        if let Some(upgrade) = upgrade {
+            self.begin_stream(socket, upgrade).await;
+        }
+    }
+
+    /// Serves requests until the connection ends or one of them is for the stream; returns the socket and that request.
+    async fn serve_http(&self, socket: TcpStream) -> (TcpStream, Option<Upgrade>) {
+        let gateway = &self.gateway;
         let state = Arc::new(ConnectionState::default());
         let upgrade = OnceLock::new();
         let stream = TimeoutStream::new(socket, &gateway.config.limits, state.clone());
@@ -68,7 +77,7 @@ impl Connection {
             let track_body = TrackedBody::begin(&state);
             let version = request.version();
             // A response that is ready needs no box.
-            match router::dispatch(&gateway, role, peer, request) {
+            match router::dispatch(gateway, self.role, self.peer, request) {
                 Dispatch::Ready(response) => {
                     Either::Left(ready(Ok::<_, Infallible>(response.map(track_body))))
                 }
@@ -77,8 +86,12 @@ impl Connection {
                         .map(|response| Ok(response.map(track_body)))
                         .boxed(),
                 ),
-                Dispatch::Upgrade(head, start) => {
-                    drop(upgrade.set((head, version, start)));
+                Dispatch::Upgrade(head, admission) => {
+                    drop(upgrade.set(Upgrade {
+                        head,
+                        version,
+                        admission,
+                    }));
                     // hyper must send nothing: the loop below takes the connection away from it.
                     Either::Right(pending().boxed())
                 }
@@ -88,7 +101,7 @@ impl Connection {
             .max_header_size(HEAD_LIMIT)
             .max_buf_size(BUFFER_LIMIT)
             .serve_connection(TokioIo::new(stream), service);
-        let mut closing = pin!(closing.cancelled().fuse());
+        let mut closing = pin!(self.closing.cancelled().fuse());
         let mut is_registered = false;
         let result = poll_fn(|cx| {
             let mut polled = Pin::new(&mut connection).poll(cx);
@@ -106,35 +119,42 @@ impl Connection {
             polled
         });
         if let Err(e) = result.await {
-            // hyper itself has sent the response.
-            if e.is_parse_too_large() {
-                let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-                gateway.metrics.record_response(None, status);
-            } else if e.is_parse() {
-                gateway
-                    .metrics
-                    .record_response(None, StatusCode::BAD_REQUEST);
-            }
-            debug!(error = %e, "a connection ended with an error");
+            self.record_error(&e);
         }
         let socket = connection.into_parts().io.into_inner().into_socket();
-        let Some((head, version, start)) = upgrade.into_inner() else {
-            return;
+        (socket, upgrade.into_inner())
+    }
+
+    /// Counts the response to a malformed request, which hyper itself has sent.
+    fn record_error(&self, error: &hyper::Error) {
+        let status = if error.is_parse_too_large() {
+            Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+        } else {
+            error.is_parse().then_some(StatusCode::BAD_REQUEST)
         };
-        let chunked = version != Version::HTTP_10;
-        let head = response_head::bytes(head.headers(), chunked, &gateway.clock);
-        match start {
-            Start::Granted(permit) => {
-                let stream = SseStart {
+        if let Some(status) = status {
+            self.gateway.metrics.record_response(None, status);
+        }
+        debug!(%error, "a connection ended with an error");
+    }
+
+    /// Hands a granted stream to its hub, or sends the refusal.
+    async fn begin_stream(self, socket: TcpStream, upgrade: Upgrade) {
+        let chunked = upgrade.version != Version::HTTP_10;
+        let head = response_head::bytes(upgrade.head.headers(), chunked, &self.gateway.clock);
+        match upgrade.admission {
+            Admission::Granted(permit) => {
+                let stream = NewStream {
                     socket,
                     head,
                     chunked,
                     permit,
                 };
-                drop(permits);
-                gateway.streams.dispatch(io_thread, stream).await;
+                drop(self.permits);
+                let streams = &self.gateway.streams;
+                streams.dispatch(self.io_thread, stream).await;
             }
-            Start::Refused(block) => {
+            Admission::Refused(block) => {
                 let end = if chunked { LAST_CHUNK } else { b"" };
                 let response = [&head[..], block.bytes(chunked), end].concat();
                 send_and_close(socket, &response, RESPONSE_LIMIT).await;

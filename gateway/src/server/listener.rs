@@ -1,7 +1,7 @@
 //! Accepts connections up to the limit and gives each one to an I/O thread.
 
 use crate::http::listener_role::ListenerRole;
-use crate::metrics::RefusalReason;
+use crate::metrics::ConnectionRefusal;
 use crate::server::connection::Connection;
 use crate::server::io_threads::IoThreads;
 use crate::server::overload::OverloadResponder;
@@ -54,7 +54,9 @@ pub async fn accept_loop(
                 let peer = peer.ip();
                 let Some(client_permit) = gateway.client_limiter.try_acquire_connection(peer)
                 else {
-                    gateway.metrics.record_refusal(RefusalReason::Address);
+                    gateway
+                        .metrics
+                        .record_connection_refused(ConnectionRefusal::Address);
                     overload.try_send_503(socket);
                     continue;
                 };
@@ -73,12 +75,16 @@ pub async fn accept_loop(
                 context.connections.spawn_on(task, handle);
             }
             (Ok((socket, _)), Err(_)) => {
-                gateway.metrics.record_refusal(RefusalReason::Full);
+                gateway
+                    .metrics
+                    .record_connection_refused(ConnectionRefusal::Full);
                 overload.send_503(socket).await;
             }
             (Err(e), _) => {
                 if overload.shed_with_reserve_fd(&listener, &e).await {
-                    gateway.metrics.record_refusal(RefusalReason::Descriptors);
+                    gateway
+                        .metrics
+                        .record_connection_refused(ConnectionRefusal::Descriptors);
                 } else {
                     warn!(error = %e, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -3,7 +3,6 @@
 pub mod client_limit;
 pub mod connection;
 pub mod fd_limit;
-pub mod forwarded;
 pub mod io_threads;
 pub mod listener;
 pub mod overload;

@@ -39,8 +39,7 @@ struct Version {
 
 /// The event `snapshot` of a stream: a figure has changed, and with it the summary that contains it.
 #[derive(Serialize, ToSchema)]
-#[schema(as = SnapshotEvent)]
-pub struct Event<'a> {
+pub struct SnapshotEvent<'a> {
     /// The path of the figure.
     #[schema(examples("/api/visitors/weekly"))]
     path: &'static str,
@@ -126,7 +125,7 @@ fn encode_event(snapshot: Snapshot, response: &CachedResponse) -> String {
         .representations
         .last()
         .expect("there is always an identity representation");
-    let event = Event {
+    let event = SnapshotEvent {
         path: snapshot.path(),
         etag: identity.etag.to_str().unwrap_or_default(),
     };

@@ -9,11 +9,11 @@ use crate::limits::Limits;
 use crate::metrics::CloseReason;
 use crate::sse::change_notice::{SnapshotSet, SnapshotVersions};
 use crate::sse::frame::Frame;
-use crate::sse::permits::DrainPlan;
-use crate::sse::permits::SseStart;
+use crate::sse::permits::{DrainPlan, NewStream};
 use crate::sse::stream::SseStream;
 use crate::state::Gateway;
 use shared::today::TodayCount;
+use std::io;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,8 +58,8 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Serves every stream that arrives on `starts`, until that channel is closed.
-    pub async fn run(gateway: Arc<Gateway>, mut starts: mpsc::Receiver<SseStart>) {
+    /// Serves every stream that arrives on `arrivals`, until that channel is closed.
+    pub async fn run(gateway: Arc<Gateway>, mut arrivals: mpsc::Receiver<NewStream>) {
         let mut counts = gateway.cache.subscribe_counts();
         let mut changes = gateway.cache.subscribe_changes();
         let mut drain = gateway.streams.drain_plan();
@@ -88,8 +88,8 @@ impl Hub {
                     }
                 }
                 Ok(()) = changes.changed() => hub.on_snapshots_changed().await,
-                start = starts.recv() => match start {
-                    Some(start) => hub.add_stream(start),
+                arrival = arrivals.recv() => match arrival {
+                    Some(stream) => hub.add_stream(stream),
                     None => return,
                 },
                 _ = round.tick() => hub.on_tick().await,
@@ -102,7 +102,7 @@ impl Hub {
     }
 
     /// Opens a stream. Its first block is the current count; if there is none, the next count.
-    fn add_stream(&mut self, start: SseStart) {
+    fn add_stream(&mut self, new: NewStream) {
         let current = self
             .latest
             .as_ref()
@@ -112,7 +112,7 @@ impl Hub {
         // Fixed for the stream's life: its index changes whenever another stream ends.
         let check_class = self.streams_added % CHECK_EVERY;
         self.streams_added = self.streams_added.wrapping_add(1);
-        match SseStream::open(start, first, check_class) {
+        match SseStream::open(new, first, check_class) {
             Ok(mut stream) => {
                 if let Some(plan) = &self.drain_plan {
                     stream.set_close_at(plan.next_close_at());
@@ -202,26 +202,11 @@ impl Hub {
                 stream.check_peer_closed()?;
             }
             if !stream.is_idle() {
-                stream.flush()?;
-                if stream.has_ended() {
-                    return Err(CloseReason::Drained);
-                }
-                let blocked_since = stream.blocked_since();
-                if blocked_since.is_some_and(|since| now - since >= stalled) {
-                    return Err(CloseReason::Stalled);
-                }
-                if stream.close_at().is_some_and(|at| at <= now) {
-                    // Without a blank line after it: some clients would dispatch an empty event.
-                    stream.close(&Frame::new(retry_line().as_bytes()))?;
-                }
-                let latest = latest
-                    .as_ref()
-                    .filter(|today| today.is_current(Instant::now()));
-                if let (Some(today), true) = (latest, stream.needs_latest()) {
-                    match stream.started() {
-                        true => stream.send_latest(&today.update)?,
-                        false => stream.send_init(&init_frame(today, CountSource::Db))?,
-                    };
+                advance(stream, now, stalled)?;
+                if stream.needs_latest()
+                    && let Some(today) = &latest
+                {
+                    send_count(stream, today)?;
                 }
                 let due = stream.due_changes(round);
                 if !due.is_empty() {
@@ -269,6 +254,35 @@ impl Hub {
             }
         }
     }
+}
+
+/// Continues what a stream has begun to send, begins its end when it is due, and fails when it has ended or its client
+/// reads nothing.
+fn advance(stream: &mut SseStream, now: Instant, stalled: Duration) -> Result<(), CloseReason> {
+    stream.flush()?;
+    if stream.has_ended() {
+        return Err(CloseReason::Drained);
+    }
+    let blocked_since = stream.blocked_since();
+    if blocked_since.is_some_and(|since| now - since >= stalled) {
+        return Err(CloseReason::Stalled);
+    }
+    if stream.close_at().is_some_and(|at| at <= now) {
+        // Without a blank line after it: some clients would dispatch an empty event.
+        stream.close(&Frame::new(retry_line().as_bytes()))?;
+    }
+    Ok(())
+}
+
+/// Sends the count that a stream has missed, unless the count has expired.
+fn send_count(stream: &mut SseStream, today: &CachedCount) -> io::Result<()> {
+    if today.is_current(Instant::now()) {
+        match stream.started() {
+            true => stream.send_latest(&today.update)?,
+            false => stream.send_init(&init_frame(today, CountSource::Db))?,
+        };
+    }
+    Ok(())
 }
 
 /// The round in which one stream gets the notice of a change that happened in `round`.

@@ -26,9 +26,9 @@ pub struct StreamPermit {
 /// Granted streams that wait for their hub. When the queue is full, their connection tasks wait.
 const QUEUE_CAPACITY: usize = 1_024;
 
-/// A granted request for the stream: everything that a hub needs to take over the connection.
+/// A granted stream: everything that a hub needs to take over the connection.
 #[derive(Debug)]
-pub struct SseStart {
+pub struct NewStream {
     /// The connection. Nothing of the response has been sent.
     pub socket: TcpStream,
     /// The head of the response.
@@ -47,7 +47,7 @@ pub struct StreamPermits {
     open: TaskTracker,
     capacity: u32,
     drain: watch::Sender<Option<DrainPlan>>,
-    hub_senders: Vec<mpsc::Sender<SseStart>>,
+    hub_senders: Vec<mpsc::Sender<NewStream>>,
 }
 
 /// Spreads the closing of all streams over the drain window: each call of [`Self::next_close_at`] gives the next time.
@@ -61,7 +61,7 @@ pub struct DrainPlan {
 
 impl StreamPermits {
     /// Creates `capacity` permits and one channel for each of `hubs` hubs; returns the receivers of these channels.
-    pub fn new(capacity: u32, hubs: usize) -> (Self, Vec<mpsc::Receiver<SseStart>>) {
+    pub fn new(capacity: u32, hubs: usize) -> (Self, Vec<mpsc::Receiver<NewStream>>) {
         let (hub_senders, receivers) = (0..hubs).map(|_| mpsc::channel(QUEUE_CAPACITY)).unzip();
         let permits = Self {
             permits: Arc::new(Semaphore::new(capacity as usize)),
@@ -74,9 +74,9 @@ impl StreamPermits {
     }
 
     /// Hands a stream to the hub with the index `hub`.
-    pub async fn dispatch(&self, hub: usize, start: SseStart) {
+    pub async fn dispatch(&self, hub: usize, stream: NewStream) {
         // An error means that the hub has ended, and then the process ends too.
-        drop(self.hub_senders[hub].send(start).await);
+        drop(self.hub_senders[hub].send(stream).await);
     }
 
     /// Returns a stream permit, or `None` if `SSE_MAX_CLIENTS` streams are open. Takes the permit of the client's

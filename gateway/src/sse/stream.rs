@@ -2,7 +2,7 @@
 
 use crate::sse::change_notice::SnapshotSet;
 use crate::sse::frame::{Frame, LAST_CHUNK};
-use crate::sse::permits::{SseStart, StreamPermit};
+use crate::sse::permits::{NewStream, StreamPermit};
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt;
 use std::io::{self, ErrorKind};
@@ -45,14 +45,14 @@ impl SseStream {
     ///
     /// # Errors
     /// If the connection has ended.
-    pub fn open(start: SseStart, first: Option<Frame>, check_class: usize) -> io::Result<Self> {
+    pub fn open(new: NewStream, first: Option<Frame>, check_class: usize) -> io::Result<Self> {
         // The socket still holds the waker of the task that read the request, which would keep that task in memory.
         let no_task = &mut Context::from_waker(Waker::noop());
-        let _ready = start.socket.poll_read_ready(no_task);
+        let _ready = new.socket.poll_read_ready(no_task);
         let mut stream = Self {
-            socket: start.socket,
-            chunked: start.chunked,
-            pending: start.head,
+            socket: new.socket,
+            chunked: new.chunked,
+            pending: new.head,
             missed_latest: false,
             blocked_since: None,
             started: first.is_some(),
@@ -61,7 +61,7 @@ impl SseStream {
             close_at: None,
             closing: false,
             check_class,
-            _permit: start.permit,
+            _permit: new.permit,
         };
         if let Some(first) = first {
             let block = first.bytes(stream.chunked);

@@ -82,6 +82,7 @@ async fn etags_are_equal_on_all_gateways_and_change_with_the_bytes() {
     }
     for path in [Snapshot::Weekly.path(), path] {
         let (here, there) = (fixture.get(path).await, other.get(path).await);
+        assert!(here.header("etag").is_some());
         assert_eq!(here.header("etag"), there.header("etag"));
     }
     let before = fixture.get(Snapshot::Weekly.path()).await;

@@ -140,7 +140,7 @@ async fn drained_stream_ends_with_retry_and_no_blank_line() {
 
 #[tokio::test]
 async fn request_that_waits_for_a_count_is_answered_at_shutdown() {
-    let mut fixture = Fixture::start().await;
+    let mut fixture = Fixture::with(&[], |config| config.limits.count_wait = LONG).await;
     let requests = fixture.worker.count_refresh_requests().await;
     let mut waiting = testkit::http::Connection::open(fixture.address).await;
     waiting

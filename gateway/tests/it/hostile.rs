@@ -120,7 +120,7 @@ const UNUSUAL: &[(Fate, &[u8])] = &[
     (Served(200), b"GET /livez HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n"),
     (Served(200), b"GET /livez HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n"),
     (Served(200), b"GET /livez HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n"),
-    (Served(200), b"GET /livez HTTP/1.1\r\nIf-None-Match: \xff\xfe\r\nAccept-Encoding: \xff\r\nOrigin: \xff\r\nX-Forwarded-For: \xff\r\n\r\n"),
+    (Served(200), b"GET /livez HTTP/1.1\r\nIf-None-Match: \xff\xfe\r\nAccept-Encoding: \xff\r\nOrigin: \xff\r\n\r\n"),
     (Served(200), b"GET /livez HTTP/1.1\nHost: x\n\n"),
     (Served(200), b"\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n"),
     (Served(200), b"GET /livez HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"),

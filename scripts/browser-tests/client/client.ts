@@ -29,6 +29,13 @@ async function askAgain(): Promise<number> {
   return (await api.GET("/api/visitors/monthly/top", { params })).response.status;
 }
 
+/** Each error has a body, so that `data` is there where `error` is not. */
+async function ready(): Promise<string> {
+  const { data, error } = await api.GET("/readyz");
+  if (error) throw new Error(error.detail);
+  return data.status;
+}
+
 async function* events(stream: ReadableStream<Uint8Array>): AsyncGenerator<Event> {
   let text = "";
   const decoder = new TextDecoder();
@@ -64,7 +71,7 @@ console.log(JSON.stringify({
   summary: read(await api.GET("/api/visitors/summary"), ({ data }) => data.today?.total),
   collection: read(await api.GET("/api/books/collection"), ({ data }) => data),
   notModified: await askAgain(),
-  ready: (await api.GET("/readyz")).data?.status,
+  ready: await ready(),
   health: health.data?.snapshots["visitors:weekly"]?.state,
   ...(wish === "stream" ? { stream: await listen() } : {}),
 }));

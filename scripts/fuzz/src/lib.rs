@@ -24,12 +24,11 @@ pub struct Property {
 }
 
 /// All of them.
-pub const ALL: [Property; 11] = [
+pub const ALL: [Property; 10] = [
     requests::TARGET,
     requests::CONDITIONAL,
     requests::CODING,
     requests::CORS,
-    requests::FORWARDED,
     redis::COUNT,
     redis::SNAPSHOT,
     settings::CRON,

@@ -7,14 +7,12 @@ use gateway::cache::representation::{ContentCoding, Representation};
 use gateway::http::conditional::is_not_modified;
 use gateway::http::cors::Origins;
 use gateway::http::resource::Resource;
-use gateway::server::forwarded::TrustedProxies;
 use hyper::Uri;
 use hyper::header::{
-    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, HeaderMap, HeaderName, HeaderValue,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, ORIGIN,
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, HeaderMap, HeaderValue, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, ORIGIN,
 };
 use shared::catalog::Snapshot;
-use std::net::IpAddr;
 use std::sync::LazyLock;
 
 /// A resource is under its own path alone.
@@ -139,42 +137,6 @@ pub const CORS: Property = Property {
         allowed.allow(&asked, &mut answer);
         let echoed = answer.get(ACCESS_CONTROL_ALLOW_ORIGIN);
         assert!(echoed.is_none_or(|echoed| echoed == "https://a.example"));
-    },
-};
-
-/// A stranger is who it is; through a trusted proxy nobody can pass for one.
-pub const FORWARDED: Property = Property {
-    name: "forwarded",
-    seeds: &[
-        "203.0.113.9, 198.51.100.7",
-        "[2001:db8::1]:443, 10.0.0.3:80",
-        "unknown, ::ffff:10.0.0.2",
-        "10.0.0.0/8, ::1",
-    ],
-    check: |input| {
-        let text = String::from_utf8_lossy(input);
-        if let Ok(proxies) = TrustedProxies::parse(&text) {
-            assert_eq!(TrustedProxies::parse(&text), Ok(proxies));
-        }
-        let Ok(value) = HeaderValue::from_bytes(input) else {
-            return;
-        };
-        let name = HeaderName::from_static("x-forwarded-for");
-        let asked = HeaderMap::from_iter([(name.clone(), value.clone())]);
-        let proxies = TrustedProxies::parse("10.0.0.0/8, ::1").expect("a list");
-        let stranger = IpAddr::from([192, 0, 2, 1]);
-        assert_eq!(proxies.client(stranger, &asked), stranger);
-        let proxy = IpAddr::from([10, 0, 0, 1]);
-        let client = proxies.client(proxy, &asked);
-        assert_eq!(client, client.to_canonical());
-        // What a client says of itself stands to the left of what the proxy says of it.
-        let line = [input, b", 198.51.100.7"].concat();
-        let line = HeaderValue::from_bytes(&line).expect("a value and an address");
-        let asked = HeaderMap::from_iter([(name, line)]);
-        assert_eq!(
-            proxies.client(proxy, &asked),
-            IpAddr::from([198, 51, 100, 7])
-        );
     },
 };
 

@@ -6,8 +6,22 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
+/// All kinds of errors.
+const KINDS: [&str; 10] = [
+    "account",
+    "connection",
+    "database",
+    "denied",
+    "no_column",
+    "no_table",
+    "server",
+    "too_long",
+    "unanswered",
+    "value",
+];
+
 /// Counters of MySQL traffic. Clones share the same counters.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct MysqlMetrics {
     /// Statements sent.
     pub statements: Counter,
@@ -23,6 +37,23 @@ pub struct MysqlMetrics {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct KindLabels {
     kind: &'static str,
+}
+
+impl Default for MysqlMetrics {
+    /// Creates all counters at zero, each kind of error included: a counter that appeared with its first error would
+    /// have no `rate()` for that error.
+    fn default() -> Self {
+        let errors = Family::<KindLabels, Counter>::default();
+        for kind in KINDS {
+            drop(errors.get_or_create(&KindLabels { kind }));
+        }
+        Self {
+            statements: Counter::default(),
+            rows: Counter::default(),
+            errors,
+            round_trip: RoundTrip::default(),
+        }
+    }
 }
 
 impl MysqlMetrics {
@@ -44,6 +75,7 @@ impl MysqlMetrics {
     }
 
     fn count(&self, kind: &'static str) {
+        debug_assert!(KINDS.contains(&kind), "{kind}");
         self.errors.get_or_create(&KindLabels { kind }).inc();
     }
 }

@@ -1,18 +1,13 @@
-//! Balancers: TLS and HTTP/2 for browsers, client addresses for gateways, and streams without buffering.
+//! Balancers: TLS and HTTP/2 for browsers, request ids for gateways, and streams without buffering.
 
 use super::{Pair, browser};
 use crate::fixture::{LONG, SOON, envelope, message};
 use shared::catalog::Snapshot;
-use std::net::{IpAddr, Ipv4Addr};
 use testkit::balancer::{Balancer, Kind};
 use testkit::eventually::eventually;
-use testkit::http::{Connection, Events, ask};
 
 const KINDS: [Kind; 3] = [Kind::Nginx, Kind::Haproxy, Kind::Caddy];
 const STREAM: &str = "/api/visitors/today/stream";
-/// The addresses of clients; 127.0.0.1 is the balancer.
-const ONE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
 
 #[tokio::test]
 async fn browsers_are_served_over_tls_and_http_2_and_their_requests_are_logged() {
@@ -63,33 +58,5 @@ async fn each_event_arrives_before_the_next_is_published() {
             (pair.streams().await == [0, 0]).then_some(())
         })
         .await;
-    }
-}
-
-#[tokio::test]
-async fn address_limit_holds_behind_a_balancer_whatever_the_client_forwards() {
-    for kind in KINDS {
-        let limits = [("MAX_PER_ADDRESS", "1"), ("TRUSTED_PROXIES", "127.0.0.1")];
-        let pair = Pair::start(&limits).await;
-        let balancer = Balancer::before(kind, pair.addresses).await.unwrap();
-        let open = async |from, invented: &str| {
-            let connection = Connection::open_from(from, balancer.plain).await;
-            let header = format!("X-Forwarded-For: {invented}");
-            Events::open_on(connection, "HTTP/1.1", &[&header]).await
-        };
-        let mut streams = Vec::new();
-        for (invented, status) in [("203.0.113.1", 200), ("203.0.113.2", 200)] {
-            let stream = open(ONE, invented).await;
-            assert_eq!(stream.status, status, "{kind:?} {invented}");
-            streams.push(stream);
-        }
-        assert_eq!(pair.streams().await, [1, 1], "{kind:?}");
-        for invented in ["203.0.113.3", "203.0.113.4", "127.0.0.1"] {
-            assert_eq!(open(ONE, invented).await.status, 503, "{kind:?} {invented}");
-            let read = ask(balancer.plain, "GET", Snapshot::Weekly.path(), &[]).await;
-            assert_eq!(read.status, 200, "{kind:?}");
-        }
-        let other = open(OTHER, "203.0.113.1").await;
-        assert_eq!(other.status, 200, "{kind:?}");
     }
 }

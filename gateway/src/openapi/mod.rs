@@ -1,9 +1,10 @@
 //! Builds the API document (OpenAPI 3.1) from the resources, the types of the bodies, and real responses, so that it
-//! cannot differ from what the gateway serves.
+//! cannot differ from what the gateway serves. It describes GET alone: HEAD and OPTIONS, which every path also serves,
+//! would say the same twice more.
 //!
 //! # Files
 //! - [`figures`]: the schemas of snapshots and summaries
-//! - [`operation_specs`]: each resource with all its responses; [`operations`]: the operations GET, HEAD and OPTIONS
+//! - [`operation_specs`]: each resource with all its responses; [`operations`]: its operation
 //! - [`responses`], [`headers`]: one response, and its headers
 //! - [`examples`]: invented data for the examples
 
@@ -14,13 +15,14 @@ pub mod operation_specs;
 pub mod operations;
 pub mod responses;
 
-use crate::cache::cached_count::{Answer, Init};
+use crate::cache::cached_count::{InitEvent, TodayResponse};
 use crate::config::Config;
-use crate::http::health::{Probe, Report, SnapshotReport, TodayReport};
+use crate::http::health::{Health, Probe, SnapshotHealth, TodayHealth};
 use crate::http::listener_role::{ListenerRole, is_enabled};
 use crate::http::resource::Resource;
 use crate::http::response::{Problem, Warming};
-use crate::sse::change_notice::Event;
+use crate::openapi::operation_specs::operation_spec;
+use crate::sse::change_notice::SnapshotEvent;
 use bytes::Bytes;
 use shared::catalog::Group;
 use shared::rows;
@@ -33,13 +35,15 @@ use utoipa::openapi::{
 };
 
 /// The introduction for users of the API.
-const ABOUT: &str = include_str!("../docs/about.md");
+const ABOUT: &str = include_str!("../../docs/about.md");
 
 /// Returns the document as JSON. It describes what a gateway with this configuration serves on `PORT`.
 pub fn document(config: &Config) -> Bytes {
     let mut paths = PathsBuilder::new();
     for resource in resources(config) {
-        paths = paths.path(resource.path(), operations::path_item(resource, config));
+        if let Some(spec) = operation_spec(resource) {
+            paths = paths.path(resource.path(), operations::path_item(spec, config));
+        }
     }
     let license = LicenseBuilder::new()
         .name(env!("CARGO_PKG_LICENSE"))
@@ -62,7 +66,7 @@ pub fn document(config: &Config) -> Bytes {
 }
 
 /// Returns the resources that are served on `PORT`.
-pub fn resources(config: &Config) -> impl Iterator<Item = Resource> {
+fn resources(config: &Config) -> impl Iterator<Item = Resource> {
     let role = match config.admin_port {
         Some(_) => ListenerRole::Public,
         None => ListenerRole::All,
@@ -99,10 +103,10 @@ fn tags() -> [Tag; 4] {
 fn components(config: &Config) -> Components {
     let mut components = ComponentsBuilder::new()
         .schema_from::<Timestamp>()
-        .schema_from::<Answer>()
-        .schema_from::<Init>()
+        .schema_from::<TodayResponse>()
+        .schema_from::<InitEvent>()
         .schema_from::<TodayCount>()
-        .schema_from::<Event<'_>>()
+        .schema_from::<SnapshotEvent<'_>>()
         .schema_from::<rows::DayTotal>()
         .schema_from::<rows::MonthTotal>()
         .schema_from::<rows::YearTotal>()
@@ -112,9 +116,9 @@ fn components(config: &Config) -> Components {
         .schema_from::<Warming<'_>>()
         .schema_from::<Problem<'_>>()
         .schema_from::<Probe>()
-        .schema_from::<Report>()
-        .schema_from::<TodayReport>()
-        .schema_from::<SnapshotReport>();
+        .schema_from::<Health>()
+        .schema_from::<TodayHealth>()
+        .schema_from::<SnapshotHealth>();
     for (name, schema) in figures::schemas() {
         components = components.schema(name, schema);
     }
