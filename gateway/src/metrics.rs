@@ -182,8 +182,8 @@ impl Metrics {
             ReasonCounters::new(StreamRefusal::LABELS));
         let frames_skipped = register(r, "stream_frames_skipped", "Events skipped because the client had not read the one before", Counter::default());
         let counts_received = register(r, "redis_counts_received", "Counts of today received from Redis by message", Counter::default());
-        let messages_invalid = register(r, "redis_messages_invalid", "Invalid messages and values from Redis", Counter::default());
-        let refresh_requests = register(r, "refresh_requests", "Requests for a fresh count that were sent to the worker", Counter::default());
+        let messages_invalid = register(r, "redis_messages_refused", "Invalid messages and values from Redis", Counter::default());
+        let refresh_requests = register(r, "doorbell_rings", "Requests for a fresh count that were sent to the worker", Counter::default());
         // From 50 µs, for a few streams, to 26 s, when the machine was suspended.
         let fanout = Histogram::new(exponential_buckets(0.000_05, 2.0, 20));
         let help = "Time from receiving a count until it was sent to all streams of a thread";
@@ -349,7 +349,7 @@ mod tests {
             "gateway_streams 0",
             "gateway_streams_opened_total 0",
             "gateway_stream_frames_skipped_total 0",
-            "gateway_redis_messages_invalid_total 0",
+            "gateway_redis_messages_refused_total 0",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");

@@ -106,7 +106,7 @@ async fn streams_are_counted_when_they_open_and_close() {
 #[tokio::test]
 async fn invalid_messages_are_counted() {
     let fixture = Fixture::start().await;
-    let name = "gateway_redis_messages_invalid_total";
+    let name = "gateway_redis_messages_refused_total";
     assert_eq!(figure(&fixture, name).await, Some(0));
     fixture.worker.publish_message("nonsense").await;
     fixture.worker.publish_message("{}").await;
@@ -143,7 +143,7 @@ async fn refresh_requests_are_counted() {
     let fixture = Fixture::start().await;
     let answer = fixture.get("/api/visitors/today").await;
     assert_eq!(answer.status, 202);
-    assert!(figure(&fixture, "gateway_refresh_requests_total").await >= Some(1));
+    assert!(figure(&fixture, "gateway_doorbell_rings_total").await >= Some(1));
 }
 
 #[tokio::test]
