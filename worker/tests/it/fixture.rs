@@ -314,7 +314,9 @@ impl Site {
         let mut conn = Conn::new(self.mariadb.opts(Some(&self.database)))
             .await
             .unwrap();
-        conn.query_drop("SET SESSION sql_mode = ''").await.unwrap();
+        conn.query_drop("SET SESSION sql_mode = '', sql_big_selects = 1")
+            .await
+            .unwrap();
         conn
     }
 
