@@ -71,7 +71,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
         publisher: parts.publisher.clone(),
         status: parts.status.clone(),
         clock: clock.clone(),
-        calendar: config.calendar,
+        calendar: config.calendar.clone(),
         pace,
         counter: Counter::new(
             config.mode,
@@ -201,7 +201,7 @@ impl Parts {
             publisher: publisher.clone(),
             status: status.clone(),
             clock: clock.clone(),
-            calendar: config.calendar,
+            calendar: config.calendar.clone(),
             ttl_seconds: config.ttl_seconds,
             member_names: config.member_names,
             scan: config.scan,

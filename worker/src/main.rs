@@ -25,7 +25,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 /// Reads a SLiMS database, computes the figures of the library dashboard, counts today's visitors, and writes both to
 /// Redis. Without a command it runs until SIGTERM.
 #[derive(Parser)]
-#[command(name = "worker", version, after_help = shared::variable::help(&Config::variables()))]
+#[command(name = "worker", version = version(), after_help = shared::variable::help(&Config::variables()))]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -52,6 +52,12 @@ enum Command {
     Probe,
     #[command(flatten)]
     Manual(Manual),
+}
+
+/// The version of the worker and of its time zone rules, which age.
+fn version() -> String {
+    let rules = worker::calendar::zone_rules_version();
+    format!("{} (time zone rules {rules})", env!("CARGO_PKG_VERSION"))
 }
 
 fn parse_snapshot(name: &str) -> Result<Snapshot, String> {

@@ -1,5 +1,6 @@
 //! Checks the clocks of the worker, the server and the machine that writes check-ins, and the library's time zone.
 
+use crate::calendar::zone_rules_version;
 use crate::check::findings::{Finding, Topic};
 use crate::check::passes::Passes;
 use crate::check::{STATEMENT_LIMIT, format};
@@ -37,15 +38,17 @@ pub(super) async fn check(
     let middle = before.after(now.since(before) / 2).utc().naive_utc();
     let local = config.calendar.local(now);
     let wall_clock = format!(
-        "{}, where it is {} now",
-        local.timezone(),
-        local.format("%H:%M on %Y-%m-%d")
+        "{}, where it is {} now (time zone rules {})",
+        config.calendar.zone(),
+        local.format("%H:%M on %Y-%m-%d"),
+        zone_rules_version()
     );
     let mut findings = vec![
         compare_clocks(server.utc - middle),
         Finding::ok(Topic::Clock, "zone", wall_clock).with_details(json!({
-            "zone": local.timezone().name(),
-            "local": local.naive_local().format("%Y-%m-%dT%H:%M:%S").to_string(),
+            "zone": config.calendar.zone(),
+            "zone_rules": zone_rules_version(),
+            "local": local.format("%Y-%m-%dT%H:%M:%S").to_string(),
             "server_zone": server.zone,
             "server_ahead_of_utc_minutes": server.ahead_minutes,
         })),
@@ -53,10 +56,7 @@ pub(super) async fn check(
     let latest = passes
         .over(visits::KEY)
         .map(|pass| pass.sample.latest.as_slice());
-    findings.extend(examine_check_ins(
-        latest.unwrap_or_default(),
-        local.naive_local(),
-    ));
+    findings.extend(examine_check_ins(latest.unwrap_or_default(), local));
     Ok(findings)
 }
 

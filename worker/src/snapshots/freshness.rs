@@ -34,14 +34,12 @@ impl FreshnessPolicy {
 
     /// When the cron of `group` last came, whether or not a worker was running; `None` when that was years ago.
     pub fn last_due(&self, group: Group) -> Option<Timestamp> {
-        let last = self.cron(group).before(self.clock.now());
-        last.map(Timestamp::from)
+        self.cron(group).before(self.clock.now())
     }
 
     /// When the cron of `group` comes next.
     pub fn next_due(&self, group: Group) -> Option<Timestamp> {
-        let next = self.cron(group).after(self.clock.now());
-        next.map(Timestamp::from)
+        self.cron(group).after(self.clock.now())
     }
 
     fn cron(&self, group: Group) -> &Cron {
