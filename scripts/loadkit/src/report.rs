@@ -6,9 +6,8 @@ use std::fs;
 /// Prints what is needed to compare this run with another one.
 pub(crate) fn print_environment(rounds: usize) {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
     println!("kernel: {}", read("/proc/sys/kernel/osrelease").trim());
-    println!("cores: {cores}");
+    println!("cores: {}", read("/sys/devices/system/cpu/online").trim());
     println!("load average: {}", read("/proc/loadavg").trim());
     println!("rounds: {rounds}; median (lowest - highest)");
 }

@@ -2,7 +2,7 @@
 
 use crate::publisher::Publisher;
 use crate::samples::Samples;
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -44,7 +44,7 @@ struct Shared {
 struct Progress {
     opened: usize,
     /// Why streams did not open or have ended.
-    errors: Vec<anyhow::Error>,
+    errors: Vec<String>,
     /// From connecting to the first event.
     open_times: Samples,
     /// The `total` of the first message of the current measurement.
@@ -110,7 +110,9 @@ impl Streams {
             let (server, shared, permits) = (self.server, self.shared.clone(), permits.clone());
             self.tasks.spawn(async move {
                 let result = read_stream(source, server, &shared, &permits).await;
-                let error = result.err().unwrap_or_else(|| anyhow!("the stream ended"));
+                let error = result
+                    .err()
+                    .map_or("it ended".to_owned(), |error| error.to_string());
                 shared.update(|progress| progress.errors.push(error));
             });
         }
@@ -119,7 +121,7 @@ impl Streams {
         let progress = self.shared.lock();
         if progress.opened < wanted {
             let (missing, error) = (wanted - progress.opened, progress.errors.first());
-            bail!("{missing} of {count} streams did not open: {error:?}");
+            bail!("{missing} of {count} streams did not open; the first error: {error:?}");
         }
         Ok(Opening {
             duration: began.elapsed(),
@@ -225,10 +227,9 @@ async fn read_stream(
         let received = Instant::now();
         let bytes = &buffer[..length];
         if permit.is_some() {
-            ensure!(
-                bytes.starts_with(b"HTTP/1.1 200 "),
-                "the stream was refused"
-            );
+            if !bytes.starts_with(b"HTTP/1.1 200 ") {
+                bail!("refused: {}", String::from_utf8_lossy(bytes));
+            }
             permit = None;
             shared.update(|progress| {
                 progress.opened += 1;

@@ -43,7 +43,7 @@ enum Part {
     Rate,
     /// CPU and memory of an idle gateway and of idle streams.
     Idle,
-    /// Opening all streams at once.
+    /// Opening many streams at the same time.
     Opening,
 }
 

@@ -48,7 +48,11 @@ impl Library {
     /// Opens a connection as root.
     pub(super) async fn connect(&self) -> Result<Conn> {
         let conn = Conn::new(self.root.clone()).await;
-        conn.context("connecting to the private MariaDB")
+        let mut conn = conn.context("connecting to the private MariaDB")?;
+        // A strict mode refuses to build an index over the zero dates.
+        let relaxed = conn.query_drop("SET SESSION sql_mode = ''").await;
+        relaxed.context("setting the SQL mode")?;
+        Ok(conn)
     }
 
     /// Executes a statement as root.
