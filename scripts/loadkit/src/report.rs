@@ -1,162 +1,61 @@
-//! What was measured: a table for people, JSON for machines. It tells figures and never judges them.
+//! Prints figures as soon as they are measured: the median, and the lowest and highest round in brackets.
 
-use crate::measure::{Rounds, Spread};
-use anyhow::{Context as _, Result};
-use serde::Serialize;
-use std::fmt::Write as _;
-use std::path::Path;
+use crate::samples::Samples;
+use std::fs;
 
-/// All rows of a run, in order.
-#[derive(Debug, Default, Serialize)]
-pub struct Report {
-    /// What one must know to compare it with another run.
-    pub circumstances: Vec<(String, String)>,
-    rows: Vec<Row>,
+/// Prints what is needed to compare this run with another one.
+pub(crate) fn print_environment(rounds: usize) {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    println!("kernel: {}", read("/proc/sys/kernel/osrelease").trim());
+    println!("cores: {}", read("/sys/devices/system/cpu/online").trim());
+    println!("load average: {}", read("/proc/loadavg").trim());
+    println!("rounds: {rounds}; median (lowest - highest)");
 }
 
-/// One figure of ours, with what it is compared with.
-#[derive(Debug, Serialize)]
-pub struct Row {
-    part: String,
-    what: String,
-    unit: &'static str,
-    ours: Option<Spread>,
-    goal: &'static str,
-    against: Vec<Comparison>,
-    note: String,
+/// Prints the title of a group of figures.
+pub(crate) fn print_title(title: &str) {
+    println!("\n{title}");
 }
 
-#[derive(Debug, Serialize)]
-struct Comparison {
-    name: &'static str,
-    figure: Option<Spread>,
-    ratio: Option<Spread>,
+/// Prints a figure.
+pub(crate) fn print_figure(name: &str, unit: &str, samples: &Samples) {
+    println!("  {name:<50} {} {unit}", summary(samples));
 }
 
-impl Row {
-    /// A figure of ours alone.
-    pub fn new(
-        part: impl Into<String>,
-        what: impl Into<String>,
-        unit: &'static str,
-        ours: &Rounds,
-    ) -> Self {
-        Self {
-            part: part.into(),
-            what: what.into(),
-            unit,
-            ours: ours.spread(),
-            goal: "",
-            against: Vec::new(),
-            note: String::new(),
-        }
-    }
-
-    /// What the issue asks for.
-    pub fn goal(mut self, goal: &'static str) -> Self {
-        self.goal = goal;
-        self
-    }
-
-    /// The same figure of a control, and the ratio ours / theirs, round by round.
-    pub fn against(mut self, name: &'static str, ours: &Rounds, theirs: &Rounds) -> Self {
-        self.against.push(Comparison {
-            name,
-            figure: theirs.spread(),
-            ratio: ours.ratios(theirs).spread(),
-        });
-        self
-    }
-
-    /// What else is worth knowing of it.
-    pub fn note(mut self, note: impl Into<String>) -> Self {
-        self.note = note.into();
-        self
+/// Prints a figure, and its ratio to the same figure of each control.
+pub(crate) fn print_comparison(
+    name: &str,
+    unit: &str,
+    samples: &Samples,
+    controls: &[(&str, &Samples)],
+) {
+    print_figure(name, unit, samples);
+    for (control, theirs) in controls {
+        let ratio = summary(&samples.ratios(theirs));
+        let theirs = summary(theirs);
+        println!("      {ratio} x {control}, which has {theirs} {unit}");
     }
 }
 
-impl Report {
-    /// Adds a row.
-    pub fn add(&mut self, row: Row) {
-        self.rows.push(row);
-    }
-
-    /// Tells why a part has no figures: those of the others are worth having all the same.
-    pub fn add_failure(&mut self, part: &str, error: &anyhow::Error) {
-        let row = Row::new("not measured", part, "", &Rounds::default());
-        self.add(row.note(format!("{error:#}")));
-    }
-
-    /// Median, and from the lowest to the highest round.
-    pub fn table(&self) -> String {
-        let mut text = String::new();
-        for (name, value) in &self.circumstances {
-            let _ = writeln!(text, "{name}: {value}");
-        }
-        let mut part = "";
-        for row in &self.rows {
-            if row.part != part {
-                part = &row.part;
-                let _ = writeln!(text, "\n{part}");
-            }
-            let _ = writeln!(
-                text,
-                "  {:<52} {:>28} {:<9} {}",
-                row.what,
-                figure(row.ours),
-                row.unit,
-                goal(row.goal),
-            );
-            for Comparison {
-                name,
-                figure: theirs,
-                ratio,
-            } in &row.against
-            {
-                let _ = writeln!(
-                    text,
-                    "  {:>52} {:>28} {:<9} ours / {name} = {}",
-                    format!("({name})"),
-                    figure(*theirs),
-                    row.unit,
-                    figure(*ratio),
-                );
-            }
-            if !row.note.is_empty() {
-                let _ = writeln!(text, "      {}", row.note);
-            }
-        }
-        text
-    }
-
-    /// Writes the JSON.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        let text = serde_json::to_vec_pretty(self).context("writing the report")?;
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).context("making a folder for the report")?;
-        }
-        std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
-    }
+/// Prints a remark about the figure above it.
+pub(crate) fn print_note(note: &str) {
+    println!("      {note}");
 }
 
-fn goal(goal: &str) -> String {
-    match goal {
-        "" => String::new(),
-        goal => format!("goal {goal}"),
-    }
+/// Prints why a part of the benchmark has no figures.
+pub(crate) fn print_failure(part: &str, error: &anyhow::Error) {
+    println!("  {part} was not measured: {error:#}");
 }
 
-fn figure(spread: Option<Spread>) -> String {
-    let Some(Spread { median, low, high }) = spread else {
-        return "-".to_owned();
-    };
-    if low == high {
+fn summary(samples: &Samples) -> String {
+    let [low, median, high] = [0, 50, 100].map(|percent| samples.percentile(percent));
+    if samples.len() < 2 {
         return short(median);
     }
     format!("{} ({} - {})", short(median), short(low), short(high))
 }
 
-/// Three digits that count.
+/// A number with three significant digits.
 fn short(number: f64) -> String {
     match number.abs() {
         size if size >= 100.0 => format!("{number:.0}"),

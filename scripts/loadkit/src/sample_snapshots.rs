@@ -1,0 +1,101 @@
+//! Sample snapshots with the sizes that they have at a university.
+
+use anyhow::{Context as _, Result};
+use chrono::Days;
+use serde_json::{Value, json};
+use shared::catalog::{Period, Snapshot};
+use shared::snapshot::Envelope;
+use shared::time::Timestamp;
+
+/// The default of the worker.
+pub(crate) const TTL_SECONDS: u32 = 90_000;
+/// The visits of a day; the other totals follow from it.
+const TOTAL: u64 = 312;
+
+/// Titles with the lengths of real ones.
+const TITLES: [&str; 5] = [
+    "Metodologi penelitian kuantitatif, kualitatif dan R&D",
+    "Introduction to algorithms / Thomas H. Cormen ... [et al.]",
+    "Laskar pelangi",
+    "Pengantar ilmu hukum: suatu pengenalan pertama ruang lingkup berlakunya ilmu hukum",
+    "Statistika untuk penelitian pendidikan dan sosial",
+];
+/// Names with the lengths of real ones.
+const NAMES: [&str; 4] = [
+    "Siti Nurhaliza Putri",
+    "Budi Santoso",
+    "Muhammad Rizky Ramadhan",
+    "Dewi Lestari",
+];
+
+/// Returns the value that the worker would write under the key of `snapshot`.
+pub(crate) fn sample(snapshot: Snapshot, now: Timestamp) -> Result<Vec<u8>> {
+    let period = snapshot.period().map(|period| match period {
+        Period::Month => now.utc().format("%Y-%m").to_string(),
+        Period::Year => now.utc().format("%Y").to_string(),
+    });
+    let envelope = Envelope {
+        generated_at: now,
+        ttl_seconds: TTL_SECONDS,
+        period,
+        data: data(snapshot, now),
+    };
+    serde_json::to_vec(&envelope).context("writing a snapshot as JSON")
+}
+
+fn data(snapshot: Snapshot, now: Timestamp) -> Value {
+    let today = now.utc().date_naive();
+    let day = |ago: u64| {
+        let date = today - Days::new(ago);
+        json!({ "date": date, "total": TOTAL + ago, "partial": ago == 0 })
+    };
+    let month = |number: u64| {
+        let month = format!("2025-{number:02}");
+        json!({ "month": month, "total": TOTAL * 26, "partial": number == 12 })
+    };
+    let year = |year: u64| json!({ "year": year, "total": TOTAL * 310, "partial": year == 2025 });
+    match snapshot {
+        Snapshot::Weekly => (0..7).rev().map(day).collect(),
+        Snapshot::Monthly => (1..=12).map(month).collect(),
+        Snapshot::Yearly => (2021..=2025).map(year).collect(),
+        Snapshot::Collection => json!({ "total_titles": 91_234, "total_items": 183_127 }),
+        Snapshot::TopBorrowed | Snapshot::TopBorrowedMonth | Snapshot::TopBorrowedYear => {
+            (1..=10).map(title).collect()
+        }
+        Snapshot::TopBorrowersMonth | Snapshot::TopBorrowersYear => (1..=10).map(member).collect(),
+        Snapshot::MonthlyTop | Snapshot::YearlyTop => (1..=10).map(visitor).collect(),
+    }
+}
+
+fn title(rank: usize) -> Value {
+    let title = TITLES[rank % TITLES.len()];
+    json!({ "rank": rank, "biblio_id": 10_000 + rank, "title": title, "total": TOTAL })
+}
+
+fn member(rank: usize) -> Value {
+    let (id, name) = (format!("2021{rank:05}"), NAMES[rank % NAMES.len()]);
+    json!({ "rank": rank, "member_id": id, "member_name": name, "total": TOTAL })
+}
+
+fn visitor(rank: usize) -> Value {
+    let mut visitor = member(rank);
+    visitor["institution"] = "Fakultas Ilmu Komputer".into();
+    visitor
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::time::Clock;
+
+    #[test]
+    fn samples_have_the_sizes_of_real_snapshots() {
+        let size = |snapshot| sample(snapshot, Clock::system().now()).unwrap().len();
+        assert!((380..480).contains(&size(Snapshot::Weekly)));
+        let books = Snapshot::ALL
+            .into_iter()
+            .filter(|snapshot| snapshot.path().starts_with("/api/books/"));
+        let summary: usize = books.map(size).sum();
+        assert!((4_000..6_000).contains(&summary), "{summary}");
+    }
+}
