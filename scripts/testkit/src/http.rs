@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should panic where it stands"
 )]
 
+use anyhow::{Context as _, Result};
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -132,6 +133,23 @@ impl Connection {
         assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
         ended.is_ok()
     }
+}
+
+/// Fetches `path` from 127.0.0.1 and returns the status and the body, or an error if the server does not answer.
+pub async fn fetch(port: u16, path: &str) -> Result<(u16, String)> {
+    let exchange = async {
+        let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;
+        // The end of an HTTP/1.0 response is the end of the connection, and its body has no chunks.
+        let request = format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n");
+        socket.write_all(request.as_bytes()).await?;
+        let mut response = String::new();
+        socket.read_to_string(&mut response).await?;
+        std::io::Result::Ok(response)
+    };
+    let response = timeout(PATIENCE, exchange).await.context("no response")??;
+    let (head, body) = response.split_once("\r\n\r\n").context("no head")?;
+    let status = head.split(' ').nth(1).context("no status")?;
+    Ok((status.parse().context("no status")?, body.to_owned()))
 }
 
 /// Sends one raw request on a new connection.

@@ -7,8 +7,8 @@ use mysql_async::prelude::Queryable;
 use nix::sys::signal::Signal;
 use std::time::Duration;
 use testkit::eventually::eventually;
+use testkit::fault_proxy::{Direction, FaultProxy, Mode};
 use testkit::process::Process;
-use testkit::road::{Direction, Mode, Road};
 use tokio::time::timeout;
 use worker::mysql::connection::{Database, Limits, Session};
 use worker::mysql::error::{ErrorKind, refusal};
@@ -75,22 +75,23 @@ async fn await_no_connections(site: &Site) {
 async fn a_connection_with_an_abandoned_statement_is_not_reused() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
-    let road = Road::to(mariadb.port(), 1).await.unwrap();
-    site.set("MYSQL_PORT", &road.port().to_string());
+    let proxy = FaultProxy::to(mariadb.port(), 1).await.unwrap();
+    site.set("MYSQL_PORT", &proxy.port().to_string());
     let limits = Limits {
         grace: SHORT.grace,
         ..LONG
     };
     let database = Database::with_limits(&site.config().mysql, limits);
     let mut session = database.session(Duration::from_millis(100)).await.unwrap();
-    road.set(Mode::Delay {
-        by: Duration::from_millis(300),
-        jitter: Duration::ZERO,
-    })
-    .await;
+    proxy
+        .set(Mode::Delay {
+            by: Duration::from_millis(300),
+            jitter: Duration::ZERO,
+        })
+        .await;
     let late = number(&mut session, "SELECT 1").await.unwrap_err();
     assert!(format!("{late:#}").contains("no answer within"), "{late:#}");
-    road.set(Mode::Open).await;
+    proxy.set(Mode::Open).await;
     let next = number(&mut session, "SELECT 2").await;
     let next = next.expect_err("it would be the answer to the first");
     assert!(format!("{next:#}").contains("is lost"), "{next:#}");
@@ -172,8 +173,8 @@ async fn statements_end_with_their_worker() {
 async fn a_lost_answer_is_not_awaited_until_the_limit() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
-    let road = Road::to(mariadb.port(), 1).await.unwrap();
-    site.set("MYSQL_PORT", &road.port().to_string());
+    let proxy = FaultProxy::to(mariadb.port(), 1).await.unwrap();
+    site.set("MYSQL_PORT", &proxy.port().to_string());
     let limits = Limits {
         watchdog_delay: SHORT.watchdog_delay,
         ..LONG
@@ -188,11 +189,11 @@ async fn a_lost_answer_is_not_awaited_until_the_limit() {
         Mode::Drop(Direction::Down),
     ] {
         let mut session = database.session(SOON).await.unwrap();
-        road.set(mode).await;
+        proxy.set(mode).await;
         let mut query = std::pin::pin!(number(&mut session, "SELECT 7"));
         let unknown = timeout(Duration::from_secs(1), query.as_mut()).await;
         assert!(unknown.is_err(), "{mode:?}: not known yet: {unknown:?}");
-        road.set(Mode::Open).await;
+        proxy.set(Mode::Open).await;
         let lost = timeout(SOON, query).await.expect("the wait ends");
         let lost = format!("{:#}", lost.unwrap_err());
         assert!(
@@ -202,7 +203,7 @@ async fn a_lost_answer_is_not_awaited_until_the_limit() {
     }
     // The server has restarted: it no longer knows the connection, even if its number is in use again.
     let mut session = database.session(SOON).await.unwrap();
-    road.strike(Mode::BlackHole).await;
+    proxy.break_connections(Mode::BlackHole).await;
     mariadb.kill().await.unwrap();
     mariadb.start_again().await.unwrap();
     let lost = timeout(SOON, number(&mut session, "SELECT 7")).await;

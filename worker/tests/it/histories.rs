@@ -13,7 +13,7 @@ use std::sync::Arc;
 use testkit::library::{History, Item, Library, Loan, Visit};
 use testkit::oracle::Names;
 use testkit::schema::{Engine, Shape};
-use testkit::wall::{WallDate, WallTime};
+use testkit::wall_clock::{WallDate, WallTime};
 
 const DEFAULT_COUNT: u32 = 3;
 /// How many histories one library goes through. After them, few of its first members are left.

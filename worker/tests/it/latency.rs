@@ -6,10 +6,10 @@ use crate::together::Gateway;
 use chrono::TimeZone;
 use std::time::{Duration, Instant};
 use testkit::eventually::eventually;
+use testkit::fault_proxy::{FaultProxy, Mode};
 use testkit::generate::{Plan, Size, generate};
 use testkit::mariadb::MariaDb;
 use testkit::oracle::Names;
-use testkit::road::{Mode, Road};
 use testkit::schema::{Engine, Shape};
 use worker::config::Mode as CountMode;
 use worker::mysql::scan_settings::ScanSettings;
@@ -65,10 +65,10 @@ async fn daily_figures_take_few_statements_at_any_distance() {
         for statement in crate::fixture::HOLE {
             site.sql(statement).await;
         }
-        let road = Road::to(mariadb.port(), 1).await.unwrap();
-        site.set("MYSQL_PORT", &road.port().to_string());
+        let proxy = FaultProxy::to(mariadb.port(), 1).await.unwrap();
+        site.set("MYSQL_PORT", &proxy.port().to_string());
         for millis in DELAYS {
-            road.set(delay(millis)).await;
+            proxy.set(delay(millis)).await;
             mariadb.general_log(true).await.unwrap();
             let began = Instant::now();
             site.reading = Some(ScanSettings::with_duty(50));
@@ -94,8 +94,8 @@ async fn every_number_is_right_at_any_distance() {
     for millis in DELAYS {
         let (mariadb, redis) = own_servers().await;
         let mut site = site_on(mariadb, redis).await;
-        let to_mysql = Road::to(mariadb.port(), 1).await.unwrap();
-        let to_redis = Road::to(redis.port(), 2).await.unwrap();
+        let to_mysql = FaultProxy::to(mariadb.port(), 1).await.unwrap();
+        let to_redis = FaultProxy::to(redis.port(), 2).await.unwrap();
         to_mysql.set(delay(millis)).await;
         to_redis.set(delay(millis)).await;
         site.set("MYSQL_PORT", &to_mysql.port().to_string());
@@ -125,8 +125,8 @@ async fn every_number_is_right_at_any_distance() {
 async fn a_distant_database_is_not_taken_for_a_slow_one() {
     let (mariadb, redis) = own_servers().await;
     let mut site = site_on(mariadb, redis).await;
-    let road = Road::to(mariadb.port(), 1).await.unwrap();
-    site.set("MYSQL_PORT", &road.port().to_string());
+    let proxy = FaultProxy::to(mariadb.port(), 1).await.unwrap();
+    site.set("MYSQL_PORT", &proxy.port().to_string());
     let mut parts = site.parts().await;
     let pace = Pace {
         interval: Duration::from_secs(1),
@@ -143,7 +143,7 @@ async fn a_distant_database_is_not_taken_for_a_slow_one() {
     );
     // The database is near at first, then the route changes.
     for millis in [0, 30, 30, 30, 30] {
-        road.set(delay(millis)).await;
+        proxy.set(delay(millis)).await;
         let before = parts.session.time_spent();
         auto.prepare(&mut parts.session, site.day()).await.unwrap();
         let total = auto.count(&mut parts.session, site.day()).await.unwrap();

@@ -7,10 +7,10 @@ use mysql_async::prelude::Queryable;
 use shared::catalog::Snapshot;
 use std::time::{Duration, Instant};
 use testkit::eventually::eventually;
+use testkit::fault_proxy::random::RandomFaults;
+use testkit::fault_proxy::{Direction, FaultProxy, Mode};
 use testkit::mariadb::MariaDb;
 use testkit::oracle::Names;
-use testkit::road::faults::Faults;
-use testkit::road::{Direction, Mode, Road};
 use testkit::schema::Shape;
 
 /// Longer than the life of a count: two intervals, which slow counts stretch.
@@ -19,7 +19,7 @@ const OUTAGE: Duration = Duration::from_secs(4);
 /// A healthy worker, and the proxy between it and MySQL.
 struct Setup {
     mariadb: &'static MariaDb,
-    road: Road,
+    proxy: FaultProxy,
     site: Site,
     running: Running,
     /// The daily figures as stored.
@@ -30,14 +30,14 @@ impl Setup {
     async fn new() -> Self {
         let (mariadb, redis) = own_servers().await;
         let mut site = site_on(mariadb, redis).await;
-        let road = Road::to(mariadb.port(), 1).await.unwrap();
-        site.set("MYSQL_PORT", &road.port().to_string());
+        let proxy = FaultProxy::to(mariadb.port(), 1).await.unwrap();
+        site.set("MYSQL_PORT", &proxy.port().to_string());
         let running = site.start();
         site.await_all().await;
         site.await_total(site.true_total().await).await;
         let mut setup = Self {
             mariadb,
-            road,
+            proxy,
             site,
             running,
             figures: Vec::new(),
@@ -108,10 +108,10 @@ async fn the_worker_recovers_from_every_network_fault() {
         Mode::HalfClose(Direction::Down),
         Mode::CutAfter(100),
     ] {
-        setup.road.set(mode).await;
+        setup.proxy.set(mode).await;
         setup.await_count_expires().await;
         tokio::time::sleep(OUTAGE).await;
-        setup.road.set(Mode::Open).await;
+        setup.proxy.set(Mode::Open).await;
         setup.assert_heals(&format!("{mode:?}")).await;
     }
     setup.running.stop().await;
@@ -121,14 +121,14 @@ async fn the_worker_recovers_from_every_network_fault() {
 async fn a_slow_server_still_delivers_counts() {
     let setup = Setup::new().await;
     setup
-        .road
+        .proxy
         .set(Mode::Delay {
             by: Duration::from_millis(150),
             jitter: Duration::from_millis(50),
         })
         .await;
     setup.assert_heals("slow").await;
-    setup.road.set(Mode::Open).await;
+    setup.proxy.set(Mode::Open).await;
     setup.assert_heals("quick").await;
     setup.running.stop().await;
 }
@@ -229,14 +229,14 @@ async fn an_interrupted_refresh_stores_no_wrong_figure() {
         let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
         site.reading = Some(TINY_CHUNKS);
         let port = site.mysql_port();
-        let road = Road::to(port, seed).await.unwrap();
-        site.set("MYSQL_PORT", &road.port().to_string());
+        let proxy = FaultProxy::to(port, seed).await.unwrap();
+        site.set("MYSQL_PORT", &proxy.port().to_string());
         let running = site.start();
-        for fault in Faults::new(seed).take(5) {
+        for fault in RandomFaults::new(seed).take(5) {
             tokio::time::sleep(fault.rest / 10).await;
-            road.set(fault.mode).await;
+            proxy.set(fault.mode).await;
             tokio::time::sleep(fault.lasts / 8).await;
-            road.set(Mode::Open).await;
+            proxy.set(Mode::Open).await;
         }
         site.await_all().await;
         site.assert_all(Names::Full).await;

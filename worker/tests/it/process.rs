@@ -5,9 +5,9 @@ use nix::sys::signal::Signal;
 use std::net::SocketAddr;
 use std::process::{Command, Output};
 use std::time::Duration;
-use testkit::discretion::{leak, secrets};
 use testkit::eventually::eventually;
 use testkit::process::{Process, free_port};
+use testkit::redaction::{find, secrets};
 use testkit::schema::Shape;
 use worker::config::Config;
 
@@ -19,7 +19,7 @@ fn worker(arguments: &[&str], environment: &[(&str, String)]) -> Output {
     command.envs(environment.iter().map(|(name, value)| (name, value)));
     let output = command.output().unwrap();
     for stream in [&output.stdout, &output.stderr] {
-        assert_eq!(leak(&text(stream), &secrets(environment)), None);
+        assert_eq!(find(&text(stream), &secrets(environment)), None);
     }
     output
 }
@@ -293,7 +293,7 @@ async fn no_member_name_and_no_secret_is_logged() {
         process.log().contains("cannot compute ").then_some(())
     })
     .await;
-    // Dropping the process searches its log: see testkit::discretion.
+    // Dropping the process searches its log: see testkit::redaction.
     drop(process);
 }
 

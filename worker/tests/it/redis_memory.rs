@@ -6,9 +6,9 @@ use shared::time::Clock;
 use std::io::Write as _;
 use std::time::Duration;
 use testkit::eventually::eventually;
+use testkit::fault_proxy::{FaultProxy, Mode};
 use testkit::http::{Connection, Events};
 use testkit::process::Process;
-use testkit::road::{Mode, Road};
 use testkit::schema::Shape;
 use testkit::server::shared_redis;
 use tokio::time::{Instant, sleep};
@@ -23,7 +23,7 @@ const PART: Duration = Duration::from_millis(1_700);
 struct Setup {
     worker: Process,
     gateway: Gateway,
-    road: Road,
+    proxy: FaultProxy,
     site: Site,
     _viewer: Events,
 }
@@ -33,8 +33,10 @@ impl Setup {
         let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
         // A real process has only the real time.
         site.clock.step_to(Clock::system().now().utc());
-        let road = Road::to(shared_redis().await.port(), 1).await.unwrap();
-        site.set("REDIS_URL", &format!("redis://127.0.0.1:{}", road.port()));
+        let proxy = FaultProxy::to(shared_redis().await.port(), 1)
+            .await
+            .unwrap();
+        site.set("REDIS_URL", &format!("redis://127.0.0.1:{}", proxy.port()));
         let worker = Process::spawn("worker", &site.environment()).unwrap();
         let gateway = Gateway::start(&site).await;
         gateway.await_all().await;
@@ -42,7 +44,7 @@ impl Setup {
         Self {
             worker,
             gateway,
-            road,
+            proxy,
             site,
             _viewer,
         }
@@ -77,9 +79,9 @@ impl Setup {
     async fn flap_for(&self, mode: Mode, time: Duration) {
         let began = Instant::now();
         while began.elapsed() < time {
-            self.road.set(mode).await;
+            self.proxy.set(mode).await;
             sleep(Duration::from_millis(50)).await;
-            self.road.set(Mode::Open).await;
+            self.proxy.set(Mode::Open).await;
             sleep(Duration::from_millis(400)).await;
         }
     }
@@ -100,9 +102,9 @@ async fn an_outage_costs_no_memory() {
     let mut resident = [[0; 2]; 2];
     for after in &mut resident {
         for mode in [Mode::Refuse, Mode::BlackHole, Mode::Freeze] {
-            setup.road.set(mode).await;
+            setup.proxy.set(mode).await;
             setup.send_requests_for(PART).await;
-            setup.road.set(Mode::Open).await;
+            setup.proxy.set(Mode::Open).await;
             let flapping = setup.flap_for(Mode::Reset, PART);
             tokio::join!(flapping, setup.send_requests_for(PART));
         }

@@ -8,7 +8,7 @@ use super::render::{Entry, member_fields, ranking, text};
 use super::visitors::live;
 use super::window::Window;
 use crate::library::{Biblio, History, Library, Loan, Visit};
-use crate::wall::{WallDate, WallTime};
+use crate::wall_clock::{WallDate, WallTime};
 
 /// The loans of a window: lent, and not after today.
 fn lent(library: &Library, window: Window) -> impl Iterator<Item = &Loan> {

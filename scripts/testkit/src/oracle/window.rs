@@ -2,7 +2,7 @@
 
 use chrono::{Datelike as _, NaiveDate};
 
-use crate::wall::WallDate;
+use crate::wall_clock::WallDate;
 
 /// Days from the first to today, both included; without a first day all time, zero dates included.
 #[derive(Debug, Clone, Copy)]

@@ -37,7 +37,7 @@ impl Rights {
             .replace(" -@all", &format!(" -@all {}", self.more));
         std::fs::write(&self.file, rules).unwrap();
         for server in servers {
-            server.ask(&["ACL", "LOAD"]).await.unwrap();
+            server.command(&["ACL", "LOAD"]).await.unwrap();
         }
     }
 }

@@ -8,8 +8,8 @@ use fred::types::{ClusterHash, CustomCommand, Value};
 use shared::catalog::Snapshot;
 use std::time::Duration;
 use testkit::eventually::eventually;
+use testkit::fault_proxy::{Direction, FaultProxy, Mode};
 use testkit::mariadb::{MariaDb, MariaDbOptions};
-use testkit::road::{Direction, Mode, Road};
 use testkit::server::Redis;
 
 /// A demoted server receives the data of the promoted one at once.
@@ -51,7 +51,7 @@ pub(super) struct Setup {
     pub(super) site: Site,
     pub(super) mariadb: &'static MariaDb,
     pub(super) redis: &'static Redis,
-    pub(super) roads: [Road; 2],
+    pub(super) proxies: [FaultProxy; 2],
     pub(super) gateway: Gateway,
     pub(super) running: Running,
 }
@@ -74,11 +74,11 @@ impl Setup {
         for (name, value) in variables {
             site.set(name, value);
         }
-        let roads = [road_to(redis, 1).await, road_to(redis, 2).await];
-        let url = |road: &Road| format!("redis://worker:any@127.0.0.1:{}", road.port());
-        site.set("REDIS_URL", &url(&roads[0]));
+        let proxies = [proxy_to(redis, 1).await, proxy_to(redis, 2).await];
+        let url = |proxy: &FaultProxy| format!("redis://worker:any@127.0.0.1:{}", proxy.port());
+        site.set("REDIS_URL", &url(&proxies[0]));
         let running = site.start();
-        site.set("REDIS_URL", &url(&roads[1]));
+        site.set("REDIS_URL", &url(&proxies[1]));
         let gateway = Gateway::start(&site).await;
         gateway.await_all().await;
         mariadb.general_log(true).await.unwrap();
@@ -86,15 +86,15 @@ impl Setup {
             site,
             mariadb,
             redis,
-            roads,
+            proxies,
             gateway,
             running,
         }
     }
 
     pub(super) async fn set_roads(&self, mode: Mode) {
-        for road in &self.roads {
-            road.set(mode).await;
+        for proxy in &self.proxies {
+            proxy.set(mode).await;
         }
     }
 
@@ -123,8 +123,8 @@ impl Setup {
     }
 }
 
-pub(super) async fn road_to(redis: &Redis, seed: u64) -> Road {
-    Road::to(redis.port(), seed).await.unwrap()
+pub(super) async fn proxy_to(redis: &Redis, seed: u64) -> FaultProxy {
+    FaultProxy::to(redis.port(), seed).await.unwrap()
 }
 
 pub(super) async fn execute(redis: &fred::clients::Client, command: &'static str, args: &[&str]) {
@@ -148,8 +148,8 @@ impl Fault {
                 setup.set_roads(far(50)).await;
             }
             Self::Wedged => {
-                for road in &setup.roads {
-                    road.strike(Mode::Drop(Direction::Down)).await;
+                for proxy in &setup.proxies {
+                    proxy.break_connections(Mode::Drop(Direction::Down)).await;
                 }
             }
             Self::Unsubscribed => {
@@ -237,8 +237,8 @@ pub(super) async fn fail_over(setup: &Setup) {
     )
     .await;
     execute(&client, "REPLICAOF", &["NO", "ONE"]).await;
-    for road in &setup.roads {
-        road.redirect_to(other.port());
+    for proxy in &setup.proxies {
+        proxy.redirect_to(other.port());
     }
     let port = other.port().to_string();
     setup.redis_command("REPLICAOF", &[host, &port]).await;
