@@ -127,8 +127,9 @@ async fn ten_thousand_streams_drain_evenly() {
     assert_eq!((ended, clean), (STREAMS, STREAMS));
     // Random among 4,001 values.
     assert!(retries > 3_000, "{retries}");
-    // 1,111 on a quiet machine; after a pause of the machine, more close at once.
-    assert!(densest < 3_000, "{densest} in one second");
+    // The plan closes at most 1,300 in a second (`permits::no_second_closes_more_than_1_3_times_the_average`). After a pause
+    // of the machine, more close at once.
+    assert!(densest < 2_000, "{densest} in one second");
     assert!(
         !process.log().contains("did not end in time"),
         "{}",

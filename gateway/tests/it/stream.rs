@@ -2,6 +2,7 @@
 
 use crate::fixture::{Fixture, LONG, SOON, message};
 use gateway::config::Config;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use testkit::eventually::eventually;
 use testkit::http::{Block, Connection, Events, ask};
@@ -348,8 +349,9 @@ async fn slow_client_skips_to_the_latest_count() {
     while stream.next().await.unwrap().data != newest {
         received += 1;
     }
-    // 40 MB were published; the kernels hold a few.
-    assert!(received < last - 1, "{received} blocks were queued");
+    // 40 MB were published. The socket buffers on both sides hold at most 10 MB, and the gateway has no queue.
+    println!("{received} of {last} counts were received");
+    assert!(received < last / 2, "{received} counts were queued");
 }
 
 /// A stream that opens during a broadcast gets the count as `init` or as `update`, but not both.
@@ -362,11 +364,18 @@ async fn stream_opened_during_a_broadcast_gets_the_count_once() {
         let opening = futures_util::future::join_all((0..8).map(|_| Events::open(fixture.address)));
         let ((), streams) = tokio::join!(coming, opening);
         for mut stream in streams {
-            let mut ids = Vec::new();
-            while let Some(block) = stream.next_within(Duration::from_millis(5)).await {
-                assert!(!ids.contains(&block.id), "{total}: {} twice", block.id);
-                ids.push(block.id);
+            let is_count = |block: &Block| {
+                let data = serde_json::from_str::<serde_json::Value>(&block.data);
+                data.is_ok_and(|data| data["total"] == total)
+            };
+            let mut received = vec![stream.next().await.unwrap()];
+            while !received.last().is_some_and(is_count) {
+                received.push(stream.next().await.unwrap());
             }
+            // Time for a wrong block.
+            received.extend(stream.next_within(Duration::from_millis(5)).await);
+            let ids: BTreeSet<_> = received.iter().map(|block| &block.id).collect();
+            assert_eq!(ids.len(), received.len(), "{total}: {received:?}");
         }
     }
 }
