@@ -11,10 +11,10 @@ type Sources = BTreeMap<String, String>;
 
 #[test]
 fn source_files_do_not_import_each_other_in_a_circle() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     for name in ["shared", "gateway", "worker"] {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../{name}/src"));
         let mut sources = Sources::new();
-        read_sources(&root.join(name).join("src"), "", &mut sources);
+        read_sources(&root, &root, &mut sources);
         assert!(sources.len() > 10, "the sources of {name} are found");
         let mut done = BTreeSet::new();
         for module in sources.keys() {
@@ -24,43 +24,41 @@ fn source_files_do_not_import_each_other_in_a_circle() {
     }
 }
 
-/// Leaves out the roots of the crate: they import everything, and nothing imports them.
-fn read_sources(folder: &Path, module: &str, sources: &mut Sources) {
+fn read_sources(root: &Path, folder: &Path, sources: &mut Sources) {
     for entry in fs::read_dir(folder).expect("a folder of sources") {
         let path = entry.expect("an entry").path();
-        let name = path.file_stem().expect("a name").to_string_lossy();
-        let child = format!("{module}::{name}")
-            .trim_start_matches(':')
-            .to_owned();
         if path.is_dir() {
-            read_sources(&path, &child, sources);
-        } else if path.extension().is_some_and(|it| it == "rs") && name != "lib" && name != "main" {
+            read_sources(root, &path, sources);
+        } else if path.extension().is_some_and(|it| it == "rs") {
             let text = fs::read_to_string(&path).expect("a source");
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-            let module = if name == "mod" { module } else { &child };
-            sources.insert(module.to_owned(), code.to_owned());
+            let module = path.strip_prefix(root).expect("a path below the root");
+            let module = module
+                .with_extension("")
+                .display()
+                .to_string()
+                .replace('/', "::");
+            sources.insert(module.trim_end_matches("::mod").to_owned(), code.to_owned());
         }
     }
 }
 
 /// The modules in `use crate::a::b;` and `use crate::a::{b, c};`.
 fn imports(sources: &Sources, module: &str) -> BTreeSet<String> {
-    let pattern = r"(?m)^(?:pub(?:\(crate\))? )?use crate::([\w:]+)(?:\{([^}]*)\})?";
-    let pattern = Regex::new(pattern).expect("a pattern");
+    let pattern =
+        Regex::new(r"(?m)^(?:pub )?use crate::([\w:]+)(?:\{([^}]*)\})?").expect("a pattern");
     let paths = pattern.captures_iter(&sources[module]).flat_map(|import| {
         let group = import.get(2).map_or("", |group| group.as_str()).split(',');
         let paths = group.map(|item| format!("{}{}", &import[1], item.trim()));
         paths.collect::<Vec<_>>()
     });
     // An import names a module, or an item of a module.
-    let modules = paths.filter_map(|path| {
-        let parent = path.rsplit_once("::").map_or("", |(parent, _)| parent);
-        let mut candidates = [&path, parent].into_iter();
-        candidates
-            .find(|it| sources.contains_key(*it))
-            .map(str::to_owned)
+    let modules = paths.map(|path| match path.rsplit_once("::") {
+        Some((parent, _)) if !sources.contains_key(&path) => parent.to_owned(),
+        _ => path,
     });
-    modules.filter(|other| other != module).collect()
+    let is_other = |it: &String| it != module && sources.contains_key(it);
+    modules.filter(is_other).collect()
 }
 
 /// Follows the imports from the end of `path` until they come back to a part of it.
