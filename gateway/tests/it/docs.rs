@@ -10,7 +10,7 @@ use shared::catalog::Snapshot;
 use std::net::SocketAddr;
 use testkit::document::Document;
 use testkit::eventually::eventually;
-use testkit::http::{Answer, Connection, Events, PATIENCE, ask, get};
+use testkit::http::{Connection, Events, RESPONSE_LIMIT, Response, get, request};
 use testkit::process::free_port;
 use tokio::time::timeout;
 use utoipa::openapi::OpenApi;
@@ -36,7 +36,7 @@ async fn check_all(document: &Document, address: SocketAddr) {
                 &BOTH[1..],
                 &["Origin: https://a.example"],
             ] {
-                let mut answer = ask(address, method, path, lines).await;
+                let mut answer = request(address, method, path, lines).await;
                 if answer.header("content-encoding").is_some() && !answer.body.is_empty() {
                     // The schema is checked with the body that is not encoded.
                     answer.body = get(address, path).await.body;
@@ -44,7 +44,7 @@ async fn check_all(document: &Document, address: SocketAddr) {
                 document.check(method, path, &answer);
             }
         }
-        let answer = ask(address, "POST", path, &[]).await;
+        let answer = request(address, "POST", path, &[]).await;
         document.check_response("MethodNotAllowed", &answer);
     }
     let answer = get(address, "/docs/").await;
@@ -121,7 +121,7 @@ async fn stream_events_match_the_document() {
     let document = document(fixture.address).await;
     warm(&fixture).await;
     let mut stream = Events::open(fixture.address).await;
-    let head = Answer {
+    let head = Response {
         status: stream.status,
         headers: stream.headers.clone(),
         body: Vec::new(),
@@ -142,7 +142,9 @@ async fn stream_events_match_the_document() {
             }
         }
     };
-    timeout(PATIENCE, all).await.expect("one of each kind");
+    timeout(RESPONSE_LIMIT, all)
+        .await
+        .expect("one of each kind");
 }
 
 fn capital(name: &str) -> String {
@@ -190,7 +192,7 @@ async fn refusals_match_the_document() {
     ] {
         let mut connection = Connection::open(fixture.address).await;
         connection.send(raw).await;
-        let answer = connection.answer(false).await;
+        let answer = connection.read_response(false).await;
         assert_eq!(answer.status, status);
         document.check("GET", "/livez", &answer);
     }

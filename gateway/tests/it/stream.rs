@@ -5,7 +5,7 @@ use gateway::config::Config;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::http::{Block, Connection, Events, ask};
+use testkit::http::{Block, Connection, Events, request};
 use testkit::scrape;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -220,7 +220,7 @@ async fn stream_above_the_limit_is_refused_with_retry() {
     let two = Events::open(fixture.address).await;
     assert_eq!((one.status, two.status), (200, 200));
     for _ in 0..5 {
-        let answer = ask(fixture.address, "GET", STREAM, &[]).await;
+        let answer = request(fixture.address, "GET", STREAM, &[]).await;
         assert_eq!(answer.status, 503);
         let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
         assert!((2..=8).contains(&seconds));
@@ -247,14 +247,14 @@ async fn stream_above_the_limit_is_refused_with_retry() {
         )
         .await;
     }
-    let any = ask(fixture.address, "GET", STREAM, &["Accept: */*"]).await;
+    let any = request(fixture.address, "GET", STREAM, &["Accept: */*"]).await;
     assert_eq!(any.status, 503);
     for (name, wanted) in [opened, (refused, 10), ("gateway_streams", 2)] {
         let metrics = fixture.get("/metrics").await;
         assert_eq!(scrape::figure(metrics.text(), name), Some(wanted), "{name}");
     }
     // HEAD needs no permit.
-    let head = ask(fixture.address, "HEAD", STREAM, &[]).await;
+    let head = request(fixture.address, "HEAD", STREAM, &[]).await;
     assert_eq!(head.status, 200);
     assert_eq!(head.header("cache-control"), Some("no-store, no-transform"));
     drop(one);
@@ -274,7 +274,7 @@ async fn head_returns_the_headers_of_the_stream() {
         connection
             .send(format!("HEAD {STREAM} HTTP/1.1\r\nHost: x\r\n\r\n"))
             .await;
-        let head = connection.answer(true).await;
+        let head = connection.read_response(true).await;
         assert_eq!(head.status, 200);
         for name in [
             "content-type",
@@ -305,7 +305,10 @@ async fn stream_over_http_1_0_is_not_chunked() {
 async fn stream_can_be_disabled() {
     let fixture = Fixture::with(&[("ENABLE_SSE_TODAY", "off")], |_| ()).await;
     for method in ["GET", "HEAD", "OPTIONS", "POST"] {
-        assert_eq!(ask(fixture.address, method, STREAM, &[]).await.status, 404);
+        assert_eq!(
+            request(fixture.address, method, STREAM, &[]).await.status,
+            404
+        );
     }
 }
 
@@ -324,7 +327,7 @@ async fn stalled_client_is_disconnected_and_its_permit_released() {
         total += 1;
         let message = message(total, LONG).replacen('{', &long, 1);
         fixture.worker.publish_message(&message).await;
-        let answer = ask(fixture.address, "HEAD", "/livez", &[]).await;
+        let answer = request(fixture.address, "HEAD", "/livez", &[]).await;
         assert_eq!(answer.status, 200);
         (Events::open(fixture.address).await.status == 200).then_some(())
     })

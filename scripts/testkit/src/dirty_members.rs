@@ -11,28 +11,28 @@ use crate::rankings::{Window, borrowers, folded, visitors};
 use crate::wall_clock::WallDate;
 
 /// Whom to spoil and how; the numbers are places in a ranking, so that each ranking has a bit of each.
-const FATES: [(Fate, Source, usize); 16] = [
-    (Fate::DeletedWithNames, Source::VisitsMonth, 1),
-    (Fate::DeletedNameless, Source::VisitsMonth, 3),
-    (Fate::Spellings, Source::VisitsMonth, 4),
-    (Fate::NewName, Source::VisitsYear, 1),
-    (Fate::NewId, Source::VisitsYear, 3),
-    (Fate::Spellings, Source::VisitsYear, 4),
-    (Fate::BlankInstitution, Source::VisitsYear, 0),
-    (Fate::DeletedWithNames, Source::LoansMonth, 0),
-    (Fate::DeletedNameless, Source::LoansMonth, 2),
-    (Fate::DeletedNameless, Source::LoansYear, 1),
-    (Fate::Unknown, Source::LoansYear, 3),
-    (Fate::Spellings, Source::LoansYear, 5),
-    (Fate::Untrimmed(" ", ""), Source::VisitsMonth, 2),
-    (Fate::Untrimmed("", "\r"), Source::VisitsYear, 2),
-    (Fate::DeletedUntrimmed, Source::VisitsMonth, 5),
-    (Fate::DeletedUntrimmed, Source::LoansMonth, 3),
+const CHANGES: [(Change, Source, usize); 16] = [
+    (Change::DeletedWithNames, Source::VisitsMonth, 1),
+    (Change::DeletedNameless, Source::VisitsMonth, 3),
+    (Change::Spellings, Source::VisitsMonth, 4),
+    (Change::NewName, Source::VisitsYear, 1),
+    (Change::NewId, Source::VisitsYear, 3),
+    (Change::Spellings, Source::VisitsYear, 4),
+    (Change::BlankInstitution, Source::VisitsYear, 0),
+    (Change::DeletedWithNames, Source::LoansMonth, 0),
+    (Change::DeletedNameless, Source::LoansMonth, 2),
+    (Change::DeletedNameless, Source::LoansYear, 1),
+    (Change::Unknown, Source::LoansYear, 3),
+    (Change::Spellings, Source::LoansYear, 5),
+    (Change::Untrimmed(" ", ""), Source::VisitsMonth, 2),
+    (Change::Untrimmed("", "\r"), Source::VisitsYear, 2),
+    (Change::DeletedUntrimmed, Source::VisitsMonth, 5),
+    (Change::DeletedUntrimmed, Source::LoansMonth, 3),
 ];
 
 /// What happens to a member.
 #[derive(Debug, Clone, Copy)]
-enum Fate {
+enum Change {
     /// Deleted; the history keeps names, though not on the latest loan.
     DeletedWithNames,
     /// Deleted; only visits know the name.
@@ -65,7 +65,7 @@ enum Source {
 /// Spoils some of the busiest members, and adds one whose id comes with and without its accent.
 pub(crate) fn spoil(library: &mut Library, now: NaiveDateTime) {
     let mut spoiled = HashSet::new();
-    for (fate, source, place) in FATES {
+    for (change, source, place) in CHANGES {
         let ranking = match source {
             Source::VisitsMonth => visitors(library, now, Window::Month),
             Source::VisitsYear => visitors(library, now, Window::Year),
@@ -75,7 +75,7 @@ pub(crate) fn spoil(library: &mut Library, now: NaiveDateTime) {
         // The next member in the ranking, if this one was changed already.
         let mut candidates = ranking.into_iter().map(|(id, _)| id).skip(place);
         if let Some(id) = candidates.find(|id| !spoiled.contains(id)) {
-            suffer(library, fate, &id);
+            apply(library, change, &id);
             spoiled.insert(id);
         }
     }
@@ -114,9 +114,9 @@ fn histories<'a>(
 }
 
 /// Changes the member with the folded id `id`.
-fn suffer(library: &mut Library, fate: Fate, id: &str) {
-    match fate {
-        Fate::DeletedWithNames => {
+fn apply(library: &mut Library, change: Change, id: &str) {
+    match change {
+        Change::DeletedWithNames => {
             delete(library, id);
             respell(library, id);
             for row in histories(library, id).skip(3).step_by(4) {
@@ -130,7 +130,7 @@ fn suffer(library: &mut Library, fate: Fate, id: &str) {
                 last.member_name = Some("  ".into());
             }
         }
-        Fate::DeletedNameless => {
+        Change::DeletedNameless => {
             delete(library, id);
             respell(library, id);
             for (nth, row) in histories(library, id).enumerate() {
@@ -140,19 +140,19 @@ fn suffer(library: &mut Library, fate: Fate, id: &str) {
                 last.institution = Some("   ".into());
             }
         }
-        Fate::Unknown => {
+        Change::Unknown => {
             delete(library, id);
             library.histories.retain(|row| !is(&row.member_id, id));
             for visit in visits(library, id) {
                 visit.member_id = None;
             }
         }
-        Fate::NewName => {
+        Change::NewName => {
             if let Some(member) = member(library, id) {
                 member.member_name = "Siti Aisyah Nu'man, S.Pd.".into();
             }
         }
-        Fate::NewId => {
+        Change::NewId => {
             let new: Arc<str> = format!("N{}", id.chars().take(18).collect::<String>()).into();
             if let Some(member) = member(library, id) {
                 member.member_id = new.clone();
@@ -161,13 +161,13 @@ fn suffer(library: &mut Library, fate: Fate, id: &str) {
                 visit.member_id = Some(new.clone());
             }
         }
-        Fate::Spellings => respell(library, id),
-        Fate::Untrimmed(before, after) => wrap(library, id, before, after),
-        Fate::DeletedUntrimmed => {
+        Change::Spellings => respell(library, id),
+        Change::Untrimmed(before, after) => wrap(library, id, before, after),
+        Change::DeletedUntrimmed => {
             wrap(library, id, " ", "\t");
             delete(library, &folded(&format!(" {id}\t")));
         }
-        Fate::BlankInstitution => {
+        Change::BlankInstitution => {
             if let Some(member) = member(library, id) {
                 member.inst_name = Some("  ".into());
             }

@@ -11,27 +11,27 @@ use crate::library::{Biblio, History, Library, Loan};
 use crate::rankings::{Window, folded, titles};
 
 /// Which titles to spoil and how, by their place in a ranking.
-const FATES: [(Fate, Window, usize); 15] = [
-    (Fate::Hidden, Window::AllTime, 0),
-    (Fate::Markup, Window::AllTime, 1),
-    (Fate::CopiesGone, Window::AllTime, 2),
-    (Fate::AllGone, Window::AllTime, 3),
-    (Fate::Dangling, Window::AllTime, 4),
-    (Fate::Unlinked, Window::AllTime, 5),
-    (Fate::Long, Window::AllTime, 6),
-    (Fate::HiddenCopiesGone, Window::AllTime, 7),
-    (Fate::Padded, Window::AllTime, 8),
-    (Fate::AllGone, Window::Year, 1),
-    (Fate::CopiesGone, Window::Year, 2),
-    (Fate::Untitled, Window::Year, 4),
-    (Fate::AllGone, Window::Month, 1),
-    (Fate::Unlinked, Window::Month, 2),
-    (Fate::Dangling, Window::Month, 3),
+const CHANGES: [(Change, Window, usize); 15] = [
+    (Change::Hidden, Window::AllTime, 0),
+    (Change::Markup, Window::AllTime, 1),
+    (Change::CopiesGone, Window::AllTime, 2),
+    (Change::AllGone, Window::AllTime, 3),
+    (Change::Dangling, Window::AllTime, 4),
+    (Change::Unlinked, Window::AllTime, 5),
+    (Change::Long, Window::AllTime, 6),
+    (Change::HiddenCopiesGone, Window::AllTime, 7),
+    (Change::Padded, Window::AllTime, 8),
+    (Change::AllGone, Window::Year, 1),
+    (Change::CopiesGone, Window::Year, 2),
+    (Change::Untitled, Window::Year, 4),
+    (Change::AllGone, Window::Month, 1),
+    (Change::Unlinked, Window::Month, 2),
+    (Change::Dangling, Window::Month, 3),
 ];
 
 /// What happens to a title.
 #[derive(Debug, Clone, Copy)]
-enum Fate {
+enum Change {
     /// `opac_hide = 1`.
     Hidden,
     /// Quotes and HTML in the title, and copies' codes retyped in loans.
@@ -57,14 +57,14 @@ enum Fate {
 /// Spoils some of the most borrowed titles, and adds loans of copies that nothing knows.
 pub(crate) fn spoil(library: &mut Library, now: NaiveDateTime) {
     let mut spoiled = HashSet::new();
-    for (fate, window, place) in FATES {
+    for (change, window, place) in CHANGES {
         let ranking = titles(library, now, window);
         if let Some((id, _)) = ranking
             .iter()
             .skip(place)
             .find(|(id, _)| !spoiled.contains(id))
         {
-            suffer(library, fate, *id);
+            apply(library, change, *id);
             spoiled.insert(*id);
         }
     }
@@ -74,16 +74,16 @@ pub(crate) fn spoil(library: &mut Library, now: NaiveDateTime) {
 }
 
 /// Changes one title.
-fn suffer(library: &mut Library, fate: Fate, id: u32) {
-    match fate {
-        Fate::Hidden => hide(library, id),
-        Fate::Markup => {
+fn apply(library: &mut Library, change: Change, id: u32) {
+    match change {
+        Change::Hidden => hide(library, id),
+        Change::Markup => {
             let markup = r#"<b>"Nu'man"</b> & 'Kopi' \ <script>alert("é’")</script>"#;
             retitle(library, id, markup);
             retype_codes(library, id);
         }
-        Fate::CopiesGone => delete_copies(library, id),
-        Fate::AllGone => {
+        Change::CopiesGone => delete_copies(library, id),
+        Change::AllGone => {
             delete_copies(library, id);
             delete_title(library, id);
             let mut rows = histories(library, id).rev();
@@ -94,22 +94,22 @@ fn suffer(library: &mut Library, fate: Fate, id: u32) {
                 second.title = None;
             }
         }
-        Fate::Dangling => delete_title(library, id),
-        Fate::Unlinked => {
+        Change::Dangling => delete_title(library, id),
+        Change::Unlinked => {
             let items = library.items.iter_mut();
             let copies = items.filter(|item| item.biblio_id == Some(id));
             copies.step_by(2).for_each(|item| item.biblio_id = None);
         }
-        Fate::Long => {
+        Change::Long => {
             let words = "Élan’s perjalanan panjang ".chars().cycle();
             retitle(library, id, &words.take(400).collect::<String>());
         }
-        Fate::HiddenCopiesGone => {
+        Change::HiddenCopiesGone => {
             hide(library, id);
             delete_copies(library, id);
         }
-        Fate::Padded => retitle(library, id, "  Spasi di Depan dan di Belakang  "),
-        Fate::Untitled => {
+        Change::Padded => retitle(library, id, "  Spasi di Depan dan di Belakang  "),
+        Change::Untitled => {
             delete_copies(library, id);
             delete_title(library, id);
             histories(library, id).for_each(|row| row.title = None);

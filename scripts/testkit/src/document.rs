@@ -5,7 +5,7 @@
     reason = "a test that cannot go on should panic where it stands"
 )]
 
-use crate::http::Answer;
+use crate::http::Response;
 use crate::json_schema::{errors, resolve};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -39,17 +39,18 @@ impl Document {
 
     /// Checks the response of an operation.
     #[track_caller]
-    pub fn check(&self, method: &str, path: &str, answer: &Answer) {
-        let what = format!("{method} {path} {}", answer.status);
+    pub fn check(&self, method: &str, path: &str, response: &Response) {
+        let what = format!("{method} {path} {}", response.status);
         let operation = &self.0["paths"][path][method.to_lowercase()];
-        let response = &operation["responses"][answer.status.to_string()];
-        self.check_against(&what, response, answer);
+        let described = &operation["responses"][response.status.to_string()];
+        self.check_against(&what, described, response);
     }
 
     /// Checks a response that belongs to no operation, such as 404, against the named response.
     #[track_caller]
-    pub fn check_response(&self, name: &str, answer: &Answer) {
-        self.check_against(name, &self.0["components"]["responses"][name], answer);
+    pub fn check_response(&self, name: &str, response: &Response) {
+        let described = &self.0["components"]["responses"][name];
+        self.check_against(name, described, response);
     }
 
     /// Checks a value against a schema of the document.
@@ -60,45 +61,39 @@ impl Document {
     }
 
     #[track_caller]
-    fn check_against(&self, what: &str, response: &Value, answer: &Answer) {
-        assert!(response.is_object(), "{what} is not in the document");
-        let response = self.resolve(response);
-        for (name, value) in &answer.headers {
+    fn check_against(&self, what: &str, described: &Value, response: &Response) {
+        assert!(described.is_object(), "{what} is not in the document");
+        let described = self.resolve(described);
+        for (name, value) in &response.headers {
             if HTTP_HEADERS.contains(&name.as_str()) {
                 continue;
             }
-            let header =
-                fields(&response["headers"]).find(|(key, _)| key.eq_ignore_ascii_case(name));
+            let mut headers = fields(&described["headers"]);
+            let header = headers.find(|(key, _)| key.eq_ignore_ascii_case(name));
             let (_, header) = header.unwrap_or_else(|| panic!("{what}: {name} is not described"));
             let schema = &self.resolve(header)["schema"];
             let value = match schema["type"] == "integer" {
-                true => json!(
-                    value
-                        .parse::<u64>()
-                        .unwrap_or_else(|_| panic!("{what}: {name}: {value}"))
-                ),
+                true => value.parse::<u64>().map_or(Value::Null, Value::from),
                 false => json!(value),
             };
             self.check_value(&format!("{what}: {name}"), schema, &value);
         }
-        for (name, header) in fields(&response["headers"]) {
-            let is_there = answer
-                .headers
-                .iter()
-                .any(|(key, _)| name.eq_ignore_ascii_case(key));
+        for (name, header) in fields(&described["headers"]) {
+            let mut headers = response.headers.iter();
+            let is_there = headers.any(|(key, _)| name.eq_ignore_ascii_case(key));
             let required = self.resolve(header)["required"] == true;
             assert!(is_there || !required, "{what}: {name} is missing");
         }
-        if !response["content"].is_object() {
-            assert!(answer.body.is_empty(), "{what} has a body");
+        if !described["content"].is_object() {
+            assert!(response.body.is_empty(), "{what} has a body");
             return;
         }
-        let content_type = answer.header("content-type").unwrap_or_default();
-        let media = response["content"].get(content_type);
+        let content_type = response.header("content-type").unwrap_or_default();
+        let media = described["content"].get(content_type);
         let media = media.unwrap_or_else(|| panic!("{what} is {content_type}"));
         let value = match content_type.contains("json") {
-            true => answer.json(),
-            false => json!(answer.text()),
+            true => response.json(),
+            false => json!(response.text()),
         };
         self.check_value(what, &media["schema"], &value);
     }

@@ -74,15 +74,15 @@ impl Sentinels {
     /// # Errors
     /// If no Sentinel answers.
     pub async fn primary(&self) -> Result<usize> {
-        let ask = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME];
-        let told = self.sentinels[0].command(&ask).await?;
-        let port = told
+        let command = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME];
+        let reply = self.sentinels[0].command(&command).await?;
+        let port = reply
             .lines()
             .nth(1)
             .and_then(|port| port.trim().parse().ok());
-        let port: u16 = port.with_context(|| format!("no primary: {told}"))?;
+        let port: u16 = port.with_context(|| format!("no primary: {reply}"))?;
         let index = self.servers.iter().position(|server| server.port() == port);
-        index.context("a server that is not ours")
+        index.context("an unknown server")
     }
 
     /// Orders a fail-over, as an operator does, until the Sentinels accept: soon after a fail-over they refuse another.

@@ -1,6 +1,6 @@
 //! An outage of Redis costs no memory, however many commands are attempted during it.
 
-use crate::fixture::{SOON, Site};
+use crate::fixture::{Fixture, SOON};
 use crate::together::{Gateway, paths};
 use shared::time::Clock;
 use std::io::Write as _;
@@ -24,28 +24,29 @@ struct Setup {
     worker: Process,
     gateway: Gateway,
     proxy: FaultProxy,
-    site: Site,
+    fixture: Fixture,
     _viewer: Events,
 }
 
 impl Setup {
     async fn new() -> Self {
-        let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
+        let mut fixture =
+            Fixture::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
         // A real process has only the real time.
-        site.clock.step_to(Clock::system().now().utc());
+        fixture.clock.step_to(Clock::system().now().utc());
         let proxy = FaultProxy::to(shared_redis().await.port(), 1)
             .await
             .unwrap();
-        site.set("REDIS_URL", &format!("redis://127.0.0.1:{}", proxy.port()));
-        let worker = Process::spawn("worker", &site.environment()).unwrap();
-        let gateway = Gateway::start(&site).await;
+        fixture.set("REDIS_URL", &format!("redis://127.0.0.1:{}", proxy.port()));
+        let worker = Process::spawn("worker", &fixture.environment()).unwrap();
+        let gateway = Gateway::start(&fixture).await;
         gateway.await_all().await;
         let _viewer = Events::open(gateway.address).await;
         Self {
             worker,
             gateway,
             proxy,
-            site,
+            fixture,
             _viewer,
         }
     }
@@ -70,7 +71,7 @@ impl Setup {
                 connection
                     .send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
                     .await;
-                assert!(connection.answer(false).await.status < 300, "{path}");
+                assert!(connection.read_response(false).await.status < 300, "{path}");
             }
         }
     }
@@ -89,7 +90,7 @@ impl Setup {
     async fn await_count(&self) {
         eventually("the count is back", SOON, async || {
             let answer = self.gateway.get("/api/visitors/today").await;
-            (answer.status == 200 && self.site.today().await.is_some()).then_some(())
+            (answer.status == 200 && self.fixture.today().await.is_some()).then_some(())
         })
         .await;
     }

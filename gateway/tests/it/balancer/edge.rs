@@ -6,7 +6,7 @@ use shared::catalog::Snapshot;
 use std::net::{IpAddr, Ipv4Addr};
 use testkit::balancer::{Balancer, Kind};
 use testkit::eventually::eventually;
-use testkit::http::{Connection, Events, ask};
+use testkit::http::{Connection, Events, request};
 
 const KINDS: [Kind; 3] = [Kind::Nginx, Kind::Haproxy, Kind::Caddy];
 const STREAM: &str = "/api/visitors/today/stream";
@@ -19,7 +19,7 @@ async fn browsers_are_served_over_tls_and_http_2_and_their_requests_are_logged()
     let pair = Pair::start(&[("ACCESS_LOG", "on"), ("LOG_FORMAT", "json")]).await;
     for kind in KINDS {
         let balancer = Balancer::before(kind, pair.addresses).await.unwrap();
-        let read = browser::ask(&balancer, Snapshot::Weekly.path()).await;
+        let read = browser::request(&balancer, Snapshot::Weekly.path()).await;
         assert_eq!(read.status, "HTTP/2 200", "{kind:?}");
         let id = read.header("x-request-id").expect("an id");
         let line = format!(r#""request_id":"{id}""#);
@@ -32,7 +32,7 @@ async fn browsers_are_served_over_tls_and_http_2_and_their_requests_are_logged()
         .await;
         assert_eq!(read.body().await, envelope(Snapshot::Weekly, 1), "{kind:?}");
         for path in ["/metrics", "/metrics?all", "/%6Detrics", "//metrics"] {
-            let denied = browser::ask(&balancer, path).await;
+            let denied = browser::request(&balancer, path).await;
             let status = denied.status.split(' ').nth(1);
             assert!(
                 matches!(status, Some("403" | "404")),
@@ -48,7 +48,7 @@ async fn each_event_arrives_before_the_next_is_published() {
     for kind in KINDS {
         let pair = Pair::start(&[]).await;
         let balancer = Balancer::before(kind, pair.addresses).await.unwrap();
-        let mut stream = browser::ask(&balancer, STREAM).await;
+        let mut stream = browser::request(&balancer, STREAM).await;
         assert_eq!(stream.status, "HTTP/2 200", "{kind:?}");
         for total in 1..=10 {
             let wanted = format!(r#""total":{total},"#);
@@ -86,7 +86,7 @@ async fn address_limit_holds_behind_a_balancer_whatever_the_client_forwards() {
         assert_eq!(pair.streams().await, [1, 1], "{kind:?}");
         for invented in ["203.0.113.3", "203.0.113.4", "127.0.0.1"] {
             assert_eq!(open(ONE, invented).await.status, 503, "{kind:?} {invented}");
-            let read = ask(balancer.plain, "GET", Snapshot::Weekly.path(), &[]).await;
+            let read = request(balancer.plain, "GET", Snapshot::Weekly.path(), &[]).await;
             assert_eq!(read.status, 200, "{kind:?}");
         }
         let other = open(OTHER, "203.0.113.1").await;

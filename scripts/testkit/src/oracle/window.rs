@@ -36,7 +36,7 @@ impl Window {
     }
 
     /// A zero date is in no window but all time; there it always is, since it is no day after today.
-    pub(crate) fn holds(self, date: WallDate) -> bool {
+    pub(crate) fn contains(self, date: WallDate) -> bool {
         match (self.first, date.calendar()) {
             (None, day) => day.is_none_or(|day| day <= self.today),
             (Some(first), Some(day)) => first <= day && day <= self.today,

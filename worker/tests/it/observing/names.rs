@@ -1,12 +1,12 @@
 //! Every metric that `deploy/` names exists, and the dashboard shows every metric.
 
-use super::scene::{await_ok, gateway, local, site, worker};
+use super::scene::{await_ok, fixture, gateway, local, worker};
 use super::{dashboard, read};
 use crate::fixture::{SOON, own_servers};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use testkit::eventually::eventually;
-use testkit::http::{Connection, Events, ask, get};
+use testkit::http::{Connection, Events, get, request};
 use testkit::process::free_port;
 
 /// Metrics that the dashboard does not show, with the reason.
@@ -46,10 +46,10 @@ fn metric_names(text: &str) -> BTreeSet<String> {
 /// All series of a worker and a gateway, after the events that create the rare ones.
 async fn all_series() -> BTreeMap<String, String> {
     let (mariadb, redis) = own_servers().await;
-    let mut site = site(mariadb, redis).await;
-    let (_worker, worker_port) = worker(&mut site);
+    let mut fixture = fixture(mariadb, redis).await;
+    let (_worker, worker_port) = worker(&mut fixture);
     let gateway_port = free_port().unwrap();
-    let _gateway = gateway(&site, gateway_port, &[("MAX_PER_ADDRESS", "4")]);
+    let _gateway = gateway(&fixture, gateway_port, &[("MAX_PER_ADDRESS", "4")]);
     await_ok(worker_port).await;
     await_ok(gateway_port).await;
     let address = local(gateway_port);
@@ -57,7 +57,7 @@ async fn all_series() -> BTreeMap<String, String> {
     for _ in 0..4 {
         streams.push(Events::open(address).await);
     }
-    let refused = ask(address, "GET", "/api/visitors/today/stream", &[]).await;
+    let refused = request(address, "GET", "/api/visitors/today/stream", &[]).await;
     assert_eq!(refused.status, 503);
     drop(streams);
     let from = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));

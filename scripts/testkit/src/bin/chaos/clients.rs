@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use testkit::http::{PATIENCE, fetch};
+use testkit::http::{RESPONSE_LIMIT, fetch};
 use testkit::oracle::PATHS;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -106,7 +106,7 @@ async fn events(port: u16, mut each: impl FnMut(Value)) -> Result<()> {
     let request = "GET /api/visitors/today/stream HTTP/1.1\r\nHost: x\r\n\r\n";
     stream.get_mut().write_all(request.as_bytes()).await?;
     let mut line = String::new();
-    while timeout(PATIENCE, stream.read_line(&mut line)).await?? > 0 {
+    while timeout(RESPONSE_LIMIT, stream.read_line(&mut line)).await?? > 0 {
         if let Some(data) = line.strip_prefix("data: ") {
             each(serde_json::from_str(data)?);
         }
