@@ -72,7 +72,7 @@ impl Monitor {
         }
     }
 
-    fn check_write(&mut self, words: &[String]) {
+    fn check_write(&mut self, words: &[&str]) {
         // The script that acquires the lease names no epoch.
         let Some(lease) = &self.lease else { return };
         self.report.count("fenced writes");
@@ -102,27 +102,14 @@ impl Monitor {
 }
 
 /// The lease of `EVAL script count key … lease …`, if it has an epoch.
-fn lease(words: &[String]) -> Option<(u64, String)> {
+fn lease(words: &[&str]) -> Option<(u64, String)> {
     let keys: usize = words.get(2)?.parse().ok()?;
     let (epoch, worker) = words.get(3 + keys)?.split_once(' ')?;
     Some((epoch.parse().ok()?, worker.to_owned()))
 }
 
-/// The quoted words of a line.
-fn words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut escaped) = (Vec::new(), None::<String>, false);
-    for char in line.chars() {
-        match (&mut word, char) {
-            (Some(text), _) if escaped => {
-                escaped = false;
-                text.push(char);
-            }
-            (Some(_), '\\') => escaped = true,
-            (Some(_), '"') => words.extend(word.take()),
-            (Some(text), _) => text.push(char),
-            (None, '"') => word = Some(String::new()),
-            (None, _) => {}
-        }
-    }
-    words
+/// The quoted words of a line. Quotes inside of a word are escaped.
+fn words(line: &str) -> Vec<&str> {
+    let (_, quoted) = line.trim_end().split_once('"').unwrap_or_default();
+    quoted.trim_end_matches('"').split("\" \"").collect()
 }
