@@ -10,6 +10,7 @@ use shared::shutdown;
 use shared::time::Clock;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use tikv_jemallocator::Jemalloc;
 use tokio::runtime::Runtime;
 use tracing::{error, warn};
@@ -55,9 +56,12 @@ enum Command {
 }
 
 /// The version of the worker and of its time zone rules, which age.
-fn version() -> String {
-    let rules = worker::calendar::zone_rules_version();
-    format!("{} (time zone rules {rules})", env!("CARGO_PKG_VERSION"))
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let rules = worker::calendar::zone_rules_version();
+        format!("{} (time zone rules {rules})", env!("CARGO_PKG_VERSION"))
+    });
+    &VERSION
 }
 
 fn parse_snapshot(name: &str) -> Result<Snapshot, String> {

@@ -4,7 +4,7 @@ use crate::fixture::SOON;
 use crate::process::start;
 use serde_json::Value;
 use testkit::eventually::eventually;
-use testkit::http::{Events, ask, get};
+use testkit::http::{Events, get, request};
 use testkit::process::Process;
 
 const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -26,7 +26,7 @@ async fn each_response_is_logged_with_its_request_id() {
     let before = lines(&process).len();
     let weekly = "/api/visitors/weekly?token=secret";
     let parent = format!("traceparent: 00-{ID}-00f067aa0ba902b7-01");
-    let answer = ask(
+    let answer = request(
         address,
         "GET",
         weekly,
@@ -36,7 +36,7 @@ async fn each_response_is_logged_with_its_request_id() {
     assert_eq!(answer.header("x-request-id"), Some("from-the-balancer"));
     let made = get(address, "/api/visitors/today").await;
     let made = made.header("x-request-id").unwrap().to_owned();
-    let strange = ask(
+    let strange = request(
         address,
         "POST",
         "/wp-login.php",
@@ -85,7 +85,7 @@ async fn each_response_is_logged_with_its_request_id() {
 #[tokio::test]
 async fn access_log_is_off_by_default() {
     let (process, address) = start(&[("LOG_FORMAT", "json")]).await;
-    let answer = ask(address, "GET", "/livez", &["X-Request-Id: a"]).await;
+    let answer = request(address, "GET", "/livez", &["X-Request-Id: a"]).await;
     assert_eq!((answer.status, answer.header("x-request-id")), (200, None));
     assert_eq!(lines(&process).len(), 0);
 }

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use shared::catalog::Snapshot;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use testkit::http::{Events, ask};
+use testkit::http::{Events, request};
 use tokio::time::Instant;
 
 /// A little longer than the 5 s over which notices are spread.
@@ -67,7 +67,7 @@ async fn every_stream_gets_the_notice_at_a_random_moment() {
     // The tag is that of the present value.
     let lines = [format!("If-None-Match: {}", expected.1)];
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    let answer = ask(fixture.address, "GET", Snapshot::Weekly.path(), &lines).await;
+    let answer = request(fixture.address, "GET", Snapshot::Weekly.path(), &lines).await;
     assert_eq!(answer.status, 304);
 }
 

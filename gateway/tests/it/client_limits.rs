@@ -4,7 +4,7 @@ use crate::fixture::{Fixture, SOON};
 use std::net::{IpAddr, Ipv4Addr};
 use testkit::descriptors;
 use testkit::eventually::eventually;
-use testkit::http::{Answer, Connection, Events};
+use testkit::http::{Connection, Events, Response};
 
 const LIVE: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
 /// More refusals than the gateway writes at the same time.
@@ -24,14 +24,14 @@ async fn stream(fixture: &Fixture, from: IpAddr, headers: &[&str]) -> Events {
 }
 
 /// Opens a connection and sends a request; returns both the connection and the response.
-async fn connect(fixture: &Fixture, from: IpAddr) -> (Connection, Answer) {
+async fn connect(fixture: &Fixture, from: IpAddr) -> (Connection, Response) {
     let mut connection = Connection::open_from(from, fixture.address).await;
     connection.send(LIVE).await;
-    let answer = connection.answer(false).await;
+    let answer = connection.read_response(false).await;
     (connection, answer)
 }
 
-fn assert_refused(answer: &Answer, why: &str) {
+fn assert_refused(answer: &Response, why: &str) {
     assert_eq!(answer.status, 503);
     let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((2..=8).contains(&seconds));
@@ -55,7 +55,7 @@ async fn stream_above_the_limit_of_its_address_is_503() {
     let ask = "GET /api/visitors/today/stream HTTP/1.1\r\nHost: x\r\n\r\n";
     for _ in 0..3 {
         connection.send(ask).await;
-        let refused = connection.answer(false).await;
+        let refused = connection.read_response(false).await;
         assert_refused(&refused, "streams that one address");
     }
     assert_eq!(stream(&fixture, OTHER, &[]).await.status, 200);
@@ -98,7 +98,7 @@ async fn every_refused_connection_gets_503_and_other_addresses_are_served() {
     }
     assert_eq!(connect(&fixture, OTHER).await.1.status, 200);
     for mut connection in refused {
-        let answer = connection.answer(false).await;
+        let answer = connection.read_response(false).await;
         assert_refused(&answer, "connections that one address");
     }
 }

@@ -3,7 +3,7 @@
 use crate::fixture::{Fixture, LONG, SOON, envelope, message};
 use shared::catalog::{Group, Snapshot};
 use testkit::eventually::eventually;
-use testkit::http::ask;
+use testkit::http::request;
 use testkit::server::shared_redis;
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn matching_etag_is_304() {
             "If-None-Match: *".to_owned(),
         ] {
             for method in ["GET", "HEAD"] {
-                let answer = ask(fixture.address, method, path, &[&header]).await;
+                let answer = request(fixture.address, method, path, &[&header]).await;
                 assert_eq!(answer.status, 304, "{header}");
                 for name in ["etag", "cache-control", "vary"] {
                     assert_eq!(answer.header(name), full.header(name));
@@ -34,7 +34,7 @@ async fn matching_etag_is_304() {
                 assert!(answer.header("content-type").is_none());
             }
         }
-        let answer = ask(fixture.address, "GET", path, &["If-None-Match: \"x\""]).await;
+        let answer = request(fixture.address, "GET", path, &["If-None-Match: \"x\""]).await;
         assert_eq!(answer.status, 200);
     }
 }
@@ -53,14 +53,14 @@ async fn date_is_ignored_if_there_is_a_tag() {
         (304, vec![earlier, "If-None-Match: *"]),
         (200, vec!["If-Modified-Since: today"]),
     ] {
-        let answer = ask(fixture.address, "GET", path, &headers).await;
+        let answer = request(fixture.address, "GET", path, &headers).await;
         assert_eq!(answer.status, status, "{headers:?}");
     }
     // The summary of visitors has no date, so none can match.
     let late = ["If-Modified-Since: Tue, 23 Sep 2035 00:05:09 GMT"];
     let summary = Group::Visitors.summary_path();
     assert_eq!(
-        ask(fixture.address, "GET", summary, &late).await.status,
+        request(fixture.address, "GET", summary, &late).await.status,
         200
     );
 }
@@ -121,19 +121,22 @@ async fn long_value_is_encoded_if_the_client_accepts_it() {
     assert_eq!(plain.header("content-encoding"), None);
     for (accepted, coding) in [("gzip", "gzip"), ("gzip, deflate, br", "br")] {
         let accepted = format!("Accept-Encoding: {accepted}");
-        let answer = ask(fixture.address, "GET", path, &[&accepted]).await;
+        let answer = request(fixture.address, "GET", path, &[&accepted]).await;
         assert_eq!(answer.header("content-encoding"), Some(coding));
         assert_eq!(answer.header("vary"), plain.header("vary"));
         assert!(answer.body.len() < long.len() / 4);
         assert_ne!(answer.header("etag"), plain.header("etag"));
         let tag = format!("If-None-Match: {}", answer.header("etag").unwrap());
-        let again = ask(fixture.address, "GET", path, &[&accepted, &tag]).await;
+        let again = request(fixture.address, "GET", path, &[&accepted, &tag]).await;
         assert_eq!(again.status, 304);
         // The tag belongs to this coding only.
-        assert_eq!(ask(fixture.address, "GET", path, &[&tag]).await.status, 200);
+        assert_eq!(
+            request(fixture.address, "GET", path, &[&tag]).await.status,
+            200
+        );
     }
     // A short value is not encoded.
-    let short = ask(
+    let short = request(
         fixture.address,
         "GET",
         Snapshot::Weekly.path(),

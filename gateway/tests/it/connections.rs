@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::http::{Connection, Events, send};
+use testkit::http::{Connection, Events, send_raw};
 use testkit::process::{Process, free_port};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -36,7 +36,7 @@ async fn request_with_a_body_is_answered_and_its_connection_closed() {
     ] {
         let mut connection = Connection::open(fixture.address).await;
         connection.send(raw).await;
-        let answer = connection.answer(false).await;
+        let answer = connection.read_response(false).await;
         assert_eq!(answer.status, status, "{raw}");
         assert_eq!(answer.header("connection"), Some("close"));
         assert!(connection.ends_within(SOON).await);
@@ -46,7 +46,7 @@ async fn request_with_a_body_is_answered_and_its_connection_closed() {
         connection
             .send("POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
             .await;
-        let answer = connection.answer(false).await;
+        let answer = connection.read_response(false).await;
         assert_eq!(answer.header("connection"), None);
     }
 }
@@ -59,7 +59,11 @@ async fn head_of_16_kib_is_accepted_and_a_longer_one_is_431() {
         let filling = "a".repeat(size - empty);
         let raw = format!("GET /livez HTTP/1.1\r\nHost: x\r\nX: {filling}\r\n\r\n");
         assert_eq!(raw.len(), size);
-        assert_eq!(send(fixture.address, raw).await.status, status, "{size}");
+        assert_eq!(
+            send_raw(fixture.address, raw).await.status,
+            status,
+            "{size}"
+        );
     }
 }
 
@@ -69,7 +73,7 @@ async fn pipelined_requests_are_answered() {
     let mut connection = Connection::open(fixture.address).await;
     connection.send(LIVE.repeat(50)).await;
     for _ in 0..50 {
-        assert_eq!(connection.answer(false).await.status, 200);
+        assert_eq!(connection.read_response(false).await.status, 200);
     }
 }
 
@@ -111,7 +115,7 @@ async fn idle_connection_has_its_own_timeout_and_its_next_head_is_timed_again() 
     let mut connection = Connection::open(fixture.address).await;
     for _ in 0..2 {
         connection.send(LIVE).await;
-        assert_eq!(connection.answer(false).await.status, 200);
+        assert_eq!(connection.read_response(false).await.status, 200);
         // Longer than the time-out of a head, shorter than the idle time-out.
         tokio::time::sleep(Duration::from_millis(800)).await;
     }
@@ -126,7 +130,7 @@ async fn idle_connection_has_its_own_timeout_and_its_next_head_is_timed_again() 
 
     let mut connection = Connection::open(fixture.address).await;
     connection.send(LIVE).await;
-    assert_eq!(connection.answer(false).await.status, 200);
+    assert_eq!(connection.read_response(false).await.status, 200);
     let began = Instant::now();
     assert!(connection.ends_within(SOON).await);
     assert!(
@@ -162,7 +166,7 @@ async fn connection_above_the_limit_is_503_with_a_random_retry_after() {
     eventually("three connections are open", SOON, async || {
         let mut connection = Connection::open(fixture.address).await;
         connection.send(LIVE).await;
-        if connection.answer(false).await.status == 200 {
+        if connection.read_response(false).await.status == 200 {
             open.push(connection);
         }
         (open.len() == 3).then_some(())
@@ -170,7 +174,7 @@ async fn connection_above_the_limit_is_503_with_a_random_retry_after() {
     .await;
     let mut delays = std::collections::BTreeSet::new();
     for _ in 0..20 {
-        let refused = send(fixture.address, LIVE).await;
+        let refused = send_raw(fixture.address, LIVE).await;
         assert_eq!(refused.status, 503);
         assert_eq!(
             refused.header("content-type"),
@@ -189,7 +193,7 @@ async fn connection_above_the_limit_is_503_with_a_random_retry_after() {
     })
     .await;
     eventually("the permit is free", SOON, async || {
-        (send(fixture.address, LIVE).await.status == 200).then_some(())
+        (send_raw(fixture.address, LIVE).await.status == 200).then_some(())
     })
     .await;
     drop(streams);
@@ -242,14 +246,14 @@ async fn without_file_descriptors_clients_get_503_and_the_gateway_recovers() {
     eventually("a client gets 503", SOON, async || {
         let mut connection = Connection::open(address).await;
         connection.send(LIVE).await;
-        (connection.answer(false).await.status == 503).then_some(())
+        (connection.read_response(false).await.status == 503).then_some(())
     })
     .await;
     drop(idle);
     eventually("the gateway has recovered", SOON, async || {
         let mut connection = Connection::open(address).await;
         connection.send(LIVE).await;
-        (connection.answer(false).await.status == 200).then_some(())
+        (connection.read_response(false).await.status == 200).then_some(())
     })
     .await;
     let log = process.log();

@@ -56,7 +56,7 @@ async fn of_20_000_connections_those_above_the_limits_get_503_and_the_others_are
     let mut stream = Events::open(address).await;
     let mut kept = Connection::open(address).await;
     kept.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert_eq!(kept.answer(false).await.status, 200);
+    assert_eq!(kept.read_response(false).await.status, 200);
 
     let mut streams = Crowd::of(address, STREAM, STREAMS);
     let [open, refused] = streams.numbers("open").await;
@@ -78,7 +78,7 @@ async fn of_20_000_connections_those_above_the_limits_get_503_and_the_others_are
 
     // Open connections are served; new ones get 503 with Retry-After.
     kept.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert_eq!(kept.answer(false).await.status, 200);
+    assert_eq!(kept.read_response(false).await.status, 200);
     worker.publish_count(&message(1, LONG), LONG).await;
     let mut first = stream.next().await.unwrap();
     while !first.comment.is_empty() {
@@ -109,7 +109,7 @@ async fn ten_thousand_streams_drain_evenly() {
     assert_eq!((open, refused), (STREAMS, 0));
     let mut kept = Connection::open(address).await;
     kept.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert_eq!(kept.answer(false).await.status, 200);
+    assert_eq!(kept.read_response(false).await.status, 200);
 
     let signalled = Instant::now();
     signal(&process, "TERM");
@@ -127,8 +127,9 @@ async fn ten_thousand_streams_drain_evenly() {
     assert_eq!((ended, clean), (STREAMS, STREAMS));
     // Random among 4,001 values.
     assert!(retries > 3_000, "{retries}");
-    // 1,111 on a quiet machine; after a pause of the machine, more close at once.
-    assert!(densest < 3_000, "{densest} in one second");
+    // The plan closes at most 1,300 in a second (`permits::no_second_closes_more_than_1_3_times_the_average`). After a pause
+    // of the machine, more close at once.
+    assert!(densest < 2_000, "{densest} in one second");
     assert!(
         !process.log().contains("did not end in time"),
         "{}",

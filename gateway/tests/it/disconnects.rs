@@ -159,7 +159,7 @@ async fn connection_of_a_disconnected_client_frees_its_permit() {
                 async || {
                     let mut connection = Connection::open(fixture.address).await;
                     connection.send(request).await;
-                    if request == live && connection.answer(false).await.status == 503 {
+                    if request == live && connection.read_response(false).await.status == 503 {
                         return Some(());
                     }
                     filling.push(connection);

@@ -10,7 +10,7 @@ use shared::catalog::Snapshot;
 use std::net::SocketAddr;
 use testkit::document::Document;
 use testkit::eventually::eventually;
-use testkit::http::{Answer, Connection, Events, PATIENCE, ask, get};
+use testkit::http::{Connection, Events, RESPONSE_LIMIT, Response, get, request};
 use testkit::process::free_port;
 use tokio::time::timeout;
 use utoipa::openapi::OpenApi;
@@ -40,14 +40,14 @@ async fn check_all(document: &Document, address: SocketAddr) {
         ];
         // A GET of the stream has no end.
         for lines in variants.iter().filter(|_| path != Resource::Stream.path()) {
-            let mut answer = ask(address, "GET", path, lines).await;
+            let mut answer = request(address, "GET", path, lines).await;
             if answer.header("content-encoding").is_some() {
                 // The schema is checked with the body that is not encoded.
                 answer.body = get(address, path).await.body;
             }
             document.check("GET", path, &answer);
         }
-        let answer = ask(address, "POST", path, &[]).await;
+        let answer = request(address, "POST", path, &[]).await;
         document.check_response("MethodNotAllowed", &answer);
     }
     let answer = get(address, "/docs/").await;
@@ -136,7 +136,7 @@ async fn stream_events_match_the_document() {
     let document = document(fixture.address).await;
     warm(&fixture).await;
     let mut stream = Events::open(fixture.address).await;
-    let head = Answer {
+    let head = Response {
         status: stream.status,
         headers: stream.headers.clone(),
         body: Vec::new(),
@@ -157,7 +157,9 @@ async fn stream_events_match_the_document() {
             }
         }
     };
-    timeout(PATIENCE, all).await.expect("one of each kind");
+    timeout(RESPONSE_LIMIT, all)
+        .await
+        .expect("one of each kind");
 }
 
 fn capital(name: &str) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::http::{Connection, Events, ask, get};
+use testkit::http::{Connection, Events, get, request};
 use testkit::scrape;
 use tokio::io::AsyncReadExt as _;
 use tokio::task::JoinSet;
@@ -16,7 +16,7 @@ async fn gateway_without_streams_exits_at_once() {
     let mut fixture = Fixture::with(&[("SHUTDOWN_DRAIN_SECONDS", "60")], |_| ()).await;
     let mut idle = testkit::http::Connection::open(fixture.address).await;
     idle.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert_eq!(idle.answer(false).await.status, 200);
+    assert_eq!(idle.read_response(false).await.status, 200);
     fixture.stop.cancel();
     let ended = timeout(SOON, &mut fixture.task)
         .await
@@ -53,7 +53,7 @@ async fn streams_close_evenly_and_cleanly_while_reads_are_served() {
     fixture.stop.cancel();
     let ready = get(fixture.address, "/readyz").await;
     assert_eq!(ready.status, 503);
-    let refused = ask(fixture.address, "GET", "/api/visitors/today/stream", &[]).await;
+    let refused = request(fixture.address, "GET", "/api/visitors/today/stream", &[]).await;
     assert_eq!(refused.status, 503);
     assert!(refused.header("retry-after").is_some());
     let mut browser = Connection::open(fixture.address).await;
@@ -151,7 +151,7 @@ async fn request_that_waits_for_a_count_is_answered_at_shutdown() {
     })
     .await;
     fixture.stop.cancel();
-    assert_eq!(waiting.answer(false).await.status, 202);
+    assert_eq!(waiting.read_response(false).await.status, 202);
     let ended = timeout(SOON, &mut fixture.task)
         .await
         .expect("an end in time");

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::http::{Answer, get};
+use testkit::http::{Response, get};
 use testkit::server::{Redis, shared_redis, unique};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -119,12 +119,12 @@ impl Fixture {
         }
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         get(self.address, path).await
     }
 
     /// Waits until the response for `path` is a 200 with `body`.
-    pub(crate) async fn shows(&self, path: &str, body: &str) -> Answer {
+    pub(crate) async fn shows(&self, path: &str, body: &str) -> Response {
         eventually(&format!("{path} shows {body}"), SOON, async || {
             let answer = self.get(path).await;
             (answer.status == 200 && answer.body == body.as_bytes()).then_some(answer)

@@ -7,7 +7,7 @@ use socket2::SockRef;
 use std::net::SocketAddr;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::http::{Connection, Events, PATIENCE};
+use testkit::http::{Connection, Events, RESPONSE_LIMIT};
 use testkit::server::{shared_redis, unique};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -152,7 +152,7 @@ async fn statuses(address: SocketAddr, request: &[u8]) -> Vec<u16> {
     drop(socket.write_all(request).await);
     let mut text = Vec::new();
     // After the response there may be a reset, because the gateway did not read everything.
-    let ended = timeout(PATIENCE, socket.read_to_end(&mut text)).await;
+    let ended = timeout(RESPONSE_LIMIT, socket.read_to_end(&mut text)).await;
     assert!(ended.is_ok(), "open: {}", String::from_utf8_lossy(request));
     let text = String::from_utf8(text).unwrap();
     let answers = text.split("HTTP/1.").skip(1);
@@ -230,7 +230,7 @@ async fn hostile_requests_get_their_status_and_other_clients_are_served() {
             assert_fate(address, fate, request.as_bytes()).await;
         }
         kept.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
-        assert_eq!(kept.answer(false).await.status, 200);
+        assert_eq!(kept.read_response(false).await.status, 200);
         worker.publish_count(&message(round, LONG), LONG).await;
         let update = stream.next().await.unwrap();
         assert!(
@@ -310,7 +310,7 @@ async fn partial_head_after_a_request_times_out() {
         let mut connection = Connection::open(fixture.address).await;
         connection.send(NEXT_TEXT.repeat(requests) + rest).await;
         for _ in 0..requests {
-            assert_eq!(connection.answer(false).await.status, 200);
+            assert_eq!(connection.read_response(false).await.status, 200);
         }
         assert!(connection.ends_within(SOON).await, "{rest}");
     }
@@ -321,7 +321,7 @@ async fn partial_head_after_a_request_times_out() {
     }
     connection.send(&NEXT_TEXT[20..]).await;
     for _ in 0..2 {
-        assert_eq!(connection.answer(false).await.status, 200);
+        assert_eq!(connection.read_response(false).await.status, 200);
     }
     assert!(!connection.ends_within(Duration::from_secs(1)).await);
 }

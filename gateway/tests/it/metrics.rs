@@ -4,7 +4,7 @@ use crate::fixture::{Fixture, LONG, SOON, message};
 use shared::catalog::Snapshot;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::http::{Events, ask, send};
+use testkit::http::{Events, request, send_raw};
 use testkit::scrape;
 
 /// The value of a series; `None` if there is no such series.
@@ -35,9 +35,9 @@ async fn responses_are_counted_by_route_and_status() {
     fixture.warm().await;
     let etag = fixture.get(weekly).await.header("etag").unwrap().to_owned();
     let condition = format!("If-None-Match: {etag}");
-    ask(fixture.address, "GET", weekly, &[&condition]).await;
-    ask(fixture.address, "HEAD", "/api/books/summary", &[]).await;
-    ask(fixture.address, "POST", weekly, &[]).await;
+    request(fixture.address, "GET", weekly, &[&condition]).await;
+    request(fixture.address, "HEAD", "/api/books/summary", &[]).await;
+    request(fixture.address, "POST", weekly, &[]).await;
     fixture.get("/wp-login.php?user=secret").await;
     for (labels, count) in [
         (r#"route="/api/visitors/weekly",code="202""#, 1),
@@ -61,7 +61,7 @@ async fn malformed_requests_are_counted() {
     let fixture = Fixture::start().await;
     let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(20_000));
     for (raw, code) in [("GET  /livez HTTP/1.1\r\n\r\n", 400), (&long, 431)] {
-        assert_eq!(send(fixture.address, raw).await.status, code);
+        assert_eq!(send_raw(fixture.address, raw).await.status, code);
         let name = format!("gateway_http_responses_total{{route=\"other\",code=\"{code}\"}}");
         wait_for(&fixture, &name, 1).await;
     }

@@ -5,8 +5,8 @@ use fred::interfaces::ClientLike;
 use shared::catalog::{Group, Snapshot};
 use std::time::Duration;
 use testkit::eventually::eventually;
+use testkit::fault_proxy::{FaultProxy, Mode};
 use testkit::http::{Events, get};
-use testkit::road::{Mode, Road};
 use testkit::server::Redis;
 use tokio::time::Instant;
 
@@ -173,13 +173,13 @@ async fn frozen_redis_is_noticed_and_the_gateway_recovers() {
 #[tokio::test]
 async fn dead_connection_to_redis_is_replaced() {
     let redis = Redis::start().await.unwrap();
-    let road = Road::to(redis.port(), 1).await.unwrap();
-    let url = format!("redis://127.0.0.1:{}", road.port());
+    let proxy = FaultProxy::to(redis.port(), 1).await.unwrap();
+    let url = format!("redis://127.0.0.1:{}", proxy.port());
     let worker = Worker::on(&redis.url(), "").await;
     let fixture = Fixture::with_worker(worker.into(), &url, &[], |_| ()).await;
     fixture.warm().await;
     for version in 2..=3 {
-        road.strike(Mode::BlackHole).await;
+        proxy.break_connections(Mode::BlackHole).await;
         let value = envelope(Snapshot::Weekly, version);
         fixture.worker.store(Snapshot::Weekly, &value).await;
         fixture.shows(Snapshot::Weekly.path(), &value).await;

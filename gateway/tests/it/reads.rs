@@ -7,7 +7,7 @@ use shared::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::http::{Connection, ask, send};
+use testkit::http::{Connection, request, send_raw};
 use testkit::server::shared_redis;
 
 const SUMMARIES: [&str; 2] = [Group::Visitors.summary_path(), Group::Books.summary_path()];
@@ -208,7 +208,7 @@ async fn head_has_the_headers_of_get() {
         let mut connection = Connection::open(fixture.address).await;
         let raw = format!("HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         connection.send(&raw).await;
-        let head = connection.answer(true).await;
+        let head = connection.read_response(true).await;
         assert_eq!(head.status, get.status);
         let names = |headers: &[(String, String)]| -> Vec<_> {
             let volatile = ["date", "age", "content-length"];
@@ -223,7 +223,7 @@ async fn head_has_the_headers_of_get() {
         }
         // There was no body: the next response begins right after this head.
         connection.send(raw).await;
-        assert_eq!(connection.answer(true).await.status, get.status);
+        assert_eq!(connection.read_response(true).await.status, get.status);
     }
 }
 
@@ -231,7 +231,7 @@ async fn head_has_the_headers_of_get() {
 async fn other_methods_and_other_paths_are_refused() {
     let fixture = Fixture::start().await;
     for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE", "BREW", "get"] {
-        let answer = ask(fixture.address, method, "/api/visitors/weekly", &[]).await;
+        let answer = request(fixture.address, method, "/api/visitors/weekly", &[]).await;
         assert_eq!(answer.status, 405, "{method}");
         assert_eq!(answer.header("allow"), Some("GET, HEAD, OPTIONS"));
         assert_eq!(
@@ -253,7 +253,7 @@ async fn other_methods_and_other_paths_are_refused() {
     ];
     for path in unknown {
         for method in ["GET", "POST", "OPTIONS"] {
-            let answer = ask(fixture.address, method, path, &[]).await;
+            let answer = request(fixture.address, method, path, &[]).await;
             assert_eq!(answer.status, 404, "{method} {path}");
             assert_eq!(answer.json()["status"], 404);
         }
@@ -270,11 +270,11 @@ async fn query_and_absolute_form_are_ignored() {
         "http://elsewhere:99/api/visitors/weekly",
         "http://elsewhere/api/visitors/weekly?y",
     ] {
-        let answer = ask(fixture.address, "GET", target, &[]).await;
+        let answer = request(fixture.address, "GET", target, &[]).await;
         assert_eq!(answer.text(), expected, "{target}");
     }
     let http10 = "GET /api/visitors/weekly HTTP/1.0\r\n\r\n";
-    assert_eq!(send(fixture.address, http10).await.text(), expected);
+    assert_eq!(send_raw(fixture.address, http10).await.text(), expected);
 }
 
 #[tokio::test]
@@ -284,7 +284,7 @@ async fn options_answers_preflight() {
         "Origin: https://a.example",
         "Access-Control-Request-Method: GET",
     ];
-    let answer = ask(fixture.address, "OPTIONS", "/api/visitors/weekly", &origin).await;
+    let answer = request(fixture.address, "OPTIONS", "/api/visitors/weekly", &origin).await;
     assert_eq!(answer.status, 204);
     assert_eq!(
         answer.header("access-control-allow-origin"),
@@ -332,7 +332,7 @@ async fn cors_headers_are_on_every_response() {
             if status == 304 {
                 headers.push(&fresh);
             }
-            let answer = ask(fixture.address, method, path, &headers).await;
+            let answer = request(fixture.address, method, path, &headers).await;
             assert_eq!(answer.status, status, "{path}");
             assert_eq!(answer.header("access-control-allow-origin"), allowed);
             let exposed = answer.header("access-control-expose-headers");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::http::{Answer, get};
+use testkit::http::{Response, get};
 use testkit::process::free_port;
 use testkit::server::shared_redis;
 use tokio::task::JoinSet;
@@ -51,7 +51,7 @@ async fn thousand_requests_send_at_most_four_refresh_requests_a_second() {
     let fixture = Fixture::start().await;
     let requests = fixture.worker.count_refresh_requests().await;
     let began = tokio::time::Instant::now();
-    let mut clients: JoinSet<Answer> = (0..1_000).map(|_| get(fixture.address, TODAY)).collect();
+    let mut clients: JoinSet<Response> = (0..1_000).map(|_| get(fixture.address, TODAY)).collect();
     while let Some(answer) = clients.join_next().await {
         assert_eq!(answer.unwrap().status, 202);
     }

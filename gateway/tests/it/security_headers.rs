@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::Command;
 use testkit::eventually::eventually;
-use testkit::http::{Answer, Connection, Events, ask, get};
+use testkit::http::{Connection, Events, Response, get, request};
 use testkit::process::free_port;
 
 const HEADERS: [(&str, &str); 2] = [
@@ -32,7 +32,7 @@ fn assert_security_headers(what: &str, headers: &[(String, String)]) {
 
 /// A page has its own policy, which allows only its own content.
 #[track_caller]
-fn assert_page_policy(what: &str, answer: &Answer) {
+fn assert_page_policy(what: &str, answer: &Response) {
     let policy = answer.header("content-security-policy").unwrap();
     for part in ["default-src 'none';", "frame-ancestors 'none'"] {
         assert!(policy.contains(part), "{what}: {policy}");
@@ -53,9 +53,9 @@ async fn request_all(address: SocketAddr, origin: &str) -> BTreeSet<u16> {
                 continue;
             }
             let lines = [origin, "If-None-Match: *"];
-            let answers: [Answer; 2] = [
-                ask(address, method, path, &lines[..1]).await,
-                ask(address, method, path, &lines).await,
+            let answers: [Response; 2] = [
+                request(address, method, path, &lines[..1]).await,
+                request(address, method, path, &lines).await,
             ];
             for answer in answers {
                 let what = format!("{method} {path}");

@@ -87,7 +87,7 @@ async fn clients_that_never_end_their_heads_are_disconnected_and_others_are_serv
         assert_eq!((answer.status, answer.text()), (200, &*stored));
         let request = format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", weekly.path());
         kept.send(request).await;
-        assert_eq!(kept.answer(false).await.status, 200);
+        assert_eq!(kept.read_response(false).await.status, 200);
         total += 1;
         worker.publish_count(&message(total, LONG), LONG).await;
         assert_eq!(stream.next().await.unwrap().data, message(total, LONG));

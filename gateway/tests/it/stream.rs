@@ -2,9 +2,10 @@
 
 use crate::fixture::{Fixture, LONG, SOON, message};
 use gateway::config::Config;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::http::{Block, Connection, Events, ask};
+use testkit::http::{Block, Connection, Events, request};
 use testkit::scrape;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -223,7 +224,7 @@ async fn stream_above_the_limit_is_refused_with_retry() {
     let two = Events::open(fixture.address).await;
     assert_eq!((one.status, two.status), (200, 200));
     for _ in 0..5 {
-        let answer = ask(fixture.address, "GET", STREAM, &[]).await;
+        let answer = request(fixture.address, "GET", STREAM, &[]).await;
         assert_eq!(answer.status, 503);
         let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
         assert!((2..=8).contains(&seconds));
@@ -250,14 +251,14 @@ async fn stream_above_the_limit_is_refused_with_retry() {
         )
         .await;
     }
-    let any = ask(fixture.address, "GET", STREAM, &["Accept: */*"]).await;
+    let any = request(fixture.address, "GET", STREAM, &["Accept: */*"]).await;
     assert_eq!(any.status, 503);
     for (name, wanted) in [opened, (refused, 10), ("gateway_streams", 2)] {
         let metrics = fixture.get("/metrics").await;
         assert_eq!(scrape::figure(metrics.text(), name), Some(wanted), "{name}");
     }
     // HEAD needs no permit.
-    let head = ask(fixture.address, "HEAD", STREAM, &[]).await;
+    let head = request(fixture.address, "HEAD", STREAM, &[]).await;
     assert_eq!(head.status, 200);
     assert_eq!(head.header("cache-control"), Some("no-store, no-transform"));
     drop(one);
@@ -277,7 +278,7 @@ async fn head_returns_the_headers_of_the_stream() {
         connection
             .send(format!("HEAD {STREAM} HTTP/1.1\r\nHost: x\r\n\r\n"))
             .await;
-        let head = connection.answer(true).await;
+        let head = connection.read_response(true).await;
         assert_eq!(head.status, 200);
         for name in [
             "content-type",
@@ -308,7 +309,10 @@ async fn stream_over_http_1_0_is_not_chunked() {
 async fn stream_can_be_disabled() {
     let fixture = Fixture::with(&[("ENABLE_SSE_TODAY", "off")], |_| ()).await;
     for method in ["GET", "HEAD", "OPTIONS", "POST"] {
-        assert_eq!(ask(fixture.address, method, STREAM, &[]).await.status, 404);
+        assert_eq!(
+            request(fixture.address, method, STREAM, &[]).await.status,
+            404
+        );
     }
 }
 
@@ -327,7 +331,7 @@ async fn stalled_client_is_disconnected_and_its_permit_released() {
         total += 1;
         let message = message(total, LONG).replacen('{', &long, 1);
         fixture.worker.publish_message(&message).await;
-        let answer = ask(fixture.address, "HEAD", "/livez", &[]).await;
+        let answer = request(fixture.address, "HEAD", "/livez", &[]).await;
         assert_eq!(answer.status, 200);
         (Events::open(fixture.address).await.status == 200).then_some(())
     })
@@ -343,8 +347,11 @@ async fn slow_client_skips_to_the_latest_count() {
     let last = 400;
     let long = format!("{{\"pad\":\"{}\",", "x".repeat(100_000));
     let padded = |total: u64| message(total, LONG).replacen('{', &long, 1);
+    // Waits for each count, so that the hubs skip none of them.
+    let mut fast_stream = Events::open(fixture.address).await;
     for total in 2..=last {
         fixture.worker.publish_message(&padded(total)).await;
+        while fast_stream.next().await.unwrap().data != padded(total) {}
     }
     publish_and_wait(&fixture, last + 1).await;
     let newest = message(last + 1, LONG);
@@ -352,8 +359,9 @@ async fn slow_client_skips_to_the_latest_count() {
     while stream.next().await.unwrap().data != newest {
         received += 1;
     }
-    // 40 MB were published; the kernels hold a few.
-    assert!(received < last - 1, "{received} blocks were queued");
+    // 40 MB were published. The socket buffers on both sides hold at most 10 MB, and the gateway has no queue.
+    println!("{received} of {last} counts were received");
+    assert!(received < last / 2, "{received} counts were queued");
 }
 
 /// A stream that opens during a broadcast gets the count as `init` or as `update`, but not both.
@@ -366,11 +374,18 @@ async fn stream_opened_during_a_broadcast_gets_the_count_once() {
         let opening = futures_util::future::join_all((0..8).map(|_| Events::open(fixture.address)));
         let ((), streams) = tokio::join!(coming, opening);
         for mut stream in streams {
-            let mut ids = Vec::new();
-            while let Some(block) = stream.next_within(Duration::from_millis(5)).await {
-                assert!(!ids.contains(&block.id), "{total}: {} twice", block.id);
-                ids.push(block.id);
+            let is_count = |block: &Block| {
+                let data = serde_json::from_str::<serde_json::Value>(&block.data);
+                data.is_ok_and(|data| data["total"] == total)
+            };
+            let mut received = vec![stream.next().await.unwrap()];
+            while !received.last().is_some_and(is_count) {
+                received.push(stream.next().await.unwrap());
             }
+            // Time for a wrong block.
+            received.extend(stream.next_within(Duration::from_millis(5)).await);
+            let ids: BTreeSet<_> = received.iter().map(|block| &block.id).collect();
+            assert_eq!(ids.len(), received.len(), "{total}: {received:?}");
         }
     }
 }

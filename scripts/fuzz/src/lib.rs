@@ -1,29 +1,24 @@
-//! What holds of everything that parses what comes from outside, whatever comes.
+//! Properties of every parser of external input. Each takes any bytes, and panics where it does not hold.
 //!
-//! Each property takes any bytes and panics where it does not hold. `cargo test -p fuzz` tries them on seeds and changed
-//! seeds; `cargo +nightly fuzz run --fuzz-dir scripts/fuzz/targets NAME` searches for as long as one likes.
-//!
-//! # Layout
-//! - [`requests`]: targets and headers
-//! - [`redis`]: messages and values
-//! - [`settings`]: the environment of both processes
+//! `cargo test --workspace --test mutations` tries them on seeds and changed seeds.
+//! `cargo +nightly fuzz run --fuzz-dir scripts/fuzz/targets any` searches for as long as one likes.
 
 pub mod redis;
 pub mod requests;
 pub mod settings;
 
-/// One property, by the name of its target, with inputs from which a search may begin.
+/// A property, with inputs from which a search may begin.
 #[derive(Clone, Copy, Debug)]
 pub struct Property {
     /// Its name.
     pub name: &'static str,
     /// Panics where it does not hold.
     pub check: fn(&[u8]),
-    /// Inputs that get far.
+    /// Inputs that reach much of the code.
     pub seeds: &'static [&'static str],
 }
 
-/// All of them.
+/// All properties.
 pub const ALL: [Property; 10] = [
     requests::TARGET,
     requests::CONDITIONAL,

@@ -9,10 +9,9 @@ use shared::variable::Variable;
 use worker::calendar::Calendar;
 use worker::snapshots::cron::Cron;
 
-/// Stands where passwords stand.
 const SECRET: &str = "hunter2-never-to-be-told";
 
-/// The first line is a zone, the second an expression: what it accepts has a next time, which is later.
+/// The first line is a zone, the second a cron expression. Each next time of an accepted expression is later.
 pub const CRON: Property = Property {
     name: "cron",
     seeds: &[
@@ -32,7 +31,7 @@ pub const CRON: Property = Property {
         let Ok(cron) = Cron::parse(text, &calendar) else {
             return;
         };
-        // Around the beginnings and ends of summer time, and a day that one zone left out.
+        // Around the beginnings and ends of summer time, and a day that one zone skipped.
         for second in [1_325_116_800, 1_396_000_000, 1_710_000_000, 1_729_990_000] {
             let mut time = Timestamp::from(DateTime::from_timestamp(second, 0).expect("a time"));
             for _ in 0..3 {
@@ -46,7 +45,7 @@ pub const CRON: Property = Property {
     },
 };
 
-/// What it accepts begins as it must, and the text for logs holds no password.
+/// An accepted URL has a scheme of Redis, and its text for logs contains no password.
 pub const REDIS_URL: Property = Property {
     name: "redis_url",
     seeds: &[
@@ -61,7 +60,7 @@ pub const REDIS_URL: Property = Property {
         if redis::RedisUrl::parse(&text).is_ok() {
             assert!(text.to_ascii_lowercase().starts_with("redis"));
         }
-        // The same as a host, behind a password.
+        // The same host after a password.
         let host = text.split("://").last().unwrap_or_default();
         let url = redis::RedisUrl::parse(&format!("redis://somebody:{SECRET}@{host}"));
         assert!(!url.is_ok_and(|url| url.address().contains(SECRET)));
@@ -78,11 +77,9 @@ pub const GATEWAY: Property = Property {
         "SHUTDOWN_DRAIN_SECONDS=3601\nSSE_MAX_CLIENTS=-1\nENABLE_DOCS=maybe\nRUST_LOG=[[=",
     ],
     check: |input| {
-        reads(
-            &gateway::config::Config::variables(),
-            input,
-            |environment| gateway::config::Config::read(environment).map(drop),
-        );
+        use gateway::config::Config;
+        let read = |environment: Environment<'_>| Config::read(environment).map(drop);
+        check_configuration(&Config::variables(), input, read);
     },
 };
 
@@ -95,14 +92,14 @@ pub const WORKER: Property = Property {
         "MYSQL_PORT=65536\nBOOKS_SLOW_CRON=5 0 31 2 *\nREFRESH_DUTY_PERCENT=0\nSNAPSHOT_TTL_SECONDS=1",
     ],
     check: |input| {
-        reads(&worker::config::Config::variables(), input, |environment| {
-            worker::config::Config::read(environment).map(drop)
-        });
+        use worker::config::Config;
+        let read = |environment: Environment<'_>| Config::read(environment).map(drop);
+        check_configuration(&Config::variables(), input, read);
     },
 };
 
-/// Either all is well, or every complaint begins with the name of a variable, and no secret is told.
-fn reads(
+/// Either the configuration is accepted, or the error names a variable. No error contains a secret.
+fn check_configuration(
     variables: &[Variable],
     input: &[u8],
     read: impl Fn(Environment<'_>) -> Result<(), BadConfiguration>,
@@ -113,25 +110,20 @@ fn reads(
         let found = lines.find(|(key, _)| *key == name);
         found.map(|(_, value)| value.to_owned())
     };
-    let well = read(Environment::of(lookup));
-    let with_secrets = |name: &str| {
-        let secret = variables
-            .iter()
-            .any(|variable| variable.secret && variable.name == name);
-        if secret {
-            Some(format!("{SECRET}://:{SECRET}@x"))
-        } else {
-            lookup(name)
-        }
-    };
-    let bad = read(Environment::of(with_secrets));
-    let bad = bad.expect_err("no Redis has such a URL").to_string();
-    assert!(!bad.contains(SECRET), "{bad}");
-    if let Err(complaints) = well {
-        let complaints = complaints.to_string();
-        let named = variables
-            .iter()
-            .any(|variable| complaints.contains(variable.name));
-        assert!(named, "{complaints}");
+    if let Err(error) = read(Environment::of(lookup)) {
+        let error = error.to_string();
+        let mut names = variables.iter().map(|variable| variable.name);
+        assert!(names.any(|name| error.contains(name)), "{error}");
     }
+    let mut secrets = variables.iter().filter(|variable| variable.secret);
+    let with_secrets = |name: &str| match secrets.clone().any(|secret| secret.name == name) {
+        true => Some(format!("{SECRET}://:{SECRET}@x")),
+        false => lookup(name),
+    };
+    let error = read(Environment::of(with_secrets));
+    let error = error.expect_err("no Redis has such a URL").to_string();
+    assert!(
+        secrets.next().is_some() && !error.contains(SECRET),
+        "{error}"
+    );
 }

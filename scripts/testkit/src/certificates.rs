@@ -3,16 +3,17 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
-use crate::server::program;
+use crate::process::{folder, program};
 
 /// A certificate authority that only the test knows.
 #[derive(Debug)]
 pub struct Authority {
-    folder: TempDir,
+    folder: Arc<TempDir>,
 }
 
 /// A server's certificate and its key, as PEM files.
@@ -27,16 +28,11 @@ pub struct Issued {
 impl Authority {
     /// Makes a new authority.
     pub fn new() -> Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("testkit-authority-")
-            .tempdir()
-            .context("making a folder for an authority")?;
+        let folder = folder("authority")?;
         // The system's own configuration would make every certificate an authority.
-        std::fs::write(
-            folder.path().join("config"),
-            "[req]\ndistinguished_name=dn\n[dn]\n",
-        )
-        .context("writing a configuration for openssl")?;
+        let configuration = "[req]\ndistinguished_name=dn\n[dn]\n";
+        std::fs::write(folder.path().join("config"), configuration)
+            .context("writing a configuration for openssl")?;
         let authority = Self { folder };
         authority.make("authority", &[], "basicConstraints=critical,CA:TRUE")?;
         Ok(authority)
@@ -53,31 +49,16 @@ impl Authority {
         let authority = self.certificate();
         let key = self.folder.path().join("authority.key");
         let signed_by = ["-CA".as_ref(), authority.as_path(), "-CAkey".as_ref(), &key];
-        let issued = self.make(&name, &signed_by, &format!("subjectAltName={host}"))?;
-        Ok(issued)
+        self.make(&name, &signed_by, &format!("subjectAltName={host}"))
     }
 
     fn make(&self, name: &str, more: &[&Path], extension: &str) -> Result<Issued> {
         let file = |ending: &str| self.folder.path().join(format!("{name}.{ending}"));
         let (certificate, key) = (file("pem"), file("key"));
+        let fixed = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2";
         let output = Command::new(program("openssl", "openssl")?)
-            .args([
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-            ])
-            .args([
-                "-nodes",
-                "-days",
-                "2",
-                "-subj",
-                &format!("/CN={name}"),
-                "-addext",
-                extension,
-            ])
+            .args(fixed.split(' '))
+            .args(["-subj", &format!("/CN={name}"), "-addext", extension])
             .arg("-config")
             .arg(self.folder.path().join("config"))
             .args(more)
@@ -87,9 +68,8 @@ impl Authority {
             .arg(&certificate)
             .output()
             .context("running openssl")?;
-        if !output.status.success() {
-            bail!("openssl: {}", String::from_utf8_lossy(&output.stderr));
-        }
+        let error = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "openssl: {error}");
         Ok(Issued { certificate, key })
     }
 }

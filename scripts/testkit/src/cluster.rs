@@ -8,8 +8,8 @@ use std::time::Duration;
 
 /// Three primaries and three replicas.
 const NODES: usize = 6;
-/// A node that does not answer for so long is down. The default of Redis is 15 s.
-const AWAY_MS: &str = "1000";
+/// A node that does not answer for this time is down. The default of Redis is 15 s.
+const NODE_TIMEOUT_MS: &str = "1000";
 /// All agree within a few seconds.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -20,12 +20,12 @@ pub struct Cluster {
     pub nodes: Vec<Redis>,
 }
 
-/// A line of `CLUSTER NODES`: how one node sees another healthy node.
-struct Seen {
+/// A healthy node, as another node reports it in a line of `CLUSTER NODES`.
+struct NodeInfo {
     id: String,
     port: u16,
-    /// Of a replica: its primary's id.
-    of: Option<String>,
+    /// The id of a replica's primary.
+    primary: Option<String>,
     slots: Vec<(u16, u16)>,
 }
 
@@ -41,7 +41,7 @@ impl Cluster {
             let flags = [
                 ["--cluster-enabled", "yes"],
                 ["--cluster-port", &bus],
-                ["--cluster-node-timeout", AWAY_MS],
+                ["--cluster-node-timeout", NODE_TIMEOUT_MS],
                 ["--cluster-replica-validity-factor", "0"],
                 ["--repl-diskless-sync-delay", "0"],
             ];
@@ -53,8 +53,8 @@ impl Cluster {
         let mut create = vec!["--cluster", "create"];
         create.extend(addresses.iter().map(String::as_str));
         create.extend(["--cluster-replicas", "1", "--cluster-yes"]);
-        cluster.nodes[0].ask(&create).await?;
-        cluster.agreed().await;
+        cluster.nodes[0].command(&create).await?;
+        cluster.await_agreement().await;
         Ok(cluster)
     }
 
@@ -77,13 +77,17 @@ impl Cluster {
     /// # Errors
     /// If no node serves it, or no node answers.
     pub async fn owner(&self, key: &str) -> Result<usize> {
-        let (seen, slot) = (self.seen().await?, self.slot(key).await?);
-        let serves = |seen: &&Seen| {
-            seen.slots
-                .iter()
-                .any(|(first, last)| (*first..=*last).contains(&slot))
+        let slot: u16 = self
+            .ask_any(&["CLUSTER", "KEYSLOT", key])
+            .await?
+            .trim()
+            .parse()?;
+        let has_slot = |node: &&NodeInfo| {
+            let mut slots = node.slots.iter();
+            slots.any(|(first, last)| (*first..=*last).contains(&slot))
         };
-        let owner = seen.iter().find(serves).context("nobody serves it")?;
+        let nodes = self.node_infos().await?;
+        let owner = nodes.iter().find(has_slot).context("no node serves it")?;
         self.index(owner.port)
     }
 
@@ -91,7 +95,7 @@ impl Cluster {
     pub async fn await_new_owner(&self, key: &str, before: usize) -> usize {
         eventually("another node serves it", LIMIT, async || {
             let now = self.owner(key).await.ok().filter(|now| *now != before)?;
-            self.is_well(now).await.then_some(now)
+            self.is_ok(now).await.then_some(now)
         })
         .await
     }
@@ -99,8 +103,8 @@ impl Cluster {
     /// Waits until the node `index` is a primary and reports the cluster as ok.
     pub async fn await_primary(&self, index: usize) {
         eventually("it is a primary", LIMIT, async || {
-            let role = self.nodes[index].ask(&["ROLE"]).await.ok()?;
-            (role.starts_with("master") && self.is_well(index).await).then_some(())
+            let role = self.nodes[index].command(&["ROLE"]).await.ok()?;
+            (role.starts_with("master") && self.is_ok(index).await).then_some(())
         })
         .await;
     }
@@ -110,16 +114,15 @@ impl Cluster {
     /// # Errors
     /// If it has no replica.
     pub async fn replica_and_other_primary(&self, primary: usize) -> Result<(usize, usize)> {
-        let (seen, port) = (self.seen().await?, self.nodes[primary].port());
-        let this = seen
+        let nodes = self.node_infos().await?;
+        let this = self.info(&nodes, primary)?;
+        let replica = nodes
             .iter()
-            .find(|seen| seen.port == port)
-            .context("it is away")?;
-        let replica = seen.iter().find(|seen| seen.of.as_ref() == Some(&this.id));
+            .find(|node| node.primary.as_ref() == Some(&this.id));
         let replica = replica.context("it has no replica")?;
-        let other = seen
+        let other = nodes
             .iter()
-            .find(|seen| seen.of.is_none() && seen.port != port);
+            .find(|node| node.primary.is_none() && node.port != this.port);
         Ok((
             self.index(replica.port)?,
             self.index(other.unwrap_or(this).port)?,
@@ -131,27 +134,20 @@ impl Cluster {
     /// # Errors
     /// If redis-cli fails.
     pub async fn reshard(&self, from: usize, to: usize) -> Result<()> {
-        let seen = self.seen().await?;
-        let node = |index: usize| {
-            let port = self.nodes[index].port();
-            seen.iter()
-                .find(|seen| seen.port == port)
-                .context("it is away")
-        };
-        let (from, to) = (node(from)?, node(to)?);
+        let nodes = self.node_infos().await?;
+        let (from, to) = (self.info(&nodes, from)?, self.info(&nodes, to)?);
         let slots: u16 = from
             .slots
             .iter()
             .map(|(first, last)| last - first + 1)
             .sum();
-        let address = format!("127.0.0.1:{}", from.port);
-        let (from_id, to_id, slots) = (&from.id, &to.id, slots.to_string());
+        let (address, slots) = (format!("127.0.0.1:{}", from.port), slots.to_string());
         let args = [
             ["--cluster", "reshard", &address, "--cluster-yes"],
-            ["--cluster-from", from_id, "--cluster-to", to_id],
+            ["--cluster-from", &from.id, "--cluster-to", &to.id],
         ];
         let args = [&args.concat()[..], &["--cluster-slots", &slots]].concat();
-        self.nodes[0].ask(&args).await.map(drop)
+        self.nodes[0].command(&args).await.map(drop)
     }
 
     /// Makes a replica the primary, as an operator does.
@@ -159,61 +155,62 @@ impl Cluster {
     /// # Errors
     /// If redis-cli fails.
     pub async fn fail_over_to(&self, replica: usize) -> Result<()> {
-        self.nodes[replica]
-            .ask(&["CLUSTER", "FAILOVER"])
-            .await
-            .map(drop)
+        let command = ["CLUSTER", "FAILOVER"];
+        self.nodes[replica].command(&command).await.map(drop)
     }
 
-    async fn agreed(&self) {
-        for index in 0..self.nodes.len() {
-            eventually("a node says that all is well", LIMIT, async || {
-                let all = self.nodes_as_seen_by(index).await.ok()?.len() == NODES;
-                (all && self.is_well(index).await).then_some(())
-            })
+    async fn await_agreement(&self) {
+        for (index, node) in self.nodes.iter().enumerate() {
+            eventually(
+                "a node reports the whole cluster as ok",
+                LIMIT,
+                async || {
+                    let lines = node.command(&["CLUSTER", "NODES"]).await.ok()?;
+                    let all = lines.lines().filter_map(NodeInfo::parse).count() == NODES;
+                    (all && self.is_ok(index).await).then_some(())
+                },
+            )
             .await;
         }
     }
 
-    async fn is_well(&self, index: usize) -> bool {
-        let info = self.nodes[index].ask(&["CLUSTER", "INFO"]).await;
+    async fn is_ok(&self, index: usize) -> bool {
+        let info = self.nodes[index].command(&["CLUSTER", "INFO"]).await;
         info.is_ok_and(|info| info.contains("cluster_state:ok"))
     }
 
-    async fn slot(&self, key: &str) -> Result<u16> {
+    async fn node_infos(&self) -> Result<Vec<NodeInfo>> {
+        let lines = self.ask_any(&["CLUSTER", "NODES"]).await?;
+        Ok(lines.lines().filter_map(NodeInfo::parse).collect())
+    }
+
+    /// The reply of the first node that answers.
+    async fn ask_any(&self, command: &[&str]) -> Result<String> {
         for node in &self.nodes {
-            if let Ok(slot) = node.ask(&["CLUSTER", "KEYSLOT", key]).await {
-                return slot.trim().parse().context("a slot");
+            if let Ok(reply) = node.command(command).await {
+                return Ok(reply);
             }
         }
-        anyhow::bail!("nobody answers")
+        anyhow::bail!("no node answers")
     }
 
-    async fn seen(&self) -> Result<Vec<Seen>> {
-        for index in 0..self.nodes.len() {
-            if let Ok(seen) = self.nodes_as_seen_by(index).await {
-                return Ok(seen);
-            }
-        }
-        anyhow::bail!("nobody answers")
-    }
-
-    async fn nodes_as_seen_by(&self, index: usize) -> Result<Vec<Seen>> {
-        let lines = self.nodes[index].ask(&["CLUSTER", "NODES"]).await?;
-        Ok(lines.lines().filter_map(Seen::read).collect())
+    fn info<'a>(&self, nodes: &'a [NodeInfo], index: usize) -> Result<&'a NodeInfo> {
+        let port = self.nodes[index].port();
+        let mut nodes = nodes.iter();
+        nodes.find(|node| node.port == port).context("it is away")
     }
 
     fn index(&self, port: u16) -> Result<usize> {
         let index = self.nodes.iter().position(|node| node.port() == port);
-        index.context("a node that is not ours")
+        index.context("an unknown node")
     }
 }
 
-impl Seen {
+impl NodeInfo {
     /// `<id> <ip:port@bus> <flags> <primary> <ping> <pong> <epoch> <link> <slot or first-last> ...`
-    fn read(line: &str) -> Option<Self> {
+    fn parse(line: &str) -> Option<Self> {
         let words: Vec<_> = line.split(' ').collect();
-        let [id, address, flags, of, _, _, _, _, slots @ ..] = &words[..] else {
+        let [id, address, flags, primary, _, _, _, _, slots @ ..] = &words[..] else {
             return None;
         };
         if flags.contains("fail") || flags.contains("handshake") {
@@ -229,7 +226,7 @@ impl Seen {
         Some(Self {
             id: (*id).to_owned(),
             port: port.parse().ok()?,
-            of: Some(*of).filter(|of| *of != "-").map(str::to_owned),
+            primary: Some(*primary).filter(|id| *id != "-").map(str::to_owned),
             slots: slots.collect::<Option<_>>()?,
         })
     }

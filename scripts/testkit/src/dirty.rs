@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::generate::Plan;
 use crate::library::{Library, Loan, Member, Visit};
 use crate::stock::Stock;
-use crate::wall::{WallDate, WallTime};
+use crate::wall_clock::{WallDate, WallTime};
 
 /// How many calendar months back every month's first and last day gets rows: the window of 12 and one before.
 const MONTHS: u32 = 13;
@@ -74,47 +74,37 @@ pub(crate) fn plain_loan(
 /// The rows that dates alone make interesting.
 pub(crate) fn extras(plan: &Plan, stock: &Stock) -> Extras {
     let mut more = Extras::default();
-    let written = WallTime::from(plan.now);
+    let (now, today) = (WallTime::from(plan.now), plan.now.date());
     let member = |number: usize| &stock.members[number % stock.members.len()];
-    let copy = |number: usize| stock.items[number % stock.items.len()].item_code.clone();
-    for (number, day) in boundaries(plan.now.date()).into_iter().enumerate() {
+    let loan = |number: usize, date: WallDate| {
+        let copy = &stock.items[number % stock.items.len()].item_code;
+        plain_loan(copy.clone(), Some(member(number).member_id.clone()), date)
+    };
+    for (number, day) in boundaries(today).into_iter().enumerate() {
         let date = WallDate::from(day);
         let (first, last) = (date.at(0, 0, 0), date.at(23, 59, 59));
-        more.visits
-            .push((first, guest_visit("Tamu Tengah Malam", first)));
+        let guest = guest_visit("Tamu Tengah Malam", first);
+        more.visits.push((first, guest));
         more.visits.push((last, member_visit(member(number), last)));
-        more.loans.push((
-            first,
-            plain_loan(copy(number), Some(member(number).member_id.clone()), date),
-        ));
+        more.loans.push((first, loan(number, date)));
     }
-    for (number, date) in zero_dates(plan.now.date()).into_iter().enumerate() {
-        more.visits
-            .push((written, member_visit(member(number), date.at(0, 0, 0))));
-        more.loans.push((
-            written,
-            plain_loan(copy(number), Some(member(number).member_id.clone()), date),
-        ));
+    for (number, date) in zero_dates(today).into_iter().enumerate() {
+        let visit = member_visit(member(number), date.at(0, 0, 0));
+        more.visits.push((now, visit));
+        more.loans.push((now, loan(number, date)));
     }
-    let today = plan.now.date();
-    for (number, day) in [
+    // Written now, at a desk whose clock is wrong.
+    let future = [
         today + Days::new(1),
         today + Months::new(1),
         today + Months::new(12),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        // Written now, by a desk whose clock is wrong.
+    ];
+    for (number, day) in future.into_iter().enumerate() {
         let date = WallDate::from(day);
-        more.visits
-            .push((written, member_visit(member(number), date.at(9, 30, 0))));
-        more.visits
-            .push((written, guest_visit("Tamu Masa Depan", date.at(0, 0, 0))));
-        more.loans.push((
-            written,
-            plain_loan(copy(number), Some(member(number).member_id.clone()), date),
-        ));
+        let visit = member_visit(member(number), date.at(9, 30, 0));
+        let guest = guest_visit("Tamu Masa Depan", date.at(0, 0, 0));
+        more.visits.extend([(now, visit), (now, guest)]);
+        more.loans.push((now, loan(number, date)));
     }
     more
 }
@@ -129,17 +119,9 @@ fn boundaries(today: NaiveDate) -> BTreeSet<NaiveDate> {
         days.extend([first, first - Days::new(1)]);
     }
     for year in today.year() - YEARS..=today.year() {
-        let leap = NaiveDate::from_ymd_opt(year, 2, 29);
-        let ends = [
-            NaiveDate::from_ymd_opt(year, 1, 1),
-            NaiveDate::from_ymd_opt(year, 12, 31),
-        ];
-        days.extend(
-            ends.into_iter()
-                .chain([leap])
-                .flatten()
-                .filter(|day| *day <= today),
-        );
+        let ends = [(1, 1), (2, 29), (12, 31)];
+        let ends = ends.map(|(month, day)| NaiveDate::from_ymd_opt(year, month, day));
+        days.extend(ends.into_iter().flatten().filter(|day| *day <= today));
     }
     days
 }

@@ -6,33 +6,33 @@ use std::sync::Arc;
 use chrono::{Days, NaiveDateTime};
 
 use crate::dirty::member_visit;
-use crate::library::{Library, Member};
-use crate::tally::{Window, borrowers, folded, visitors};
-use crate::wall::WallDate;
+use crate::library::{History, Library, Member, Visit};
+use crate::rankings::{Window, borrowers, folded, visitors};
+use crate::wall_clock::WallDate;
 
 /// Whom to spoil and how; the numbers are places in a ranking, so that each ranking has a bit of each.
-const FATES: [(Fate, Source, usize); 16] = [
-    (Fate::DeletedWithNames, Source::VisitsMonth, 1),
-    (Fate::DeletedNameless, Source::VisitsMonth, 3),
-    (Fate::Spellings, Source::VisitsMonth, 4),
-    (Fate::NewName, Source::VisitsYear, 1),
-    (Fate::NewId, Source::VisitsYear, 3),
-    (Fate::Spellings, Source::VisitsYear, 4),
-    (Fate::BlankInstitution, Source::VisitsYear, 0),
-    (Fate::DeletedWithNames, Source::LoansMonth, 0),
-    (Fate::DeletedNameless, Source::LoansMonth, 2),
-    (Fate::DeletedNameless, Source::LoansYear, 1),
-    (Fate::Unknown, Source::LoansYear, 3),
-    (Fate::Spellings, Source::LoansYear, 5),
-    (Fate::Untrimmed(" ", ""), Source::VisitsMonth, 2),
-    (Fate::Untrimmed("", "\r"), Source::VisitsYear, 2),
-    (Fate::DeletedUntrimmed, Source::VisitsMonth, 5),
-    (Fate::DeletedUntrimmed, Source::LoansMonth, 3),
+const CHANGES: [(Change, Source, usize); 16] = [
+    (Change::DeletedWithNames, Source::VisitsMonth, 1),
+    (Change::DeletedNameless, Source::VisitsMonth, 3),
+    (Change::Spellings, Source::VisitsMonth, 4),
+    (Change::NewName, Source::VisitsYear, 1),
+    (Change::NewId, Source::VisitsYear, 3),
+    (Change::Spellings, Source::VisitsYear, 4),
+    (Change::BlankInstitution, Source::VisitsYear, 0),
+    (Change::DeletedWithNames, Source::LoansMonth, 0),
+    (Change::DeletedNameless, Source::LoansMonth, 2),
+    (Change::DeletedNameless, Source::LoansYear, 1),
+    (Change::Unknown, Source::LoansYear, 3),
+    (Change::Spellings, Source::LoansYear, 5),
+    (Change::Untrimmed(" ", ""), Source::VisitsMonth, 2),
+    (Change::Untrimmed("", "\r"), Source::VisitsYear, 2),
+    (Change::DeletedUntrimmed, Source::VisitsMonth, 5),
+    (Change::DeletedUntrimmed, Source::LoansMonth, 3),
 ];
 
 /// What happens to a member.
 #[derive(Debug, Clone, Copy)]
-enum Fate {
+enum Change {
     /// Deleted; the history keeps names, though not on the latest loan.
     DeletedWithNames,
     /// Deleted; only visits know the name.
@@ -65,7 +65,7 @@ enum Source {
 /// Spoils some of the busiest members, and adds one whose id comes with and without its accent.
 pub(crate) fn spoil(library: &mut Library, now: NaiveDateTime) {
     let mut spoiled = HashSet::new();
-    for (fate, source, place) in FATES {
+    for (change, source, place) in CHANGES {
         let ranking = match source {
             Source::VisitsMonth => visitors(library, now, Window::Month),
             Source::VisitsYear => visitors(library, now, Window::Year),
@@ -73,132 +73,102 @@ pub(crate) fn spoil(library: &mut Library, now: NaiveDateTime) {
             Source::LoansYear => borrowers(library, now, Window::Year),
         };
         // The next member in the ranking, if this one was changed already.
-        let victim = ranking
-            .into_iter()
-            .map(|(id, _)| id)
-            .skip(place)
-            .find(|id| !spoiled.contains(id));
-        if let Some(id) = victim {
-            suffer(library, fate, &id);
+        let mut candidates = ranking.into_iter().map(|(id, _)| id).skip(place);
+        if let Some(id) = candidates.find(|id| !spoiled.contains(id)) {
+            apply(library, change, &id);
             spoiled.insert(id);
         }
     }
-    accents(library, now);
+    add_accents(library, now);
 }
 
-/// Lets one member, whose folded id is `id`, have one fate.
-fn suffer(library: &mut Library, fate: Fate, id: &str) {
-    let is = |other: &Option<Arc<str>>| other.as_deref().is_some_and(|other| folded(other) == id);
-    match fate {
-        Fate::DeletedWithNames => {
-            library
-                .members
-                .retain(|member| folded(&member.member_id) != id);
+/// Whether an id is `folded_id` with any spelling.
+fn is(id: &Option<Arc<str>>, folded_id: &str) -> bool {
+    id.as_deref().is_some_and(|id| folded(id) == folded_id)
+}
+
+fn delete(library: &mut Library, id: &str) {
+    let members = &mut library.members;
+    members.retain(|member| folded(&member.member_id) != id);
+}
+
+fn member<'a>(library: &'a mut Library, id: &str) -> Option<&'a mut Member> {
+    let mut members = library.members.iter_mut();
+    members.find(|member| folded(&member.member_id) == id)
+}
+
+fn visits<'a>(
+    library: &'a mut Library,
+    id: &str,
+) -> impl DoubleEndedIterator<Item = &'a mut Visit> {
+    let visits = library.visits.iter_mut();
+    visits.filter(move |row| is(&row.member_id, id))
+}
+
+fn histories<'a>(
+    library: &'a mut Library,
+    id: &str,
+) -> impl DoubleEndedIterator<Item = &'a mut History> {
+    let histories = library.histories.iter_mut();
+    histories.filter(move |row| is(&row.member_id, id))
+}
+
+/// Changes the member with the folded id `id`.
+fn apply(library: &mut Library, change: Change, id: &str) {
+    match change {
+        Change::DeletedWithNames => {
+            delete(library, id);
             respell(library, id);
-            for (nth, row) in library
-                .histories
-                .iter_mut()
-                .filter(|row| is(&row.member_id))
-                .enumerate()
-            {
-                row.member_name = if nth % 4 == 3 {
-                    Some("Nama Lama".into())
-                } else {
-                    row.member_name.clone()
-                };
+            for row in histories(library, id).skip(3).step_by(4) {
+                row.member_name = Some("Nama Lama".into());
             }
-            if let Some(last) = library.histories.iter().rposition(|row| is(&row.member_id)) {
-                library.histories.remove(last);
+            let all = &mut library.histories;
+            if let Some(last) = all.iter().rposition(|row| is(&row.member_id, id)) {
+                all.remove(last);
             }
-            if let Some(last) = library
-                .histories
-                .iter_mut()
-                .rev()
-                .find(|row| is(&row.member_id))
-            {
+            if let Some(last) = histories(library, id).next_back() {
                 last.member_name = Some("  ".into());
             }
         }
-        Fate::DeletedNameless => {
-            library
-                .members
-                .retain(|member| folded(&member.member_id) != id);
+        Change::DeletedNameless => {
+            delete(library, id);
             respell(library, id);
-            for (nth, row) in library
-                .histories
-                .iter_mut()
-                .filter(|row| is(&row.member_id))
-                .enumerate()
-            {
-                row.member_name = if nth % 2 == 0 { None } else { Some("".into()) };
+            for (nth, row) in histories(library, id).enumerate() {
+                row.member_name = (nth % 2 == 1).then(|| "".into());
             }
-            if let Some(last) = library
-                .visits
-                .iter_mut()
-                .rev()
-                .find(|visit| is(&visit.member_id))
-            {
+            if let Some(last) = visits(library, id).next_back() {
                 last.institution = Some("   ".into());
             }
         }
-        Fate::Unknown => {
-            library
-                .members
-                .retain(|member| folded(&member.member_id) != id);
-            library.histories.retain(|row| !is(&row.member_id));
-            for visit in library
-                .visits
-                .iter_mut()
-                .filter(|visit| is(&visit.member_id))
-            {
+        Change::Unknown => {
+            delete(library, id);
+            library.histories.retain(|row| !is(&row.member_id, id));
+            for visit in visits(library, id) {
                 visit.member_id = None;
             }
         }
-        Fate::NewName => {
-            if let Some(member) = library
-                .members
-                .iter_mut()
-                .find(|member| folded(&member.member_id) == id)
-            {
+        Change::NewName => {
+            if let Some(member) = member(library, id) {
                 member.member_name = "Siti Aisyah Nu'man, S.Pd.".into();
             }
         }
-        Fate::NewId => {
+        Change::NewId => {
             let new: Arc<str> = format!("N{}", id.chars().take(18).collect::<String>()).into();
-            if let Some(member) = library
-                .members
-                .iter_mut()
-                .find(|member| folded(&member.member_id) == id)
-            {
+            if let Some(member) = member(library, id) {
                 member.member_id = new.clone();
             }
-            let rows = library
-                .visits
-                .iter_mut()
-                .filter(|visit| is(&visit.member_id));
-            for (nth, visit) in rows.enumerate() {
-                visit.member_id = if nth % 3 == 2 {
-                    Some(new.clone())
-                } else {
-                    visit.member_id.clone()
-                };
+            for visit in visits(library, id).skip(2).step_by(3) {
+                visit.member_id = Some(new.clone());
             }
         }
-        Fate::Spellings => respell(library, id),
-        Fate::Untrimmed(before, behind) => wrap(library, id, before, behind),
-        Fate::DeletedUntrimmed => {
+        Change::Spellings => respell(library, id),
+        Change::Untrimmed(before, after) => wrap(library, id, before, after),
+        Change::DeletedUntrimmed => {
             wrap(library, id, " ", "\t");
-            let id = folded(&format!(" {id}\t"));
-            library
-                .members
-                .retain(|member| folded(&member.member_id) != id);
+            delete(library, &folded(&format!(" {id}\t")));
         }
-        Fate::BlankInstitution => {
-            if let Some(member) = library
-                .members
-                .iter_mut()
-                .find(|member| folded(&member.member_id) == id)
-            {
+        Change::BlankInstitution => {
+            if let Some(member) = member(library, id) {
                 member.inst_name = Some("  ".into());
             }
         }
@@ -206,75 +176,59 @@ fn suffer(library: &mut Library, fate: Fate, id: &str) {
 }
 
 /// Adds a prefix and a suffix to an id in all tables.
-fn wrap(library: &mut Library, id: &str, before: &str, behind: &str) {
-    let wrapped = |was: &Arc<str>| -> Arc<str> { format!("{before}{was}{behind}").into() };
-    let is = |was: &Arc<str>| folded(was) == id;
-    let everywhere = library
-        .visits
-        .iter_mut()
-        .map(|row| &mut row.member_id)
-        .chain(library.loans.iter_mut().map(|row| &mut row.member_id))
-        .chain(library.histories.iter_mut().map(|row| &mut row.member_id));
-    for spelling in everywhere.flatten().filter(|was| is(was)) {
-        *spelling = wrapped(spelling);
-    }
-    for member in library
-        .members
-        .iter_mut()
-        .filter(|member| is(&member.member_id))
-    {
-        member.member_id = wrapped(&member.member_id);
+fn wrap(library: &mut Library, id: &str, before: &str, after: &str) {
+    let visits = library.visits.iter_mut().map(|row| &mut row.member_id);
+    let loans = library.loans.iter_mut().map(|row| &mut row.member_id);
+    let histories = library.histories.iter_mut().map(|row| &mut row.member_id);
+    let members = library.members.iter_mut().map(|row| &mut row.member_id);
+    let ids = visits.chain(loans).chain(histories).flatten();
+    for spelling in ids.chain(members).filter(|was| folded(was) == id) {
+        *spelling = format!("{before}{spelling}{after}").into();
     }
 }
 
 /// Spells an id in turn as it was, in capitals, in small letters, and with a space behind; its name copies vary too.
 fn respell(library: &mut Library, id: &str) {
-    let spelled = |was: &Arc<str>, nth: usize| -> Arc<str> {
-        match nth % 4 {
-            0 => was.clone(),
-            1 => was.to_uppercase().into(),
-            2 => was.to_lowercase().into(),
-            _ => format!("{was} ").into(),
-        }
+    let respelled = |id: &Option<Arc<str>>, nth: usize| -> Option<Arc<str>> {
+        let id = id.as_deref()?;
+        Some(match nth % 4 {
+            0 => id.into(),
+            1 => id.to_uppercase().into(),
+            2 => id.to_lowercase().into(),
+            _ => format!("{id} ").into(),
+        })
     };
-    let visits = library
-        .visits
-        .iter_mut()
-        .filter(|row| row.member_id.as_deref().is_some_and(|it| folded(it) == id));
-    for (nth, visit) in visits.enumerate() {
-        visit.member_id = visit.member_id.as_ref().map(|was| spelled(was, nth));
+    for (nth, visit) in visits(library, id).enumerate() {
+        visit.member_id = respelled(&visit.member_id, nth);
         if nth % 5 == 1 {
             visit.member_name = visit.member_name.to_uppercase().into();
         }
     }
-    let loans = library
-        .loans
-        .iter_mut()
-        .filter(|row| row.member_id.as_deref().is_some_and(|it| folded(it) == id));
-    for (nth, loan) in loans.enumerate() {
-        loan.member_id = loan.member_id.as_ref().map(|was| spelled(was, nth));
+    let loans = library.loans.iter_mut();
+    for (nth, loan) in loans.filter(|row| is(&row.member_id, id)).enumerate() {
+        loan.member_id = respelled(&loan.member_id, nth);
     }
 }
 
 /// A member whose id is typed with and without an accent: one group under the collation, and near the top of the month.
-fn accents(library: &mut Library, now: NaiveDateTime) {
+fn add_accents(library: &mut Library, now: NaiveDateTime) {
     let member = Member {
         member_id: "e77".into(),
         member_name: "Désirée Nu’man".into(),
         inst_name: Some("Fakultas Sastra «é»".into()),
     };
-    let wanted = visitors(library, now, Window::Month)
-        .first()
-        .map_or(1, |(_, count)| *count)
-        .max(4);
-    let next = library.next_visitor_id();
+    let busiest = visitors(library, now, Window::Month);
+    let count = busiest.first().map_or(1, |(_, count)| *count).max(4);
     let spellings = ["e77", "É77", "E77 ", "é77"].into_iter().cycle();
-    for (visitor_id, spelling) in (next..).zip(spellings).take(wanted) {
+    let next = library.next_visitor_id();
+    for (visitor_id, spelling) in (next..).zip(spellings).take(count) {
         let back = Days::new(u64::from(visitor_id % 5));
-        let mut visit = member_visit(&member, WallDate::from(now.date() - back).at(9, 15, 0));
-        visit.member_id = Some(spelling.into());
-        visit.visitor_id = visitor_id;
-        library.visits.push(visit);
+        let at = WallDate::from(now.date() - back).at(9, 15, 0);
+        library.visits.push(Visit {
+            member_id: Some(spelling.into()),
+            visitor_id,
+            ..member_visit(&member, at)
+        });
     }
     library.members.push(member);
 }

@@ -1,16 +1,17 @@
-//! Checks responses against the OpenAPI document. A response that does not fit ends the test.
+//! Checks responses against the OpenAPI document. A response that does not match ends the test.
 
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot go on should panic where it stands"
 )]
 
-use crate::http::Answer;
-use crate::json_schema::{complaints, resolve};
+use crate::http::Response;
+use crate::json_schema::{errors, resolve};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// Headers that the document does not have to describe.
-const OF_HTTP: [&str; 5] = [
+const HTTP_HEADERS: [&str; 5] = [
     "content-type",
     "content-length",
     "connection",
@@ -26,81 +27,30 @@ pub struct Document(pub Value);
 impl Document {
     /// Every path of the document.
     pub fn paths(&self) -> Vec<&str> {
-        let paths = self.0["paths"].as_object().unwrap();
-        paths.keys().map(String::as_str).collect()
+        fields(&self.0["paths"]).map(|(path, _)| path).collect()
     }
 
     /// Every operation: its path, its method in lower case, and its description.
     pub fn operations(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
-        let paths = self.0["paths"].as_object().unwrap().iter();
-        paths.flat_map(|(path, item)| {
-            let item = item.as_object().unwrap().iter();
-            item.map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+        fields(&self.0["paths"]).flat_map(|(path, item)| {
+            fields(item).map(move |(method, operation)| (path, method, operation))
         })
     }
 
     /// Checks the response of an operation.
     #[track_caller]
-    pub fn check(&self, method: &str, path: &str, answer: &Answer) {
-        let what = format!("{method} {path} {}", answer.status);
+    pub fn check(&self, method: &str, path: &str, response: &Response) {
+        let what = format!("{method} {path} {}", response.status);
         let operation = &self.0["paths"][path][method.to_lowercase()];
-        let told = &operation["responses"][answer.status.to_string()];
-        assert!(told.is_object(), "{what} is not in the document");
-        self.check_as(&what, told, answer);
+        let described = &operation["responses"][response.status.to_string()];
+        self.check_against(&what, described, response);
     }
 
     /// Checks a response that belongs to no operation, such as 404, against the named response.
     #[track_caller]
-    pub fn check_response(&self, name: &str, answer: &Answer) {
-        let told = &self.0["components"]["responses"][name];
-        assert!(told.is_object(), "{name} is not in the document");
-        self.check_as(name, told, answer);
-    }
-
-    #[track_caller]
-    fn check_as(&self, what: &str, told: &Value, answer: &Answer) {
-        let told = self.resolve(told);
-        let none = Map::new();
-        let headers = told["headers"].as_object().unwrap_or(&none);
-        for (name, value) in &answer.headers {
-            if OF_HTTP.contains(&name.as_str()) {
-                continue;
-            }
-            let header = headers
-                .iter()
-                .find(|(key, _)| key.eq_ignore_ascii_case(name));
-            let (_, header) = header.unwrap_or_else(|| panic!("{what}: {name} is not told of"));
-            self.check_header(&format!("{what}: {name}"), self.resolve(header), value);
-        }
-        for (name, header) in headers {
-            let is_there = answer
-                .headers
-                .iter()
-                .any(|(key, _)| name.eq_ignore_ascii_case(key));
-            let required = self.resolve(header)["required"] == true;
-            assert!(is_there || !required, "{what}: {name} is missing");
-        }
-        let Some(content) = told["content"].as_object() else {
-            assert!(answer.body.is_empty(), "{what} has a body");
-            return;
-        };
-        let content_type = answer.header("content-type").unwrap_or_default();
-        let media = content.get(content_type);
-        let media = media.unwrap_or_else(|| panic!("{what} is {content_type}"));
-        self.check_value(what, &media["schema"], &value(content_type, answer.text()));
-    }
-
-    #[track_caller]
-    fn check_header(&self, what: &str, header: &Value, text: &str) {
-        let is_number = header["schema"]["type"] == "integer";
-        let value = match is_number {
-            true => json!(
-                text.parse::<u64>()
-                    .unwrap_or_else(|_| panic!("{what}: {text}"))
-            ),
-            false => json!(text),
-        };
-        self.check_value(what, &header["schema"], &value);
+    pub fn check_response(&self, name: &str, response: &Response) {
+        let described = &self.0["components"]["responses"][name];
+        self.check_against(name, described, response);
     }
 
     /// Checks a value against a schema of the document.
@@ -111,58 +61,85 @@ impl Document {
     }
 
     #[track_caller]
+    fn check_against(&self, what: &str, described: &Value, response: &Response) {
+        assert!(described.is_object(), "{what} is not in the document");
+        let described = self.resolve(described);
+        for (name, value) in &response.headers {
+            if HTTP_HEADERS.contains(&name.as_str()) {
+                continue;
+            }
+            let mut headers = fields(&described["headers"]);
+            let header = headers.find(|(key, _)| key.eq_ignore_ascii_case(name));
+            let (_, header) = header.unwrap_or_else(|| panic!("{what}: {name} is not described"));
+            let schema = &self.resolve(header)["schema"];
+            let value = match schema["type"] == "integer" {
+                true => value.parse::<u64>().map_or(Value::Null, Value::from),
+                false => json!(value),
+            };
+            self.check_value(&format!("{what}: {name}"), schema, &value);
+        }
+        for (name, header) in fields(&described["headers"]) {
+            let mut headers = response.headers.iter();
+            let is_there = headers.any(|(key, _)| name.eq_ignore_ascii_case(key));
+            let required = self.resolve(header)["required"] == true;
+            assert!(is_there || !required, "{what}: {name} is missing");
+        }
+        if !described["content"].is_object() {
+            assert!(response.body.is_empty(), "{what} has a body");
+            return;
+        }
+        let content_type = response.header("content-type").unwrap_or_default();
+        let media = described["content"].get(content_type);
+        let media = media.unwrap_or_else(|| panic!("{what} is {content_type}"));
+        let value = match content_type.contains("json") {
+            true => response.json(),
+            false => json!(response.text()),
+        };
+        self.check_value(what, &media["schema"], &value);
+    }
+
+    #[track_caller]
     fn check_value(&self, what: &str, schema: &Value, value: &Value) {
-        let found = complaints(&self.0, schema, value);
+        let found = errors(&self.0, schema, value);
         assert!(found.is_empty(), "{what}: {found:#?}\n{value:#}");
     }
 
     /// Checks the document itself: references resolve, operations and headers have descriptions, operations have unique
-    /// names, and examples fit their schemas.
+    /// names, and examples match their schemas.
     pub fn check_itself(&self) {
         self.check_references(&self.0);
-        let mut names = Vec::new();
+        let mut names = BTreeSet::new();
         for (path, method, operation) in self.operations() {
             let what = format!("{method} {path}");
             assert!(METHODS.contains(&method), "{what}");
-            for said in ["summary", "operationId"] {
-                assert!(operation[said].is_string(), "{what}: {said}");
-            }
+            assert!(operation["summary"].is_string(), "{what}: summary");
             assert!(operation["tags"][0].is_string(), "{what}: tags");
-            names.push(operation["operationId"].as_str().unwrap());
-            for (status, told) in operation["responses"].as_object().unwrap() {
-                self.check_told(&format!("{what} {status}"), self.resolve(told));
+            let name = operation["operationId"].as_str().expect("a name");
+            assert!(names.insert(name), "{name} is there twice");
+            for (status, response) in fields(&operation["responses"]) {
+                self.check_examples(&format!("{what} {status}"), self.resolve(response));
             }
         }
-        let all = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), all, "two operations have one name");
-        for (name, told) in self.0["components"]["responses"].as_object().unwrap() {
-            self.check_told(name, told);
+        for (name, response) in fields(&self.0["components"]["responses"]) {
+            self.check_examples(name, response);
         }
     }
 
-    fn check_told(&self, what: &str, told: &Value) {
-        assert!(told["description"].is_string(), "{what}");
-        let none = Map::new();
-        for (name, header) in told["headers"].as_object().unwrap_or(&none) {
-            let header = self.resolve(header);
-            assert!(header["description"].is_string(), "{what}: {name}");
-            self.check_value(
-                &format!("{what}: {name}"),
-                &header["schema"],
-                &header["example"],
-            );
+    fn check_examples(&self, what: &str, response: &Value) {
+        assert!(response["description"].is_string(), "{what}");
+        for (name, header) in fields(&response["headers"]) {
+            let (what, header) = (format!("{what}: {name}"), self.resolve(header));
+            assert!(header["description"].is_string(), "{what}");
+            self.check_value(&what, &header["schema"], &header["example"]);
         }
-        for (media_type, media) in told["content"].as_object().unwrap_or(&none) {
+        for (media_type, media) in fields(&response["content"]) {
             let what = format!("{what}: {media_type}");
             if let Some(example) = media.get("example") {
                 self.check_value(&what, &media["schema"], example);
             }
+            let needs_example = media_type.contains("json") && !what.contains("/docs/json");
             assert!(
-                media["example"].is_object()
-                    || !media_type.contains("json")
-                    || what.contains("/docs/json"),
+                media["example"].is_object() || !needs_example,
                 "{what}: no example"
             );
         }
@@ -170,13 +147,12 @@ impl Document {
 
     fn check_references(&self, value: &Value) {
         self.resolve(value);
-        match value {
-            Value::Object(fields) => fields
-                .values()
-                .for_each(|field| self.check_references(field)),
-            Value::Array(items) => items.iter().for_each(|item| self.check_references(item)),
-            _ => {}
-        }
+        fields(value).for_each(|(_, field)| self.check_references(field));
+        value
+            .as_array()
+            .into_iter()
+            .flatten()
+            .for_each(|item| self.check_references(item));
     }
 
     #[track_caller]
@@ -185,9 +161,8 @@ impl Document {
     }
 }
 
-fn value(content_type: &str, text: &str) -> Value {
-    match content_type.contains("json") {
-        true => serde_json::from_str(text).unwrap(),
-        false => json!(text),
-    }
+/// The fields of an object. Any other value has none.
+fn fields(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let fields = value.as_object().into_iter().flat_map(Map::iter);
+    fields.map(|(name, value)| (name.as_str(), value))
 }

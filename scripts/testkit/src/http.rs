@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should panic where it stands"
 )]
 
+use anyhow::{Context as _, Result};
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
 /// The longest wait for one response or event.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const RESPONSE_LIMIT: Duration = Duration::from_secs(20);
 
 /// One connection, for raw requests.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub struct Connection {
 
 /// A complete response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     /// The status code.
     pub status: u16,
     /// Names in lower case, and values as received.
@@ -36,7 +37,7 @@ pub struct Answer {
     pub took: Duration,
 }
 
-impl Answer {
+impl Response {
     /// The only value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(key, _)| key == name);
@@ -81,25 +82,27 @@ impl Connection {
     }
 
     /// Reads the next response. `head` is true if the request was HEAD.
-    pub async fn answer(&mut self, head: bool) -> Answer {
+    pub async fn read_response(&mut self, head: bool) -> Response {
         let asked = Instant::now();
-        timeout(PATIENCE, async {
-            let (status, headers) = self.head().await.expect("an answer");
-            let mut answer = Answer {
+        timeout(RESPONSE_LIMIT, async {
+            let (status, headers) = self.head().await.expect("a response");
+            let mut response = Response {
                 status,
                 headers,
                 body: Vec::new(),
                 took: asked.elapsed(),
             };
             if !head && !matches!(status, 204 | 304) {
-                let length = answer.header("content-length").map(|n| n.parse().unwrap());
-                answer.body = vec![0; length.expect("a length")];
-                self.socket.read_exact(&mut answer.body).await.unwrap();
+                let length = response
+                    .header("content-length")
+                    .map(|n| n.parse().unwrap());
+                response.body = vec![0; length.expect("a length")];
+                self.socket.read_exact(&mut response.body).await.unwrap();
             }
-            answer
+            response
         })
         .await
-        .expect("no answer")
+        .expect("no response")
     }
 
     /// The same; `None` if the connection ends instead.
@@ -134,24 +137,43 @@ impl Connection {
     }
 }
 
+/// Fetches `path` from 127.0.0.1 and returns the status and the body, or an error if the server does not answer.
+pub async fn fetch(port: u16, path: &str) -> Result<(u16, String)> {
+    let exchange = async {
+        let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;
+        // The end of an HTTP/1.0 response is the end of the connection, and its body has no chunks.
+        let request = format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n");
+        socket.write_all(request.as_bytes()).await?;
+        let mut response = String::new();
+        socket.read_to_string(&mut response).await?;
+        std::io::Result::Ok(response)
+    };
+    let response = timeout(RESPONSE_LIMIT, exchange)
+        .await
+        .context("no response")??;
+    let (head, body) = response.split_once("\r\n\r\n").context("no head")?;
+    let status = head.split(' ').nth(1).context("no status")?;
+    Ok((status.parse().context("no status")?, body.to_owned()))
+}
+
 /// Sends one raw request on a new connection.
-pub async fn send(address: SocketAddr, raw: impl AsRef<[u8]>) -> Answer {
+pub async fn send_raw(address: SocketAddr, raw: impl AsRef<[u8]>) -> Response {
     let head = raw.as_ref().starts_with(b"HEAD ");
     let mut connection = Connection::open(address).await;
     connection.send(raw).await;
-    connection.answer(head).await
+    connection.read_response(head).await
 }
 
 /// Sends one request on a new connection. `headers` are whole lines without their ends.
-pub async fn ask(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Answer {
+pub async fn request(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Response {
     let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     let raw = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{lines}\r\n");
-    send(address, raw).await
+    send_raw(address, raw).await
 }
 
 /// Sends a GET without further headers.
-pub async fn get(address: SocketAddr, path: &str) -> Answer {
-    ask(address, "GET", path, &[]).await
+pub async fn get(address: SocketAddr, path: &str) -> Response {
+    request(address, "GET", path, &[]).await
 }
 
 /// An open event stream.
@@ -200,7 +222,9 @@ impl Events {
         let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
         let raw = format!("GET /api/visitors/today/stream {version}\r\nHost: x\r\n{lines}\r\n");
         connection.send(raw).await;
-        let head = timeout(PATIENCE, connection.head()).await.expect("no head");
+        let head = timeout(RESPONSE_LIMIT, connection.head())
+            .await
+            .expect("no head");
         let (status, headers) = head.expect("a head");
         let chunked = headers
             .iter()
@@ -217,7 +241,7 @@ impl Events {
 
     /// The next block, without change notices, which can arrive at any moment. `None` at the end.
     pub async fn next(&mut self) -> Option<Block> {
-        let next = timeout(PATIENCE, self.read_other_than_change()).await;
+        let next = timeout(RESPONSE_LIMIT, self.read_other_than_change()).await;
         next.expect("no event")
     }
 

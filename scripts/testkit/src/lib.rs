@@ -1,13 +1,13 @@
 //! The test kit: private servers, a generator of SLiMS libraries, and an oracle that computes every answer by brute
-//! force. Only tests and the demo use it.
+//! force. Only tests, the benchmark and the demo use it.
 //!
 //! # Layout
 //! - [`server`], [`sentinel`], [`cluster`], [`mariadb`], [`balancer`], [`prometheus`], [`certificates`]: private
 //!   servers.
-//! - [`process`], [`discretion`], [`descriptors`], [`eventually`]: real processes, and waiting for them.
+//! - [`process`], [`redaction`], [`descriptors`], [`eventually`]: real processes, and waiting for them.
 //! - [`http`], [`scrape`], [`document`] (with [`json_schema`]): reading and checking responses.
-//! - [`road`]: a TCP proxy that behaves like a faulty network.
-//! - [`library`], [`wall`], [`generate`]: the rows and their generator, which uses [`stock`], [`activity`] and
+//! - [`fault_proxy`]: a TCP proxy that behaves like a faulty network.
+//! - [`library`], [`wall_clock`], [`generate`]: the rows and their generator, which uses [`stock`], [`activity`] and
 //!   [`names`].
 //! - [`oracle`]: the right answers.
 //! - [`schema`], [`load`]: the tables, and loading the rows.
@@ -20,11 +20,9 @@ pub mod descriptors;
 mod dirty;
 mod dirty_members;
 mod dirty_titles;
-pub mod discretion;
 pub mod document;
 pub mod eventually;
-#[cfg(feature = "mariadb")]
-mod flags;
+pub mod fault_proxy;
 pub mod generate;
 pub mod http;
 pub mod json_schema;
@@ -37,7 +35,8 @@ pub mod names;
 pub mod oracle;
 pub mod process;
 pub mod prometheus;
-pub mod road;
+mod rankings;
+pub mod redaction;
 pub mod schema;
 pub mod scrape;
 pub mod sentinel;
@@ -47,7 +46,14 @@ mod sql;
 #[cfg(feature = "mariadb")]
 mod statements;
 pub mod stock;
-mod supervisor;
-mod tally;
 mod ties;
-pub mod wall;
+pub mod wall_clock;
+
+// Former names, which the generator and `scripts/loadkit` still use.
+#[cfg(feature = "mariadb")]
+use redaction as discretion;
+pub use wall_clock as wall;
+/// The former name of [`fault_proxy`].
+pub mod road {
+    pub use crate::fault_proxy::{FaultProxy as Road, Mode};
+}

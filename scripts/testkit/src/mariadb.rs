@@ -1,18 +1,41 @@
-//! A private MariaDB server. It is behind a feature, so that the gateway's tests need no MySQL client.
+//! A private, strict and fast MariaDB server. It is behind a feature, so that the gateway's tests need no MySQL client.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts, OptsBuilder};
 use tokio::sync::OnceCell;
 
-use crate::flags::{mariadb_command, mariadb_common};
-use crate::process::free_port;
-use crate::server::{PORT_TRIES, PROBE_LIMIT, START_LIMIT, program};
-use crate::supervisor::Supervisor;
+use crate::process::{Process, folder, free_port, program};
+use crate::server::{START_LIMIT, Server};
+
+/// The flags that the installer and the server share. Nothing here outlives the machine's power, so nothing waits for
+/// the disk.
+const COMMON_FLAGS: [&str; 6] = [
+    "--innodb-use-native-aio=0",
+    "--innodb-log-file-size=256M",
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-doublewrite=0",
+    "--innodb-flush-method=nosync",
+    "--skip-name-resolve",
+];
+
+/// The SQL mode is as strict as any server that SLiMS meets.
+const SERVER_FLAGS: [&str; 11] = [
+    "--bind-address=127.0.0.1",
+    "--default-time-zone=+00:00",
+    "--sql-mode=STRICT_TRANS_TABLES,ONLY_FULL_GROUP_BY,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION",
+    "--max-connections=200",
+    "--max-allowed-packet=64M",
+    "--key-buffer-size=128M",
+    "--myisam-sort-buffer-size=256M",
+    "--aria-pagecache-buffer-size=128M",
+    "--aria-sort-buffer-size=256M",
+    "--skip-log-bin",
+    "--performance-schema=OFF",
+];
 
 /// The options of a MariaDB.
 #[derive(Debug, Clone)]
@@ -46,69 +69,73 @@ pub struct LogLine {
     pub text: String,
 }
 
-/// A private MariaDB server. Dropping it ends the server and removes its folder.
+/// A private MariaDB server.
 #[derive(Debug)]
 pub struct MariaDb {
-    supervisor: Arc<Supervisor>,
+    server: Server,
     data: PathBuf,
     port: u16,
+}
+
+impl Deref for MariaDb {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
 }
 
 impl MariaDb {
     /// Installs (unless it finds data) and starts a server, and waits until it accepts connections.
     pub async fn start(options: &MariaDbOptions) -> Result<Self> {
-        let install = program("mariadb-install-db", "mariadb-server")?;
-        program("mariadbd", "mariadb-server")?;
-        let supervisor = Supervisor::new("mariadb")?;
-        let dir = supervisor.dir().to_owned();
-        std::fs::create_dir(dir.join("tmp"))
-            .context("making MariaDB's folder for temporary tables")?;
-        let data = options.data.clone().unwrap_or_else(|| dir.join("data"));
-        let common = mariadb_common(&dir, &data, options);
-        let mut command = vec![install, "--no-defaults".to_owned()];
-        command.extend(
-            ["--auth-root-authentication-method=normal", "--skip-test-db"].map(str::to_owned),
-        );
-        command.extend(common.iter().cloned());
+        let folder = folder("mariadb")?;
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let data = options.data.clone();
+        let data = data.unwrap_or_else(|| folder.path().join("data"));
+        // Two servers with one folder for temporary tables would remove each other's.
+        std::fs::create_dir(path("tmp")).context("creating a folder for temporary tables")?;
+        let mut common = vec![
+            "--no-defaults".to_owned(),
+            format!("--datadir={}", data.display()),
+            format!("--tmpdir={}", path("tmp")),
+            format!("--innodb-buffer-pool-size={}M", options.buffer_pool_mib),
+        ];
+        common.extend(COMMON_FLAGS.map(str::to_owned));
+        if nix::unistd::Uid::effective().is_root() {
+            common.push("--user=root".to_owned());
+        }
         if !data.join("mysql").is_dir() {
-            supervisor.write("prepare", &command)?;
-            supervisor
-                .say("prepare")
-                .await
-                .context("installing a private MariaDB")?;
+            let mut args = common.clone();
+            args.extend(
+                ["--auth-root-authentication-method=normal", "--skip-test-db"].map(str::to_owned),
+            );
+            let installer = program("mariadb-install-db", "mariadb-server")?;
+            let mut installer = Process::spawn_in(&folder, &installer, &args, &[])?;
+            let status = installer.wait_exit(START_LIMIT).await?;
+            ensure!(
+                status.success(),
+                "installing a private MariaDB: {}",
+                installer.log_tail()
+            );
         }
-        let mut last = None;
-        for _ in 0..PORT_TRIES {
-            let server = Self {
-                supervisor: Arc::clone(&supervisor),
-                data: data.clone(),
-                port: free_port()?,
-            };
-            supervisor.write(
-                "serve",
-                &mariadb_command(&dir, server.port, &common, options)?,
-            )?;
-            match server.start_again().await {
-                Ok(()) => return Ok(server),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.context("no port was tried")?)
+        let port = free_port()?;
+        let mut args = common;
+        args.extend([
+            format!("--port={port}"),
+            format!("--socket={}", path("sock")),
+            format!("--pid-file={}", path("pid")),
+        ]);
+        args.extend(SERVER_FLAGS.map(str::to_owned));
+        args.extend(options.extra.iter().cloned());
+        let server = Server::new(folder, program("mariadbd", "mariadb-server")?, args);
+        let mariadb = Self { server, data, port };
+        mariadb.start_again().await?;
+        Ok(mariadb)
     }
 
     /// The TCP port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
-    }
-
-    /// The pid of the server.
-    pub fn pid(&self) -> u32 {
-        self.supervisor.server_pid()
-    }
-
-    /// The folder of the server.
-    pub fn dir(&self) -> &Path {
-        self.supervisor.dir()
     }
 
     /// The options of a connection as root over TCP, to `database` or to none.
@@ -124,76 +151,24 @@ impl MariaDb {
             .user(Some(user))
             .pass(Some(password))
             .db_name(database)
-            // Else a connection to 127.0.0.1 jumps to the Unix socket that the server names.
+            // Otherwise a connection to 127.0.0.1 moves to the Unix socket that the server names.
             .prefer_socket(Some(false))
             .into()
     }
 
-    /// The log of the server.
-    pub fn log(&self) -> String {
-        self.supervisor.log()
-    }
-
-    /// Stops the server (SIGTERM) and waits for its end.
-    pub async fn stop(&self) -> Result<()> {
-        self.supervisor.say("stop").await.map(drop)
-    }
-
-    /// Kills the server (SIGKILL).
-    pub async fn kill(&self) -> Result<()> {
-        self.supervisor.say("kill").await.map(drop)
-    }
-
     /// Starts a stopped or killed server again with the same port and data, and waits until it accepts connections.
     pub async fn start_again(&self) -> Result<()> {
-        self.supervisor.clear_log()?;
-        self.supervisor.start().await?;
-        let began = Instant::now();
-        while began.elapsed() < START_LIMIT {
-            if let Ok(Ok(())) = tokio::time::timeout(PROBE_LIMIT, self.probe()).await {
-                return Ok(());
-            }
-            if self.supervisor.say("alive").await? == "no" {
-                bail!(
-                    "MariaDB ended while starting; the end of its log:\n{}",
-                    self.supervisor.log_tail()
-                );
-            }
-        }
-        bail!(
-            "MariaDB does not answer after {START_LIMIT:?}; the end of its log:\n{}",
-            self.supervisor.log_tail()
-        )
+        self.server
+            .start(async |_| self.is_ready().await.unwrap_or(false))
+            .await
     }
 
-    /// Freezes the server (SIGSTOP): it keeps its connections and answers nothing.
-    pub fn freeze(&self) -> Result<()> {
-        self.supervisor.ask("freeze").map(drop)
-    }
-
-    /// Continues a frozen server (SIGCONT).
-    pub fn thaw(&self) -> Result<()> {
-        self.supervisor.ask("thaw").map(drop)
-    }
-
-    /// Whether our own server, and no stranger on the same port, answers.
-    async fn probe(&self) -> Result<()> {
-        let mut conn = Conn::new(self.opts(None))
-            .await
-            .context("connecting to a starting MariaDB")?;
-        let data: Option<String> = conn
-            .query_first("SELECT @@datadir")
-            .await
-            .context("asking for the data folder")?;
-        conn.disconnect()
-            .await
-            .context("leaving a starting MariaDB")?;
-        let ours = data.is_some_and(|data| Path::new(&data) == self.data);
-        if ours {
-            Ok(())
-        } else {
-            bail!("another server has port {}", self.port)
-        }
+    /// Whether this server, and no other on the same port, answers.
+    async fn is_ready(&self) -> Result<bool> {
+        let mut conn = Conn::new(self.opts(None)).await?;
+        let data: Option<String> = conn.query_first("SELECT @@datadir").await?;
+        conn.disconnect().await?;
+        Ok(data.is_some_and(|data| Path::new(&data) == self.data))
     }
 }
 

@@ -6,174 +6,68 @@ use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
 use rand_chacha::ChaCha8Rng;
 
+#[rustfmt::skip]
 const GIVEN: &[&str] = &[
-    "Siti", "Muhammad", "Ahmad", "Dewi", "Putri", "Agus", "Budi", "Eko", "Rina", "Wahyu", "Dian",
-    "Rizky", "Fitri", "Indah", "Yusuf", "Nur", "Sri", "Bayu", "Dimas", "Fajar", "Hendra", "Intan",
-    "Joko", "Kartika", "Lestari", "Maya", "Nadia", "Oki", "Prasetyo", "Ratna", "Sari", "Taufik",
-    "Umi", "Vina", "Wulan", "Yani", "Zahra", "Arif", "Bagus", "Citra", "Desi", "Galih", "Ilham",
-    "Kevin", "Laila", "Nu'man", "Ma'ruf", "Rifa'i", "Anisa", "Ridwan",
+    "Siti", "Muhammad", "Ahmad", "Dewi", "Putri", "Agus", "Budi", "Eko", "Rina", "Wahyu", "Dian", "Rizky", "Fitri",
+    "Indah", "Yusuf", "Nur", "Sri", "Bayu", "Dimas", "Fajar", "Hendra", "Intan", "Joko", "Kartika", "Lestari", "Maya",
+    "Nadia", "Oki", "Prasetyo", "Ratna", "Sari", "Taufik", "Umi", "Vina", "Wulan", "Yani", "Zahra", "Arif", "Bagus",
+    "Citra", "Desi", "Galih", "Ilham", "Kevin", "Laila", "Nu'man", "Ma'ruf", "Rifa'i", "Anisa", "Ridwan",
 ];
 
+#[rustfmt::skip]
 const FAMILY: &[&str] = &[
-    "Aisyah",
-    "Nurhaliza",
-    "Santoso",
-    "Wijaya",
-    "Hidayat",
-    "Saputra",
-    "Lestari",
-    "Rahmawati",
-    "Setiawan",
-    "Kusuma",
-    "Pratama",
-    "Handayani",
-    "Nugroho",
-    "Siregar",
-    "Simanjuntak",
-    "Hasibuan",
-    "Nasution",
-    "Lubis",
-    "Harahap",
-    "Tanjung",
-    "Permata",
-    "Maharani",
-    "Utami",
-    "Firmansyah",
-    "Ramadhan",
-    "Kurniawan",
-    "Suryani",
-    "Wibowo",
-    "Gunawan",
-    "Halim",
-    "Sutrisno",
-    "Purnama",
-    "Anggraini",
-    "Safitri",
-    "Puspita",
-    "Mulyadi",
-    "Iskandar",
-    "Yulianti",
-    "Sa'diyah",
+    "Aisyah", "Nurhaliza", "Santoso", "Wijaya", "Hidayat", "Saputra", "Lestari", "Rahmawati", "Setiawan", "Kusuma",
+    "Pratama", "Handayani", "Nugroho", "Siregar", "Simanjuntak", "Hasibuan", "Nasution", "Lubis", "Harahap",
+    "Tanjung", "Permata", "Maharani", "Utami", "Firmansyah", "Ramadhan", "Kurniawan", "Suryani", "Wibowo", "Gunawan",
+    "Halim", "Sutrisno", "Purnama", "Anggraini", "Safitri", "Puspita", "Mulyadi", "Iskandar", "Yulianti", "Sa'diyah",
     "Mu'min",
 ];
 
 /// Names of one word.
+#[rustfmt::skip]
 const SINGLE: &[&str] = &[
-    "Suharto",
-    "Sukarno",
-    "Sumarni",
-    "Wagiman",
-    "Paijo",
-    "Tukiyem",
-    "Supriyadi",
-    "Nu'man",
+    "Suharto", "Sukarno", "Sumarni", "Wagiman", "Paijo", "Tukiyem", "Supriyadi", "Nu'man",
 ];
 
 /// People with titles.
+#[rustfmt::skip]
 const TITLED: &[&str] = &[
-    "H. Abdul Karim, S.Pd.",
-    "Dr. Ir. Bambang Sudibyo, M.T.",
-    "Hj. Nur'aini, S.Ag., M.Pd.I.",
-    "Prof. Dr. Retno Wulandari",
-    "Drs. Slamet Riyadi, M.M.",
+    "H. Abdul Karim, S.Pd.", "Dr. Ir. Bambang Sudibyo, M.T.", "Hj. Nur'aini, S.Ag., M.Pd.I.",
+    "Prof. Dr. Retno Wulandari", "Drs. Slamet Riyadi, M.M.",
 ];
 
+#[rustfmt::skip]
 const INSTITUTIONS: &[&str] = &[
-    "Fakultas Teknik",
-    "Fakultas Ekonomi dan Bisnis",
-    "Fakultas Hukum",
-    "FKIP",
-    "Fakultas Kedokteran",
-    "Pascasarjana",
-    "Fakultas Ilmu Sosial dan Ilmu Politik",
-    "Fakultas Pertanian",
-    "Fakultas MIPA",
-    "Fakultas Psikologi",
+    "Fakultas Teknik", "Fakultas Ekonomi dan Bisnis", "Fakultas Hukum", "FKIP", "Fakultas Kedokteran", "Pascasarjana",
+    "Fakultas Ilmu Sosial dan Ilmu Politik", "Fakultas Pertanian", "Fakultas MIPA", "Fakultas Psikologi",
 ];
 
+#[rustfmt::skip]
 const PLACES: &[&str] = &[
-    "SMA Negeri 1",
-    "SMK Muhammadiyah 2",
-    "MAN 3",
-    "Universitas Terbuka",
-    "Umum",
-    "Dinas Pendidikan",
-    "Alumni",
-    "Pondok Pesantren Al-Hikmah",
-    "SD Negeri Kauman",
+    "SMA Negeri 1", "SMK Muhammadiyah 2", "MAN 3", "Universitas Terbuka", "Umum", "Dinas Pendidikan", "Alumni",
+    "Pondok Pesantren Al-Hikmah", "SD Negeri Kauman",
 ];
 
+#[rustfmt::skip]
 const FORMS: &[&str] = &[
-    "Pengantar",
-    "Dasar-dasar",
-    "Teori",
-    "Metode Penelitian",
-    "Manajemen",
-    "Sejarah",
-    "Filsafat",
-    "Psikologi",
-    "Panduan Praktis",
-    "Ensiklopedia",
-    "Analisis",
-    "Sistem",
-    "Hukum",
-    "Etika",
-    "Kumpulan Soal",
-    "Atlas",
-    "Statistika",
-    "Strategi",
-    "Praktikum",
-    "Kamus",
+    "Pengantar", "Dasar-dasar", "Teori", "Metode Penelitian", "Manajemen", "Sejarah", "Filsafat", "Psikologi",
+    "Panduan Praktis", "Ensiklopedia", "Analisis", "Sistem", "Hukum", "Etika", "Kumpulan Soal", "Atlas", "Statistika",
+    "Strategi", "Praktikum", "Kamus",
 ];
 
+#[rustfmt::skip]
 const SUBJECTS: &[&str] = &[
-    "Akuntansi",
-    "Basis Data",
-    "Pendidikan Islam",
-    "Ekonomi Mikro",
-    "Kewirausahaan",
-    "Bahasa Indonesia",
-    "Komunikasi",
-    "Perpustakaan",
-    "Pemrograman",
-    "Kesehatan Masyarakat",
-    "Pertanian Organik",
-    "Jaringan Komputer",
-    "Pancasila",
-    "Sastra Nusantara",
-    "Keperawatan",
-    "Biologi Sel",
-    "Kimia Organik",
-    "Fisika Modern",
-    "Aljabar Linear",
-    "Arsitektur",
-    "Perpajakan",
-    "Tata Negara",
-    "Perkembangan Anak",
-    "Pariwisata",
-    "Perikanan",
-    "Teknik Sipil",
-    "Mesin Listrik",
-    "Media Sosial",
-    "Lingkungan Hidup",
-    "Kebudayaan Jawa",
+    "Akuntansi", "Basis Data", "Pendidikan Islam", "Ekonomi Mikro", "Kewirausahaan", "Bahasa Indonesia", "Komunikasi",
+    "Perpustakaan", "Pemrograman", "Kesehatan Masyarakat", "Pertanian Organik", "Jaringan Komputer", "Pancasila",
+    "Sastra Nusantara", "Keperawatan", "Biologi Sel", "Kimia Organik", "Fisika Modern", "Aljabar Linear",
+    "Arsitektur", "Perpajakan", "Tata Negara", "Perkembangan Anak", "Pariwisata", "Perikanan", "Teknik Sipil",
+    "Mesin Listrik", "Media Sosial", "Lingkungan Hidup", "Kebudayaan Jawa",
 ];
 
+#[rustfmt::skip]
 const TAILS: &[&str] = &[
-    "",
-    "",
-    "",
-    " untuk Mahasiswa",
-    " untuk SMA/MA",
-    ": Konsep dan Aplikasi",
-    " (Edisi Revisi)",
-    ", Jilid 1",
-    ", Jilid 2",
-    " di Indonesia",
-    " Abad XXI",
-    ": Sebuah Pengantar",
-    " Terapan",
-    " dalam Perspektif Global",
+    "", "", "", " untuk Mahasiswa", " untuk SMA/MA", ": Konsep dan Aplikasi", " (Edisi Revisi)", ", Jilid 1",
+    ", Jilid 2", " di Indonesia", " Abad XXI", ": Sebuah Pengantar", " Terapan", " dalam Perspektif Global",
 ];
 
 /// A person's name. About one in fifty is Siti Aisyah.

@@ -1,4 +1,4 @@
-//! Runs the real binaries as child processes, and finds free ports for them.
+//! Runs real programs as child processes, and finds free ports for them.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -8,6 +8,7 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,33 +17,31 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::discretion;
-use crate::supervisor::tail;
+use crate::redaction;
 
-/// Below the range from which Linux draws ports for outgoing connections: none of those can sit on a port of ours.
+/// Below the range that Linux uses for outgoing connections, so that none of those holds a port of ours.
 const PORTS: std::ops::Range<u16> = 15_000..32_000;
-
-/// How many ports are looked at before giving up.
-const PORT_LOOKS: u32 = 1000;
-
-/// How often an ended process is looked for.
+const PORT_TRIES: u32 = 1000;
+/// The time between two checks whether a process has ended.
 const POLL: Duration = Duration::from_millis(10);
+/// The part of a log that an error shows, in characters.
+const LOG_TAIL: usize = 3000;
 
-/// Kills the process group and removes the log's folder at the end of its input, unless it reads `done` first.
-const WATCH: &str = r#"read -r word; [ "$word" = done ] || { kill -KILL "-$1"; rm -rf "$2"; }"#;
+/// Kills the process group and removes its folder at the end of its input, unless it reads `done` first.
+const GUARD: &str = r#"read -r word; [ "$word" = done ] || { kill -KILL "-$1"; rm -rf "$2"; }"#;
 
-/// A running program, such as a binary of this workspace. Dropping it kills its process group; so does the end of our
-/// own process. A name or a secret in its log fails the test that drops it.
+/// A running program, such as a binary of this workspace. Dropping it kills its process group; so does the end of this
+/// process. A name or a secret in its log fails the test that drops it.
 #[derive(Debug)]
 pub struct Process {
     name: String,
     child: Child,
-    /// A shell whose input is a pipe that we hold.
-    watch: Child,
-    folder: TempDir,
-    /// What its log must not hold.
-    secrets: Vec<String>,
-    ended: Option<ExitStatus>,
+    /// A shell whose input is a pipe from this process, so that it notices the end of this process.
+    guard: Child,
+    folder: Arc<TempDir>,
+    /// The secrets that its log must not contain, or `None` if the log is not checked.
+    secrets: Option<Vec<String>>,
+    status: Option<ExitStatus>,
 }
 
 impl Process {
@@ -53,15 +52,19 @@ impl Process {
 
     /// Starts the program at `path`. Its environment is `env` and PATH.
     pub fn spawn_at(path: &Path, args: &[&str], env: &[(&str, String)]) -> Result<Self> {
-        let name = path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        let folder = tempfile::Builder::new()
-            .prefix("testkit-process-")
-            .tempdir()
-            .context("making a folder for a log")?;
-        let log = File::create(folder.path().join("log")).context("making a log")?;
+        let mut process = Self::spawn_in(&folder("process")?, path, args, env)?;
+        process.secrets = Some(redaction::secrets(env));
+        Ok(process)
+    }
+
+    /// The same with its log in `folder`. The log is not checked.
+    pub(crate) fn spawn_in(
+        folder: &Arc<TempDir>,
+        path: &Path,
+        args: &[impl AsRef<std::ffi::OsStr>],
+        env: &[(&str, String)],
+    ) -> Result<Self> {
+        let log = File::create(folder.path().join("log")).context("creating a log")?;
         let errors = log.try_clone().context("sharing a log")?;
         let mut child = Command::new(path)
             .args(args)
@@ -71,31 +74,31 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors)
-            // Ctrl-C in a terminal is ours to handle, not the child's; and what it starts ends with it.
+            // A group of its own: Ctrl-C in a terminal must not reach it before us.
             .process_group(0)
             .spawn()
             .with_context(|| format!("starting {}", path.display()))?;
-        let watch = Command::new("sh")
-            .args(["-c", WATCH, "testkit", &child.id().to_string()])
+        let guard = Command::new("sh")
+            .args(["-c", GUARD, "testkit", &child.id().to_string()])
             .arg(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0)
             .spawn();
-        match watch {
-            Ok(watch) => Ok(Self {
-                name,
+        match guard {
+            Ok(guard) => Ok(Self {
+                name: path.file_name().unwrap_or_default().display().to_string(),
                 child,
-                watch,
-                folder,
-                secrets: discretion::secrets(env),
-                ended: None,
+                guard,
+                folder: Arc::clone(folder),
+                secrets: None,
+                status: None,
             }),
             Err(error) => {
                 child.kill().ok();
                 child.wait().ok();
-                Err(error).context("starting a shell to watch over a process")
+                Err(error).context("starting a shell to guard a process")
             }
         }
     }
@@ -105,25 +108,20 @@ impl Process {
         self.child.id()
     }
 
-    /// Its own folder, which holds its log and is deleted on drop.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// The number of its open file descriptors.
     pub fn open_files(&self) -> Result<usize> {
         let folder = format!("/proc/{}/fd", self.pid());
-        let files = fs::read_dir(folder).context("looking at its descriptors")?;
+        let files = fs::read_dir(folder).context("counting descriptors")?;
         Ok(files.count())
     }
 
     /// Its resident memory in bytes.
     pub fn resident_bytes(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
-        let status = status.context("looking at its memory")?;
+        let status = status.context("reading its memory")?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-        Ok(kib.context("the kernel does not tell its memory")? << 10)
+        Ok(kib.context("the kernel does not report its memory")? << 10)
     }
 
     /// The file that receives its standard output and error.
@@ -133,14 +131,15 @@ impl Process {
 
     /// Everything that it has written to its standard output and error.
     pub fn log(&self) -> String {
-        fs::read(self.log_path())
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
+        let bytes = fs::read(self.log_path()).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// The end of the log, for error messages.
     pub fn log_tail(&self) -> String {
-        tail(&self.log()).to_owned()
+        let log = self.log();
+        let start = log.char_indices().rev().nth(LOG_TAIL);
+        log[start.map_or(0, |(at, _)| at)..].to_owned()
     }
 
     /// Sends a signal.
@@ -148,7 +147,7 @@ impl Process {
     /// # Errors
     /// If the process has ended and its exit status was read.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        if self.ended.is_some() {
+        if self.status.is_some() {
             bail!("{} has ended already", self.name);
         }
         let pid = i32::try_from(self.child.id()).context("a pid that does not fit")?;
@@ -158,16 +157,14 @@ impl Process {
 
     /// Its exit status, or `None` while it runs.
     pub fn try_exit(&mut self) -> Result<Option<ExitStatus>> {
-        if self.ended.is_none() {
-            self.ended = self
-                .child
-                .try_wait()
-                .with_context(|| format!("looking after {}", self.name))?;
-            if self.ended.is_some() {
+        if self.status.is_none() {
+            let status = self.child.try_wait();
+            self.status = status.with_context(|| format!("waiting for {}", self.name))?;
+            if self.status.is_some() {
                 self.release();
             }
         }
-        Ok(self.ended)
+        Ok(self.status)
     }
 
     /// Waits for its end, for `limit` at most. The error shows the end of its log.
@@ -178,98 +175,131 @@ impl Process {
                 return Ok(status);
             }
             if began.elapsed() > limit {
-                bail!(
-                    "{} still runs after {limit:?}; the end of its log:\n{}",
-                    self.name,
-                    self.log_tail()
-                );
+                let (name, log) = (&self.name, self.log_tail());
+                bail!("{name} still runs after {limit:?}; the end of its log:\n{log}");
             }
             tokio::time::sleep(POLL).await;
         }
     }
 
-    /// Tells the watching shell that there is nothing left to kill, before the pid can be another's.
+    /// Waits until `is_ready` returns true.
+    ///
+    /// # Errors
+    /// If the process ends before, or after `limit`. The error shows the end of its log.
+    pub async fn wait_ready(
+        &mut self,
+        limit: Duration,
+        mut is_ready: impl AsyncFnMut() -> bool,
+    ) -> Result<()> {
+        let began = Instant::now();
+        while !is_ready().await {
+            if self.try_exit()?.is_some() || began.elapsed() > limit {
+                bail!("{} does not start: {}", self.name, self.log_tail());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    /// Tells the guarding shell that there is nothing left to kill, before the pid can belong to another process.
     fn release(&mut self) {
-        if let Some(mut input) = self.watch.stdin.take() {
+        if let Some(mut input) = self.guard.stdin.take() {
             input.write_all(b"done\n").ok();
         }
-        self.watch.wait().ok();
+        self.guard.wait().ok();
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.ended.is_none() {
-            // Its group has its pid.
+        if self.status.is_none() {
+            // The group has the pid of its first process.
             if let Ok(group) = i32::try_from(self.child.id()) {
                 killpg(Pid::from_raw(group), Signal::SIGKILL).ok();
             }
-            // Released before it is reaped: until then the pid is surely its own.
+            // Until the child is waited for, its pid cannot belong to another process.
             self.release();
             self.child.wait().ok();
         }
-        let log = self.log();
-        if let Some(line) = discretion::leak(&log, &self.secrets) {
-            let told = format!("a name or a secret is in the log of {}: {line}", self.name);
-            // A second panic would end all tests at once, without a word about the first.
-            assert!(thread::panicking(), "{told}");
-            drop(writeln!(std::io::stderr(), "{told}"));
+        let Some(secrets) = &self.secrets else { return };
+        if let Some(line) = redaction::find(&self.log(), secrets) {
+            let message = format!("a name or a secret is in the log of {}: {line}", self.name);
+            // A second panic would abort all tests and hide the first.
+            assert!(thread::panicking(), "{message}");
+            drop(writeln!(std::io::stderr(), "{message}"));
         }
     }
+}
+
+/// A new temporary folder, named after `name`.
+pub(crate) fn folder(name: &str) -> Result<Arc<TempDir>> {
+    let folder = tempfile::Builder::new()
+        .prefix(&format!("testkit-{name}-"))
+        .tempdir();
+    Ok(Arc::new(folder.context("creating a temporary folder")?))
 }
 
 /// The path `target/<profile>/<binary>` next to the running test or program.
 pub fn binary_path(binary: &str) -> Result<PathBuf> {
-    let me = std::env::current_exe().context("finding the running program")?;
-    let mut folder = me.parent().context("the running program has no folder")?;
+    let running = std::env::current_exe().context("finding the running program")?;
+    let mut folder = running
+        .parent()
+        .context("the running program has no folder")?;
     if folder.ends_with("deps") {
         folder = folder.parent().context("the folder deps has no parent")?;
     }
     let path = folder.join(binary);
-    if path.is_file() {
-        return Ok(path);
-    }
-    let release = if folder.ends_with("release") {
-        " --release"
-    } else {
-        ""
+    let release = match folder.ends_with("release") {
+        true => " --release",
+        false => "",
     };
-    bail!(
-        "{} is not there; run `cargo build{release} -p {binary}` first",
+    anyhow::ensure!(
+        path.is_file(),
+        "{} does not exist; run `cargo build{release} -p {binary}` first",
         path.display()
-    )
+    );
+    Ok(path)
 }
 
-/// The path of a program of Debian's `package`: `installed`, or below the target folder, where scripts/install may have
-/// unpacked the package.
-pub fn installed_or_unpacked(installed: &str, package: &str) -> Result<PathBuf> {
-    let me = std::env::current_exe().context("finding the running program")?;
-    let unpacked = format!("bench/{package}{installed}");
-    let unpacked = me.ancestors().map(|folder| folder.join(&unpacked));
-    let mut candidates = std::iter::once(PathBuf::from(installed)).chain(unpacked);
-    let found = candidates.find(|path| path.is_file());
-    found.with_context(|| format!("{installed} is not there; scripts/install {package} unpacks it"))
+/// Finds a program in PATH, in the folders where Debian has servers, and where `scripts/install` unpacks packages.
+///
+/// # Errors
+/// If it is not installed. The error names the package.
+pub fn program(name: &str, package: &str) -> Result<PathBuf> {
+    let path = search_path().unwrap_or_default();
+    let installed = std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(PathBuf::from));
+    let running = std::env::current_exe().context("finding the running program")?;
+    let unpacked = running.ancestors().flat_map(|folder| {
+        ["sbin", "bin"].map(|bin| folder.join(format!("bench/{package}/usr/{bin}")))
+    });
+    let mut candidates = installed.chain(unpacked).map(|folder| folder.join(name));
+    let found = candidates.find(|candidate| candidate.is_file());
+    found.with_context(|| {
+        format!("{name} is not installed; Debian's package {package} or scripts/install has it")
+    })
 }
 
-/// PATH, the one variable that children inherit.
+/// PATH, the only variable that children inherit.
 #[allow(
     clippy::disallowed_methods,
     reason = "PATH is no configuration; it finds the servers and the shell"
 )]
-pub(crate) fn search_path() -> Option<OsString> {
+fn search_path() -> Option<OsString> {
     std::env::var_os("PATH")
 }
 
 /// A TCP port on 127.0.0.1 on which no process listens now.
 pub fn free_port() -> Result<u16> {
     let seed = RandomState::new();
-    for look in 0..PORT_LOOKS {
+    for attempt in 0..PORT_TRIES {
         let span = u64::from(PORTS.end - PORTS.start);
-        let offset = u16::try_from(seed.hash_one(look) % span).context("a span of ports fits")?;
+        let offset =
+            u16::try_from(seed.hash_one(attempt) % span).context("a span of ports fits")?;
         let port = PORTS.start + offset;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return Ok(port);
         }
     }
-    bail!("no free port among {PORT_LOOKS}")
+    bail!("no free port among {PORT_TRIES}")
 }

@@ -43,13 +43,13 @@ impl Sentinels {
         );
         let mut sentinels = Vec::new();
         for _ in 0..SENTINELS {
-            sentinels.push(Redis::launch(&settings, &["--sentinel"]).await?);
+            sentinels.push(Redis::start_with_file(&settings, &["--sentinel"]).await?);
         }
         let guarded = Self { servers, sentinels };
         for sentinel in &guarded.sentinels {
             let ready = format!("slaves=2,sentinels={SENTINELS}");
             eventually("a Sentinel knows all", LIMIT, async || {
-                let info = sentinel.ask(&["INFO", "sentinel"]).await;
+                let info = sentinel.command(&["INFO", "sentinel"]).await;
                 info.is_ok_and(|info| info.contains(&ready)).then_some(())
             })
             .await;
@@ -74,22 +74,22 @@ impl Sentinels {
     /// # Errors
     /// If no Sentinel answers.
     pub async fn primary(&self) -> Result<usize> {
-        let ask = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME];
-        let told = self.sentinels[0].ask(&ask).await?;
-        let port = told
+        let command = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME];
+        let reply = self.sentinels[0].command(&command).await?;
+        let port = reply
             .lines()
             .nth(1)
             .and_then(|port| port.trim().parse().ok());
-        let port: u16 = port.with_context(|| format!("no primary: {told}"))?;
+        let port: u16 = port.with_context(|| format!("no primary: {reply}"))?;
         let index = self.servers.iter().position(|server| server.port() == port);
-        index.context("a server that is not ours")
+        index.context("an unknown server")
     }
 
     /// Orders a fail-over, as an operator does, until the Sentinels accept: soon after a fail-over they refuse another.
     pub async fn fail_over(&self) {
         eventually("the Sentinels obey", LIMIT, async || {
             let order = ["SENTINEL", "FAILOVER", NAME];
-            self.sentinels[0].ask(&order).await.ok()
+            self.sentinels[0].command(&order).await.ok()
         })
         .await;
     }
@@ -98,7 +98,7 @@ impl Sentinels {
     pub async fn await_new_primary(&self, before: usize) -> usize {
         eventually("another primary", LIMIT, async || {
             let now = self.primary().await.ok().filter(|now| *now != before)?;
-            let role = self.servers[now].ask(&["ROLE"]).await.ok()?;
+            let role = self.servers[now].command(&["ROLE"]).await.ok()?;
             role.starts_with("master").then_some(now)
         })
         .await

@@ -1,35 +1,126 @@
-//! Private Redis servers. Each has a free port and a folder, and ends with its owner, even if that is killed. MariaDB
-//! has its own module.
+//! Private servers, which a test can stop, kill, freeze and start again, and Redis. MariaDB has its own module.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::eventually::eventually;
-use crate::process::{free_port, search_path};
-use crate::supervisor::Supervisor;
+use crate::process::{Process, folder, free_port, program};
 
 /// A server is up in a second or two; on a busy machine crash recovery may take longer.
 pub(crate) const START_LIMIT: Duration = Duration::from_secs(60);
-
-/// Another process can take a port between our look and the server's bind; five times in a row it will not.
-pub(crate) const PORT_TRIES: u32 = 5;
-
-/// One probe of a starting server; a stranger on our port may never answer.
+/// One probe of a starting server.
 pub(crate) const PROBE_LIMIT: Duration = Duration::from_secs(2);
+/// MariaDB writes its pages first.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
 
-/// A private Redis server without persistence. Dropping it ends the server and removes its folder.
+/// A server process in its own folder. Dropping it kills the process and removes the folder; so does the end of this
+/// process.
+#[derive(Debug)]
+pub struct Server {
+    folder: Arc<TempDir>,
+    program: PathBuf,
+    args: Vec<String>,
+    process: Mutex<Option<Process>>,
+}
+
+impl Server {
+    pub(crate) fn new(folder: Arc<TempDir>, program: PathBuf, args: Vec<String>) -> Self {
+        Self {
+            folder,
+            program,
+            args,
+            process: Mutex::default(),
+        }
+    }
+
+    /// Starts the process, and waits until `is_ready` returns true for its pid.
+    pub(crate) async fn start(&self, mut is_ready: impl AsyncFnMut(u32) -> bool) -> Result<()> {
+        drop(self.process().take());
+        let mut process = Process::spawn_in(&self.folder, &self.program, &self.args, &[])?;
+        let pid = process.pid();
+        let ready = async || {
+            let probe = timeout(PROBE_LIMIT, is_ready(pid));
+            probe.await.unwrap_or(false)
+        };
+        process.wait_ready(START_LIMIT, ready).await?;
+        *self.process() = Some(process);
+        Ok(())
+    }
+
+    /// The pid of the running server.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn pid(&self) -> u32 {
+        self.process().as_ref().expect("a running server").pid()
+    }
+
+    /// Stops the server (SIGTERM) and waits for its end.
+    pub async fn stop(&self) -> Result<()> {
+        self.end(Signal::SIGTERM).await
+    }
+
+    /// Kills the server (SIGKILL).
+    pub async fn kill(&self) -> Result<()> {
+        self.end(Signal::SIGKILL).await
+    }
+
+    /// Freezes the server (SIGSTOP): it keeps its connections and answers nothing.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Continues a frozen server (SIGCONT).
+    pub fn thaw(&self) -> Result<()> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    async fn end(&self, signal: Signal) -> Result<()> {
+        let process = self.process().take();
+        let Some(mut process) = process else {
+            return Ok(());
+        };
+        process.signal(signal)?;
+        // A frozen process handles SIGTERM only after this.
+        process.signal(Signal::SIGCONT)?;
+        process.wait_exit(STOP_LIMIT).await.map(drop)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let process = self.process();
+        process
+            .as_ref()
+            .context("the server does not run")?
+            .signal(signal)
+    }
+
+    fn process(&self) -> MutexGuard<'_, Option<Process>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A private Redis server without persistence.
 #[derive(Debug)]
 pub struct Redis {
-    supervisor: Arc<Supervisor>,
+    server: Server,
     port: u16,
+}
+
+impl Deref for Redis {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
 }
 
 impl Redis {
@@ -39,50 +130,27 @@ impl Redis {
     }
 
     /// The same with more flags, such as `--maxmemory`, `1mb`.
-    pub async fn start_with(extra: &[&str]) -> Result<Self> {
-        Self::launch("", extra).await
+    pub async fn start_with(flags: &[&str]) -> Result<Self> {
+        Self::start_with_file("", flags).await
     }
 
-    /// The same with a file of `settings`, which the server may overwrite.
-    pub(crate) async fn launch(settings: &str, extra: &[&str]) -> Result<Self> {
-        let redis = program("redis-server", "redis-server")?;
-        let supervisor = Supervisor::new("redis")?;
-        let file = supervisor.dir().join("redis.conf");
-        std::fs::write(&file, settings).context("configuring a private Redis")?;
-        let file = file.display().to_string();
-        let mut last = None;
-        for _ in 0..PORT_TRIES {
-            let server = Self {
-                supervisor: Arc::clone(&supervisor),
-                port: free_port()?,
-            };
-            let dir = supervisor.dir().display().to_string();
-            let port = server.port.to_string();
-            let flags = [
-                &file,
-                "--port",
-                &port,
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--dir",
-                &dir,
-            ];
-            let command: Vec<String> = std::iter::once(redis.as_str())
-                .chain(flags)
-                .chain(extra.iter().copied())
-                .map(str::to_owned)
-                .collect();
-            supervisor.write("serve", &command)?;
-            match server.start_again().await {
-                Ok(()) => return Ok(server),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.context("no port was tried")?)
+    /// The same with a configuration file, which the server may overwrite.
+    pub(crate) async fn start_with_file(configuration: &str, flags: &[&str]) -> Result<Self> {
+        let folder = folder("redis")?;
+        let file = folder.path().join("redis.conf");
+        std::fs::write(&file, configuration).context("configuring a private Redis")?;
+        let port = free_port()?;
+        let own = format!(
+            "--port {port} --bind 127.0.0.1 --appendonly no --dir {}",
+            folder.path().display()
+        );
+        let mut args = vec![file.display().to_string()];
+        args.extend(own.split(' ').chain(["--save", ""]).map(str::to_owned));
+        args.extend(flags.iter().copied().map(str::to_owned));
+        let server = Server::new(folder, program("redis-server", "redis-server")?, args);
+        let redis = Self { server, port };
+        redis.start_again().await?;
+        Ok(redis)
     }
 
     /// The TCP port on 127.0.0.1.
@@ -90,26 +158,25 @@ impl Redis {
         self.port
     }
 
-    /// The pid of the server.
-    pub fn pid(&self) -> u32 {
-        self.supervisor.server_pid()
-    }
-
-    /// The folder of the server.
-    pub fn dir(&self) -> &Path {
-        self.supervisor.dir()
-    }
-
     /// `redis://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Starts a stopped or killed server again on the same port, empty, and waits until it answers.
+    pub async fn start_again(&self) -> Result<()> {
+        let is_ready = async |pid| {
+            let info = self.command(&["INFO", "server"]).await;
+            info.is_ok_and(|info| info.contains(&format!("process_id:{pid}\r\n")))
+        };
+        self.start(is_ready).await
     }
 
     /// Runs redis-cli with these arguments against this server, and returns its output.
     ///
     /// # Errors
     /// If redis-cli cannot be run or fails. The error has its output.
-    pub async fn ask(&self, args: &[&str]) -> Result<String> {
+    pub async fn command(&self, args: &[&str]) -> Result<String> {
         let mut cli = tokio::process::Command::new(program("redis-cli", "redis-tools")?);
         // With -e its exit status is an error if the server replies with one.
         cli.args(["-p", &self.port.to_string(), "-e"]).args(args);
@@ -127,75 +194,12 @@ impl Redis {
     /// Waits until it is a replica that has all data of its primary.
     pub async fn await_in_sync(&self) {
         eventually("the replica is in sync", START_LIMIT, async || {
-            let info = self.ask(&["INFO", "replication"]).await;
+            let info = self.command(&["INFO", "replication"]).await;
             let info = info.ok()?;
             info.contains("master_link_status:up").then_some(())
         })
         .await;
     }
-
-    /// Stops the server (SIGTERM) and waits for its end.
-    pub async fn stop(&self) -> Result<()> {
-        self.supervisor.say("stop").await.map(drop)
-    }
-
-    /// Kills the server (SIGKILL).
-    pub async fn kill(&self) -> Result<()> {
-        self.supervisor.say("kill").await.map(drop)
-    }
-
-    /// Starts a stopped or killed server again on the same port, empty, and waits until it answers.
-    pub async fn start_again(&self) -> Result<()> {
-        self.supervisor.clear_log()?;
-        let pid = self.supervisor.start().await?;
-        let began = Instant::now();
-        while began.elapsed() < START_LIMIT {
-            let (port, wanted) = (self.port, format!("process_id:{pid}\r\n"));
-            let answer = tokio::task::spawn_blocking(move || redis_info(port))
-                .await
-                .context("asking Redis")?;
-            if answer.is_ok_and(|info| info.contains(&wanted)) {
-                return Ok(());
-            }
-            if self.supervisor.say("alive").await? == "no" {
-                bail!(
-                    "Redis ended while starting; the end of its log:\n{}",
-                    self.supervisor.log_tail()
-                );
-            }
-        }
-        bail!(
-            "Redis does not answer after {START_LIMIT:?}; the end of its log:\n{}",
-            self.supervisor.log_tail()
-        )
-    }
-
-    /// Freezes the server (SIGSTOP): it keeps its connections and answers nothing.
-    pub fn freeze(&self) -> Result<()> {
-        self.supervisor.ask("freeze").map(drop)
-    }
-
-    /// Continues a frozen server (SIGCONT).
-    pub fn thaw(&self) -> Result<()> {
-        self.supervisor.ask("thaw").map(drop)
-    }
-}
-
-/// The section `server` of INFO, which has the pid of the server that answers.
-fn redis_info(port: u16) -> Result<String> {
-    let mut stream =
-        TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), PROBE_LIMIT)?;
-    stream.set_read_timeout(Some(PROBE_LIMIT))?;
-    // A Sentinel knows no QUIT: an answer ends with an empty line at the latest.
-    stream.write_all(b"INFO server\r\n")?;
-    let mut answer = String::new();
-    for line in BufReader::new(stream).lines() {
-        match line?.as_str() {
-            "" => break,
-            line => answer.extend([line, "\r\n"]),
-        }
-    }
-    Ok(answer)
 }
 
 /// The Redis that all tests of a binary share. Each test uses its own key prefix, made by [`unique`].
@@ -210,27 +214,6 @@ pub async fn shared_redis() -> &'static Redis {
 /// A name that no other test uses: `prefix_PID_COUNT`.
 pub fn unique(prefix: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    format!(
-        "{prefix}_{}_{}",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    )
-}
-
-/// Finds a program in PATH and in the folders where Debian has servers.
-///
-/// # Errors
-/// If it is not installed. The error names the package.
-pub fn program(name: &str, package: &str) -> Result<String> {
-    let path = search_path()
-        .map(|path| path.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    path.split(':')
-        .chain(["/usr/sbin", "/usr/bin", "/usr/local/bin"])
-        .map(|folder| Path::new(folder).join(name))
-        .find(|candidate| candidate.is_file())
-        .map(|found| found.display().to_string())
-        .with_context(|| {
-            format!("{name} is not installed; on Debian it is in the package {package}")
-        })
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{prefix}_{}_{count}", std::process::id())
 }

@@ -183,23 +183,3 @@ pub(crate) fn escaped(sql: &mut String, value: &str) {
     }
     sql.push('\'');
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quotes_and_backslashes_are_escaped() {
-        let mut sql = String::new();
-        escaped(&mut sql, "Nu'man \\ \"x\" é’\n;--");
-        assert_eq!(sql, r#"'Nu\'man \\ "x" é’\n;--'"#);
-    }
-
-    #[test]
-    fn an_empty_text_is_not_null() {
-        let mut sql = String::new();
-        optional(&mut sql, Some(""));
-        optional(&mut sql, None);
-        assert_eq!(sql, ",'',NULL");
-    }
-}

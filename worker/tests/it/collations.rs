@@ -1,6 +1,6 @@
 //! Ids are equal if the database compares them as equal, also under collations in which two letters count as one.
 
-use crate::fixture::Site;
+use crate::fixture::Fixture;
 use mysql_async::prelude::Queryable;
 use worker::mysql::collation::Collation;
 
@@ -11,7 +11,7 @@ const SPELLINGS: [&str; 36] = [
     "nJ1", "dž1", "dŽ1", "dz1", "dZ1", "cs1", "cS1", "dzs1", "dZs1",
 ];
 
-async fn set_collation(site: &Site, collation: &str) {
+async fn set_collation(fixture: &Fixture, collation: &str) {
     let charset = collation.split('_').next().unwrap();
     for table in ["visitor_count", "member"] {
         let null = if table == "member" {
@@ -22,13 +22,13 @@ async fn set_collation(site: &Site, collation: &str) {
         let sql = format!(
             "ALTER TABLE {table} MODIFY member_id varchar(20) CHARACTER SET {charset} COLLATE {collation} {null}"
         );
-        site.sql(&sql).await;
+        fixture.sql(&sql).await;
     }
 }
 
 #[tokio::test]
 async fn collation_keys_are_equal_when_the_database_compares_ids_as_equal() {
-    let site = Site::empty().await;
+    let fixture = Fixture::empty().await;
     let mut contracting = 0;
     for collation in [
         "utf8mb3_unicode_ci",
@@ -42,14 +42,14 @@ async fn collation_keys_are_equal_when_the_database_compares_ids_as_equal() {
         "utf8mb4_slovak_ci",
         "latin2_czech_cs",
     ] {
-        set_collation(&site, collation).await;
+        set_collation(&fixture, collation).await;
         let charset = collation.split('_').next().unwrap();
-        let mut session = site.parts().await.session;
+        let mut session = fixture.parts().await.session;
         let mut known = Collation::of(&mut session, "visitor_count", "member_id")
             .await
             .unwrap();
         known.learn(&mut session, SPELLINGS.iter()).await.unwrap();
-        let mut conn = site.conn().await;
+        let mut conn = fixture.conn().await;
         let hex = |text: &str| {
             let hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
             format!("CONVERT(_utf8mb4 X'{hex}' USING {charset}) COLLATE {collation}")
@@ -95,21 +95,21 @@ async fn visits_under_contracted_ids_count_for_one_person() {
             ["ch1", "CH1", "Ch1", "cH1", "c1", "ch2"],
         ),
     ] {
-        let site = Site::empty().await;
-        set_collation(&site, collation).await;
+        let fixture = Fixture::empty().await;
+        set_collation(&fixture, collation).await;
         for (index, id) in spellings.iter().enumerate() {
             for _ in 0..3_u32.pow(u32::try_from(index).unwrap()).min(81) {
-                site.sql(&format!(
+                fixture.sql(&format!(
                     "INSERT INTO visitor_count (member_id, member_name, checkin_date) VALUES ('{id}', 'Tamu', '2025-09-23 09:00:00')"
                 ))
                 .await;
             }
         }
-        site.refresh().await.unwrap();
+        fixture.refresh().await.unwrap();
         let sql =
             "SELECT COUNT(*) AS total FROM visitor_count GROUP BY member_id ORDER BY total DESC";
-        let totals: Vec<u64> = site.conn().await.query(sql).await.unwrap();
-        let stored = site.stored("visitors:monthly:top").await.unwrap();
+        let totals: Vec<u64> = fixture.conn().await.query(sql).await.unwrap();
+        let stored = fixture.stored("visitors:monthly:top").await.unwrap();
         let stored: serde_json::Value = serde_json::from_str(&stored).unwrap();
         let shown: Vec<u64> = stored["data"]
             .as_array()

@@ -1,6 +1,6 @@
 //! Two libraries on two database numbers of one Redis.
 
-use crate::fixture::{SOON, Site};
+use crate::fixture::{Fixture, SOON};
 use std::net::SocketAddr;
 use testkit::eventually::eventually;
 use testkit::http::{Events, get};
@@ -22,12 +22,12 @@ struct Library {
 impl Library {
     async fn start(redis: &Redis, database: u8, visits: u64) -> Self {
         let url = format!("{}/{database}", redis.url());
-        let mut site = Site::on_redis(&url).await;
-        site.set("REDIS_KEY_PREFIX", "");
+        let mut fixture = Fixture::on_redis(&url).await;
+        fixture.set("REDIS_KEY_PREFIX", "");
         for _ in 0..visits {
-            site.check_in().await;
+            fixture.check_in().await;
         }
-        let worker = Process::spawn("worker", &site.environment()).unwrap();
+        let worker = Process::spawn("worker", &fixture.environment()).unwrap();
         let port = free_port().unwrap();
         let environment = [
             ("PORT", port.to_string()),

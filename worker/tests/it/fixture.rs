@@ -59,7 +59,7 @@ pub(crate) const HOLE: [&str; 2] = [
 ];
 
 /// One installation for a test: a library in MySQL, a key prefix in Redis, a time zone and a clock.
-pub(crate) struct Site {
+pub(crate) struct Fixture {
     pub(crate) library: Arc<Library>,
     pub(crate) database: String,
     pub(crate) zone: Tz,
@@ -73,7 +73,7 @@ pub(crate) struct Site {
     pub(crate) scan: Option<ScanSettings>,
 }
 
-impl Site {
+impl Fixture {
     /// A small library with dirty rows. Its clock starts at `now`, a wall time in `zone`.
     pub(crate) async fn new(zone: &str, now: &str, shape: Shape) -> Self {
         let zone: Tz = zone.parse().unwrap();
@@ -183,7 +183,7 @@ impl Site {
         self.mariadb.port()
     }
 
-    /// Sets the clock of the site's own database server to the site's, so that `/health` can be `ok`.
+    /// Sets the clock of the fixture's own database server to the fixture's, so that `/health` can be `ok`.
     pub(crate) async fn align_server_clock(&self) {
         let now = self.clock.now().utc().timestamp();
         let set = format!("SET GLOBAL init_connect = 'SET timestamp = {now}'");
@@ -342,12 +342,12 @@ pub(crate) async fn own_servers() -> (&'static MariaDb, &'static Redis) {
 }
 
 /// A small library on these servers, at 10:00 on 23 September 2025 in Jakarta.
-pub(crate) async fn site_on(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
-    site_at(mariadb, &redis.url()).await
+pub(crate) async fn fixture_on(mariadb: &'static MariaDb, redis: &'static Redis) -> Fixture {
+    fixture_at(mariadb, &redis.url()).await
 }
 
 /// The same on the Redis at `url`.
-pub(crate) async fn site_at(mariadb: &'static MariaDb, url: &str) -> Site {
+pub(crate) async fn fixture_at(mariadb: &'static MariaDb, url: &str) -> Fixture {
     let plan = Plan {
         size: Size::Tiny,
         years: 1,
@@ -357,10 +357,10 @@ pub(crate) async fn site_at(mariadb: &'static MariaDb, url: &str) -> Site {
     };
     let (library, zone) = (generate(&plan), Tz::Asia__Jakarta);
     let now = zone.from_local_datetime(&plan.now).unwrap().to_utc();
-    Site::on(mariadb, url, library, zone, now, Shape::default()).await
+    Fixture::on(mariadb, url, library, zone, now, Shape::default()).await
 }
 
-impl Site {
+impl Fixture {
     /// The library's current day.
     pub(crate) fn day(&self) -> chrono::NaiveDate {
         self.clock

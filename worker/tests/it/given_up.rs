@@ -1,14 +1,14 @@
 //! Every wait has a limit, and an abandoned statement ends in the worker and on the server.
 
-use crate::fixture::{SOON, Site, own_servers, site_on};
+use crate::fixture::{Fixture, SOON, fixture_on, own_servers};
 use anyhow::Result;
 use mysql_async::Params;
 use mysql_async::prelude::Queryable;
 use nix::sys::signal::Signal;
 use std::time::Duration;
 use testkit::eventually::eventually;
+use testkit::fault_proxy::{Direction, FaultProxy, Mode};
 use testkit::process::Process;
-use testkit::road::{Direction, Mode, Road};
 use tokio::time::timeout;
 use worker::mysql::connection::{Database, Limits, Session};
 use worker::mysql::error::{ErrorKind, refusal};
@@ -41,31 +41,37 @@ async fn run(session: &mut Session, sql: &str) -> Result<()> {
         .await
 }
 
-fn account(site: &Site) -> String {
-    let environment = site.environment();
+fn account(fixture: &Fixture) -> String {
+    let environment = fixture.environment();
     let user = environment.iter().find(|(name, _)| *name == "MYSQL_USER");
     user.unwrap().1.clone()
 }
 
 /// The number of the account's busy connections, and of all its connections.
-async fn connections(site: &Site) -> (u64, u64) {
+async fn connections(fixture: &Fixture) -> (u64, u64) {
     let sql = format!(
         "SELECT COALESCE(SUM(COMMAND <> 'Sleep'), 0), COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = '{}'",
-        account(site)
+        account(fixture)
     );
-    site.conn().await.query_first(sql).await.unwrap().unwrap()
+    fixture
+        .conn()
+        .await
+        .query_first(sql)
+        .await
+        .unwrap()
+        .unwrap()
 }
 
-async fn await_running_statement(site: &Site) {
+async fn await_running_statement(fixture: &Fixture) {
     eventually("a statement runs", SOON, async || {
-        (connections(site).await.0 > 0).then_some(())
+        (connections(fixture).await.0 > 0).then_some(())
     })
     .await;
 }
 
-async fn await_no_connections(site: &Site) {
+async fn await_no_connections(fixture: &Fixture) {
     eventually("no connection of the account is left", SOON, async || {
-        (connections(site).await == (0, 0)).then_some(())
+        (connections(fixture).await == (0, 0)).then_some(())
     })
     .await;
 }
@@ -74,23 +80,24 @@ async fn await_no_connections(site: &Site) {
 #[tokio::test]
 async fn a_connection_with_an_abandoned_statement_is_not_reused() {
     let (mariadb, redis) = own_servers().await;
-    let mut site = site_on(mariadb, redis).await;
-    let road = Road::to(mariadb.port(), 1).await.unwrap();
-    site.set("MYSQL_PORT", &road.port().to_string());
+    let mut fixture = fixture_on(mariadb, redis).await;
+    let proxy = FaultProxy::to(mariadb.port(), 1).await.unwrap();
+    fixture.set("MYSQL_PORT", &proxy.port().to_string());
     let limits = Limits {
         grace: SHORT.grace,
         ..LONG
     };
-    let database = Database::with_limits(&site.config().mysql, limits);
+    let database = Database::with_limits(&fixture.config().mysql, limits);
     let mut session = database.session(Duration::from_millis(100)).await.unwrap();
-    road.set(Mode::Delay {
-        by: Duration::from_millis(300),
-        jitter: Duration::ZERO,
-    })
-    .await;
+    proxy
+        .set(Mode::Delay {
+            by: Duration::from_millis(300),
+            jitter: Duration::ZERO,
+        })
+        .await;
     let late = number(&mut session, "SELECT 1").await.unwrap_err();
     assert!(format!("{late:#}").contains("no answer within"), "{late:#}");
-    road.set(Mode::Open).await;
+    proxy.set(Mode::Open).await;
     let next = number(&mut session, "SELECT 2").await;
     let next = next.expect_err("it would be the answer to the first");
     assert!(format!("{next:#}").contains("is lost"), "{next:#}");
@@ -101,8 +108,8 @@ async fn a_connection_with_an_abandoned_statement_is_not_reused() {
 #[tokio::test]
 async fn no_statement_outlives_its_limit_on_the_server() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
-    let database = Database::with_limits(&site.config().mysql, LONG);
+    let fixture = fixture_on(mariadb, redis).await;
+    let database = Database::with_limits(&fixture.config().mysql, LONG);
     let mut session = database.session(Duration::from_millis(300)).await.unwrap();
     let error = run(&mut session, ENDLESS).await.unwrap_err();
     assert_eq!(refusal(&error), Some(ErrorKind::TooLong), "{error:#}");
@@ -114,8 +121,8 @@ async fn no_statement_outlives_its_limit_on_the_server() {
 #[tokio::test]
 async fn an_abandoned_statement_does_not_run_on() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
-    let database = Database::with_limits(&site.config().mysql, SHORT);
+    let fixture = fixture_on(mariadb, redis).await;
+    let database = Database::with_limits(&fixture.config().mysql, SHORT);
     let endless = async || {
         let mut session = database.session(Duration::from_millis(500)).await.unwrap();
         run(&mut session, "SET max_statement_time = 0")
@@ -125,12 +132,12 @@ async fn an_abandoned_statement_does_not_run_on() {
     };
     let mut session = endless().await;
     run(&mut session, ENDLESS).await.unwrap_err();
-    await_no_connections(&site).await;
+    await_no_connections(&fixture).await;
 
     let mut session = database.session(SOON).await.unwrap();
     let cancelled = timeout(Duration::from_millis(300), run(&mut session, ENDLESS));
     cancelled.await.unwrap_err();
-    await_no_connections(&site).await;
+    await_no_connections(&fixture).await;
     run(&mut session, "SELECT 1").await.unwrap_err();
 
     let mut session = database.session(SOON).await.unwrap();
@@ -142,28 +149,30 @@ async fn an_abandoned_statement_does_not_run_on() {
     });
     first.await.unwrap_err();
     assert_eq!(seen, 1);
-    await_no_connections(&site).await;
+    await_no_connections(&fixture).await;
 
     let mut session = database.session(SOON).await.unwrap();
     let task = tokio::spawn(async move { run(&mut session, ENDLESS).await });
-    await_running_statement(&site).await;
+    await_running_statement(&fixture).await;
     task.abort();
-    await_no_connections(&site).await;
+    await_no_connections(&fixture).await;
 }
 
 /// The real process is stopped in the middle of a count and of two scans.
 #[tokio::test]
 async fn statements_end_with_their_worker() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
-    site.sql("RENAME TABLE visitor_count TO visits_away").await;
-    site.sql("CREATE VIEW visitor_count AS SELECT * FROM visits_away WHERE BENCHMARK(100000000000, SHA2(member_name, 512)) = 0").await;
-    let mut process = Process::spawn("worker", &site.environment()).unwrap();
-    await_running_statement(&site).await;
+    let fixture = fixture_on(mariadb, redis).await;
+    fixture
+        .sql("RENAME TABLE visitor_count TO visits_away")
+        .await;
+    fixture.sql("CREATE VIEW visitor_count AS SELECT * FROM visits_away WHERE BENCHMARK(100000000000, SHA2(member_name, 512)) = 0").await;
+    let mut process = Process::spawn("worker", &fixture.environment()).unwrap();
+    await_running_statement(&fixture).await;
     process.signal(Signal::SIGTERM).unwrap();
     let status = process.wait_exit(SOON).await.unwrap();
     assert_eq!(status.code(), Some(0), "{}", process.log());
-    await_no_connections(&site).await;
+    await_no_connections(&fixture).await;
 }
 
 /// The worker asks the server whether it still runs the statement, so that a slow statement is not taken for a lost
@@ -171,14 +180,14 @@ async fn statements_end_with_their_worker() {
 #[tokio::test]
 async fn a_lost_answer_is_not_awaited_until_the_limit() {
     let (mariadb, redis) = own_servers().await;
-    let mut site = site_on(mariadb, redis).await;
-    let road = Road::to(mariadb.port(), 1).await.unwrap();
-    site.set("MYSQL_PORT", &road.port().to_string());
+    let mut fixture = fixture_on(mariadb, redis).await;
+    let proxy = FaultProxy::to(mariadb.port(), 1).await.unwrap();
+    fixture.set("MYSQL_PORT", &proxy.port().to_string());
     let limits = Limits {
         watchdog_delay: SHORT.watchdog_delay,
         ..LONG
     };
-    let database = Database::with_limits(&site.config().mysql, limits);
+    let database = Database::with_limits(&fixture.config().mysql, limits);
     let mut session = database.session(SOON).await.unwrap();
     let slow = "SELECT SLEEP(3) + 7";
     assert_eq!(number(&mut session, slow).await.unwrap(), Some(7));
@@ -188,11 +197,11 @@ async fn a_lost_answer_is_not_awaited_until_the_limit() {
         Mode::Drop(Direction::Down),
     ] {
         let mut session = database.session(SOON).await.unwrap();
-        road.set(mode).await;
+        proxy.set(mode).await;
         let mut query = std::pin::pin!(number(&mut session, "SELECT 7"));
         let unknown = timeout(Duration::from_secs(1), query.as_mut()).await;
         assert!(unknown.is_err(), "{mode:?}: not known yet: {unknown:?}");
-        road.set(Mode::Open).await;
+        proxy.set(Mode::Open).await;
         let lost = timeout(SOON, query).await.expect("the wait ends");
         let lost = format!("{:#}", lost.unwrap_err());
         assert!(
@@ -202,7 +211,7 @@ async fn a_lost_answer_is_not_awaited_until_the_limit() {
     }
     // The server has restarted: it no longer knows the connection, even if its number is in use again.
     let mut session = database.session(SOON).await.unwrap();
-    road.strike(Mode::BlackHole).await;
+    proxy.break_connections(Mode::BlackHole).await;
     mariadb.kill().await.unwrap();
     mariadb.start_again().await.unwrap();
     let lost = timeout(SOON, number(&mut session, "SELECT 7")).await;
@@ -213,13 +222,13 @@ async fn a_lost_answer_is_not_awaited_until_the_limit() {
 #[tokio::test]
 async fn every_wait_has_a_limit() {
     let (mariadb, redis) = own_servers().await;
-    let mut site = site_on(mariadb, redis).await;
-    site.set("MYSQL_POOL_LIMIT", "3");
+    let mut fixture = fixture_on(mariadb, redis).await;
+    fixture.set("MYSQL_POOL_LIMIT", "3");
     let limits = Limits {
         max_wait: SHORT.max_wait,
         ..LONG
     };
-    let database = Database::with_limits(&site.config().mysql, limits);
+    let database = Database::with_limits(&fixture.config().mysql, limits);
     let mut first = database.session(SOON).await.unwrap();
     let mut second = database.session(SOON).await.unwrap();
     let place = timeout(SOON, database.session(SOON))

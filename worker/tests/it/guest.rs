@@ -1,6 +1,6 @@
 //! The load on the database: how many rows the worker reads, by which statements, and over how many connections.
 
-use crate::fixture::{HOLE, SOON, Site, own_servers, site_on};
+use crate::fixture::{Fixture, HOLE, SOON, fixture_on, own_servers};
 use chrono::TimeZone;
 use mysql_async::prelude::Queryable;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use worker::mysql::throttle::Throttle;
 const NOW: &str = "2025-09-23T10:00:00";
 
 /// A school with two years of visits, on its own servers.
-async fn school(shape: Shape) -> (Site, &'static MariaDb) {
+async fn school(shape: Shape) -> (Fixture, &'static MariaDb) {
     let (mariadb, redis) = own_servers().await;
     let plan = Plan {
         size: Size::School,
@@ -26,17 +26,17 @@ async fn school(shape: Shape) -> (Site, &'static MariaDb) {
     };
     let zone = chrono_tz::Tz::Asia__Jakarta;
     let now = zone.from_local_datetime(&plan.now).unwrap().to_utc();
-    let mut site = Site::on(mariadb, &redis.url(), generate(&plan), zone, now, shape).await;
+    let mut fixture = Fixture::on(mariadb, &redis.url(), generate(&plan), zone, now, shape).await;
     let ids = ChunkSizes {
         first: 500,
         least: 500,
         most: 1_000,
     };
-    site.scan = Some(ScanSettings {
+    fixture.scan = Some(ScanSettings {
         ids,
         ..ScanSettings::with_duty(100)
     });
-    (site, mariadb)
+    (fixture, mariadb)
 }
 
 /// The number of rows that the storage engines have returned since the server started.
@@ -62,12 +62,12 @@ async fn no_row_is_read_twice() {
             date_index,
             ..Shape::default()
         };
-        let (site, mariadb) = school(shape).await;
+        let (fixture, mariadb) = school(shape).await;
         let before = rows_read(mariadb).await;
-        site.refresh().await.unwrap();
+        fixture.refresh().await.unwrap();
         let read = rows_read(mariadb).await - before;
-        site.assert_all(Names::Full).await;
-        let library = &site.library;
+        fixture.assert_all(Names::Full).await;
+        let library = &fixture.library;
         let rows = library.visits.len()
             + library.loans.len()
             + library.items.len()
@@ -90,12 +90,12 @@ async fn long_tables_are_read_in_key_ranges() {
             date_index,
             ..Shape::default()
         };
-        let (site, mariadb) = school(shape).await;
+        let (fixture, mariadb) = school(shape).await;
         for statement in HOLE {
-            site.sql(statement).await;
+            fixture.sql(statement).await;
         }
         mariadb.general_log(true).await.unwrap();
-        site.refresh().await.unwrap();
+        fixture.refresh().await.unwrap();
         let mut seen = [0; 4];
         for line in mariadb.general_log_lines().await.unwrap() {
             let text = line.text;
@@ -133,11 +133,11 @@ async fn visits_are_read_in_one_statement_only_when_no_check_in_waits() {
             engine,
             ..Shape::default()
         };
-        let site = Site::new("Asia/Jakarta", NOW, shape).await;
+        let fixture = Fixture::new("Asia/Jakarta", NOW, shape).await;
         for statement in HOLE.iter().filter(|_| hole) {
-            site.sql(statement).await;
+            fixture.sql(statement).await;
         }
-        let mut session = site.parts().await.session;
+        let mut session = fixture.parts().await.session;
         let table = schema::TableSchema::of(&mut session, "visitor_count")
             .await
             .unwrap();
@@ -146,10 +146,10 @@ async fn visits_are_read_in_one_statement_only_when_no_check_in_waits() {
 
         if grows {
             // The server agrees: a check-in succeeds while a reader holds its lock.
-            let mut reader = site.conn().await;
+            let mut reader = fixture.conn().await;
             let lock = "LOCK TABLES visitor_count READ LOCAL";
             reader.query_drop(lock).await.unwrap();
-            let check_in = site.sql(
+            let check_in = fixture.sql(
                 "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:00')",
             );
             tokio::time::timeout(SOON, check_in).await.unwrap();
@@ -160,7 +160,7 @@ async fn visits_are_read_in_one_statement_only_when_no_check_in_waits() {
         .execute(None, "SET GLOBAL concurrent_insert = NEVER")
         .await
         .unwrap();
-    let mut session = site_on(mariadb, redis).await.parts().await.session;
+    let mut session = fixture_on(mariadb, redis).await.parts().await.session;
     let table = schema::TableSchema::of(&mut session, "visitor_count")
         .await
         .unwrap();
@@ -170,10 +170,10 @@ async fn visits_are_read_in_one_statement_only_when_no_check_in_waits() {
 /// Two connections for the daily figures, and one for today's count.
 #[tokio::test]
 async fn the_worker_opens_at_most_three_connections() {
-    let (mut site, mariadb) = school(Shape::default()).await;
-    site.set("VISITOR_SLOW_CRON", "* * * * * *");
-    site.set("BOOKS_SLOW_CRON", "* * * * * *");
-    let user = site
+    let (mut fixture, mariadb) = school(Shape::default()).await;
+    fixture.set("VISITOR_SLOW_CRON", "* * * * * *");
+    fixture.set("BOOKS_SLOW_CRON", "* * * * * *");
+    let user = fixture
         .environment()
         .into_iter()
         .find(|(name, _)| *name == "MYSQL_USER")
@@ -181,7 +181,7 @@ async fn the_worker_opens_at_most_three_connections() {
         .1;
     let sql = format!("SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{user}'");
     let mut conn = mysql_async::Conn::new(mariadb.opts(None)).await.unwrap();
-    let running = site.start();
+    let running = fixture.start();
     let watch = async {
         let mut most = 0;
         loop {
@@ -193,7 +193,7 @@ async fn the_worker_opens_at_most_three_connections() {
     };
     tokio::select! {
         () = watch => {}
-        () = site.await_all() => {}
+        () = fixture.await_all() => {}
     }
     running.stop().await;
 }
@@ -203,23 +203,23 @@ async fn the_worker_opens_at_most_three_connections() {
 async fn throttled_scans_take_turns() {
     let took = Duration::from_millis(1);
     for (duty_percent, waits) in [(50, true), (100, false)] {
-        let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
-        let parts = site.parts().await;
+        let fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+        let parts = fixture.parts().await;
         let mut reader = parts.database.session(SOON).await.unwrap();
-        let scan = ScanSettings::with_duty(duty_percent);
-        Throttle::new(&scan)
+        let reading = ScanSettings::with_duty(duty_percent);
+        Throttle::new(&reading)
             .after(&mut reader, took, Duration::ZERO)
             .await
             .unwrap();
 
         let mut session = parts.session;
         let other = tokio::spawn(async move {
-            Throttle::new(&scan)
+            Throttle::new(&reading)
                 .after(&mut session, took, Duration::ZERO)
                 .await
                 .unwrap();
             // Within a scan, the next pause already has the read slot.
-            Throttle::new(&scan)
+            Throttle::new(&reading)
                 .after(&mut session, took, Duration::ZERO)
                 .await
                 .unwrap();
@@ -236,18 +236,18 @@ async fn throttled_scans_take_turns() {
 /// The figures are right when the scan pauses between its chunks.
 #[tokio::test]
 async fn pauses_change_no_number() {
-    let (mut site, _) = school(Shape::default()).await;
-    site.set("REFRESH_DUTY_PERCENT", "20");
+    let (mut fixture, _) = school(Shape::default()).await;
+    fixture.set("REFRESH_DUTY_PERCENT", "20");
     let frequent_lookups = ScanSettings {
         max_pending: 4,
         ..ScanSettings::with_duty(20)
     };
     for reading in [None, Some(frequent_lookups)] {
-        site.scan = reading;
-        tokio::time::timeout(SOON, site.refresh())
+        fixture.scan = reading;
+        tokio::time::timeout(SOON, fixture.refresh())
             .await
             .unwrap()
             .unwrap();
-        site.assert_all(Names::Full).await;
+        fixture.assert_all(Names::Full).await;
     }
 }

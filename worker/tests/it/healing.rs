@@ -1,6 +1,6 @@
 //! A fault affects only the figures that need the broken part, and they recover by themselves.
 
-use crate::fixture::{SOON, Site, own_servers, site_on};
+use crate::fixture::{Fixture, SOON, fixture_on, own_servers};
 use fred::interfaces::KeysInterface;
 use shared::catalog::Snapshot;
 use std::time::Duration;
@@ -11,9 +11,9 @@ const NOW: &str = "2025-09-23T10:00:00";
 
 #[tokio::test]
 async fn a_broken_table_affects_only_its_figures_and_heals() {
-    let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
-    site.sql("RENAME TABLE item TO item_away").await;
-    let running = site.start();
+    let fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    fixture.sql("RENAME TABLE item TO item_away").await;
+    let running = fixture.start();
     let broken = [
         Snapshot::Collection,
         Snapshot::TopBorrowed,
@@ -28,34 +28,34 @@ async fn a_broken_table_affects_only_its_figures_and_heals() {
         eventually(
             &format!("{name} is stored without items"),
             SOON,
-            async || site.stored(&name).await,
+            async || fixture.stored(&name).await,
         )
         .await;
     }
     for snapshot in broken {
-        assert_eq!(site.stored(&snapshot.name()).await, None, "{snapshot}");
+        assert_eq!(fixture.stored(&snapshot.name()).await, None, "{snapshot}");
     }
-    let before = site.stored("books:top-borrowers:year").await;
-    site.sql("RENAME TABLE item_away TO item").await;
-    site.await_all().await;
+    let before = fixture.stored("books:top-borrowers:year").await;
+    fixture.sql("RENAME TABLE item_away TO item").await;
+    fixture.await_all().await;
     running.stop().await;
     assert_eq!(
-        site.stored("books:top-borrowers:year").await,
+        fixture.stored("books:top-borrowers:year").await,
         before,
         "stored snapshots are not computed again"
     );
-    site.assert_all(testkit::oracle::Names::Full).await;
+    fixture.assert_all(testkit::oracle::Names::Full).await;
 }
 
 /// Runs the statement `drop`, and asserts that a refresh fails for exactly the `broken` snapshots.
 async fn check_missing(drop: &str, broken: &[Snapshot]) {
-    let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
-    site.sql(drop).await;
-    let error = site.refresh().await.unwrap_err().to_string();
+    let fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    fixture.sql(drop).await;
+    let error = fixture.refresh().await.unwrap_err().to_string();
     for snapshot in Snapshot::ALL {
         let name = snapshot.name();
         assert_eq!(
-            site.stored(&name).await.is_none(),
+            fixture.stored(&name).await.is_none(),
             broken.contains(&snapshot),
             "{drop}: {name}"
         );
@@ -123,20 +123,32 @@ async fn a_missing_table_affects_only_its_figures() {
 #[tokio::test]
 async fn a_missing_key_is_restored_without_the_database() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
-    let running = site.start();
-    site.await_all().await;
+    let fixture = fixture_on(mariadb, redis).await;
+    let running = fixture.start();
+    fixture.await_all().await;
     mariadb.general_log(true).await.unwrap();
-    let before = site.stored("visitors:weekly").await;
-    let _: i64 = site.redis.del(site.key("visitors:weekly")).await.unwrap();
-    let _: i64 = site.redis.del(site.key("books:collection")).await.unwrap();
-    site.await_all().await;
+    let before = fixture.stored("visitors:weekly").await;
+    let _: i64 = fixture
+        .redis
+        .del(fixture.key("visitors:weekly"))
+        .await
+        .unwrap();
+    let _: i64 = fixture
+        .redis
+        .del(fixture.key("books:collection"))
+        .await
+        .unwrap();
+    fixture.await_all().await;
     assert_eq!(
-        site.stored("visitors:weekly").await,
+        fixture.stored("visitors:weekly").await,
         before,
         "the same bytes"
     );
-    let ttl: i64 = site.redis.ttl(site.key("visitors:weekly")).await.unwrap();
+    let ttl: i64 = fixture
+        .redis
+        .ttl(fixture.key("visitors:weekly"))
+        .await
+        .unwrap();
     assert!((89_000..=90_000).contains(&ttl), "{ttl}");
     for line in mariadb.general_log_lines().await.unwrap() {
         assert!(
@@ -151,68 +163,68 @@ async fn a_missing_key_is_restored_without_the_database() {
 #[tokio::test]
 async fn an_empty_redis_is_refilled() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
-    let running = site.start();
-    site.await_all().await;
-    site.await_total(site.true_total().await).await;
+    let fixture = fixture_on(mariadb, redis).await;
+    let running = fixture.start();
+    fixture.await_all().await;
+    fixture.await_total(fixture.true_total().await).await;
     redis.kill().await.unwrap();
     redis.start_again().await.unwrap();
-    site.await_all().await;
-    site.await_total(site.true_total().await).await;
+    fixture.await_all().await;
+    fixture.await_total(fixture.true_total().await).await;
     running.stop().await;
 }
 
 #[tokio::test]
 async fn the_worker_waits_for_a_database_that_goes_away() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
-    let running = site.start();
-    site.await_all().await;
-    let before = site.true_total().await;
-    site.await_total(before).await;
+    let fixture = fixture_on(mariadb, redis).await;
+    let running = fixture.start();
+    fixture.await_all().await;
+    let before = fixture.true_total().await;
+    fixture.await_total(before).await;
     mariadb.kill().await.unwrap();
     eventually("today's count has expired", SOON, async || {
-        site.today().await.is_none().then_some(())
+        fixture.today().await.is_none().then_some(())
     })
     .await;
-    site.await_all().await;
+    fixture.await_all().await;
     mariadb.start_again().await.unwrap();
-    site.await_total(before).await;
+    fixture.await_total(before).await;
     running.stop().await;
 }
 
 #[tokio::test]
 async fn the_worker_waits_for_servers_that_start_later() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
+    let fixture = fixture_on(mariadb, redis).await;
     mariadb.stop().await.unwrap();
     redis.stop().await.unwrap();
-    let running = site.start();
+    let running = fixture.start();
     tokio::time::sleep(Duration::from_millis(500)).await;
     redis.start_again().await.unwrap();
     mariadb.start_again().await.unwrap();
-    site.await_all().await;
-    site.await_total(site.true_total().await).await;
+    fixture.await_all().await;
+    fixture.await_total(fixture.true_total().await).await;
     running.stop().await;
 }
 
 #[tokio::test]
 async fn a_cron_refreshes_its_group() {
-    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
-    site.set("VISITOR_SLOW_CRON", "*/2 * * * * *");
-    let running = site.start();
-    site.await_all().await;
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    fixture.set("VISITOR_SLOW_CRON", "*/2 * * * * *");
+    let running = fixture.start();
+    fixture.await_all().await;
     let (visitors, books) = (
-        site.stored("visitors:weekly").await,
-        site.stored("books:collection").await,
+        fixture.stored("visitors:weekly").await,
+        fixture.stored("books:collection").await,
     );
     eventually("the cron has run", SOON, async || {
-        let now = site.stored("visitors:weekly").await;
+        let now = fixture.stored("visitors:weekly").await;
         (now != visitors).then_some(())
     })
     .await;
     assert_eq!(
-        site.stored("books:collection").await,
+        fixture.stored("books:collection").await,
         books,
         "books have their own cron"
     );

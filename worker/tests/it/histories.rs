@@ -3,7 +3,7 @@
 //!
 //! `HISTORIES=1000 cargo test -p worker histories` runs 1,000 histories instead of 3.
 
-use crate::fixture::{Site, TINY_CHUNKS};
+use crate::fixture::{Fixture, TINY_CHUNKS};
 use chrono::{Days, NaiveDate};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use testkit::library::{History, Item, Library, Loan, Visit};
 use testkit::oracle::Names;
 use testkit::schema::{Engine, Shape};
-use testkit::wall::{WallDate, WallTime};
+use testkit::wall_clock::{WallDate, WallTime};
 
 const DEFAULT_COUNT: u32 = 3;
 /// How many histories one library goes through. After them, few of its first members are left.
@@ -37,22 +37,22 @@ async fn histories(shape: Shape) {
     )]
     let count = std::env::var("HISTORIES").map_or(DEFAULT_COUNT, |count| count.parse().unwrap());
     for first in (0..count).step_by(HISTORIES_PER_LIBRARY) {
-        let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", shape).await;
+        let mut fixture = Fixture::new("Asia/Jakarta", "2025-09-23T10:00:00", shape).await;
         let mut twin = Twin {
-            library: (*site.library).clone(),
-            conn: site.conn().await,
+            library: (*fixture.library).clone(),
+            conn: fixture.conn().await,
             rng: StdRng::seed_from_u64(0),
-            today: site.day(),
+            today: fixture.day(),
         };
         for history in (first..count).take(HISTORIES_PER_LIBRARY) {
             twin.rng = StdRng::seed_from_u64(history.into());
-            site.scan = (history % 4 == 0).then_some(TINY_CHUNKS);
-            let (changes, refreshed) = tokio::join!(twin.change(), site.refresh());
+            fixture.scan = (history % 4 == 0).then_some(TINY_CHUNKS);
+            let (changes, refreshed) = tokio::join!(twin.change(), fixture.refresh());
             println!("history {history} of {shape:?}: {}", changes.join("; "));
             refreshed.unwrap();
-            site.refresh().await.unwrap();
-            site.library = Arc::new(twin.library.clone());
-            site.assert_all(Names::Full).await;
+            fixture.refresh().await.unwrap();
+            fixture.library = Arc::new(twin.library.clone());
+            fixture.assert_all(Names::Full).await;
         }
     }
 }

@@ -1,15 +1,15 @@
 //! MySQL and Redis at a distance of some milliseconds: every number is right, and the daily figures take few
 //! statements.
 
-use crate::fixture::{SOON, Site, own_servers, site_on};
+use crate::fixture::{Fixture, SOON, fixture_on, own_servers};
 use crate::together::Gateway;
 use chrono::TimeZone;
 use std::time::{Duration, Instant};
 use testkit::eventually::eventually;
+use testkit::fault_proxy::{FaultProxy, Mode};
 use testkit::generate::{Plan, Size, generate};
 use testkit::mariadb::MariaDb;
 use testkit::oracle::Names;
-use testkit::road::{Mode, Road};
 use testkit::schema::{Engine, Shape};
 use worker::config::CountMode;
 use worker::mysql::scan_settings::ScanSettings;
@@ -60,25 +60,25 @@ async fn daily_figures_take_few_statements_at_any_distance() {
             + library.loans.len()
             + library.items.len()
             + library.biblios.len();
-        let mut site = Site::on(mariadb, &redis.url(), library, zone, now, shape).await;
+        let mut fixture = Fixture::on(mariadb, &redis.url(), library, zone, now, shape).await;
         // With a hole in the table, MyISAM is scanned in chunks and not in one statement.
         for statement in crate::fixture::HOLE {
-            site.sql(statement).await;
+            fixture.sql(statement).await;
         }
-        let road = Road::to(mariadb.port(), 1).await.unwrap();
-        site.set("MYSQL_PORT", &road.port().to_string());
+        let proxy = FaultProxy::to(mariadb.port(), 1).await.unwrap();
+        fixture.set("MYSQL_PORT", &proxy.port().to_string());
         for millis in DELAYS {
-            road.set(delay(millis)).await;
+            proxy.set(delay(millis)).await;
             mariadb.general_log(true).await.unwrap();
             let began = Instant::now();
-            site.scan = Some(ScanSettings::with_duty(50));
-            site.refresh().await.unwrap();
+            fixture.scan = Some(ScanSettings::with_duty(50));
+            fixture.refresh().await.unwrap();
             let took = began.elapsed();
             let statements = statements(mariadb).await;
             println!(
                 "{engine}, {millis} ms each way: {statements} statements for {rows} rows in {took:.2?}"
             );
-            site.assert_all(Names::Full).await;
+            fixture.assert_all(Names::Full).await;
             let most = rows / 1_000 + 40;
             assert!(
                 statements <= most,
@@ -93,23 +93,23 @@ async fn daily_figures_take_few_statements_at_any_distance() {
 async fn every_number_is_right_at_any_distance() {
     for millis in DELAYS {
         let (mariadb, redis) = own_servers().await;
-        let mut site = site_on(mariadb, redis).await;
-        let to_mysql = Road::to(mariadb.port(), 1).await.unwrap();
-        let to_redis = Road::to(redis.port(), 2).await.unwrap();
+        let mut fixture = fixture_on(mariadb, redis).await;
+        let to_mysql = FaultProxy::to(mariadb.port(), 1).await.unwrap();
+        let to_redis = FaultProxy::to(redis.port(), 2).await.unwrap();
         to_mysql.set(delay(millis)).await;
         to_redis.set(delay(millis)).await;
-        site.set("MYSQL_PORT", &to_mysql.port().to_string());
-        site.set(
+        fixture.set("MYSQL_PORT", &to_mysql.port().to_string());
+        fixture.set(
             "REDIS_URL",
             &format!("redis://127.0.0.1:{}", to_redis.port()),
         );
-        site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "500");
-        let running = site.start();
-        let gateway = Gateway::start(&site).await;
+        fixture.set("VISITOR_SYNC_MIN_INTERVAL_MS", "500");
+        let running = fixture.start();
+        let gateway = Gateway::start(&fixture).await;
         gateway.await_all().await;
-        site.assert_all(Names::Full).await;
-        site.check_in().await;
-        let total = site.true_total().await;
+        fixture.assert_all(Names::Full).await;
+        fixture.check_in().await;
+        let total = fixture.true_total().await;
         eventually("the gateway shows the count", SOON, async || {
             let answer = gateway.get("/api/visitors/today").await;
             let shown = serde_json::from_str::<serde_json::Value>(answer.text()).ok()?;
@@ -124,10 +124,10 @@ async fn every_number_is_right_at_any_distance() {
 #[tokio::test]
 async fn a_distant_database_is_not_taken_for_a_slow_one() {
     let (mariadb, redis) = own_servers().await;
-    let mut site = site_on(mariadb, redis).await;
-    let road = Road::to(mariadb.port(), 1).await.unwrap();
-    site.set("MYSQL_PORT", &road.port().to_string());
-    let mut parts = site.parts().await;
+    let mut fixture = fixture_on(mariadb, redis).await;
+    let proxy = FaultProxy::to(mariadb.port(), 1).await.unwrap();
+    fixture.set("MYSQL_PORT", &proxy.port().to_string());
+    let mut parts = fixture.parts().await;
     let pace = Pace {
         interval: Duration::from_secs(1),
         buffer: Duration::ZERO,
@@ -143,11 +143,13 @@ async fn a_distant_database_is_not_taken_for_a_slow_one() {
     );
     // The database is near at first, then the route changes.
     for millis in [0, 30, 30, 30, 30] {
-        road.set(delay(millis)).await;
+        proxy.set(delay(millis)).await;
         let before = parts.session.time_spent();
-        auto.prepare(&mut parts.session, site.day()).await.unwrap();
-        let total = auto.count(&mut parts.session, site.day()).await.unwrap();
-        assert_eq!(total, site.true_total().await);
+        auto.prepare(&mut parts.session, fixture.day())
+            .await
+            .unwrap();
+        let total = auto.count(&mut parts.session, fixture.day()).await.unwrap();
+        assert_eq!(total, fixture.true_total().await);
         let spent = parts.session.time_spent() - before;
         assert!(spent.elapsed >= Duration::from_millis(2 * millis));
         assert_eq!(

@@ -1,6 +1,6 @@
 //! A worker that has lost the lease, or whose write arrives too late, changes nothing.
 
-use crate::fixture::{SOON, Site, own_servers, site_on};
+use crate::fixture::{Fixture, SOON, fixture_on, own_servers};
 use crate::recorder::{Recorder, epoch};
 use fred::interfaces::KeysInterface;
 use shared::catalog::Snapshot;
@@ -19,14 +19,18 @@ fn refusal(error: &anyhow::Error) -> Option<WriteRefused> {
 }
 
 /// Deletes the lease, as its expiry does.
-async fn expire(site: &Site) {
-    let _: i64 = site.redis.del(site.key("worker:lease")).await.unwrap();
+async fn expire(fixture: &Fixture) {
+    let _: i64 = fixture
+        .redis
+        .del(fixture.key("worker:lease"))
+        .await
+        .unwrap();
 }
 
-fn collection(site: &Site, total: u32) -> Envelope<Box<serde_json::value::RawValue>> {
+fn collection(fixture: &Fixture, total: u32) -> Envelope<Box<serde_json::value::RawValue>> {
     let data = format!(r#"{{"total_titles":{total},"total_items":0}}"#);
     Envelope {
-        generated_at: site.clock.now(),
+        generated_at: fixture.clock.now(),
         ttl_seconds: 60,
         period: None,
         data: serde_json::value::RawValue::from_string(data).unwrap(),
@@ -40,16 +44,16 @@ async fn publish(store: &Publisher, text: &str, life: Duration) -> anyhow::Resul
 
 #[tokio::test]
 async fn a_worker_that_has_lost_its_lease_writes_nothing() {
-    let site = Site::empty().await;
-    let (one, other) = (site.active("one").await, site.store("other"));
+    let fixture = Fixture::empty().await;
+    let (one, other) = (fixture.active("one").await, fixture.store("other"));
     publish(&one, "first", LONG).await.unwrap();
-    let first = epoch(&site.stored("worker:lease").await.unwrap());
+    let first = epoch(&fixture.stored("worker:lease").await.unwrap());
     // Another worker takes over while the first one still believes that it is active.
     let lease = eventually(
         "the other worker acquires the lease first",
         SOON,
         async || {
-            expire(&site).await;
+            expire(&fixture).await;
             let (lease, is_borrowed) = other.lease().acquire_or_borrow().await.unwrap();
             (!is_borrowed).then_some(lease)
         },
@@ -59,48 +63,57 @@ async fn a_worker_that_has_lost_its_lease_writes_nothing() {
 
     let error = publish(&one, "late", LONG).await.unwrap_err();
     assert_eq!(refusal(&error), Some(WriteRefused::Lost));
-    one.cache(Snapshot::Collection, &collection(&site, 1))
+    one.cache(Snapshot::Collection, &collection(&fixture, 1))
         .unwrap();
     one.sync().await.unwrap();
-    assert_eq!(site.stored("visitors:today:count").await.unwrap(), "first");
-    assert_eq!(site.stored("books:collection").await, None);
-    assert_eq!(site.stored("worker:lease").await.unwrap(), lease);
+    assert_eq!(
+        fixture.stored("visitors:today:count").await.unwrap(),
+        "first"
+    );
+    assert_eq!(fixture.stored("books:collection").await, None);
+    assert_eq!(fixture.stored("worker:lease").await.unwrap(), lease);
 }
 
 #[tokio::test]
 async fn a_write_under_a_borrowed_lease_never_replaces_a_newer_snapshot() {
-    let site = Site::empty().await;
-    let active = site.active("active").await;
-    let borrower = site.store("borrower");
+    let fixture = Fixture::empty().await;
+    let active = fixture.active("active").await;
+    let borrower = fixture.store("borrower");
     borrower
-        .cache(Snapshot::Collection, &collection(&site, 1))
+        .cache(Snapshot::Collection, &collection(&fixture, 1))
         .unwrap();
     sleep(Duration::from_millis(5)).await;
     active
-        .cache(Snapshot::Collection, &collection(&site, 2))
+        .cache(Snapshot::Collection, &collection(&fixture, 2))
         .unwrap();
     active.sync().await.unwrap();
-    let newer = site.stored("books:collection").await.unwrap();
+    let newer = fixture.stored("books:collection").await.unwrap();
     borrower.flush_once().await.unwrap();
-    assert_eq!(site.stored("books:collection").await.unwrap(), newer);
+    assert_eq!(fixture.stored("books:collection").await.unwrap(), newer);
 
     sleep(Duration::from_millis(5)).await;
     borrower
-        .cache(Snapshot::Collection, &collection(&site, 3))
+        .cache(Snapshot::Collection, &collection(&fixture, 3))
         .unwrap();
     borrower.flush_once().await.unwrap();
     assert!(
-        site.stored("books:collection")
+        fixture
+            .stored("books:collection")
             .await
             .unwrap()
             .contains(":3,")
     );
     // The active worker caches it, and restores it when the key is lost.
     active.sync().await.unwrap();
-    let _: i64 = site.redis.del(site.key("books:collection")).await.unwrap();
+    let _: i64 = fixture
+        .redis
+        .del(fixture.key("books:collection"))
+        .await
+        .unwrap();
     active.sync().await.unwrap();
     assert!(
-        site.stored("books:collection")
+        fixture
+            .stored("books:collection")
             .await
             .unwrap()
             .contains(":3,")
@@ -112,23 +125,28 @@ async fn a_write_under_a_borrowed_lease_never_replaces_a_newer_snapshot() {
 /// one, which the gateways still show.
 #[tokio::test]
 async fn an_overdue_snapshot_is_restored_only_after_its_refresh_failed() {
-    let site = Site::empty().await;
+    let fixture = Fixture::empty().await;
     let day = chrono::TimeDelta::days(1);
-    site.clock.step_to(site.now - day);
-    let before = site.store("before");
+    fixture.clock.step_to(fixture.now - day);
+    let before = fixture.store("before");
     before
-        .cache(Snapshot::Collection, &collection(&site, 1))
+        .cache(Snapshot::Collection, &collection(&fixture, 1))
         .unwrap();
     before.flush_once().await.unwrap();
-    site.clock.step_to(site.now);
-    let store = site.active("after").await;
-    let _: i64 = site.redis.del(site.key("books:collection")).await.unwrap();
+    fixture.clock.step_to(fixture.now);
+    let store = fixture.active("after").await;
+    let _: i64 = fixture
+        .redis
+        .del(fixture.key("books:collection"))
+        .await
+        .unwrap();
     store.sync().await.unwrap();
-    assert_eq!(site.stored("books:collection").await, None);
+    assert_eq!(fixture.stored("books:collection").await, None);
     store.mark_newest(&[Snapshot::Collection].into());
     store.sync().await.unwrap();
     assert!(
-        site.stored("books:collection")
+        fixture
+            .stored("books:collection")
             .await
             .unwrap()
             .contains(":1,")
@@ -139,16 +157,16 @@ async fn an_overdue_snapshot_is_restored_only_after_its_refresh_failed() {
 #[tokio::test]
 async fn an_abandoned_count_is_not_stored_later() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
-    let store = site.active("one").await;
+    let fixture = fixture_on(mariadb, redis).await;
+    let store = fixture.active("one").await;
     publish(&store, "first", LONG).await.unwrap();
-    let recorder = Recorder::subscribe(&site, "visitors:today").await;
+    let recorder = Recorder::subscribe(&fixture, "visitors:today").await;
 
     redis.freeze().unwrap();
     publish(&store, "given up", LONG).await.unwrap_err();
     redis.thaw().unwrap();
     eventually("Redis answers", SOON, async || {
-        site.stored("visitors:today:count").await
+        fixture.stored("visitors:today:count").await
     })
     .await;
     // The command arrives within its time limit, but after the expiry of its value.
@@ -181,14 +199,14 @@ async fn an_abandoned_count_is_not_stored_later() {
 #[tokio::test]
 async fn an_abandoned_snapshot_is_not_stored_later() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
-    let fence = Fence::new(site.redis.clone(), site.config().keys);
+    let fixture = fixture_on(mariadb, redis).await;
+    let fence = Fence::new(fixture.redis.clone(), fixture.config().keys);
     let write = |value: &'static str| FencedWrite {
-        key: site.key("books:collection"),
+        key: fixture.key("books:collection"),
         value: value.into(),
         life: LONG,
         ends: Instant::now() + LONG,
-        channel: site.key("snapshots"),
+        channel: fixture.key("snapshots"),
         message: value.into(),
         snapshot: Some(SnapshotMeta {
             name: "books:collection".to_owned(),
@@ -201,14 +219,14 @@ async fn an_abandoned_snapshot_is_not_stored_later() {
         panic!("no other worker is there: {taken:?}")
     };
     fence.write(&lease, write("first")).await.unwrap();
-    let recorder = Recorder::subscribe(&site, "snapshots").await;
+    let recorder = Recorder::subscribe(&fixture, "snapshots").await;
 
     redis.freeze().unwrap();
     let abandoned = fence.write(&lease, write("given up")).await.unwrap_err();
     assert_eq!(refusal(&abandoned), None, "no reply: {abandoned}");
     redis.thaw().unwrap();
     eventually("a new one is stored and published", SOON, async || {
-        assert_eq!(site.stored("books:collection").await?, "first");
+        assert_eq!(fixture.stored("books:collection").await?, "first");
         fence.write(&lease, write("new")).await.ok()
     })
     .await;
@@ -222,15 +240,15 @@ async fn an_abandoned_snapshot_is_not_stored_later() {
 /// It does not wait for the next comparison with Redis: ten rounds take less than the time of five comparisons.
 #[tokio::test]
 async fn a_worker_that_is_active_again_restores_missing_snapshots_at_once() {
-    let site = Site::empty().await;
-    let running = site.start();
-    site.await_all().await;
+    let fixture = Fixture::empty().await;
+    let running = fixture.start();
+    fixture.await_all().await;
     let rounds = async {
         for _ in 0..10 {
-            expire(&site).await;
-            let keys = Snapshot::ALL.map(|snapshot| site.key(&snapshot.name()));
-            let _: i64 = site.redis.del(keys.to_vec()).await.unwrap();
-            site.await_all().await;
+            expire(&fixture).await;
+            let keys = Snapshot::ALL.map(|snapshot| fixture.key(&snapshot.name()));
+            let _: i64 = fixture.redis.del(keys.to_vec()).await.unwrap();
+            fixture.await_all().await;
         }
     };
     let ended = tokio::time::timeout(Duration::from_secs(10), rounds).await;

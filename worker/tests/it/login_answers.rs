@@ -1,6 +1,6 @@
 //! What a MySQL server may answer to a login: every answer is an error with a remedy, and none ends the process.
 
-use crate::fixture::{PASSWORD, SOON, Site, own_servers, site_on};
+use crate::fixture::{Fixture, PASSWORD, SOON, fixture_on, own_servers};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use std::sync::{Arc, Mutex};
 use testkit::eventually::eventually;
@@ -93,17 +93,17 @@ fn auth_switch(plugin: &str, salt: &[u8]) -> Vec<u8> {
 }
 
 /// Connects as the worker does and returns the error, as it is logged.
-async fn error(site: &Site) -> String {
-    let database = Database::new(&site.config().mysql);
+async fn error(fixture: &Fixture) -> String {
+    let database = Database::new(&fixture.config().mysql);
     let session = database.session(SOON).await;
     format!("{:#}", session.err().expect("no session"))
 }
 
 #[tokio::test]
 async fn every_refusal_has_its_own_remedy() {
-    let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
+    let mut fixture = Fixture::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
     let server = FakeServer::start().await;
-    site.set("MYSQL_PORT", &server.port.to_string());
+    fixture.set("MYSQL_PORT", &server.port.to_string());
     for (code, remedy) in [
         (1045, "MYSQL_PASSWORD"),
         (1044, "GRANT SELECT"),
@@ -121,11 +121,11 @@ async fn every_refusal_has_its_own_remedy() {
         (1524, "logs in by a method"),
     ] {
         server.set_answer(refusal(code, "the server's own words"));
-        let error = error(&site).await;
+        let error = error(&fixture).await;
         assert!(error.contains(remedy), "{code}: {error}");
         assert!(error.contains("the server's own words"), "{code}: {error}");
         assert!(!error.contains("certificate"), "{code}: {error}");
-        let report = format!("{:?}", site.check().await.findings[0]);
+        let report = format!("{:?}", fixture.check().await.findings[0]);
         assert!(
             report.contains(remedy) || code == 1044 || code == 1049,
             "{code}: {report}"
@@ -136,15 +136,15 @@ async fn every_refusal_has_its_own_remedy() {
         );
     }
     server.set_answer(refusal(9999, "something new"));
-    let report = format!("{:?}", site.check().await.findings[0]);
+    let report = format!("{:?}", fixture.check().await.findings[0]);
     assert!(report.contains("The server answered"), "{report}");
 }
 
 #[tokio::test]
 async fn no_login_method_ends_the_process() {
-    let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
+    let mut fixture = Fixture::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
     let server = FakeServer::start().await;
-    site.set("MYSQL_PORT", &server.port.to_string());
+    fixture.set("MYSQL_PORT", &server.port.to_string());
     for plugin in [
         "dialog",
         "auth_gssapi_client",
@@ -154,7 +154,7 @@ async fn no_login_method_ends_the_process() {
     ] {
         for salt in [&b""[..], b"S", &[b'S'; 20], &[b'S'; 32]] {
             server.set_answer(auth_switch(plugin, salt));
-            let error = error(&site).await;
+            let error = error(&fixture).await;
             assert!(
                 error.contains("does not support"),
                 "{plugin} {salt:?}: {error}"
@@ -181,7 +181,7 @@ async fn no_login_method_ends_the_process() {
                 answer.extend(packet(4, more));
                 answer.extend(packet(6, more));
                 server.set_answer(answer);
-                error(&site).await;
+                error(&fixture).await;
             }
         }
     }
@@ -189,9 +189,9 @@ async fn no_login_method_ends_the_process() {
 
 #[tokio::test]
 async fn no_random_answer_ends_the_process() {
-    let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
+    let mut fixture = Fixture::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
     let server = FakeServer::start().await;
-    site.set("MYSQL_PORT", &server.port.to_string());
+    fixture.set("MYSQL_PORT", &server.port.to_string());
     for seed in 0..RANDOM_ANSWERS {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut answer = Vec::new();
@@ -201,7 +201,7 @@ async fn no_random_answer_ends_the_process() {
             answer.extend(packet(sequence, &payload));
         }
         server.set_answer(answer);
-        error(&site).await;
+        error(&fixture).await;
     }
 }
 
@@ -209,19 +209,22 @@ async fn no_random_answer_ends_the_process() {
 #[tokio::test]
 async fn ed25519_accounts_log_in() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
+    let fixture = fixture_on(mariadb, redis).await;
     mariadb
         .execute(None, "INSTALL SONAME 'auth_ed25519'")
         .await
         .unwrap();
     let alter = format!(
         "ALTER USER `{}`@`%` IDENTIFIED VIA ed25519 USING PASSWORD('{}')",
-        site.user(),
+        fixture.user(),
         PASSWORD
     );
     mariadb.execute(None, &alter).await.unwrap();
-    let running = site.start();
-    site.await_all().await;
-    eventually("the count is published", SOON, async || site.today().await).await;
+    let running = fixture.start();
+    fixture.await_all().await;
+    eventually("the count is published", SOON, async || {
+        fixture.today().await
+    })
+    .await;
     running.stop().await;
 }

@@ -1,6 +1,6 @@
 //! Passwords with odd characters work, for Redis and for MySQL.
 
-use crate::fixture::{SOON, Site};
+use crate::fixture::{Fixture, SOON};
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface, KeysInterface};
 use fred::types::{ClusterHash, CustomCommand, Value};
@@ -98,13 +98,17 @@ async fn execute(client: &Client, words: &[&str]) {
 async fn a_worker_logs_in_by_files_with_odd_passwords() {
     const ODD_SECRET: &str = "a \"käse\" it's \\ 図書館 #%&;$HOME";
     let redis = Redis::start().await.unwrap();
-    let mut site = Site::on_redis(&redis.url()).await;
-    execute(&site.redis, &["CONFIG", "SET", "requirepass", ODD_SECRET]).await;
+    let mut fixture = Fixture::on_redis(&redis.url()).await;
+    execute(
+        &fixture.redis,
+        &["CONFIG", "SET", "requirepass", ODD_SECRET],
+    )
+    .await;
     let redis_url = url(&redis, "default", ODD_SECRET);
     let user = unique("odd");
     let mariadb = shared_mariadb().await;
     mariadb
-        .grant_select(&user, ODD_SECRET, &site.database)
+        .grant_select(&user, ODD_SECRET, &fixture.database)
         .await
         .unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -113,35 +117,35 @@ async fn a_worker_logs_in_by_files_with_odd_passwords() {
         std::fs::write(&path, format!("{content}\n")).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    site.set("MYSQL_USER", &user);
+    fixture.set("MYSQL_USER", &user);
     for (name, value) in [
         ("REDIS_URL", String::new()),
         ("REDIS_URL_FILE", file("url", &redis_url)),
         ("MYSQL_PASSWORD", String::new()),
         ("MYSQL_PASSWORD_FILE", file("password", ODD_SECRET)),
     ] {
-        site.set(name, &value);
+        fixture.set(name, &value);
     }
-    let process = Process::spawn("worker", &site.environment()).unwrap();
-    site.await_all().await;
-    eventually("today is counted", SOON, async || site.today().await).await;
+    let process = Process::spawn("worker", &fixture.environment()).unwrap();
+    fixture.await_all().await;
+    eventually("today is counted", SOON, async || fixture.today().await).await;
     drop(process);
     // The same passwords in the environment.
-    site.set("REDIS_URL", &redis_url);
-    site.set("REDIS_URL_FILE", "");
-    site.set("MYSQL_PASSWORD", ODD_SECRET);
-    site.set("MYSQL_PASSWORD_FILE", "");
+    fixture.set("REDIS_URL", &redis_url);
+    fixture.set("REDIS_URL_FILE", "");
+    fixture.set("MYSQL_PASSWORD", ODD_SECRET);
+    fixture.set("MYSQL_PASSWORD_FILE", "");
     let refresh = Command::new(env!("CARGO_BIN_EXE_worker"))
         .arg("refresh")
         .env_clear()
-        .envs(site.environment())
+        .envs(fixture.environment())
         .output()
         .unwrap();
     let log = String::from_utf8_lossy(&refresh.stdout);
     assert_eq!(refresh.status.code(), Some(0), "{log}");
 }
 
-impl Site {
+impl Fixture {
     /// An empty library on the shared MariaDB and the Redis under `url`.
     pub(crate) async fn on_redis(url: &str) -> Self {
         let now = Clock::system().now().utc();

@@ -1,6 +1,6 @@
 //! The metrics of the worker.
 
-use crate::fixture::{SOON, Site};
+use crate::fixture::{Fixture, SOON};
 use shared::catalog::Snapshot;
 use std::net::SocketAddr;
 use testkit::eventually::eventually;
@@ -18,23 +18,23 @@ async fn scrape(port: u16) -> String {
 }
 
 /// A worker on a library without the table `item`.
-async fn worker_without_items() -> (Site, Process, u16) {
-    let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
+async fn worker_without_items() -> (Fixture, Process, u16) {
+    let mut fixture = Fixture::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
     let port = free_port().unwrap();
-    site.set("WORKER_PORT", &port.to_string());
-    site.sql("RENAME TABLE item TO item_away").await;
-    let process = Process::spawn("worker", &site.environment()).unwrap();
+    fixture.set("WORKER_PORT", &port.to_string());
+    fixture.sql("RENAME TABLE item TO item_away").await;
+    let process = Process::spawn("worker", &fixture.environment()).unwrap();
     let ready = format!("127.0.0.1:{port}");
     eventually("the port is open", SOON, async || {
         std::net::TcpStream::connect(&ready).ok()
     })
     .await;
-    (site, process, port)
+    (fixture, process, port)
 }
 
 #[tokio::test]
 async fn refreshes_counts_and_errors_are_in_the_metrics() {
-    let (site, process, port) = worker_without_items().await;
+    let (fixture, process, port) = worker_without_items().await;
     let refreshes = |result: &str, snapshot: Snapshot| {
         format!("worker_snapshot_refreshes_total{{snapshot=\"{snapshot}\",result=\"{result}\"}}")
     };
@@ -90,7 +90,7 @@ async fn refreshes_counts_and_errors_are_in_the_metrics() {
     assert!(took > 0.0);
     assert!(value("worker_today_timestamp_seconds") >= made);
     assert_eq!(value("worker_today_visits"), {
-        let (_, total) = site.today().await.unwrap();
+        let (_, total) = fixture.today().await.unwrap();
         f64::from(u32::try_from(total).unwrap())
     });
     assert!(value("worker_today_interval_seconds") > 0.0);
@@ -109,11 +109,14 @@ async fn refreshes_counts_and_errors_are_in_the_metrics() {
 
 #[tokio::test]
 async fn a_standby_reports_its_role() {
-    let (mut site, active, _) = worker_without_items().await;
+    let (mut fixture, active, _) = worker_without_items().await;
     let port = free_port().unwrap();
-    site.set("WORKER_PORT", &port.to_string());
-    eventually("the first worker counts", SOON, async || site.today().await).await;
-    let standby = Process::spawn("worker", &site.environment()).unwrap();
+    fixture.set("WORKER_PORT", &port.to_string());
+    eventually("the first worker counts", SOON, async || {
+        fixture.today().await
+    })
+    .await;
+    let standby = Process::spawn("worker", &fixture.environment()).unwrap();
     let ready = format!("127.0.0.1:{port}");
     eventually("the port is open", SOON, async || {
         std::net::TcpStream::connect(&ready).ok()

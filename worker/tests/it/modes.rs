@@ -1,6 +1,6 @@
 //! The modes of today's count: all agree once writes have settled, whatever happens to the rows.
 
-use crate::fixture::{SOON, Site};
+use crate::fixture::{Fixture, SOON};
 use crate::parts::Parts;
 use fred::interfaces::KeysInterface;
 use mysql_async::Params;
@@ -38,13 +38,13 @@ fn insert(when: &str) -> String {
     format!("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '{when}')")
 }
 
-async fn site(engine: Engine, date_index: bool) -> Site {
+async fn fixture(engine: Engine, date_index: bool) -> Fixture {
     let shape = Shape {
         engine,
         date_index,
         ..Shape::default()
     };
-    Site::new("Asia/Jakarta", NOW, shape).await
+    Fixture::new("Asia/Jakarta", NOW, shape).await
 }
 
 fn delta(parts: &Parts, schedule: RecountSchedule) -> Delta {
@@ -52,56 +52,74 @@ fn delta(parts: &Parts, schedule: RecountSchedule) -> Delta {
 }
 
 /// Waits until a tick of `delta` returns the true total.
-async fn await_settled(site: &Site, parts: &mut Parts, delta: &mut Delta) {
+async fn await_settled(fixture: &Fixture, parts: &mut Parts, delta: &mut Delta) {
     eventually("delta returns the true total", SOON, async || {
-        let counted = delta.count(&mut parts.session, site.day()).await.unwrap();
-        (counted == site.true_total().await).then_some(())
+        let counted = delta
+            .count(&mut parts.session, fixture.day())
+            .await
+            .unwrap();
+        (counted == fixture.true_total().await).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
 async fn delta_follows_inserts_at_once() {
-    let site = site(Engine::MyIsam, false).await;
-    let mut parts = site.parts().await;
+    let fixture = fixture(Engine::MyIsam, false).await;
+    let mut parts = fixture.parts().await;
     let mut delta = delta(&parts, NO_RECOUNTS);
     for _ in 0..20 {
         assert_eq!(
-            delta.count(&mut parts.session, site.day()).await.unwrap(),
-            site.true_total().await
+            delta
+                .count(&mut parts.session, fixture.day())
+                .await
+                .unwrap(),
+            fixture.true_total().await
         );
-        site.sql(&insert("2025-09-23 10:00:01")).await;
+        fixture.sql(&insert("2025-09-23 10:00:01")).await;
         // Rows of yesterday and tomorrow do not count.
-        site.sql(&insert("2025-09-22 23:59:59")).await;
-        site.sql(&insert("2025-09-24 00:00:00")).await;
+        fixture.sql(&insert("2025-09-22 23:59:59")).await;
+        fixture.sql(&insert("2025-09-24 00:00:00")).await;
         sleep(Duration::from_millis(60)).await;
     }
     assert_eq!(
-        delta.count(&mut parts.session, site.day()).await.unwrap(),
-        site.true_total().await
+        delta
+            .count(&mut parts.session, fixture.day())
+            .await
+            .unwrap(),
+        fixture.true_total().await
     );
 }
 
 #[tokio::test]
 async fn delta_counts_a_row_that_commits_late() {
-    let site = site(Engine::InnoDb, true).await;
-    let mut parts = site.parts().await;
+    let fixture = fixture(Engine::InnoDb, true).await;
+    let mut parts = fixture.parts().await;
     let mut delta = delta(&parts, NO_RECOUNTS);
-    let before = delta.count(&mut parts.session, site.day()).await.unwrap();
-    let mut late = site.conn().await;
+    let before = delta
+        .count(&mut parts.session, fixture.day())
+        .await
+        .unwrap();
+    let mut late = fixture.conn().await;
     late.query_drop("BEGIN").await.unwrap();
     late.query_drop(insert("2025-09-23 10:00:01"))
         .await
         .unwrap();
     // A row with a greater id commits first.
-    site.sql(&insert("2025-09-23 10:00:02")).await;
+    fixture.sql(&insert("2025-09-23 10:00:02")).await;
     assert_eq!(
-        delta.count(&mut parts.session, site.day()).await.unwrap(),
+        delta
+            .count(&mut parts.session, fixture.day())
+            .await
+            .unwrap(),
         before + 1
     );
     late.query_drop("COMMIT").await.unwrap();
     assert_eq!(
-        delta.count(&mut parts.session, site.day()).await.unwrap(),
+        delta
+            .count(&mut parts.session, fixture.day())
+            .await
+            .unwrap(),
         before + 2
     );
     assert_eq!(parts.status.metrics.drifted_visits.get(), 0);
@@ -114,26 +132,31 @@ async fn recounts_correct_delta_after_deletes_and_edits() {
         (Engine::InnoDb, false),
         (Engine::MyIsam, false),
     ] {
-        let site = site(engine, date_index).await;
-        let mut parts = site.parts().await;
+        let fixture = fixture(engine, date_index).await;
+        let mut parts = fixture.parts().await;
         let mut delta = delta(&parts, QUICK);
-        await_settled(&site, &mut parts, &mut delta).await;
-        let before = site.true_total().await;
+        await_settled(&fixture, &mut parts, &mut delta).await;
+        let before = fixture.true_total().await;
         for _ in 0..10 {
-            site.sql(&insert("2025-09-23 10:00:01")).await;
+            fixture.sql(&insert("2025-09-23 10:00:01")).await;
         }
-        await_settled(&site, &mut parts, &mut delta).await;
+        await_settled(&fixture, &mut parts, &mut delta).await;
         // Now the rows are below the watermark.
         sleep(QUICK.settle * 2).await;
-        await_settled(&site, &mut parts, &mut delta).await;
-        site.sql("DELETE FROM visitor_count WHERE checkin_date = '2025-09-23 10:00:01' LIMIT 9")
+        await_settled(&fixture, &mut parts, &mut delta).await;
+        fixture
+            .sql("DELETE FROM visitor_count WHERE checkin_date = '2025-09-23 10:00:01' LIMIT 9")
             .await;
-        site.sql("UPDATE visitor_count SET checkin_date = '2025-09-21 10:00:01' WHERE checkin_date = '2025-09-23 10:00:01'")
+        fixture.sql("UPDATE visitor_count SET checkin_date = '2025-09-21 10:00:01' WHERE checkin_date = '2025-09-23 10:00:01'")
             .await;
         // A row of last week moves to today. Only a full recount finds it.
-        site.sql("UPDATE visitor_count SET checkin_date = '2025-09-23 09:00:00' ORDER BY visitor_id LIMIT 1").await;
-        await_settled(&site, &mut parts, &mut delta).await;
-        assert_eq!(site.true_total().await, before + 1, "{engine} {date_index}");
+        fixture.sql("UPDATE visitor_count SET checkin_date = '2025-09-23 09:00:00' ORDER BY visitor_id LIMIT 1").await;
+        await_settled(&fixture, &mut parts, &mut delta).await;
+        assert_eq!(
+            fixture.true_total().await,
+            before + 1,
+            "{engine} {date_index}"
+        );
         assert!(
             parts.status.metrics.drifted_visits.get() > 0,
             "the correction is counted"
@@ -144,13 +167,13 @@ async fn recounts_correct_delta_after_deletes_and_edits() {
 /// Many check-ins that get their ids in one order and commit in another.
 #[tokio::test]
 async fn delta_loses_no_row_of_a_thousand_that_commit_out_of_order() {
-    let site = site(Engine::InnoDb, false).await;
-    let mut parts = site.parts().await;
+    let fixture = fixture(Engine::InnoDb, false).await;
+    let mut parts = fixture.parts().await;
     let mut delta = delta(&parts, NO_RECOUNTS);
-    await_settled(&site, &mut parts, &mut delta).await;
+    await_settled(&fixture, &mut parts, &mut delta).await;
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..20_u64 {
-        let mut conn = site.conn().await;
+        let mut conn = fixture.conn().await;
         writers.spawn(async move {
             for turn in 0..50_u64 {
                 conn.query_drop("BEGIN").await.unwrap();
@@ -165,20 +188,26 @@ async fn delta_loses_no_row_of_a_thousand_that_commit_out_of_order() {
     let mut last = 0;
     while !writers.is_empty() {
         while writers.try_join_next().is_some() {}
-        let counted = delta.count(&mut parts.session, site.day()).await.unwrap();
+        let counted = delta
+            .count(&mut parts.session, fixture.day())
+            .await
+            .unwrap();
         assert!(
             counted >= last,
             "a count without deletes fell from {last} to {counted}"
         );
         last = counted;
     }
-    await_settled(&site, &mut parts, &mut delta).await;
+    await_settled(&fixture, &mut parts, &mut delta).await;
     // The watermark has passed all rows, and none is missing.
     sleep(NO_RECOUNTS.settle * 2).await;
     for _ in 0..3 {
         assert_eq!(
-            delta.count(&mut parts.session, site.day()).await.unwrap(),
-            site.true_total().await
+            delta
+                .count(&mut parts.session, fixture.day())
+                .await
+                .unwrap(),
+            fixture.true_total().await
         );
     }
     assert_eq!(parts.status.metrics.drifted_visits.get(), 0);
@@ -186,64 +215,67 @@ async fn delta_loses_no_row_of_a_thousand_that_commit_out_of_order() {
 
 #[tokio::test]
 async fn delta_survives_a_change_of_day() {
-    let site = site(Engine::InnoDb, true).await;
-    let mut parts = site.parts().await;
+    let fixture = fixture(Engine::InnoDb, true).await;
+    let mut parts = fixture.parts().await;
     let mut delta = delta(&parts, NO_RECOUNTS);
-    await_settled(&site, &mut parts, &mut delta).await;
-    let tomorrow = site.day().succ_opt().unwrap();
-    site.sql(&insert(&format!("{tomorrow} 00:00:00"))).await;
-    site.clock.step_to(site.now + chrono::TimeDelta::days(1));
-    assert_eq!(site.day(), tomorrow);
-    assert!(site.true_total().await > 1, "rows were dated ahead");
-    await_settled(&site, &mut parts, &mut delta).await;
+    await_settled(&fixture, &mut parts, &mut delta).await;
+    let tomorrow = fixture.day().succ_opt().unwrap();
+    fixture.sql(&insert(&format!("{tomorrow} 00:00:00"))).await;
+    fixture
+        .clock
+        .step_to(fixture.now + chrono::TimeDelta::days(1));
+    assert_eq!(fixture.day(), tomorrow);
+    assert!(fixture.true_total().await > 1, "rows were dated ahead");
+    await_settled(&fixture, &mut parts, &mut delta).await;
 }
 
 #[tokio::test]
 async fn incremental_follows_the_counter_and_the_next_base_corrects_it() {
-    let site = site(Engine::InnoDb, true).await;
-    let mut parts = site.parts().await;
+    let fixture = fixture(Engine::InnoDb, true).await;
+    let mut parts = fixture.parts().await;
     let mut incremental = Incremental::with_rebase(parts.store.clone(), Duration::from_millis(800));
-    let counter = site.key("visitors:today:incr:2025-09-23");
+    let counter = fixture.key("visitors:today:incr:2025-09-23");
     let before = incremental
-        .count(&mut parts.session, site.day())
+        .count(&mut parts.session, fixture.day())
         .await
         .unwrap();
-    assert_eq!(before, site.true_total().await);
+    assert_eq!(before, fixture.true_total().await);
 
     // A change of the counter shows at once, without a query.
-    site.sql(&insert("2025-09-23 10:00:01")).await;
-    let _: i64 = site.redis.incr(&counter).await.unwrap();
+    fixture.sql(&insert("2025-09-23 10:00:01")).await;
+    let _: i64 = fixture.redis.incr(&counter).await.unwrap();
     assert_eq!(
         incremental
-            .count(&mut parts.session, site.day())
+            .count(&mut parts.session, fixture.day())
             .await
             .unwrap(),
         before + 1
     );
-    let ttl: i64 = site.redis.ttl(&counter).await.unwrap();
+    let ttl: i64 = fixture.redis.ttl(&counter).await.unwrap();
     assert!(ttl > 47 * 3600, "the counter expires one day: {ttl}");
 
     // One writer died before its INCR, another sent it twice, and Redis lost the counter. The next base corrects all.
-    site.sql(&insert("2025-09-23 10:00:02")).await;
-    site.sql(&insert("2025-09-23 10:00:02")).await;
-    let _: i64 = site.redis.incr_by(&counter, 5).await.unwrap();
+    fixture.sql(&insert("2025-09-23 10:00:02")).await;
+    fixture.sql(&insert("2025-09-23 10:00:02")).await;
+    let _: i64 = fixture.redis.incr_by(&counter, 5).await.unwrap();
     let await_right = async |incremental: &mut Incremental, parts: &mut Parts| {
         eventually("a new base", SOON, async || {
             let counted = incremental
-                .count(&mut parts.session, site.day())
+                .count(&mut parts.session, fixture.day())
                 .await
                 .unwrap();
-            (counted == site.true_total().await).then_some(())
+            (counted == fixture.true_total().await).then_some(())
         })
         .await;
     };
     await_right(&mut incremental, &mut parts).await;
-    let _: i64 = site.redis.del(&counter).await.unwrap();
+    let _: i64 = fixture.redis.del(&counter).await.unwrap();
     await_right(&mut incremental, &mut parts).await;
-    site.sql("DELETE FROM visitor_count WHERE checkin_date = '2025-09-23 10:00:02'")
+    fixture
+        .sql("DELETE FROM visitor_count WHERE checkin_date = '2025-09-23 10:00:02'")
         .await;
     await_right(&mut incremental, &mut parts).await;
-    let _: () = site
+    let _: () = fixture
         .redis
         .set(&counter, "junk", None, None, false)
         .await
@@ -253,39 +285,48 @@ async fn incremental_follows_the_counter_and_the_next_base_corrects_it() {
 
 #[tokio::test]
 async fn the_three_modes_agree_once_settled() {
-    let site = site(Engine::InnoDb, false).await;
-    let mut parts = site.parts().await;
+    let fixture = fixture(Engine::InnoDb, false).await;
+    let mut parts = fixture.parts().await;
     let mut delta = delta(&parts, QUICK);
     let mut incremental = Incremental::with_rebase(parts.store.clone(), Duration::from_millis(300));
-    let counter = site.key("visitors:today:incr:2025-09-23");
+    let counter = fixture.key("visitors:today:incr:2025-09-23");
     for turn in 0..60 {
-        site.sql(&insert(&format!("2025-09-23 10:01:{turn:02}")))
+        fixture
+            .sql(&insert(&format!("2025-09-23 10:01:{turn:02}")))
             .await;
         if turn % 3 != 0 {
-            let _: i64 = site.redis.incr(&counter).await.unwrap();
+            let _: i64 = fixture.redis.incr(&counter).await.unwrap();
         }
         match turn % 5 {
-            0 => site.sql("DELETE FROM visitor_count WHERE checkin_date LIKE '2025-09-23%' ORDER BY visitor_id LIMIT 1").await,
-            1 => site.sql(&insert("2025-09-22 10:00:00")).await,
-            2 => site.sql(&insert("2025-09-23 23:59:59")).await,
-            _ => site.sql(&insert("2026-01-01 00:00:00")).await,
+            0 => fixture.sql("DELETE FROM visitor_count WHERE checkin_date LIKE '2025-09-23%' ORDER BY visitor_id LIMIT 1").await,
+            1 => fixture.sql(&insert("2025-09-22 10:00:00")).await,
+            2 => fixture.sql(&insert("2025-09-23 23:59:59")).await,
+            _ => fixture.sql(&insert("2026-01-01 00:00:00")).await,
         }
-        delta.count(&mut parts.session, site.day()).await.unwrap();
+        delta
+            .count(&mut parts.session, fixture.day())
+            .await
+            .unwrap();
         incremental
-            .count(&mut parts.session, site.day())
+            .count(&mut parts.session, fixture.day())
             .await
             .unwrap();
     }
     eventually("the three modes agree", SOON, async || {
         let counted = [
-            visits::count(&mut parts.session, site.day()).await.unwrap(),
-            delta.count(&mut parts.session, site.day()).await.unwrap(),
+            visits::count(&mut parts.session, fixture.day())
+                .await
+                .unwrap(),
+            delta
+                .count(&mut parts.session, fixture.day())
+                .await
+                .unwrap(),
             incremental
-                .count(&mut parts.session, site.day())
+                .count(&mut parts.session, fixture.day())
                 .await
                 .unwrap(),
         ];
-        (counted == [site.true_total().await; 3]).then_some(())
+        (counted == [fixture.true_total().await; 3]).then_some(())
     })
     .await;
 }
@@ -293,13 +334,13 @@ async fn the_three_modes_agree_once_settled() {
 #[tokio::test]
 async fn every_mode_runs() {
     for mode in ["direct", "incremental", "delta", "auto"] {
-        let mut site = site(Engine::MyIsam, false).await;
-        site.set("TODAY_COUNT_MODE", mode);
+        let mut fixture = fixture(Engine::MyIsam, false).await;
+        fixture.set("TODAY_COUNT_MODE", mode);
         // The smallest limit: the fast loop has one connection, everything else shares the other.
-        site.set("MYSQL_POOL_LIMIT", "2");
-        let running = site.start();
-        site.await_all().await;
-        site.await_total(site.true_total().await).await;
+        fixture.set("MYSQL_POOL_LIMIT", "2");
+        let running = fixture.start();
+        fixture.await_all().await;
+        fixture.await_total(fixture.true_total().await).await;
         running.stop().await;
     }
 }
@@ -308,24 +349,29 @@ async fn every_mode_runs() {
 #[tokio::test]
 async fn every_mode_begins_a_day_with_the_right_number() {
     for date_index in [false, true] {
-        let site = site(Engine::InnoDb, date_index).await;
-        let tomorrow = site.day().succ_opt().unwrap();
+        let fixture = fixture(Engine::InnoDb, date_index).await;
+        let tomorrow = fixture.day().succ_opt().unwrap();
         let ahead = format!(
             "INSERT INTO visitor_count (member_name, checkin_date) \
              SELECT 'Tamu', '{tomorrow} 00:00:00' FROM seq_1_to_2000"
         );
-        site.sql(&ahead).await;
-        let mut parts = site.parts().await;
+        fixture.sql(&ahead).await;
+        let mut parts = fixture.parts().await;
         let mut delta = delta(&parts, NO_RECOUNTS);
         let mut incremental = Incremental::new(parts.store.clone());
         for _ in 0..2 {
-            delta.count(&mut parts.session, site.day()).await.unwrap();
-            let today = site.day();
+            delta
+                .count(&mut parts.session, fixture.day())
+                .await
+                .unwrap();
+            let today = fixture.day();
             incremental.count(&mut parts.session, today).await.unwrap();
         }
-        site.sql(&insert(&format!("{tomorrow} 00:00:01"))).await;
-        site.clock.step_to(site.now + chrono::TimeDelta::days(1));
-        let total = site.true_total().await;
+        fixture.sql(&insert(&format!("{tomorrow} 00:00:01"))).await;
+        fixture
+            .clock
+            .step_to(fixture.now + chrono::TimeDelta::days(1));
+        let total = fixture.true_total().await;
         assert!(total > 2_000);
         let counted = delta.count(&mut parts.session, tomorrow).await.unwrap();
         assert_eq!(counted, total, "delta, {date_index}");
@@ -338,21 +384,25 @@ async fn every_mode_begins_a_day_with_the_right_number() {
 #[tokio::test]
 async fn delta_shows_nothing_stale_after_a_long_break() {
     for date_index in [false, true] {
-        let site = site(Engine::InnoDb, date_index).await;
+        let fixture = fixture(Engine::InnoDb, date_index).await;
         for _ in 0..20 {
-            site.sql(&insert("2025-09-23 09:00:00")).await;
+            fixture.sql(&insert("2025-09-23 09:00:00")).await;
         }
-        let mut parts = site.parts().await;
+        let mut parts = fixture.parts().await;
         let mut delta = delta(&parts, QUICK);
-        await_settled(&site, &mut parts, &mut delta).await;
+        await_settled(&fixture, &mut parts, &mut delta).await;
         // So that these rows are below the watermark.
         sleep(QUICK.settle * 2).await;
-        await_settled(&site, &mut parts, &mut delta).await;
-        site.sql("DELETE FROM visitor_count WHERE checkin_date = '2025-09-23 09:00:00'")
+        await_settled(&fixture, &mut parts, &mut delta).await;
+        fixture
+            .sql("DELETE FROM visitor_count WHERE checkin_date = '2025-09-23 09:00:00'")
             .await;
         sleep(QUICK.recount_fully).await;
-        let counted = delta.count(&mut parts.session, site.day()).await.unwrap();
-        assert_eq!(counted, site.true_total().await, "{date_index}");
+        let counted = delta
+            .count(&mut parts.session, fixture.day())
+            .await
+            .unwrap();
+        assert_eq!(counted, fixture.true_total().await, "{date_index}");
     }
 }
 
@@ -365,107 +415,125 @@ fn counter(parts: &Parts, mode: CountMode, interval: Duration) -> Counter {
     Counter::new(mode, pace, QUICK, database, store, status)
 }
 
-async fn tick(counter: &mut Counter, parts: &mut Parts, site: &Site) -> u64 {
-    let day = site.day();
+async fn tick(counter: &mut Counter, parts: &mut Parts, fixture: &Fixture) -> u64 {
+    let day = fixture.day();
     counter.prepare(&mut parts.session, day).await.unwrap();
     counter.count(&mut parts.session, day).await.unwrap()
 }
 
 #[tokio::test]
 async fn auto_counts_directly_while_that_is_quick_enough() {
-    let site = site(Engine::InnoDb, true).await;
-    let mut parts = site.parts().await;
+    let fixture = fixture(Engine::InnoDb, true).await;
+    let mut parts = fixture.parts().await;
     // A count may take a twentieth of the interval.
     let mut auto = counter(&parts, CountMode::Auto, Duration::from_secs(3600));
-    let total = tick(&mut auto, &mut parts, &site).await;
-    assert_eq!(total, site.true_total().await);
+    let total = tick(&mut auto, &mut parts, &fixture).await;
+    assert_eq!(total, fixture.true_total().await);
     assert_eq!(parts.status.now().counted_by, CountMode::Direct);
 }
 
 #[tokio::test]
 async fn auto_uses_delta_when_a_whole_count_takes_too_long() {
-    let site = site(Engine::InnoDb, false).await;
-    let mut parts = site.parts().await;
+    let fixture = fixture(Engine::InnoDb, false).await;
+    let mut parts = fixture.parts().await;
     // No count is quick enough for this interval.
     let mut auto = counter(&parts, CountMode::Auto, Duration::from_nanos(20));
-    let total = tick(&mut auto, &mut parts, &site).await;
-    assert_eq!(total, site.true_total().await);
+    let total = tick(&mut auto, &mut parts, &fixture).await;
+    assert_eq!(total, fixture.true_total().await);
     assert_eq!(parts.status.now().counted_by, CountMode::Delta);
     // On the next day there is an index, and auto measures again. A count is still too slow.
-    site.sql("CREATE INDEX by_day ON visitor_count (checkin_date)")
+    fixture
+        .sql("CREATE INDEX by_day ON visitor_count (checkin_date)")
         .await;
-    site.clock.step_to(site.now + chrono::TimeDelta::days(1));
-    let total = tick(&mut auto, &mut parts, &site).await;
+    fixture
+        .clock
+        .step_to(fixture.now + chrono::TimeDelta::days(1));
+    let total = tick(&mut auto, &mut parts, &fixture).await;
     assert_eq!(parts.status.now().counted_by, CountMode::Delta);
-    assert_eq!(total, site.true_total().await);
+    assert_eq!(total, fixture.true_total().await);
 }
 
 #[tokio::test]
 async fn auto_leaves_direct_counts_when_they_become_slow() {
-    let site = site(Engine::InnoDb, false).await;
-    let mut parts = site.parts().await;
+    let fixture = fixture(Engine::InnoDb, false).await;
+    let mut parts = fixture.parts().await;
     let mut auto = counter(&parts, CountMode::Auto, Duration::from_secs(2));
-    tick(&mut auto, &mut parts, &site).await;
+    tick(&mut auto, &mut parts, &fixture).await;
     assert_eq!(parts.status.now().counted_by, CountMode::Direct);
     // A count takes 0.2 s. A twentieth of the interval is 0.1 s.
-    site.sql("RENAME TABLE visitor_count TO visits").await;
-    site.sql(
-        "CREATE VIEW visitor_count AS SELECT visits.* FROM visits, (SELECT SLEEP(0.2)) AS slow",
-    )
-    .await;
+    fixture.sql("RENAME TABLE visitor_count TO visits").await;
+    fixture
+        .sql(
+            "CREATE VIEW visitor_count AS SELECT visits.* FROM visits, (SELECT SLEEP(0.2)) AS slow",
+        )
+        .await;
     for tick_number in 1..=3 {
         assert_eq!(
             parts.status.now().counted_by,
             CountMode::Direct,
             "{tick_number}"
         );
-        tick(&mut auto, &mut parts, &site).await;
+        tick(&mut auto, &mut parts, &fixture).await;
     }
     assert_eq!(parts.status.now().counted_by, CountMode::Delta);
 }
 
 #[tokio::test]
 async fn three_corrections_in_a_row_end_delta_until_the_next_day() {
-    let site = site(Engine::InnoDb, true).await;
-    let mut parts = site.parts().await;
+    let fixture = fixture(Engine::InnoDb, true).await;
+    let mut parts = fixture.parts().await;
     let mut delta = counter(&parts, CountMode::Delta, Duration::from_secs(1));
-    tick(&mut delta, &mut parts, &site).await;
+    tick(&mut delta, &mut parts, &fixture).await;
     for _ in 0..1_000 {
-        site.sql(&insert("2025-09-23 09:00:00")).await;
+        fixture.sql(&insert("2025-09-23 09:00:00")).await;
     }
     eventually("delta is given up", SOON, async || {
         // Each recount finds that a visit of this morning is missing.
         let one = "DELETE FROM visitor_count WHERE visitor_id = (SELECT * FROM (SELECT MIN(visitor_id) FROM \
                    visitor_count WHERE checkin_date >= '2025-09-23' AND checkin_date < '2025-09-24') AS first)";
-        site.sql(one).await;
-        tick(&mut delta, &mut parts, &site).await;
+        fixture.sql(one).await;
+        tick(&mut delta, &mut parts, &fixture).await;
         (parts.status.now().counted_by == CountMode::Direct).then_some(())
     })
     .await;
     assert!(parts.status.metrics.drifts.get() >= 3);
-    let total = tick(&mut delta, &mut parts, &site).await;
-    assert_eq!(total, site.true_total().await);
-    site.clock.step_to(site.now + chrono::TimeDelta::days(1));
-    tick(&mut delta, &mut parts, &site).await;
+    let total = tick(&mut delta, &mut parts, &fixture).await;
+    assert_eq!(total, fixture.true_total().await);
+    fixture
+        .clock
+        .step_to(fixture.now + chrono::TimeDelta::days(1));
+    tick(&mut delta, &mut parts, &fixture).await;
     assert_eq!(parts.status.now().counted_by, CountMode::Delta);
 }
 
 /// Imported old visits must not be read again at each tick.
 #[tokio::test]
 async fn the_watermark_passes_rows_of_other_days() {
-    let site = site(Engine::InnoDb, false).await;
-    let mut parts = site.parts().await;
+    let fixture = fixture(Engine::InnoDb, false).await;
+    let mut parts = fixture.parts().await;
     let mut delta = delta(&parts, NO_RECOUNTS);
-    delta.count(&mut parts.session, site.day()).await.unwrap();
+    delta
+        .count(&mut parts.session, fixture.day())
+        .await
+        .unwrap();
     for _ in 0..200 {
-        site.sql(&insert("2020-02-02 10:00:00")).await;
+        fixture.sql(&insert("2020-02-02 10:00:00")).await;
     }
-    delta.count(&mut parts.session, site.day()).await.unwrap();
+    delta
+        .count(&mut parts.session, fixture.day())
+        .await
+        .unwrap();
     sleep(NO_RECOUNTS.settle).await;
     // This tick moves the watermark past them, so later ticks do not read them.
-    delta.count(&mut parts.session, site.day()).await.unwrap();
+    delta
+        .count(&mut parts.session, fixture.day())
+        .await
+        .unwrap();
     let before = rows_read(&mut parts.session).await;
-    delta.count(&mut parts.session, site.day()).await.unwrap();
+    delta
+        .count(&mut parts.session, fixture.day())
+        .await
+        .unwrap();
     let read = rows_read(&mut parts.session).await - before;
     assert!(read < 100, "{read} rows were read");
 }

@@ -1,16 +1,16 @@
 //! Faults of MySQL and of the network to it: today's count expires, the daily figures stay, and after the fault the
 //! worker counts correctly again by itself.
 
-use crate::fixture::{Running, SOON, Site, TINY_CHUNKS, own_servers, site_on};
+use crate::fixture::{Fixture, Running, SOON, TINY_CHUNKS, fixture_on, own_servers};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use shared::catalog::Snapshot;
 use std::time::{Duration, Instant};
 use testkit::eventually::eventually;
+use testkit::fault_proxy::random::RandomFaults;
+use testkit::fault_proxy::{Direction, FaultProxy, Mode};
 use testkit::mariadb::MariaDb;
 use testkit::oracle::Names;
-use testkit::road::faults::Faults;
-use testkit::road::{Direction, Mode, Road};
 use testkit::schema::Shape;
 
 /// Longer than the life of a count: two intervals, which slow counts stretch.
@@ -19,8 +19,8 @@ const OUTAGE: Duration = Duration::from_secs(4);
 /// A healthy worker, and the proxy between it and MySQL.
 struct Setup {
     mariadb: &'static MariaDb,
-    road: Road,
-    site: Site,
+    proxy: FaultProxy,
+    fixture: Fixture,
     running: Running,
     /// The daily figures as stored.
     figures: Vec<Option<String>>,
@@ -29,16 +29,16 @@ struct Setup {
 impl Setup {
     async fn new() -> Self {
         let (mariadb, redis) = own_servers().await;
-        let mut site = site_on(mariadb, redis).await;
-        let road = Road::to(mariadb.port(), 1).await.unwrap();
-        site.set("MYSQL_PORT", &road.port().to_string());
-        let running = site.start();
-        site.await_all().await;
-        site.await_total(site.true_total().await).await;
+        let mut fixture = fixture_on(mariadb, redis).await;
+        let proxy = FaultProxy::to(mariadb.port(), 1).await.unwrap();
+        fixture.set("MYSQL_PORT", &proxy.port().to_string());
+        let running = fixture.start();
+        fixture.await_all().await;
+        fixture.await_total(fixture.true_total().await).await;
         let mut setup = Self {
             mariadb,
-            road,
-            site,
+            proxy,
+            fixture,
             running,
             figures: Vec::new(),
         };
@@ -49,7 +49,7 @@ impl Setup {
     async fn stored(&self) -> Vec<Option<String>> {
         let mut stored = Vec::new();
         for snapshot in Snapshot::ALL {
-            stored.push(self.site.stored(&snapshot.name()).await);
+            stored.push(self.fixture.stored(&snapshot.name()).await);
         }
         stored
     }
@@ -57,7 +57,7 @@ impl Setup {
     /// Waits until there is no count, rather than an old or a wrong one.
     async fn await_count_expires(&self) {
         eventually("today's count has expired", SOON, async || {
-            self.site.today().await.is_none().then_some(())
+            self.fixture.today().await.is_none().then_some(())
         })
         .await;
     }
@@ -66,8 +66,10 @@ impl Setup {
     async fn assert_heals(&self, what: &str) {
         let began = Instant::now();
         let visit = "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:01')";
-        self.site.sql(visit).await;
-        self.site.await_total(self.site.true_total().await).await;
+        self.fixture.sql(visit).await;
+        self.fixture
+            .await_total(self.fixture.true_total().await)
+            .await;
         #[expect(clippy::print_stdout, reason = "a measured time")]
         {
             println!("{what}: counted again after {:.2?}", began.elapsed());
@@ -76,7 +78,7 @@ impl Setup {
     }
 
     fn account(&self) -> String {
-        let environment = self.site.environment();
+        let environment = self.fixture.environment();
         let user = environment.iter().find(|(name, _)| *name == "MYSQL_USER");
         user.unwrap().1.clone()
     }
@@ -84,12 +86,12 @@ impl Setup {
     /// Kills all connections of the worker.
     async fn kill_connections(&self) {
         let account = self.account();
-        self.site.sql(&format!("KILL USER {account}")).await;
+        self.fixture.sql(&format!("KILL USER {account}")).await;
     }
 
     async fn alter_user(&self, change: &str) {
         let sql = format!("ALTER USER {} {change}", self.account());
-        self.site.sql(&sql).await;
+        self.fixture.sql(&sql).await;
     }
 }
 
@@ -108,10 +110,10 @@ async fn the_worker_recovers_from_every_network_fault() {
         Mode::HalfClose(Direction::Down),
         Mode::CutAfter(100),
     ] {
-        setup.road.set(mode).await;
+        setup.proxy.set(mode).await;
         setup.await_count_expires().await;
         tokio::time::sleep(OUTAGE).await;
-        setup.road.set(Mode::Open).await;
+        setup.proxy.set(Mode::Open).await;
         setup.assert_heals(&format!("{mode:?}")).await;
     }
     setup.running.stop().await;
@@ -121,14 +123,14 @@ async fn the_worker_recovers_from_every_network_fault() {
 async fn a_slow_server_still_delivers_counts() {
     let setup = Setup::new().await;
     setup
-        .road
+        .proxy
         .set(Mode::Delay {
             by: Duration::from_millis(150),
             jitter: Duration::from_millis(50),
         })
         .await;
     setup.assert_heals("slow").await;
-    setup.road.set(Mode::Open).await;
+    setup.proxy.set(Mode::Open).await;
     setup.assert_heals("quick").await;
     setup.running.stop().await;
 }
@@ -152,7 +154,7 @@ async fn the_worker_recovers_from_every_server_fault() {
         setup.assert_heals("connections killed").await;
     }
 
-    let mut owner = setup.site.conn().await;
+    let mut owner = setup.fixture.conn().await;
     owner
         .query_drop("LOCK TABLES visitor_count WRITE")
         .await
@@ -162,9 +164,15 @@ async fn the_worker_recovers_from_every_server_fault() {
     owner.query_drop("UNLOCK TABLES").await.unwrap();
     setup.assert_heals("tables locked").await;
 
-    setup.site.sql("RENAME TABLE visitor_count TO away").await;
+    setup
+        .fixture
+        .sql("RENAME TABLE visitor_count TO away")
+        .await;
     setup.await_count_expires().await;
-    setup.site.sql("RENAME TABLE away TO visitor_count").await;
+    setup
+        .fixture
+        .sql("RENAME TABLE away TO visitor_count")
+        .await;
     setup.assert_heals("a table away").await;
     setup.running.stop().await;
 }
@@ -202,21 +210,27 @@ async fn the_worker_recovers_from_a_wrong_password() {
 #[tokio::test]
 async fn a_hanging_count_is_not_started_twice() {
     let setup = Setup::new().await;
-    setup.site.sql("RENAME TABLE visitor_count TO away").await;
-    setup.site.sql("CREATE VIEW visitor_count AS SELECT * FROM away WHERE BENCHMARK(100000000000, SHA2(member_name, 512)) = 0").await;
+    setup
+        .fixture
+        .sql("RENAME TABLE visitor_count TO away")
+        .await;
+    setup.fixture.sql("CREATE VIEW visitor_count AS SELECT * FROM away WHERE BENCHMARK(100000000000, SHA2(member_name, 512)) = 0").await;
     setup.await_count_expires().await;
     let sql = format!(
         "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '{}' AND INFO LIKE '%visitor_count%'",
         setup.account()
     );
-    let running = async || -> Vec<u64> { setup.site.conn().await.query(&sql).await.unwrap() };
+    let running = async || -> Vec<u64> { setup.fixture.conn().await.query(&sql).await.unwrap() };
     let first = running().await;
     assert_eq!(first.len(), 1, "{first:?}");
     tokio::time::sleep(OUTAGE).await;
     assert_eq!(running().await, first, "the same statement");
     setup.kill_connections().await;
-    setup.site.sql("DROP VIEW visitor_count").await;
-    setup.site.sql("RENAME TABLE away TO visitor_count").await;
+    setup.fixture.sql("DROP VIEW visitor_count").await;
+    setup
+        .fixture
+        .sql("RENAME TABLE away TO visitor_count")
+        .await;
     setup.assert_heals("a count that never ends").await;
     setup.running.stop().await;
 }
@@ -226,21 +240,22 @@ async fn a_hanging_count_is_not_started_twice() {
 #[tokio::test]
 async fn an_interrupted_refresh_stores_no_wrong_figure() {
     for seed in 1..=3 {
-        let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
-        site.scan = Some(TINY_CHUNKS);
-        let port = site.mysql_port();
-        let road = Road::to(port, seed).await.unwrap();
-        site.set("MYSQL_PORT", &road.port().to_string());
-        let running = site.start();
-        for fault in Faults::new(seed).take(5) {
+        let mut fixture =
+            Fixture::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
+        fixture.scan = Some(TINY_CHUNKS);
+        let port = fixture.mysql_port();
+        let proxy = FaultProxy::to(port, seed).await.unwrap();
+        fixture.set("MYSQL_PORT", &proxy.port().to_string());
+        let running = fixture.start();
+        for fault in RandomFaults::new(seed).take(5) {
             tokio::time::sleep(fault.rest / 10).await;
-            road.set(fault.mode).await;
+            proxy.set(fault.mode).await;
             tokio::time::sleep(fault.lasts / 8).await;
-            road.set(Mode::Open).await;
+            proxy.set(Mode::Open).await;
         }
-        site.await_all().await;
-        site.assert_all(Names::Full).await;
-        site.await_total(site.true_total().await).await;
+        fixture.await_all().await;
+        fixture.assert_all(Names::Full).await;
+        fixture.await_total(fixture.true_total().await).await;
         running.stop().await;
     }
 }

@@ -1,6 +1,6 @@
 //! Every snapshot equals the brute-force answer, to the byte, for many time zones, moments, engines and schemas.
 
-use crate::fixture::Site;
+use crate::fixture::Fixture;
 use chrono::{Datelike, TimeZone};
 use testkit::generate::{Plan, Size, generate};
 use testkit::oracle::Names;
@@ -18,12 +18,15 @@ const INNODB: Shape = Shape {
 };
 
 async fn check(zone: &str, now: &str, shape: Shape) {
-    let site = Site::new(zone, now, shape).await;
-    site.refresh().await.unwrap();
-    site.assert_all(Names::Full).await;
-    let running = site.start();
-    site.await_total(site.oracle().today_total()).await;
-    assert_eq!(site.today().await.unwrap().0, site.oracle().today_date());
+    let fixture = Fixture::new(zone, now, shape).await;
+    fixture.refresh().await.unwrap();
+    fixture.assert_all(Names::Full).await;
+    let running = fixture.start();
+    fixture.await_total(fixture.oracle().today_total()).await;
+    assert_eq!(
+        fixture.today().await.unwrap().0,
+        fixture.oracle().today_date()
+    );
     running.stop().await;
 }
 
@@ -61,14 +64,14 @@ cases! {
 
 #[tokio::test]
 async fn an_hour_before_midnight_the_second_time() {
-    let mut site = Site::new("America/Santiago", "2026-04-04T23:30:00", INNODB).await;
-    let local = site
+    let mut fixture = Fixture::new("America/Santiago", "2026-04-04T23:30:00", INNODB).await;
+    let local = fixture
         .zone
         .from_local_datetime(&"2026-04-04T23:30:00".parse().unwrap());
-    site.now = local.latest().unwrap().to_utc();
-    site.clock.step_to(site.now);
-    site.refresh().await.unwrap();
-    site.assert_all(Names::Full).await;
+    fixture.now = local.latest().unwrap().to_utc();
+    fixture.clock.step_to(fixture.now);
+    fixture.refresh().await.unwrap();
+    fixture.assert_all(Names::Full).await;
 }
 
 #[tokio::test]
@@ -77,23 +80,23 @@ async fn without_loan_history_only_its_figures_change() {
         loan_history: false,
         ..MYISAM
     };
-    let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", shape).await;
-    site.refresh().await.unwrap();
-    let mut library = (*site.library).clone();
+    let mut fixture = Fixture::new("Asia/Jakarta", "2025-09-23T10:00:00", shape).await;
+    fixture.refresh().await.unwrap();
+    let mut library = (*fixture.library).clone();
     library.histories.clear();
-    site.library = library.into();
-    site.assert_all(Names::Full).await;
+    fixture.library = library.into();
+    fixture.assert_all(Names::Full).await;
 }
 
 #[tokio::test]
 async fn an_empty_database_is_computed_and_empty() {
-    let site = Site::empty().await;
-    site.refresh().await.unwrap();
-    site.assert_all(Names::Full).await;
-    let top = site.stored("visitors:monthly:top").await.unwrap();
+    let fixture = Fixture::empty().await;
+    fixture.refresh().await.unwrap();
+    fixture.assert_all(Names::Full).await;
+    let top = fixture.stored("visitors:monthly:top").await.unwrap();
     assert!(top.ends_with(r#""period":"2025-09","data":[]}"#), "{top}");
-    let running = site.start();
-    site.await_total(0).await;
+    let running = fixture.start();
+    fixture.await_total(0).await;
     running.stop().await;
 }
 
@@ -111,16 +114,20 @@ async fn an_empty_current_month_is_an_empty_list() {
     let mut library = generate(&plan);
     library.clear_month(u16::try_from(wall.year()).unwrap(), 9);
     let now = zone.from_local_datetime(&wall).unwrap().to_utc();
-    let site = Site::with_library(library, zone, now, INNODB).await;
-    site.refresh().await.unwrap();
-    site.assert_all(Names::Full).await;
+    let fixture = Fixture::with_library(library, zone, now, INNODB).await;
+    fixture.refresh().await.unwrap();
+    fixture.assert_all(Names::Full).await;
     for name in [
         "visitors:monthly:top",
         "books:top-borrowed:month",
         "books:top-borrowers:month",
     ] {
         assert!(
-            site.stored(name).await.unwrap().ends_with(r#""data":[]}"#),
+            fixture
+                .stored(name)
+                .await
+                .unwrap()
+                .ends_with(r#""data":[]}"#),
             "{name}"
         );
     }
@@ -129,10 +136,10 @@ async fn an_empty_current_month_is_an_empty_list() {
 #[tokio::test]
 async fn names_are_masked_or_hidden_before_they_reach_redis() {
     for (value, names) in [("masked", Names::Masked), ("hidden", Names::Hidden)] {
-        let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", MYISAM).await;
-        site.set("MEMBER_NAMES", value);
-        site.refresh().await.unwrap();
-        site.assert_all(names).await;
+        let mut fixture = Fixture::new("Asia/Jakarta", "2025-09-23T10:00:00", MYISAM).await;
+        fixture.set("MEMBER_NAMES", value);
+        fixture.refresh().await.unwrap();
+        fixture.assert_all(names).await;
     }
 }
 
@@ -148,7 +155,7 @@ async fn a_school_of_another_seed() {
         dirty: true,
     };
     let now = zone.from_local_datetime(&wall).unwrap().to_utc();
-    let site = Site::with_library(generate(&plan), zone, now, INNODB).await;
-    site.refresh().await.unwrap();
-    site.assert_all(Names::Full).await;
+    let fixture = Fixture::with_library(generate(&plan), zone, now, INNODB).await;
+    fixture.refresh().await.unwrap();
+    fixture.assert_all(Names::Full).await;
 }

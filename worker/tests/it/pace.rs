@@ -1,6 +1,6 @@
 //! The fast loop: what it writes, what wakes it, and how seldom it queries a slow database.
 
-use crate::fixture::{SOON, Site, own_servers, site_on};
+use crate::fixture::{Fixture, SOON, fixture_on, own_servers};
 use fred::interfaces::{EventInterface, KeysInterface, PubsubInterface};
 use std::time::Duration;
 use testkit::eventually::eventually;
@@ -9,24 +9,24 @@ use tokio::time::sleep;
 
 #[tokio::test]
 async fn key_and_message_are_the_same_bytes() {
-    let mut site = Site::new("Asia/Jakarta", "2025-09-30T12:00:00", Shape::default()).await;
-    site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "60000");
-    let mut messages = site.redis.message_rx();
-    let () = site
+    let mut fixture = Fixture::new("Asia/Jakarta", "2025-09-30T12:00:00", Shape::default()).await;
+    fixture.set("VISITOR_SYNC_MIN_INTERVAL_MS", "60000");
+    let mut messages = fixture.redis.message_rx();
+    let () = fixture
         .redis
-        .subscribe(site.key("visitors:today"))
+        .subscribe(fixture.key("visitors:today"))
         .await
         .unwrap();
-    let running = site.start();
+    let running = fixture.start();
     let message = tokio::time::timeout(SOON, messages.recv()).await;
     let message: String = message.unwrap().unwrap().value.convert().unwrap();
     assert_eq!(
-        site.stored("visitors:today:count").await,
+        fixture.stored("visitors:today:count").await,
         Some(message.clone())
     );
-    let ttl: i64 = site
+    let ttl: i64 = fixture
         .redis
-        .pttl(site.key("visitors:today:count"))
+        .pttl(fixture.key("visitors:today:count"))
         .await
         .unwrap();
     assert!(
@@ -35,26 +35,29 @@ async fn key_and_message_are_the_same_bytes() {
     );
     let count = shared::today::TodayCount::parse(message.as_bytes()).unwrap();
     assert_eq!(count.lifetime(), Duration::from_secs(120));
-    assert_eq!(count.total, site.true_total().await);
+    assert_eq!(count.total, fixture.true_total().await);
     assert!(message.starts_with(r#"{"total":"#), "{message}");
     running.stop().await;
 }
 
 #[tokio::test]
 async fn a_refresh_request_wakes_the_fast_loop_early() {
-    let mut site = Site::new("Asia/Jakarta", "2025-09-30T12:00:00", Shape::default()).await;
-    site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "3600000");
-    let running = site.start();
-    let before = site.true_total().await;
-    site.await_total(before).await;
-    site.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-30 12:00:01')").await;
+    let mut fixture = Fixture::new("Asia/Jakarta", "2025-09-30T12:00:00", Shape::default()).await;
+    fixture.set("VISITOR_SYNC_MIN_INTERVAL_MS", "3600000");
+    let running = fixture.start();
+    let before = fixture.true_total().await;
+    fixture.await_total(before).await;
+    fixture.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-30 12:00:01')").await;
     eventually("the refresh request wakes the loop", SOON, async || {
-        let _: i64 = site
+        let _: i64 = fixture
             .redis
-            .publish(site.key("visitors:today:refresh"), "1")
+            .publish(fixture.key("visitors:today:refresh"), "1")
             .await
             .unwrap();
-        site.today().await.filter(|(_, total)| *total == before + 1)
+        fixture
+            .today()
+            .await
+            .filter(|(_, total)| *total == before + 1)
     })
     .await;
     running.stop().await;
@@ -65,19 +68,20 @@ async fn a_refresh_request_wakes_the_fast_loop_early() {
 #[tokio::test]
 async fn a_slow_database_is_busy_for_a_twentieth_of_the_time() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
-    site.sql("RENAME TABLE visitor_count TO visits").await;
-    site.sql(
-        "CREATE VIEW visitor_count AS SELECT visits.* FROM visits, (SELECT SLEEP(0.2)) AS slow",
-    )
-    .await;
-    let running = site.start();
-    site.await_total(site.true_total().await).await;
+    let fixture = fixture_on(mariadb, redis).await;
+    fixture.sql("RENAME TABLE visitor_count TO visits").await;
+    fixture
+        .sql(
+            "CREATE VIEW visitor_count AS SELECT visits.* FROM visits, (SELECT SLEEP(0.2)) AS slow",
+        )
+        .await;
+    let running = fixture.start();
+    fixture.await_total(fixture.true_total().await).await;
     mariadb.general_log(true).await.unwrap();
     for _ in 0..90 {
-        let _: i64 = site
+        let _: i64 = fixture
             .redis
-            .publish(site.key("visitors:today:refresh"), "1")
+            .publish(fixture.key("visitors:today:refresh"), "1")
             .await
             .unwrap();
         sleep(Duration::from_millis(100)).await;
@@ -95,15 +99,15 @@ async fn a_slow_database_is_busy_for_a_twentieth_of_the_time() {
 #[tokio::test]
 async fn failed_counts_back_off() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
-    let running = site.start();
-    site.await_total(site.true_total().await).await;
-    site.sql("RENAME TABLE visitor_count TO visits").await;
+    let fixture = fixture_on(mariadb, redis).await;
+    let running = fixture.start();
+    fixture.await_total(fixture.true_total().await).await;
+    fixture.sql("RENAME TABLE visitor_count TO visits").await;
     mariadb.general_log(true).await.unwrap();
     for _ in 0..80 {
-        let _: i64 = site
+        let _: i64 = fixture
             .redis
-            .publish(site.key("visitors:today:refresh"), "1")
+            .publish(fixture.key("visitors:today:refresh"), "1")
             .await
             .unwrap();
         sleep(Duration::from_millis(100)).await;
@@ -118,7 +122,7 @@ async fn failed_counts_back_off() {
         (2..=30).contains(&attempts),
         "{attempts} attempts in eight seconds"
     );
-    site.sql("RENAME TABLE visits TO visitor_count").await;
-    site.await_total(site.true_total().await).await;
+    fixture.sql("RENAME TABLE visits TO visitor_count").await;
+    fixture.await_total(fixture.true_total().await).await;
     running.stop().await;
 }

@@ -1,6 +1,6 @@
 //! The parts of a worker, for tests that drive them directly.
 
-use crate::fixture::{SOON, Site};
+use crate::fixture::{Fixture, SOON};
 use fred::clients::Client;
 use shared::redis::Connection;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(crate) struct Parts {
     pub(crate) session: Session,
 }
 
-impl Site {
+impl Fixture {
     /// Makes the parts for a counter that a test ticks itself.
     pub(crate) async fn parts(&self) -> Parts {
         let config = self.config();

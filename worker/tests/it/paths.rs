@@ -1,6 +1,6 @@
 //! The numbers are the same, to the byte, for all keys, indexes, ids and orders of rows, and for all borders of chunks.
 
-use crate::fixture::{HOLE, Site, TINY_CHUNKS};
+use crate::fixture::{Fixture, HOLE, TINY_CHUNKS};
 use chrono::TimeZone;
 use rand::seq::SliceRandom;
 use rand::{SeedableRng, rngs::StdRng};
@@ -34,18 +34,18 @@ const fn indexed(shape: Shape) -> Shape {
 
 /// Changes a library by `statements`, scans it in tiny and in normal chunks, and compares.
 async fn check(shape: Shape, statements: &[&str]) {
-    let mut site = Site::new("Asia/Jakarta", NOW, shape).await;
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, shape).await;
     for statement in statements {
-        site.sql(statement).await;
+        fixture.sql(statement).await;
     }
-    check_both_chunk_sizes(&mut site).await;
+    check_both_chunk_sizes(&mut fixture).await;
 }
 
-async fn check_both_chunk_sizes(site: &mut Site) {
+async fn check_both_chunk_sizes(fixture: &mut Fixture) {
     for scan in [Some(TINY_CHUNKS), None] {
-        site.scan = scan;
-        site.refresh().await.unwrap();
-        site.assert_all(Names::Full).await;
+        fixture.scan = scan;
+        fixture.refresh().await.unwrap();
+        fixture.assert_all(Names::Full).await;
     }
 }
 
@@ -140,16 +140,17 @@ async fn rows_in_any_order() {
         });
         let zone = chrono_tz::Tz::Asia__Jakarta;
         let now = zone.from_local_datetime(&NOW.parse().unwrap()).unwrap();
-        let mut site = Site::with_library(library, zone, now.to_utc(), shape).await;
-        check_both_chunk_sizes(&mut site).await;
+        let mut fixture = Fixture::with_library(library, zone, now.to_utc(), shape).await;
+        check_both_chunk_sizes(&mut fixture).await;
     }
 }
 
 /// Loans spell the item codes differently, and many copies are deleted, so that held loans are looked up many times.
 #[tokio::test]
 async fn item_codes_that_only_the_collation_matches() {
-    let mut site = Site::new("Asia/Jakarta", NOW, INNODB).await;
-    site.sql("UPDATE loan SET item_code = CONCAT(LOWER(item_code), '  ')")
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, INNODB).await;
+    fixture
+        .sql("UPDATE loan SET item_code = CONCAT(LOWER(item_code), '  ')")
         .await;
-    check_both_chunk_sizes(&mut site).await;
+    check_both_chunk_sizes(&mut fixture).await;
 }

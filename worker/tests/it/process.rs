@@ -1,13 +1,13 @@
 //! The real binary: arguments, exit status, signals, logs, `/health`.
 
-use crate::fixture::{SOON, Site};
+use crate::fixture::{Fixture, SOON};
 use nix::sys::signal::Signal;
 use std::net::SocketAddr;
 use std::process::{Command, Output};
 use std::time::Duration;
-use testkit::discretion::{leak, secrets};
 use testkit::eventually::eventually;
 use testkit::process::{Process, free_port};
+use testkit::redaction::{find, secrets};
 use testkit::schema::Shape;
 use worker::config::Config;
 
@@ -19,7 +19,7 @@ fn worker(arguments: &[&str], environment: &[(&str, String)]) -> Output {
     command.envs(environment.iter().map(|(name, value)| (name, value)));
     let output = command.output().unwrap();
     for stream in [&output.stdout, &output.stderr] {
-        assert_eq!(leak(&text(stream), &secrets(environment)), None);
+        assert_eq!(find(&text(stream), &secrets(environment)), None);
     }
     output
 }
@@ -189,17 +189,17 @@ fn help_explains_every_variable_and_shows_no_value() {
 
 #[tokio::test]
 async fn refresh_reports_failure_by_its_exit_status() {
-    let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
-    let environment = site.environment();
+    let fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let environment = fixture.environment();
     let output = worker(&["refresh", "visitors:weekly"], &environment);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
-    assert!(site.stored("visitors:weekly").await.is_some());
-    assert!(site.stored("books:collection").await.is_none());
+    assert!(fixture.stored("visitors:weekly").await.is_some());
+    assert!(fixture.stored("books:collection").await.is_none());
     let output = worker(&["refresh"], &environment);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
-    site.await_all().await;
+    fixture.await_all().await;
 
-    site.sql("DROP TABLE item").await;
+    fixture.sql("DROP TABLE item").await;
     let output = worker(&["refresh"], &environment);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
     assert!(
@@ -228,26 +228,26 @@ fn manual_and_completions_match_help() {
 
 #[tokio::test]
 async fn the_probe_exits_with_0_only_while_the_worker_lives() {
-    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
-    let probe = |site: &Site| worker(&["probe"], &site.environment()).status.code();
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let probe = |fixture: &Fixture| worker(&["probe"], &fixture.environment()).status.code();
     for port in [0, free_port().unwrap()] {
-        site.set("WORKER_PORT", &port.to_string());
-        assert_eq!(probe(&site), Some(1), "{port}");
+        fixture.set("WORKER_PORT", &port.to_string());
+        assert_eq!(probe(&fixture), Some(1), "{port}");
     }
-    let process = Process::spawn("worker", &site.environment()).unwrap();
+    let process = Process::spawn("worker", &fixture.environment()).unwrap();
     eventually("the worker runs", SOON, async || {
-        (probe(&site) == Some(0)).then_some(())
+        (probe(&fixture) == Some(0)).then_some(())
     })
     .await;
     drop(process);
-    assert_eq!(probe(&site), Some(1));
+    assert_eq!(probe(&fixture), Some(1));
 }
 
 #[tokio::test]
 async fn sigterm_ends_it_cleanly_with_and_without_servers() {
-    let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
-    let mut process = Process::spawn("worker", &site.environment()).unwrap();
-    site.await_all().await;
+    let fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let mut process = Process::spawn("worker", &fixture.environment()).unwrap();
+    fixture.await_all().await;
     process.signal(Signal::SIGTERM).unwrap();
     assert_eq!(
         process.wait_exit(SOON).await.unwrap().code(),
@@ -257,7 +257,7 @@ async fn sigterm_ends_it_cleanly_with_and_without_servers() {
     );
 
     let closed_port = free_port().unwrap().to_string();
-    let mut environment = site.environment();
+    let mut environment = fixture.environment();
     environment.retain(|(name, _)| !["MYSQL_PORT", "REDIS_URL"].contains(name));
     environment.push(("MYSQL_PORT", closed_port.clone()));
     environment.push((
@@ -281,29 +281,29 @@ async fn sigterm_ends_it_cleanly_with_and_without_servers() {
 
 #[tokio::test]
 async fn no_member_name_and_no_secret_is_logged() {
-    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
-    site.set("RUST_LOG", "trace");
-    site.sql("RENAME TABLE biblio TO biblio_away").await;
-    let process = Process::spawn("worker", &site.environment()).unwrap();
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    fixture.set("RUST_LOG", "trace");
+    fixture.sql("RENAME TABLE biblio TO biblio_away").await;
+    let process = Process::spawn("worker", &fixture.environment()).unwrap();
     eventually("some snapshots", SOON, async || {
-        site.stored("visitors:yearly:top").await
+        fixture.stored("visitors:yearly:top").await
     })
     .await;
     eventually("a failure", SOON, async || {
         process.log().contains("cannot compute ").then_some(())
     })
     .await;
-    // Dropping the process searches its log: see testkit::discretion.
+    // Dropping the process searches its log: see testkit::redaction.
     drop(process);
 }
 
 #[tokio::test]
 async fn health_names_what_is_wrong() {
-    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
     let port = free_port().unwrap();
-    site.set("WORKER_PORT", &port.to_string());
-    site.sql("RENAME TABLE item TO item_away").await;
-    let process = Process::spawn("worker", &site.environment()).unwrap();
+    fixture.set("WORKER_PORT", &port.to_string());
+    fixture.sql("RENAME TABLE item TO item_away").await;
+    let process = Process::spawn("worker", &fixture.environment()).unwrap();
     let health = eventually(
         "health shows seven figures and an error",
         SOON,
@@ -344,7 +344,7 @@ async fn health_names_what_is_wrong() {
         ("GET", "/nothing", 404),
         ("POST", "/health", 405),
     ] {
-        let answer = testkit::http::ask(address, method, path, &[]).await;
+        let answer = testkit::http::request(address, method, path, &[]).await;
         assert_eq!(answer.status, status, "{method} {path}");
         let guard = answer.header("x-content-type-options");
         assert_eq!(guard, Some("nosniff"), "{method} {path}");

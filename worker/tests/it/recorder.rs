@@ -1,6 +1,6 @@
-//! Records the messages of a channel of a site, and reads the epoch of a lease.
+//! Records the messages of a channel of a fixture, and reads the epoch of a lease.
 
-use crate::fixture::Site;
+use crate::fixture::Fixture;
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
 use std::sync::{Arc, Mutex};
@@ -17,12 +17,12 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) async fn subscribe(site: &Site, channel: &str) -> Self {
-        let client = site.redis.clone_new();
+    pub(crate) async fn subscribe(fixture: &Fixture, channel: &str) -> Self {
+        let client = fixture.redis.clone_new();
         client.init().await.unwrap();
         let messages = Arc::new(Mutex::new(Vec::new()));
         let (recorded, mut incoming) = (messages.clone(), client.message_rx());
-        let prefix = site.key("");
+        let prefix = fixture.key("");
         tokio::spawn(async move {
             while let Ok(message) = incoming.recv().await {
                 let channel = message.channel.to_string();
@@ -32,7 +32,7 @@ impl Recorder {
                 recorded.lock().unwrap().push((channel, text));
             }
         });
-        client.subscribe(site.key(channel)).await.unwrap();
+        client.subscribe(fixture.key(channel)).await.unwrap();
         Self {
             messages,
             _client: client,

@@ -1,14 +1,14 @@
 //! An outage of Redis costs no memory, however many commands are attempted during it.
 
-use crate::fixture::{SOON, Site};
+use crate::fixture::{Fixture, SOON};
 use crate::together::{Gateway, paths};
 use shared::time::Clock;
 use std::io::Write as _;
 use std::time::Duration;
 use testkit::eventually::eventually;
+use testkit::fault_proxy::{FaultProxy, Mode};
 use testkit::http::{Connection, Events};
 use testkit::process::Process;
-use testkit::road::{Mode, Road};
 use testkit::schema::Shape;
 use testkit::server::shared_redis;
 use tokio::time::{Instant, sleep};
@@ -23,27 +23,30 @@ const PART: Duration = Duration::from_millis(1_700);
 struct Setup {
     worker: Process,
     gateway: Gateway,
-    road: Road,
-    site: Site,
+    proxy: FaultProxy,
+    fixture: Fixture,
     _viewer: Events,
 }
 
 impl Setup {
     async fn new() -> Self {
-        let mut site = Site::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
+        let mut fixture =
+            Fixture::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
         // A real process has only the real time.
-        site.clock.step_to(Clock::system().now().utc());
-        let road = Road::to(shared_redis().await.port(), 1).await.unwrap();
-        site.set("REDIS_URL", &format!("redis://127.0.0.1:{}", road.port()));
-        let worker = Process::spawn("worker", &site.environment()).unwrap();
-        let gateway = Gateway::start(&site).await;
+        fixture.clock.step_to(Clock::system().now().utc());
+        let proxy = FaultProxy::to(shared_redis().await.port(), 1)
+            .await
+            .unwrap();
+        fixture.set("REDIS_URL", &format!("redis://127.0.0.1:{}", proxy.port()));
+        let worker = Process::spawn("worker", &fixture.environment()).unwrap();
+        let gateway = Gateway::start(&fixture).await;
         gateway.await_all().await;
         let _viewer = Events::open(gateway.address).await;
         Self {
             worker,
             gateway,
-            road,
-            site,
+            proxy,
+            fixture,
             _viewer,
         }
     }
@@ -68,7 +71,7 @@ impl Setup {
                 connection
                     .send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
                     .await;
-                assert!(connection.answer(false).await.status < 300, "{path}");
+                assert!(connection.read_response(false).await.status < 300, "{path}");
             }
         }
     }
@@ -77,9 +80,9 @@ impl Setup {
     async fn flap_for(&self, mode: Mode, time: Duration) {
         let began = Instant::now();
         while began.elapsed() < time {
-            self.road.set(mode).await;
+            self.proxy.set(mode).await;
             sleep(Duration::from_millis(50)).await;
-            self.road.set(Mode::Open).await;
+            self.proxy.set(Mode::Open).await;
             sleep(Duration::from_millis(400)).await;
         }
     }
@@ -87,7 +90,7 @@ impl Setup {
     async fn await_count(&self) {
         eventually("the count is back", SOON, async || {
             let answer = self.gateway.get("/api/visitors/today").await;
-            (answer.status == 200 && self.site.today().await.is_some()).then_some(())
+            (answer.status == 200 && self.fixture.today().await.is_some()).then_some(())
         })
         .await;
     }
@@ -100,9 +103,9 @@ async fn an_outage_costs_no_memory() {
     let mut resident = [[0; 2]; 2];
     for after in &mut resident {
         for mode in [Mode::Refuse, Mode::BlackHole, Mode::Freeze] {
-            setup.road.set(mode).await;
+            setup.proxy.set(mode).await;
             setup.send_requests_for(PART).await;
-            setup.road.set(Mode::Open).await;
+            setup.proxy.set(Mode::Open).await;
             let flapping = setup.flap_for(Mode::Reset, PART);
             tokio::join!(flapping, setup.send_requests_for(PART));
         }

@@ -1,7 +1,7 @@
 //! The Redis account of one worker loses the permission for a command: a healthy worker becomes active, the other one
 //! reports what fails, and it recovers when the permission is back.
 
-use crate::fixture::{Running, SOON, Site, own_servers, site_on};
+use crate::fixture::{Fixture, Running, SOON, fixture_on, own_servers};
 use crate::rights::{WORKER, redis_rules};
 use fred::interfaces::{ClientLike, HashesInterface, KeysInterface};
 use futures_util::future::join_all;
@@ -68,18 +68,18 @@ fn rules(prefix: &str) -> Vec<String> {
     line.unwrap().split(' ').map(str::to_owned).collect()
 }
 
-/// Two workers of a site, each with its own account.
+/// Two workers of a fixture, each with its own account.
 struct Pair {
-    site: Site,
+    fixture: Fixture,
     limited: String,
     healthy: String,
     url: String,
 }
 
 impl Pair {
-    fn new(site: Site, url: &str) -> Self {
+    fn new(fixture: Fixture, url: &str) -> Self {
         Self {
-            site,
+            fixture,
             limited: unique("limited"),
             healthy: unique("healthy"),
             url: url.to_owned(),
@@ -87,7 +87,7 @@ impl Pair {
     }
 
     async fn allow(&self, account: &str) {
-        let rules = rules(&self.site.key(""));
+        let rules = rules(&self.fixture.key(""));
         self.set_rules(
             account,
             &rules.iter().map(String::as_str).collect::<Vec<_>>(),
@@ -97,7 +97,7 @@ impl Pair {
 
     async fn set_rules(&self, account: &str, rules: &[&str]) {
         let arguments = [&["SETUSER", account], rules].concat();
-        self.site.redis_command("ACL", &arguments).await;
+        self.fixture.redis_command("ACL", &arguments).await;
     }
 
     /// Starts a worker with this account, and returns its health port too.
@@ -106,9 +106,9 @@ impl Pair {
         let url = self
             .url
             .replace("redis://", &format!("redis://{account}:{WORKER}@"));
-        self.site.set("REDIS_URL", &url);
-        self.site.set("WORKER_PORT", &port.to_string());
-        (self.site.start(), port)
+        self.fixture.set("REDIS_URL", &url);
+        self.fixture.set("WORKER_PORT", &port.to_string());
+        (self.fixture.start(), port)
     }
 }
 
@@ -152,7 +152,7 @@ async fn revoke(mut pair: Pair, command: &str, moment: Moment) {
             health["active"] == true
         })
         .await;
-        pair.site.await_all().await;
+        pair.fixture.await_all().await;
     }
     let (healthy, healthy_port) = pair.start(&healthy_account);
     if moment == Moment::WhileActive {
@@ -163,7 +163,7 @@ async fn revoke(mut pair: Pair, command: &str, moment: Moment) {
         pair.set_rules(&limited_account, &[&revoked]).await;
         if !NEEDED.contains(&command) {
             // The client sends these commands once for each connection.
-            pair.site
+            pair.fixture
                 .redis_command("CLIENT", &["KILL", "USER", &limited_account])
                 .await;
         }
@@ -206,14 +206,18 @@ async fn revoke(mut pair: Pair, command: &str, moment: Moment) {
     }
 
     // Count and snapshots are right, and stay right.
-    let site = &pair.site;
-    site.await_all().await;
-    site.assert_all(Names::Full).await;
-    let _: i64 = site.redis.del(site.key("visitors:weekly")).await.unwrap();
-    site.await_all().await;
-    site.assert_all(Names::Full).await;
-    site.check_in().await;
-    site.await_total(site.true_total().await).await;
+    let fixture = &pair.fixture;
+    fixture.await_all().await;
+    fixture.assert_all(Names::Full).await;
+    let _: i64 = fixture
+        .redis
+        .del(fixture.key("visitors:weekly"))
+        .await
+        .unwrap();
+    fixture.await_all().await;
+    fixture.assert_all(Names::Full).await;
+    fixture.check_in().await;
+    fixture.await_total(fixture.true_total().await).await;
 
     pair.set_rules(&limited_account, &[&granted]).await;
     for (port, name) in [
@@ -251,15 +255,15 @@ async fn revoke_each(moment: Moment) {
         .map(|one| (*one).to_owned())
         .collect();
     assert_eq!(granted, known, "the lists have every granted command");
-    // A few at a time, since each site has two workers.
+    // A few at a time, since each fixture has two workers.
     let commands: Vec<&str> = [&NEEDED[..], &NOT_NEEDED].concat();
     for chunk in commands.chunks(6) {
         let mut pairs = Vec::new();
         for command in chunk {
-            let mut site = site_on(mariadb, redis).await;
-            site.align_server_clock().await;
-            site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "500");
-            pairs.push((Pair::new(site, &redis.url()), *command));
+            let mut fixture = fixture_on(mariadb, redis).await;
+            fixture.align_server_clock().await;
+            fixture.set("VISITOR_SYNC_MIN_INTERVAL_MS", "500");
+            pairs.push((Pair::new(fixture, &redis.url()), *command));
         }
         join_all(
             pairs
@@ -284,20 +288,20 @@ async fn an_active_worker_that_loses_a_right_hands_over_to_a_healthy_one() {
 #[tokio::test]
 async fn a_snapshot_without_write_permission_affects_no_other() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
-    site.align_server_clock().await;
-    let mut pair = Pair::new(site, &redis.url());
+    let fixture = fixture_on(mariadb, redis).await;
+    fixture.align_server_clock().await;
+    let mut pair = Pair::new(fixture, &redis.url());
     let account = pair.limited.clone();
     pair.allow(&account).await;
-    let prefix = pair.site.key("");
+    let prefix = pair.fixture.key("");
     let keys = ["visitors:*", "worker:*"].map(|name| format!("~{prefix}{name}"));
     pair.set_rules(&account, &["resetkeys", &keys[0], &keys[1]])
         .await;
     let (lone, port) = pair.start(&account);
-    let site = &pair.site;
-    site.await_total(site.true_total().await).await;
+    let fixture = &pair.fixture;
+    fixture.await_total(fixture.true_total().await).await;
     eventually("the visitor snapshots are stored", SOON, async || {
-        site.stored("visitors:yearly:top").await
+        fixture.stored("visitors:yearly:top").await
     })
     .await;
     await_health("it reports the refused key", port, SOON, |health| {
@@ -307,7 +311,7 @@ async fn a_snapshot_without_write_permission_affects_no_other() {
                 .contains("books:collection")
     })
     .await;
-    assert_eq!(site.stored("books:collection").await, None);
+    assert_eq!(fixture.stored("books:collection").await, None);
     // It releases the lease for a moment, finds no other worker, and goes on.
     await_health("the lease is released", port, HANDOVER_LIMIT, |health| {
         health["redis_errors"]["lease"]
@@ -319,12 +323,12 @@ async fn a_snapshot_without_write_permission_affects_no_other() {
         health["active"] == true
     })
     .await;
-    site.check_in().await;
-    site.await_total(site.true_total().await).await;
+    fixture.check_in().await;
+    fixture.await_total(fixture.true_total().await).await;
     pair.set_rules(&account, &[&format!("~{prefix}books:*")])
         .await;
     await_health("it is ok", port, SOON, |health| health["status"] == "ok").await;
-    pair.site.await_all().await;
+    pair.fixture.await_all().await;
     lone.stop().await;
 }
 
@@ -332,20 +336,20 @@ async fn a_snapshot_without_write_permission_affects_no_other() {
 async fn a_snapshot_and_its_settings_are_written_both_or_not_at_all() {
     let (mariadb, redis) = own_servers().await;
     for command in ["hset", "set"] {
-        let pair = Pair::new(site_on(mariadb, redis).await, &redis.url());
+        let pair = Pair::new(fixture_on(mariadb, redis).await, &redis.url());
         pair.allow(&pair.limited).await;
         let url = pair
             .url
             .replace("redis://", &format!("redis://{}:{WORKER}@", pair.limited));
         let client = RedisUrl::parse(&url).unwrap().client(SOON).unwrap();
         client.init().await.unwrap();
-        let fence = Fence::new(client, pair.site.config().keys);
+        let fence = Fence::new(client, pair.fixture.config().keys);
         let write = |value: &'static str| FencedWrite {
-            key: pair.site.key("books:collection"),
+            key: pair.fixture.key("books:collection"),
             value: value.into(),
             life: SOON,
             ends: Instant::now() + SOON,
-            channel: pair.site.key("snapshots"),
+            channel: pair.fixture.key("snapshots"),
             message: value.into(),
             snapshot: Some(SnapshotMeta {
                 name: "books:collection".to_owned(),
@@ -361,14 +365,14 @@ async fn a_snapshot_and_its_settings_are_written_both_or_not_at_all() {
             .await;
         fence.write(&lease, write("second")).await.unwrap_err();
         assert_eq!(
-            pair.site.stored("books:collection").await.unwrap(),
+            pair.fixture.stored("books:collection").await.unwrap(),
             "first",
             "{command}"
         );
         let made: Option<String> = pair
-            .site
+            .fixture
             .redis
-            .hget(pair.site.key("worker:made"), "books:collection")
+            .hget(pair.fixture.key("worker:made"), "books:collection")
             .await
             .unwrap();
         assert_ne!(
@@ -380,7 +384,7 @@ async fn a_snapshot_and_its_settings_are_written_both_or_not_at_all() {
             .await;
         fence.write(&lease, write("third")).await.unwrap();
         assert_eq!(
-            pair.site.stored("books:collection").await.unwrap(),
+            pair.fixture.stored("books:collection").await.unwrap(),
             "third",
             "{command}"
         );

@@ -2,7 +2,7 @@
 //! README says, with their secrets in files.
 
 use crate::check::about;
-use crate::fixture::{SOON, Site};
+use crate::fixture::{Fixture, SOON};
 use fred::clients::Client;
 use fred::interfaces::ClientLike;
 use fred::types::{ClusterHash, CustomCommand, Value};
@@ -39,9 +39,9 @@ pub(crate) fn redis_rules(prefix: &str) -> String {
     rules.replace(" &", &format!(" &{prefix}"))
 }
 
-/// A site on servers with these accounts only, besides the owner's.
+/// A fixture on servers with these accounts only, besides the owner's.
 struct Setup {
-    site: Site,
+    fixture: Fixture,
     redis: &'static Redis,
     mariadb: &'static MariaDb,
     /// The account in MySQL.
@@ -71,16 +71,17 @@ impl Setup {
             loan_history: true,
             ..Shape::default()
         };
-        let mut site = Site::on(mariadb, &redis.url(), generate(&plan), zone, now, shape).await;
-        site.clock = Clock::system();
+        let mut fixture =
+            Fixture::on(mariadb, &redis.url(), generate(&plan), zone, now, shape).await;
+        fixture.clock = Clock::system();
 
-        std::fs::write(&file, redis_rules(&site.key(""))).unwrap();
-        site.redis_command("ACL", &["LOAD"]).await;
-        site.redis_command("AUTH", &["admin", ADMIN]).await;
+        std::fs::write(&file, redis_rules(&fixture.key(""))).unwrap();
+        fixture.redis_command("ACL", &["LOAD"]).await;
+        fixture.redis_command("AUTH", &["admin", ADMIN]).await;
         // The name of the database in place of slims, and an account of its own, since tests share a server.
         let user = unique("dashboard");
         let sql = read("mysql.sql")
-            .replace("slims.", &format!("{}.", site.database))
+            .replace("slims.", &format!("{}.", fixture.database))
             .replace("'dashboard'@", &format!("'{user}'@"));
         let lines = sql.lines().filter(|line| !line.starts_with("--"));
         let statements: String = lines.collect();
@@ -89,7 +90,7 @@ impl Setup {
         }
 
         let mut setup = Self {
-            site,
+            fixture,
             redis,
             mariadb,
             user: user.clone(),
@@ -105,7 +106,7 @@ impl Setup {
             ("MYSQL_PASSWORD_FILE", &password),
             ("RUST_LOG", "trace"),
         ] {
-            setup.site.set(name, value);
+            setup.fixture.set(name, value);
         }
         setup
     }
@@ -128,7 +129,7 @@ impl Setup {
             ("PORT", port.to_string()),
             ("HOST", "127.0.0.1".to_owned()),
             ("REDIS_URL_FILE", url),
-            ("REDIS_KEY_PREFIX", self.site.key("")),
+            ("REDIS_KEY_PREFIX", self.fixture.key("")),
             ("RUST_LOG", "trace".to_owned()),
         ];
         let process = Process::spawn("gateway", &environment).unwrap();
@@ -143,7 +144,7 @@ impl Setup {
 
     /// Asserts that Redis has refused no command of either process.
     async fn assert_nothing_refused(&self) {
-        let refused = self.site.redis_command("ACL", &["LOG"]).await;
+        let refused = self.fixture.redis_command("ACL", &["LOG"]).await;
         assert_eq!(refused.array_len(), Some(0), "{refused:?}");
     }
 
@@ -172,25 +173,26 @@ fn arguments(command: &str, prefix: &str) -> Vec<String> {
 #[tokio::test]
 async fn both_processes_work_with_the_permissions_of_deploy() {
     let setup = Setup::new().await;
-    let site = &setup.site;
+    let fixture = &setup.fixture;
     let (gateway, address) = setup.gateway().await;
     // There is no worker yet, but the gateway sends a refresh request.
     assert_eq!(get(address, "/api/visitors/today").await.status, 202);
     let mut stream = Events::open(address).await;
-    let worker = Process::spawn("worker", &site.environment()).unwrap();
+    let worker = Process::spawn("worker", &fixture.environment()).unwrap();
     for snapshot in Snapshot::ALL {
         eventually(&format!("{snapshot} is served"), SOON, async || {
             (get(address, snapshot.path()).await.status == 200).then_some(())
         })
         .await;
     }
-    let now = site.clock.now().utc().with_timezone(&site.zone);
+    let now = fixture.clock.now().utc().with_timezone(&fixture.zone);
     let now = now.naive_local().format("%Y-%m-%d %H:%M:%S");
-    site.sql(&format!(
-        "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '{now}')"
-    ))
-    .await;
-    let total = format!("\"total\":{}", site.true_total().await);
+    fixture
+        .sql(&format!(
+            "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '{now}')"
+        ))
+        .await;
+    let total = format!("\"total\":{}", fixture.true_total().await);
     eventually("the stream shows the visit", SOON, async || {
         let block = stream.next().await.expect("a stream that goes on");
         block.data.contains(&total).then_some(())
@@ -200,20 +202,20 @@ async fn both_processes_work_with_the_permissions_of_deploy() {
     drop(worker);
 
     // The only mode that needs more of Redis.
-    let mut environment = site.environment();
+    let mut environment = fixture.environment();
     environment.push(("TODAY_COUNT_MODE", "incremental".to_owned()));
     let incremental = Process::spawn("worker", &environment).unwrap();
-    let key = site.key(&format!("visitors:today:incr:{}", site.day()));
-    site.redis_command("INCR", &[&key]).await;
+    let key = fixture.key(&format!("visitors:today:incr:{}", fixture.day()));
+    fixture.redis_command("INCR", &[&key]).await;
     eventually("the counter gets a TTL", SOON, async || {
-        let ttl = site.redis_command("TTL", &[&key]).await.as_i64()?;
+        let ttl = fixture.redis_command("TTL", &[&key]).await.as_i64()?;
         (ttl > 0).then_some(())
     })
     .await;
     setup.assert_nothing_refused().await;
     drop((incremental, gateway));
 
-    let report = site.check().await;
+    let report = fixture.check().await;
     assert_ne!(report.verdict, Verdict::Broken);
     for topic in ["account", "rights"] {
         assert_eq!(about(&report, topic).verdict, Verdict::Ok);
@@ -224,7 +226,7 @@ async fn both_processes_work_with_the_permissions_of_deploy() {
 #[tokio::test]
 async fn the_gateway_cannot_write_and_the_worker_writes_only_its_keys() {
     let setup = Setup::new().await;
-    let prefix = setup.site.key("");
+    let prefix = setup.fixture.key("");
     let gateway = setup.client("gateway", GATEWAY).await;
     let worker = setup.client("worker", WORKER).await;
     for command in [
@@ -269,7 +271,7 @@ async fn the_gateway_cannot_write_and_the_worker_writes_only_its_keys() {
 #[tokio::test]
 async fn the_worker_cannot_write_mysql() {
     let setup = Setup::new().await;
-    let (mariadb, database) = (setup.mariadb, &setup.site.database);
+    let (mariadb, database) = (setup.mariadb, &setup.fixture.database);
     mariadb
         .execute(Some(database), "CREATE TABLE user (passwd VARCHAR(64))")
         .await

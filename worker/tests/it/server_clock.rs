@@ -1,6 +1,6 @@
 //! A database server whose clock is wrong: the worker notices it and reports it.
 
-use crate::fixture::{SOON, Site, own_servers, site_on};
+use crate::fixture::{Fixture, SOON, fixture_on, own_servers};
 use serde_json::Value;
 use std::time::Duration;
 use testkit::eventually::eventually;
@@ -9,8 +9,8 @@ use testkit::process::free_port;
 use worker::ops::clock_skew::ClockSkewMonitor;
 
 /// Sets the server's clock to the worker's plus `seconds`, for new sessions of accounts without privileges.
-async fn step(mariadb: &MariaDb, site: &Site, seconds: i64) {
-    let now = site.clock.now().utc().timestamp() + seconds;
+async fn step(mariadb: &MariaDb, fixture: &Fixture, seconds: i64) {
+    let now = fixture.clock.now().utc().timestamp() + seconds;
     let set = format!("SET GLOBAL init_connect = 'SET timestamp = {now}'");
     mariadb.execute(None, &set).await.unwrap();
 }
@@ -18,15 +18,15 @@ async fn step(mariadb: &MariaDb, site: &Site, seconds: i64) {
 #[tokio::test]
 async fn a_server_clock_five_minutes_off_is_reported_until_it_is_corrected() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
-    let parts = site.parts().await;
+    let fixture = fixture_on(mariadb, redis).await;
+    let parts = fixture.parts().await;
     let monitor = ClockSkewMonitor {
         database: parts.database,
         status: parts.status.clone(),
-        clock: site.clock.clone(),
+        clock: fixture.clock.clone(),
         period: Duration::from_millis(20),
     };
-    step(mariadb, &site, -300).await;
+    step(mariadb, &fixture, -300).await;
     let monitor = tokio::spawn(monitor.run());
     for (seconds, expected) in [
         (-300, Some(-300)),
@@ -35,7 +35,7 @@ async fn a_server_clock_five_minutes_off_is_reported_until_it_is_corrected() {
         (0, None),
         (86_400, Some(86_400)),
     ] {
-        step(mariadb, &site, seconds).await;
+        step(mariadb, &fixture, seconds).await;
         eventually(&format!("{seconds} s off"), SOON, async || {
             // The server's clock does not advance in this test.
             match (parts.status.now().database_clock_off, expected) {
@@ -52,14 +52,14 @@ async fn a_server_clock_five_minutes_off_is_reported_until_it_is_corrected() {
 #[tokio::test]
 async fn health_reports_the_clock_difference() {
     let (mariadb, redis) = own_servers().await;
-    let mut site = site_on(mariadb, redis).await;
+    let mut fixture = fixture_on(mariadb, redis).await;
     let port = free_port().unwrap();
-    site.set("WORKER_PORT", &port.to_string());
+    fixture.set("WORKER_PORT", &port.to_string());
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
     for (seconds, status) in [(-300, "degraded"), (0, "ok")] {
-        step(mariadb, &site, seconds).await;
-        let running = site.start();
-        site.await_total(site.true_total().await).await;
+        step(mariadb, &fixture, seconds).await;
+        let running = fixture.start();
+        fixture.await_total(fixture.true_total().await).await;
         let is_reported = |health: &Value| match health["database_clock_off_seconds"].as_i64() {
             Some(off) => seconds != 0 && (off - seconds).abs() < 60,
             None => seconds == 0,

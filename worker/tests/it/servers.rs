@@ -1,6 +1,6 @@
 //! Servers with other settings or without answers: the numbers are the same, and faults are reported.
 
-use crate::fixture::{SOON, Site, own_servers, site_on};
+use crate::fixture::{Fixture, SOON, fixture_on, own_servers};
 use crate::recorder::Recorder;
 use fred::interfaces::KeysInterface;
 use mysql_async::prelude::Queryable as _;
@@ -29,41 +29,42 @@ const HOSTILE_VARIABLES: [&str; 9] = [
 #[tokio::test]
 async fn global_variables_do_not_matter() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
+    let fixture = fixture_on(mariadb, redis).await;
     for table in ["visitor_count", "member", "loan", "item", "biblio"] {
-        site.sql(&format!("ALTER TABLE {table} ENGINE = InnoDB"))
+        fixture
+            .sql(&format!("ALTER TABLE {table} ENGINE = InnoDB"))
             .await;
     }
     for variable in HOSTILE_VARIABLES {
         let set = format!("SET GLOBAL {variable}");
         mariadb.execute(None, &set).await.unwrap();
     }
-    site.refresh().await.unwrap();
-    site.assert_all(Names::Full).await;
-    let running = site.start();
-    site.await_total(site.true_total().await).await;
+    fixture.refresh().await.unwrap();
+    fixture.assert_all(Names::Full).await;
+    let running = fixture.start();
+    fixture.await_total(fixture.true_total().await).await;
     // New sessions of the owner commit again. The worker's sessions are older.
     mariadb
         .execute(None, "SET GLOBAL autocommit = 1")
         .await
         .unwrap();
     // Visits that are not committed do not count.
-    let mut uncommitted = site.conn().await;
+    let mut uncommitted = fixture.conn().await;
     uncommitted.query_drop("START TRANSACTION").await.unwrap();
     let insert = "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:02')";
     uncommitted.query_drop(insert).await.unwrap();
     for _ in 0..3 {
-        site.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:01')")
+        fixture.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:01')")
             .await;
-        site.await_total(committed_total(&site).await).await;
+        fixture.await_total(committed_total(&fixture).await).await;
     }
     drop(uncommitted);
     running.stop().await;
 }
 
 /// Today's visits, read in a session that sees committed rows only.
-async fn committed_total(site: &Site) -> u64 {
-    let mut conn = site.conn().await;
+async fn committed_total(fixture: &Fixture) -> u64 {
+    let mut conn = fixture.conn().await;
     let level = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
     conn.query_drop(level).await.unwrap();
     let sql = "SELECT COUNT(*) FROM visitor_count WHERE LEFT(checkin_date, 10) = '2025-09-23'";
@@ -74,22 +75,34 @@ async fn committed_total(site: &Site) -> u64 {
 #[tokio::test]
 async fn a_short_wait_timeout_fails_no_tick() {
     let (mariadb, redis) = own_servers().await;
-    let mut site = site_on(mariadb, redis).await;
+    let mut fixture = fixture_on(mariadb, redis).await;
     mariadb
         .execute(None, "SET GLOBAL wait_timeout = 1")
         .await
         .unwrap();
-    site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "2500");
-    let running = site.start();
-    let recorder = Recorder::subscribe(&site, "visitors:today").await;
+    fixture.set("VISITOR_SYNC_MIN_INTERVAL_MS", "2500");
+    let running = fixture.start();
+    let recorder = Recorder::subscribe(&fixture, "visitors:today").await;
     eventually("three counts are published", SOON, async || {
         (recorder.messages("visitors:today").len() >= 3).then_some(())
     })
     .await;
     let sql = "SHOW GLOBAL STATUS LIKE 'Connections'";
-    let (_, before): (String, u64) = site.conn().await.query_first(sql).await.unwrap().unwrap();
+    let (_, before): (String, u64) = fixture
+        .conn()
+        .await
+        .query_first(sql)
+        .await
+        .unwrap()
+        .unwrap();
     sleep(Duration::from_secs(6)).await;
-    let (_, after): (String, u64) = site.conn().await.query_first(sql).await.unwrap().unwrap();
+    let (_, after): (String, u64) = fixture
+        .conn()
+        .await
+        .query_first(sql)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(after - before, 1, "the worker keeps its connection");
     running.stop().await;
 }
@@ -111,20 +124,23 @@ async fn tables_may_have_different_collations() {
             "item utf8mb3 COLLATE utf8mb3_unicode_ci",
         ],
     ] {
-        let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+        let fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
         // Some of these collations distinguish the accented spelling, but the oracle knows only one collation.
-        site.sql("UPDATE visitor_count SET member_id = 'e77' WHERE member_id = 'e77'")
+        fixture
+            .sql("UPDATE visitor_count SET member_id = 'e77' WHERE member_id = 'e77'")
             .await;
-        site.sql("UPDATE loan SET member_id = 'e77' WHERE member_id = 'e77'")
+        fixture
+            .sql("UPDATE loan SET member_id = 'e77' WHERE member_id = 'e77'")
             .await;
         for conversion in conversions {
             let (table, charset) = conversion.split_once(' ').unwrap();
-            site.sql(&format!(
-                "ALTER TABLE {table} CONVERT TO CHARACTER SET {charset}"
-            ))
-            .await;
+            fixture
+                .sql(&format!(
+                    "ALTER TABLE {table} CONVERT TO CHARACTER SET {charset}"
+                ))
+                .await;
         }
-        site.refresh().await.unwrap();
+        fixture.refresh().await.unwrap();
         for snapshot in [
             "visitors:yearly:top",
             "visitors:monthly:top",
@@ -132,16 +148,16 @@ async fn tables_may_have_different_collations() {
             "books:top-borrowed",
         ] {
             let path = snapshot.replace(':', "/");
-            let stored = site.stored(snapshot).await.unwrap();
-            let wanted = format!(r#""data":{}}}"#, site.oracle().data(&path));
+            let stored = fixture.stored(snapshot).await.unwrap();
+            let wanted = format!(r#""data":{}}}"#, fixture.oracle().data(&path));
             assert!(
                 stored.ends_with(&wanted),
                 "{conversions:?} {snapshot}: {stored} {wanted}"
             );
         }
         if conversions[0].starts_with("visitor_count utf8mb4") {
-            site.sql("INSERT INTO visitor_count (member_id, member_name, checkin_date) VALUES ('Ω7😀', 'Orang', '2025-09-23 10:00:01')").await;
-            site.refresh().await.unwrap();
+            fixture.sql("INSERT INTO visitor_count (member_id, member_name, checkin_date) VALUES ('Ω7😀', 'Orang', '2025-09-23 10:00:01')").await;
+            fixture.refresh().await.unwrap();
         }
     }
 }
@@ -149,23 +165,23 @@ async fn tables_may_have_different_collations() {
 /// With the smallest number of connections, while scans wait for a lock. The fast loop has its own connection.
 #[tokio::test]
 async fn slow_figures_do_not_delay_todays_count() {
-    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
-    site.set("MYSQL_POOL_LIMIT", "2");
-    let mut owner = site.conn().await;
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    fixture.set("MYSQL_POOL_LIMIT", "2");
+    let mut owner = fixture.conn().await;
     mysql_async::prelude::Queryable::query_drop(
         &mut owner,
         "LOCK TABLES member WRITE, biblio WRITE",
     )
     .await
     .unwrap();
-    let running = site.start();
-    site.await_total(site.true_total().await).await;
-    site.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:01')").await;
-    site.await_total(site.true_total().await).await;
+    let running = fixture.start();
+    fixture.await_total(fixture.true_total().await).await;
+    fixture.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:01')").await;
+    fixture.await_total(fixture.true_total().await).await;
     mysql_async::prelude::Queryable::query_drop(&mut owner, "UNLOCK TABLES")
         .await
         .unwrap();
-    site.await_all().await;
+    fixture.await_all().await;
     running.stop().await;
 }
 
@@ -173,13 +189,13 @@ async fn slow_figures_do_not_delay_todays_count() {
 #[tokio::test]
 async fn a_frozen_database_is_reported_and_recovers() {
     let (mariadb, redis) = own_servers().await;
-    let mut site = site_on(mariadb, redis).await;
+    let mut fixture = fixture_on(mariadb, redis).await;
     let port = testkit::process::free_port().unwrap();
-    site.set("WORKER_PORT", &port.to_string());
-    let running = site.start();
-    site.await_all().await;
-    let before = site.true_total().await;
-    site.await_total(before).await;
+    fixture.set("WORKER_PORT", &port.to_string());
+    let running = fixture.start();
+    fixture.await_all().await;
+    let before = fixture.true_total().await;
+    fixture.await_total(before).await;
     mariadb.freeze().unwrap();
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
     eventually("health says that there is no count", SOON, async || {
@@ -191,25 +207,25 @@ async fn a_frozen_database_is_reported_and_recovers() {
     })
     .await;
     mariadb.thaw().unwrap();
-    site.await_total(before).await;
+    fixture.await_total(before).await;
     running.stop().await;
 }
 
 #[tokio::test]
 async fn a_frozen_redis_is_reconnected() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
-    let running = site.start();
-    site.await_all().await;
+    let fixture = fixture_on(mariadb, redis).await;
+    let running = fixture.start();
+    fixture.await_all().await;
     redis.freeze().unwrap();
     tokio::time::sleep(Duration::from_secs(5)).await;
     redis.thaw().unwrap();
     let _: i64 = eventually("Redis answers again", SOON, async || {
-        site.redis.del(site.key("visitors:weekly")).await.ok()
+        fixture.redis.del(fixture.key("visitors:weekly")).await.ok()
     })
     .await;
-    site.await_all().await;
-    site.await_total(site.true_total().await).await;
+    fixture.await_all().await;
+    fixture.await_total(fixture.true_total().await).await;
     running.stop().await;
 }
 
@@ -220,19 +236,21 @@ async fn a_cron_survives_a_clock_that_is_set_back() {
         engine: Engine::InnoDb,
         ..Shape::default()
     };
-    let mut site = Site::new("Asia/Jakarta", NOW, shape).await;
-    site.set("VISITOR_SLOW_CRON", "*/2 * * * * *");
-    let running = site.start();
-    site.await_all().await;
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, shape).await;
+    fixture.set("VISITOR_SLOW_CRON", "*/2 * * * * *");
+    let running = fixture.start();
+    fixture.await_all().await;
     let next = async |before: Option<String>| {
         eventually("the cron has run", SOON, async || {
-            let now = site.stored("visitors:weekly").await;
+            let now = fixture.stored("visitors:weekly").await;
             (now != before).then_some(now)
         })
         .await
     };
-    let first = next(site.stored("visitors:weekly").await).await;
-    site.clock.step_to(site.now - chrono::TimeDelta::hours(2));
+    let first = next(fixture.stored("visitors:weekly").await).await;
+    fixture
+        .clock
+        .step_to(fixture.now - chrono::TimeDelta::hours(2));
     let second = next(first).await;
     next(second).await;
     running.stop().await;

@@ -1,6 +1,6 @@
 //! Snapshots that were made under other settings are replaced, and no refresh is repeated at once.
 
-use crate::fixture::{SOON, Site, own_servers, site_on};
+use crate::fixture::{Fixture, SOON, fixture_on, own_servers};
 use crate::together::Gateway;
 use chrono::TimeDelta;
 use fred::interfaces::HashesInterface;
@@ -19,8 +19,8 @@ use tokio::time::{Instant, sleep};
 /// How far ahead the wrong clock is. The worker accepts times up to 5 minutes ahead.
 const AHEAD: TimeDelta = TimeDelta::seconds(280);
 
-/// A site at the real time, since a real process has no other clock.
-async fn present_site() -> Site {
+/// A fixture at the real time, since a real process has no other clock.
+async fn present_fixture() -> Fixture {
     let (mariadb, redis) = own_servers().await;
     let zone = chrono_tz::Asia::Jakarta;
     let now = Clock::system().now().utc();
@@ -31,7 +31,7 @@ async fn present_site() -> Site {
         seed: 3,
         dirty: true,
     };
-    let mut site = Site::on(
+    let mut fixture = Fixture::on(
         mariadb,
         &redis.url(),
         generate(&plan),
@@ -40,8 +40,8 @@ async fn present_site() -> Site {
         Shape::default(),
     )
     .await;
-    site.clock = Clock::system();
-    site
+    fixture.clock = Clock::system();
+    fixture
 }
 
 fn member_lists() -> impl Iterator<Item = Snapshot> {
@@ -51,9 +51,9 @@ fn member_lists() -> impl Iterator<Item = Snapshot> {
 }
 
 /// Whether a name is in Redis or served by the gateway.
-async fn names_are_shown(site: &Site, gateway: &Gateway) -> bool {
+async fn names_are_shown(fixture: &Fixture, gateway: &Gateway) -> bool {
     for snapshot in member_lists() {
-        let stored = site.stored(&snapshot.name()).await.unwrap_or_default();
+        let stored = fixture.stored(&snapshot.name()).await.unwrap_or_default();
         let served = gateway.get(snapshot.path()).await;
         if stored.contains("member_name") || served.text().contains("member_name") {
             return true;
@@ -68,43 +68,43 @@ async fn metric(port: u16, series: &str) -> u64 {
 }
 
 async fn replace_full_names(by_standby: bool) {
-    let mut site = present_site().await;
+    let mut fixture = present_fixture().await;
     // Full names, made by a worker whose clock is ahead.
-    site.clock.step_to(Clock::system().now().utc() + AHEAD);
-    let full = site.start();
-    site.await_all().await;
-    let gateway = Gateway::start(&site).await;
+    fixture.clock.step_to(Clock::system().now().utc() + AHEAD);
+    let full = fixture.start();
+    fixture.await_all().await;
+    let gateway = Gateway::start(&fixture).await;
     gateway.await_all().await;
     assert!(
-        names_are_shown(&site, &gateway).await,
+        names_are_shown(&fixture, &gateway).await,
         "names are shown at first"
     );
 
     let port = free_port().unwrap();
-    site.set("WORKER_PORT", &port.to_string());
-    site.set("MEMBER_NAMES", "hidden");
+    fixture.set("WORKER_PORT", &port.to_string());
+    fixture.set("MEMBER_NAMES", "hidden");
     let hidden = if by_standby {
-        let hidden = Process::spawn("worker", &site.environment()).unwrap();
+        let hidden = Process::spawn("worker", &fixture.environment()).unwrap();
         // Until it counts as a standby.
         sleep(Duration::from_secs(11)).await;
         assert!(
-            names_are_shown(&site, &gateway).await,
+            names_are_shown(&fixture, &gateway).await,
             "the other one is active"
         );
         full.stop().await;
         hidden
     } else {
         full.kill();
-        Process::spawn("worker", &site.environment()).unwrap()
+        Process::spawn("worker", &fixture.environment()).unwrap()
     };
     eventually("no name is shown", SOON, async || {
-        (!names_are_shown(&site, &gateway).await).then_some(())
+        (!names_are_shown(&fixture, &gateway).await).then_some(())
     })
     .await;
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(8) {
         assert!(
-            !names_are_shown(&site, &gateway).await,
+            !names_are_shown(&fixture, &gateway).await,
             "a name is shown again"
         );
         sleep(Duration::from_millis(100)).await;
@@ -131,17 +131,17 @@ async fn hidden_names_replace_full_names_when_a_standby_takes_over() {
 #[tokio::test]
 async fn snapshots_whose_settings_note_is_lost_are_not_recomputed() {
     let (mariadb, redis) = own_servers().await;
-    let mut site = site_on(mariadb, redis).await;
-    site.align_server_clock().await;
+    let mut fixture = fixture_on(mariadb, redis).await;
+    fixture.align_server_clock().await;
     let port = free_port().unwrap();
-    site.set("WORKER_PORT", &port.to_string());
-    let running = site.start();
-    site.await_all().await;
-    let (made, weekly) = (site.key("worker:made"), Snapshot::Weekly.name());
+    fixture.set("WORKER_PORT", &port.to_string());
+    let running = fixture.start();
+    fixture.await_all().await;
+    let (made, weekly) = (fixture.key("worker:made"), Snapshot::Weekly.name());
     for _ in 0..3 {
-        let _: i64 = site.redis.hdel(&made, &weekly).await.unwrap();
+        let _: i64 = fixture.redis.hdel(&made, &weekly).await.unwrap();
         eventually("the settings are noted again", SOON, async || {
-            let noted: Option<String> = site.redis.hget(&made, &weekly).await.unwrap();
+            let noted: Option<String> = fixture.redis.hget(&made, &weekly).await.unwrap();
             noted
         })
         .await;
@@ -156,13 +156,13 @@ async fn snapshots_whose_settings_note_is_lost_are_not_recomputed() {
 #[tokio::test]
 async fn a_refresh_with_a_discarded_result_backs_off_and_is_reported() {
     let (mariadb, redis) = own_servers().await;
-    let mut site = site_on(mariadb, redis).await;
-    site.align_server_clock().await;
+    let mut fixture = fixture_on(mariadb, redis).await;
+    fixture.align_server_clock().await;
     let port = free_port().unwrap();
-    site.set("WORKER_PORT", &port.to_string());
-    let running = site.start();
-    site.await_all().await;
-    let clock = site.clock.clone();
+    fixture.set("WORKER_PORT", &port.to_string());
+    let running = fixture.start();
+    fixture.await_all().await;
+    let clock = fixture.clock.clone();
     let stepping = tokio::spawn(async move {
         loop {
             clock.step_to(clock.now().utc() - TimeDelta::minutes(6));
@@ -189,7 +189,7 @@ async fn a_refresh_with_a_discarded_result_backs_off_and_is_reported() {
     assert!(passes <= 10, "{passes} passes in 10 s");
     stepping.abort();
     assert!(stepping.await.unwrap_err().is_cancelled());
-    site.clock.step_to(site.now + TimeDelta::minutes(1));
+    fixture.clock.step_to(fixture.now + TimeDelta::minutes(1));
     eventually(
         "the worker is ok again",
         Duration::from_secs(60),

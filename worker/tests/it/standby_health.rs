@@ -1,6 +1,6 @@
 //! `/health` of a new standby reports no errors of the work that another worker does now.
 
-use crate::fixture::{SOON, own_servers, site_on};
+use crate::fixture::{SOON, fixture_on, own_servers};
 use fred::interfaces::KeysInterface;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -22,13 +22,13 @@ enum Broken {
 
 async fn assert_errors_end_with_the_role(broken: Broken) {
     let (mariadb, redis) = own_servers().await;
-    let mut site = site_on(mariadb, redis).await;
-    site.align_server_clock().await;
+    let mut fixture = fixture_on(mariadb, redis).await;
+    fixture.align_server_clock().await;
     let port = free_port().unwrap();
-    site.set("WORKER_PORT", &port.to_string());
-    site.set("BOOKS_SLOW_CRON", "* * * * * *");
-    let running = site.start();
-    site.await_all().await;
+    fixture.set("WORKER_PORT", &port.to_string());
+    fixture.set("BOOKS_SLOW_CRON", "* * * * * *");
+    let running = fixture.start();
+    fixture.await_all().await;
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let await_health = async |status: &str, active: bool, limit: Duration| {
         let what = format!("{broken:?}: {status}, active {active}");
@@ -40,9 +40,10 @@ async fn assert_errors_end_with_the_role(broken: Broken) {
     };
     await_health("ok", true, SOON).await;
     match broken {
-        Broken::Books => site.sql("RENAME TABLE item TO item_away").await,
+        Broken::Books => fixture.sql("RENAME TABLE item TO item_away").await,
         Broken::Visits => {
-            site.sql("RENAME TABLE visitor_count TO visitor_count_away")
+            fixture
+                .sql("RENAME TABLE visitor_count TO visitor_count_away")
                 .await;
         }
         Broken::MySql => mariadb.kill().await.unwrap(),
@@ -50,13 +51,13 @@ async fn assert_errors_end_with_the_role(broken: Broken) {
     await_health("degraded", true, SOON).await;
 
     // Another worker takes over.
-    let client = site.config().redis.client(SOON).unwrap();
+    let client = fixture.config().redis.client(SOON).unwrap();
     let connection = shared::redis::Connection::start(&client);
-    let other = site.store("other");
-    let lease = site.key("worker:lease");
+    let other = fixture.store("other");
+    let lease = fixture.key("worker:lease");
     let takeover = async {
         loop {
-            let _: i64 = site.redis.del(&lease).await.unwrap();
+            let _: i64 = fixture.redis.del(&lease).await.unwrap();
             if timeout(Duration::from_secs(1), other.lease().wait_until_active())
                 .await
                 .is_ok()
@@ -78,9 +79,10 @@ async fn assert_errors_end_with_the_role(broken: Broken) {
 
     // When it is active again, it does not report the old error.
     match broken {
-        Broken::Books => site.sql("RENAME TABLE item_away TO item").await,
+        Broken::Books => fixture.sql("RENAME TABLE item_away TO item").await,
         Broken::Visits => {
-            site.sql("RENAME TABLE visitor_count_away TO visitor_count")
+            fixture
+                .sql("RENAME TABLE visitor_count_away TO visitor_count")
                 .await;
         }
         Broken::MySql => {}

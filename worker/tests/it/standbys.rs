@@ -1,6 +1,6 @@
 //! Several real workers: one is active, the others are standbys and take over.
 
-use crate::fixture::{SOON, Site};
+use crate::fixture::{Fixture, SOON};
 use crate::recorder::{Recorder, epoch};
 use fred::interfaces::KeysInterface;
 use nix::sys::signal::Signal;
@@ -20,20 +20,20 @@ const NOW: &str = "2025-09-23T10:00:00";
 struct Workers(Vec<(Process, SocketAddr)>);
 
 impl Workers {
-    fn start(site: &mut Site, count: usize) -> Self {
+    fn start(fixture: &mut Fixture, count: usize) -> Self {
         let workers = (0..count).map(|_| {
             let port = free_port().unwrap();
-            site.set("WORKER_PORT", &port.to_string());
-            let process = Process::spawn("worker", &site.environment()).unwrap();
+            fixture.set("WORKER_PORT", &port.to_string());
+            let process = Process::spawn("worker", &fixture.environment()).unwrap();
             (process, SocketAddr::from(([127, 0, 0, 1], port)))
         });
         Self(workers.collect())
     }
 
     /// Waits until the worker that Redis names is one of these, reports itself as active, and is not `except`.
-    async fn active(&self, site: &Site, except: Option<u32>) -> usize {
+    async fn active(&self, fixture: &Fixture, except: Option<u32>) -> usize {
         eventually("a worker is active", SOON, async || {
-            let lease = site.stored("worker:lease").await?;
+            let lease = fixture.stored("worker:lease").await?;
             let pid: u32 = lease.split(':').nth(1)?.parse().ok()?;
             let index = self
                 .0
@@ -52,10 +52,10 @@ impl Workers {
 }
 
 /// The `generated_at` of each snapshot.
-async fn times(site: &Site) -> BTreeMap<String, String> {
+async fn times(fixture: &Fixture) -> BTreeMap<String, String> {
     let mut times = BTreeMap::new();
     for snapshot in Snapshot::ALL {
-        let stored = site.stored(&snapshot.name()).await.unwrap();
+        let stored = fixture.stored(&snapshot.name()).await.unwrap();
         let envelope: serde_json::Value = serde_json::from_str(&stored).unwrap();
         times.insert(snapshot.name(), envelope["generated_at"].to_string());
     }
@@ -64,20 +64,20 @@ async fn times(site: &Site) -> BTreeMap<String, String> {
 
 #[tokio::test]
 async fn a_standby_takes_over_without_recomputing_anything() {
-    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
-    let mut workers = Workers::start(&mut site, 3);
-    let first = workers.active(&site, None).await;
-    site.await_all().await;
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let mut workers = Workers::start(&mut fixture, 3);
+    let first = workers.active(&fixture, None).await;
+    fixture.await_all().await;
     // Until the others count as standbys.
     sleep(Duration::from_secs(11)).await;
-    let made = times(&site).await;
+    let made = times(&fixture).await;
     for index in (0..3).filter(|index| *index != first) {
         assert_eq!(get(workers.0[index].1, "/readyz").await.status, 200);
         let health = workers.health(index).await;
         assert_eq!(health["active"], false, "{health}");
         assert_eq!(
             health["active_worker"],
-            site.stored("worker:lease").await.unwrap()
+            fixture.stored("worker:lease").await.unwrap()
         );
         assert_eq!(
             (&health["mysql"], &health["status"]),
@@ -85,21 +85,21 @@ async fn a_standby_takes_over_without_recomputing_anything() {
         );
     }
 
-    let mut epochs = vec![epoch(&site.stored("worker:lease").await.unwrap())];
+    let mut epochs = vec![epoch(&fixture.stored("worker:lease").await.unwrap())];
     let killed = workers.0[first].0.pid();
     workers.0[first].0.signal(Signal::SIGKILL).unwrap();
-    let second = workers.active(&site, Some(killed)).await;
-    eventually("the count goes on", SOON, async || site.today().await).await;
+    let second = workers.active(&fixture, Some(killed)).await;
+    eventually("the count goes on", SOON, async || fixture.today().await).await;
 
-    epochs.push(epoch(&site.stored("worker:lease").await.unwrap()));
+    epochs.push(epoch(&fixture.stored("worker:lease").await.unwrap()));
     let stopped = workers.0[second].0.pid();
     workers.0[second].0.signal(Signal::SIGTERM).unwrap();
     let ended = workers.0[second].0.wait_exit(SOON).await.unwrap();
     assert_eq!(ended.code(), Some(0));
-    workers.active(&site, Some(stopped)).await;
-    eventually("the count goes on", SOON, async || site.today().await).await;
-    assert_eq!(times(&site).await, made, "nothing was due");
-    let last = epoch(&site.stored("worker:lease").await.unwrap());
+    workers.active(&fixture, Some(stopped)).await;
+    eventually("the count goes on", SOON, async || fixture.today().await).await;
+    assert_eq!(times(&fixture).await, made, "nothing was due");
+    let last = epoch(&fixture.stored("worker:lease").await.unwrap());
     assert!(
         last > epochs[1] && epochs[1] > epochs[0],
         "{epochs:?} {last}"
@@ -110,48 +110,52 @@ async fn a_standby_takes_over_without_recomputing_anything() {
 /// it computes new ones. A worker that has computed them itself writes its copies again without MySQL.
 #[tokio::test]
 async fn a_standby_that_takes_over_an_emptied_redis_writes_no_old_copies() {
-    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
-    let workers = Workers::start(&mut site, 2);
-    let first = workers.active(&site, None).await;
-    site.await_all().await;
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let workers = Workers::start(&mut fixture, 2);
+    let first = workers.active(&fixture, None).await;
+    fixture.await_all().await;
     // Until the other one counts as a standby.
     sleep(Duration::from_secs(11)).await;
-    let old = times(&site).await;
+    let old = times(&fixture).await;
     let killed = workers.0[first].0.pid();
     workers.0[first].0.signal(Signal::SIGKILL).unwrap();
-    let recorder = Recorder::subscribe(&site, "snapshots").await;
-    delete_snapshots(&site).await;
-    workers.active(&site, Some(killed)).await;
-    site.await_all().await;
-    let new = times(&site).await;
+    let recorder = Recorder::subscribe(&fixture, "snapshots").await;
+    delete_snapshots(&fixture).await;
+    workers.active(&fixture, Some(killed)).await;
+    fixture.await_all().await;
+    let new = times(&fixture).await;
     for (snapshot, time) in &old {
         assert!(new[snapshot] > *time, "{snapshot}: {new:?} {old:?}");
     }
     let writes = recorder.messages("snapshots").len();
     assert_eq!(writes, Snapshot::ALL.len(), "each is written once");
 
-    delete_snapshots(&site).await;
-    site.await_all().await;
-    assert_eq!(times(&site).await, new, "nothing is computed again");
+    delete_snapshots(&fixture).await;
+    fixture.await_all().await;
+    assert_eq!(times(&fixture).await, new, "nothing is computed again");
 }
 
-async fn delete_snapshots(site: &Site) {
+async fn delete_snapshots(fixture: &Fixture) {
     for snapshot in Snapshot::ALL {
-        let _: i64 = site.redis.del(site.key(&snapshot.name())).await.unwrap();
+        let _: i64 = fixture
+            .redis
+            .del(fixture.key(&snapshot.name()))
+            .await
+            .unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_frozen_worker_comes_back_as_a_standby() {
-    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
-    let workers = Workers::start(&mut site, 2);
-    let mut active = workers.active(&site, None).await;
-    site.await_all().await;
-    let recorder = Recorder::subscribe(&site, "visitors:today").await;
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let workers = Workers::start(&mut fixture, 2);
+    let mut active = workers.active(&fixture, None).await;
+    fixture.await_all().await;
+    let recorder = Recorder::subscribe(&fixture, "visitors:today").await;
     for _ in 0..2 {
         let frozen = &workers.0[active].0;
         frozen.signal(Signal::SIGSTOP).unwrap();
-        let next = workers.active(&site, Some(frozen.pid())).await;
+        let next = workers.active(&fixture, Some(frozen.pid())).await;
         sleep(Duration::from_secs(1)).await;
         frozen.signal(Signal::SIGCONT).unwrap();
         eventually("it stands by", SOON, async || {
@@ -159,7 +163,7 @@ async fn a_frozen_worker_comes_back_as_a_standby() {
             (health["active"] == false).then_some(())
         })
         .await;
-        assert_eq!(workers.active(&site, None).await, next);
+        assert_eq!(workers.active(&fixture, None).await, next);
         active = next;
     }
     let times: Vec<String> = recorder.messages("visitors:today");
@@ -177,14 +181,14 @@ async fn a_frozen_worker_comes_back_as_a_standby() {
 /// The worker that is active at the time of the cron makes the figures, and no worker makes them again.
 #[tokio::test]
 async fn each_refresh_is_made_once_across_take_overs() {
-    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
-    site.set("VISITOR_SLOW_CRON", "*/5 * * * * *");
-    let mut workers = Workers::start(&mut site, 3);
-    let first = workers.active(&site, None).await;
-    site.await_all().await;
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    fixture.set("VISITOR_SLOW_CRON", "*/5 * * * * *");
+    let mut workers = Workers::start(&mut fixture, 3);
+    let first = workers.active(&fixture, None).await;
+    fixture.await_all().await;
     // Until the others count as standbys, which make only overdue figures.
     sleep(Duration::from_secs(11)).await;
-    let recorder = Recorder::subscribe(&site, "snapshots").await;
+    let recorder = Recorder::subscribe(&fixture, "snapshots").await;
     let made = || {
         let received = recorder.messages("snapshots");
         received
@@ -228,25 +232,26 @@ async fn each_refresh_is_made_once_across_take_overs() {
 /// A rolling restart with another `MEMBER_NAMES`: full names are not shown until the next cron.
 #[tokio::test]
 async fn a_new_active_worker_recomputes_figures_of_other_settings() {
-    let mut site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
-    let mut before = Workers::start(&mut site, 1);
-    before.active(&site, None).await;
-    site.await_all().await;
-    site.set("MEMBER_NAMES", "hidden");
-    let after = Workers::start(&mut site, 1);
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let mut before = Workers::start(&mut fixture, 1);
+    before.active(&fixture, None).await;
+    fixture.await_all().await;
+    fixture.set("MEMBER_NAMES", "hidden");
+    let after = Workers::start(&mut fixture, 1);
     sleep(Duration::from_secs(11)).await;
     assert!(
-        site.stored("visitors:yearly:top")
+        fixture
+            .stored("visitors:yearly:top")
             .await
             .unwrap()
             .contains("member_name")
     );
     before.0[0].0.signal(Signal::SIGTERM).unwrap();
     before.0[0].0.wait_exit(SOON).await.unwrap();
-    after.active(&site, None).await;
+    after.active(&fixture, None).await;
     for name in ["visitors:yearly:top", "books:top-borrowers:year"] {
         eventually(&format!("{name} shows no name"), SOON, async || {
-            let stored = site.stored(name).await?;
+            let stored = fixture.stored(name).await?;
             (!stored.contains("member_name")).then_some(())
         })
         .await;

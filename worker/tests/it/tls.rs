@@ -1,7 +1,7 @@
 //! TLS to both servers, with a certificate authority of the tests: which servers are trusted, and what the worker
 //! reports.
 
-use crate::fixture::{SOON, Site};
+use crate::fixture::{Fixture, SOON};
 use chrono_tz::Tz;
 use mysql_async::Params;
 use mysql_async::prelude::Queryable as _;
@@ -52,7 +52,7 @@ async fn redis(issued: &Issued) -> (&'static Redis, u16) {
     (Box::leak(Box::new(redis)), port)
 }
 
-async fn site(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
+async fn fixture(mariadb: &'static MariaDb, redis: &'static Redis) -> Fixture {
     let plan = Plan {
         size: Size::Tiny,
         years: 1,
@@ -62,7 +62,7 @@ async fn site(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
     };
     let now = "2025-09-23T03:00:00Z".parse().unwrap();
     let (library, shape) = (generate(&plan), Shape::default());
-    Site::on(
+    Fixture::on(
         mariadb,
         &redis.url(),
         library,
@@ -74,9 +74,9 @@ async fn site(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
 }
 
 /// Whether the worker's session is encrypted, as the server reports.
-async fn is_encrypted(site: &Site) -> bool {
+async fn is_encrypted(fixture: &Fixture) -> bool {
     let sql = "SELECT variable_value FROM information_schema.session_status WHERE variable_name = 'Ssl_cipher'";
-    let mut session = Database::new(&site.config().mysql)
+    let mut session = Database::new(&fixture.config().mysql)
         .session(SOON)
         .await
         .unwrap();
@@ -91,8 +91,8 @@ async fn is_encrypted(site: &Site) -> bool {
 
 /// Starts a worker that cannot connect, and waits for these texts in its log. `worker check` must give the last one
 /// too.
-async fn assert_reported(site: &Site, topic: Topic, texts: &[&str]) {
-    let mut environment = site.environment();
+async fn assert_reported(fixture: &Fixture, topic: Topic, texts: &[&str]) {
+    let mut environment = fixture.environment();
     environment.push(("RUST_LOG", "trace".to_owned()));
     let process = Process::spawn("worker", &environment).unwrap();
     eventually(&format!("the log has {texts:?}"), SOON, async || {
@@ -101,7 +101,7 @@ async fn assert_reported(site: &Site, topic: Topic, texts: &[&str]) {
     })
     .await;
     drop(process);
-    let report = site.check().await;
+    let report = fixture.check().await;
     let mut findings = report.findings.iter();
     let found = findings.find(|found| found.topic == topic).unwrap();
     assert_eq!(found.verdict, Verdict::Broken, "{found:?}");
@@ -113,77 +113,77 @@ async fn assert_reported(site: &Site, topic: Topic, texts: &[&str]) {
 async fn mysql_is_trusted_only_with_a_known_authority_and_its_name() {
     let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
     let mariadb = mariadb(&authority.issue("IP:127.0.0.1").unwrap()).await;
-    let mut site = site(mariadb, shared_redis().await).await;
-    assert!(!is_encrypted(&site).await, "not encrypted by default");
-    site.set("MYSQL_TLS", "required");
-    assert!(is_encrypted(&site).await, "without verification");
-    site.refresh().await.unwrap();
-    site.set("MYSQL_TLS", "verify");
+    let mut fixture = fixture(mariadb, shared_redis().await).await;
+    assert!(!is_encrypted(&fixture).await, "not encrypted by default");
+    fixture.set("MYSQL_TLS", "required");
+    assert!(is_encrypted(&fixture).await, "without verification");
+    fixture.refresh().await.unwrap();
+    fixture.set("MYSQL_TLS", "verify");
     let unknown = "set MYSQL_TLS_CA to the PEM file of its certificate authority";
     assert_reported(
-        &site,
+        &fixture,
         Topic::Database,
         &["MySQL is away", "UnknownIssuer", unknown],
     )
     .await;
-    site.set("MYSQL_TLS_CA", &text(&stranger.certificate()));
-    assert_reported(&site, Topic::Database, &["MySQL is away", unknown]).await;
-    site.set("MYSQL_TLS_CA", &text(&authority.certificate()));
-    assert!(is_encrypted(&site).await);
-    site.refresh().await.unwrap();
-    site.set("MYSQL_HOST", "localhost");
+    fixture.set("MYSQL_TLS_CA", &text(&stranger.certificate()));
+    assert_reported(&fixture, Topic::Database, &["MySQL is away", unknown]).await;
+    fixture.set("MYSQL_TLS_CA", &text(&authority.certificate()));
+    assert!(is_encrypted(&fixture).await);
+    fixture.refresh().await.unwrap();
+    fixture.set("MYSQL_HOST", "localhost");
     let host = "set MYSQL_HOST to a name that the certificate contains";
-    assert_reported(&site, Topic::Database, &["MySQL is away", host]).await;
+    assert_reported(&fixture, Topic::Database, &["MySQL is away", host]).await;
 }
 
 #[tokio::test]
 async fn mysql_without_tls_or_that_requires_tls_is_reported() {
-    let mut site = site(shared_mariadb().await, shared_redis().await).await;
+    let mut fixture = fixture(shared_mariadb().await, shared_redis().await).await;
     for wanted in ["required", "verify"] {
-        site.set("MYSQL_TLS", wanted);
+        fixture.set("MYSQL_TLS", wanted);
         let told = "the server offers no TLS: enable TLS on the server, or set MYSQL_TLS=off";
-        assert_reported(&site, Topic::Database, &["MySQL is away", &told[1..]]).await;
+        assert_reported(&fixture, Topic::Database, &["MySQL is away", &told[1..]]).await;
     }
     let authority = Authority::new().unwrap();
     let mariadb = mariadb(&authority.issue("IP:127.0.0.1").unwrap()).await;
-    let mut site = self::site(mariadb, shared_redis().await).await;
-    let account = format!("ALTER USER '{}'@'%' REQUIRE SSL", site.user());
-    let mut owner = site.conn().await;
+    let mut fixture = self::fixture(mariadb, shared_redis().await).await;
+    let account = format!("ALTER USER '{}'@'%' REQUIRE SSL", fixture.user());
+    let mut owner = fixture.conn().await;
     owner.query_drop(account).await.unwrap();
     assert_reported(
-        &site,
+        &fixture,
         Topic::Database,
         &["MySQL is away", "Access denied", "(MYSQL_TLS)"],
     )
     .await;
-    site.set("MYSQL_TLS", "verify");
-    site.set("MYSQL_TLS_CA", &text(&authority.certificate()));
-    site.refresh().await.unwrap();
+    fixture.set("MYSQL_TLS", "verify");
+    fixture.set("MYSQL_TLS_CA", &text(&authority.certificate()));
+    fixture.refresh().await.unwrap();
 }
 
 #[tokio::test]
 async fn redis_is_trusted_only_with_a_known_authority_and_its_name() {
     let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
     let (redis, tls_port) = redis(&authority.issue("IP:127.0.0.1").unwrap()).await;
-    let mut site = site(shared_mariadb().await, redis).await;
+    let mut fixture = fixture(shared_mariadb().await, redis).await;
     let url = |host: &str, port: u16| format!("rediss://{host}:{port}");
-    site.set("REDIS_URL", &url("127.0.0.1", tls_port));
+    fixture.set("REDIS_URL", &url("127.0.0.1", tls_port));
     let unknown = "set REDIS_TLS_CA to the PEM file of that authority";
     assert_reported(
-        &site,
+        &fixture,
         Topic::Redis,
         &["Redis is away", "UnknownIssuer", unknown],
     )
     .await;
-    site.set("REDIS_TLS_CA", &text(&stranger.certificate()));
-    assert_reported(&site, Topic::Redis, &["Redis is away", unknown]).await;
-    site.set("REDIS_TLS_CA", &text(&authority.certificate()));
-    site.refresh().await.unwrap();
-    site.await_all().await;
-    let running = site.start();
-    site.await_total(site.true_total().await).await;
+    fixture.set("REDIS_TLS_CA", &text(&stranger.certificate()));
+    assert_reported(&fixture, Topic::Redis, &["Redis is away", unknown]).await;
+    fixture.set("REDIS_TLS_CA", &text(&authority.certificate()));
+    fixture.refresh().await.unwrap();
+    fixture.await_all().await;
+    let running = fixture.start();
+    fixture.await_total(fixture.true_total().await).await;
     running.stop().await;
-    let mut environment = site.environment();
+    let mut environment = fixture.environment();
     environment.retain(|(name, _)| name.starts_with("REDIS"));
     let port = free_port().unwrap();
     environment.push(("PORT", port.to_string()));
@@ -195,11 +195,11 @@ async fn redis_is_trusted_only_with_a_known_authority_and_its_name() {
     })
     .await;
     drop(gateway);
-    site.set("REDIS_URL", &url("localhost", tls_port));
+    fixture.set("REDIS_URL", &url("localhost", tls_port));
     let host = "use the certificate's host name in REDIS_URL";
-    assert_reported(&site, Topic::Redis, &["Redis is away", host]).await;
-    site.set("REDIS_URL", &url("127.0.0.1", redis.port()));
-    assert_reported(&site, Topic::Redis, &["Redis is away", "REDIS_URL"]).await;
+    assert_reported(&fixture, Topic::Redis, &["Redis is away", host]).await;
+    fixture.set("REDIS_URL", &url("127.0.0.1", redis.port()));
+    assert_reported(&fixture, Topic::Redis, &["Redis is away", "REDIS_URL"]).await;
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The worker and the real gateway together, on real servers, as clients and operators see them.
 
-use crate::fixture::{SOON, Site, own_servers, site_on};
+use crate::fixture::{Fixture, SOON, fixture_on, own_servers};
 use fred::interfaces::KeysInterface;
 use nix::sys::signal::Signal;
 use shared::catalog::{Group, Snapshot};
@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use testkit::document::Document;
 use testkit::eventually::eventually;
-use testkit::http::{Answer, Events, get};
+use testkit::http::{Events, Response, get};
 use testkit::oracle::PATHS;
 use testkit::process::{Process, free_port};
 use testkit::schema::{Engine, Shape};
@@ -17,16 +17,16 @@ use tokio::time::timeout;
 
 const NOW: &str = "2025-09-23T10:00:00";
 
-/// The real gateway on the Redis of a site.
+/// The real gateway on the Redis of a fixture.
 pub(crate) struct Gateway {
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
 }
 
 impl Gateway {
-    pub(crate) async fn start(site: &Site) -> Self {
+    pub(crate) async fn start(fixture: &Fixture) -> Self {
         let port = free_port().unwrap();
-        let mut environment = site.environment();
+        let mut environment = fixture.environment();
         environment.retain(|(name, _)| name.starts_with("REDIS"));
         environment.push(("PORT", port.to_string()));
         environment.push(("HOST", "127.0.0.1".to_owned()));
@@ -41,7 +41,7 @@ impl Gateway {
         Self { process, address }
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         get(self.address, path).await
     }
 
@@ -64,24 +64,24 @@ pub(crate) fn paths() -> Vec<String> {
     [&snapshots[..], &summaries, &today].concat()
 }
 
-async fn innodb(zone: &str, now: &str) -> Site {
+async fn innodb(zone: &str, now: &str) -> Fixture {
     let shape = Shape {
         engine: Engine::InnoDb,
         ..Shape::default()
     };
-    Site::new(zone, now, shape).await
+    Fixture::new(zone, now, shape).await
 }
 
 #[tokio::test]
 async fn every_endpoint_is_right_through_both() {
-    let site = innodb("Asia/Jakarta", NOW).await;
-    let running = site.start();
-    let gateway = Gateway::start(&site).await;
+    let fixture = innodb("Asia/Jakarta", NOW).await;
+    let running = fixture.start();
+    let gateway = Gateway::start(&fixture).await;
     gateway.await_all().await;
-    let oracle = site.oracle();
+    let oracle = fixture.oracle();
     for path in PATHS {
         let answer = gateway.get(&format!("/api/{path}")).await;
-        let stored = site.stored(&path.replace('/', ":")).await.unwrap();
+        let stored = fixture.stored(&path.replace('/', ":")).await.unwrap();
         assert_eq!(answer.text(), stored, "{path} is served byte for byte");
         let tail = format!(r#""data":{}}}"#, oracle.data(path));
         assert!(stored.ends_with(&tail), "{path}: {stored}");
@@ -111,10 +111,10 @@ async fn every_endpoint_is_right_through_both() {
 #[tokio::test]
 async fn worker_output_matches_the_openapi_document() {
     for names in ["full", "masked", "hidden"] {
-        let mut site = innodb("Asia/Jakarta", NOW).await;
-        site.set("MEMBER_NAMES", names);
-        site.refresh().await.unwrap();
-        let gateway = Gateway::start(&site).await;
+        let mut fixture = innodb("Asia/Jakarta", NOW).await;
+        fixture.set("MEMBER_NAMES", names);
+        fixture.refresh().await.unwrap();
+        let gateway = Gateway::start(&fixture).await;
         let document = Document(gateway.get("/docs/json").await.json());
         for path in paths().iter().filter(|path| !path.ends_with("/today")) {
             let answer = eventually(&format!("{path} is 200"), SOON, async || {
@@ -128,8 +128,8 @@ async fn worker_output_matches_the_openapi_document() {
 
 #[tokio::test]
 async fn without_a_worker_nothing_is_served_and_a_stream_waits() {
-    let site = innodb("Asia/Jakarta", NOW).await;
-    let gateway = Gateway::start(&site).await;
+    let fixture = innodb("Asia/Jakarta", NOW).await;
+    let gateway = Gateway::start(&fixture).await;
     for path in paths().iter().filter(|path| !path.ends_with("/today")) {
         let answer = gateway.get(path).await;
         assert_eq!(
@@ -144,11 +144,11 @@ async fn without_a_worker_nothing_is_served_and_a_stream_waits() {
     }
     let mut stream = Events::open(gateway.address).await;
     assert_eq!(stream.status, 200);
-    let running = site.start();
+    let running = fixture.start();
     let first = stream.next().await.unwrap();
     assert_eq!(first.event, "init");
     let count: serde_json::Value = serde_json::from_str(&first.data).unwrap();
-    assert_eq!(count["total"], site.true_total().await);
+    assert_eq!(count["total"], fixture.true_total().await);
     assert_eq!(stream.next().await.unwrap().event, "update");
     gateway.await_all().await;
     running.stop().await;
@@ -156,12 +156,12 @@ async fn without_a_worker_nothing_is_served_and_a_stream_waits() {
 
 /// Follows the count over HTTP and in a stream from before midnight until it is that of `last_day`. Asserts that no
 /// count of a past day is shown.
-async fn watch_midnight(site: &Site, gateway: &Gateway, last_day: &str) {
+async fn watch_midnight(fixture: &Fixture, gateway: &Gateway, last_day: &str) {
     let mut stream = Events::open(gateway.address).await;
     let http = async {
         loop {
             // The day is read before the request, since it may end meanwhile.
-            let day = site.day().to_string();
+            let day = fixture.day().to_string();
             let answer = gateway.get("/api/visitors/today").await;
             let summary = gateway.get("/api/visitors/summary").await.json();
             for count in [&answer.json(), &summary["data"]["today"], &summary["today"]] {
@@ -170,7 +170,7 @@ async fn watch_midnight(site: &Site, gateway: &Gateway, last_day: &str) {
                 }
             }
             if answer.status == 200 && answer.json()["date"] == last_day {
-                assert_eq!(answer.json()["total"], site.true_total().await);
+                assert_eq!(answer.json()["total"], fixture.true_total().await);
                 return;
             }
         }
@@ -179,8 +179,12 @@ async fn watch_midnight(site: &Site, gateway: &Gateway, last_day: &str) {
         loop {
             let block = stream.next().await.unwrap();
             // An event may be in flight for a tenth of a second.
-            let day = site.clock.now().before(Duration::from_millis(100));
-            let day = day.utc().with_timezone(&site.zone).date_naive().to_string();
+            let day = fixture.clock.now().before(Duration::from_millis(100));
+            let day = day
+                .utc()
+                .with_timezone(&fixture.zone)
+                .date_naive()
+                .to_string();
             if let Ok(count) = serde_json::from_str::<serde_json::Value>(&block.data) {
                 let shown = count["date"].as_str().unwrap();
                 assert!(shown >= day.as_str(), "{shown} is streamed on {day}");
@@ -201,14 +205,14 @@ async fn yesterdays_count_is_not_served_after_midnight() {
         ("Asia/Jakarta", "2025-09-30", "2025-10-01"),
         ("Africa/Cairo", "2026-04-23", "2026-04-24"),
     ] {
-        let site = innodb(zone, &format!("{day}T23:59:55")).await;
-        let running = site.start();
-        let gateway = Gateway::start(&site).await;
+        let fixture = innodb(zone, &format!("{day}T23:59:55")).await;
+        let running = fixture.start();
+        let gateway = Gateway::start(&fixture).await;
         gateway.await_all().await;
-        let began = site.clock.now();
-        watch_midnight(&site, &gateway, new_day).await;
+        let began = fixture.clock.now();
+        watch_midnight(&fixture, &gateway, new_day).await;
         assert!(
-            site.clock.now().since(began) < Duration::from_secs(8),
+            fixture.clock.now().since(began) < Duration::from_secs(8),
             "within 3 s of midnight"
         );
         running.stop().await;
@@ -217,16 +221,16 @@ async fn yesterdays_count_is_not_served_after_midnight() {
 
 #[tokio::test]
 async fn a_worker_that_dies_before_midnight_leaves_nothing_of_yesterday() {
-    let mut site = innodb("Asia/Jakarta", "2025-09-30T23:59:55").await;
-    site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "60000");
-    let running = site.start();
-    let gateway = Gateway::start(&site).await;
+    let mut fixture = innodb("Asia/Jakarta", "2025-09-30T23:59:55").await;
+    fixture.set("VISITOR_SYNC_MIN_INTERVAL_MS", "60000");
+    let running = fixture.start();
+    let gateway = Gateway::start(&fixture).await;
     gateway.await_all().await;
     let mut before = Events::open(gateway.address).await;
     assert_eq!(before.next().await.unwrap().event, "init");
     running.kill();
     eventually("the day ends", SOON, async || {
-        (site.day().to_string() == "2025-10-01").then_some(())
+        (fixture.day().to_string() == "2025-10-01").then_some(())
     })
     .await;
     let answer = gateway.get("/api/visitors/today").await;
@@ -238,7 +242,7 @@ async fn a_worker_that_dies_before_midnight_leaves_nothing_of_yesterday() {
         assert_eq!(stream.next_within(Duration::from_secs(1)).await, None);
     }
     // A new worker on the new day.
-    let running = site.start();
+    let running = fixture.start();
     for (stream, event) in [(&mut before, "update"), (&mut after, "init")] {
         let block = stream.next().await.unwrap();
         assert_eq!(block.event, event);
@@ -250,9 +254,9 @@ async fn a_worker_that_dies_before_midnight_leaves_nothing_of_yesterday() {
 #[tokio::test]
 async fn everything_is_back_after_redis_restarts_empty() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
-    let running = site.start();
-    let gateway = Gateway::start(&site).await;
+    let fixture = fixture_on(mariadb, redis).await;
+    let running = fixture.start();
+    let gateway = Gateway::start(&fixture).await;
     gateway.await_all().await;
     let before = gateway.get("/api/visitors/weekly").await.body;
     redis.kill().await.unwrap();
@@ -270,7 +274,7 @@ async fn everything_is_back_after_redis_restarts_empty() {
         redis.start_again().await.unwrap();
     };
     tokio::join!(requests, restart);
-    site.await_all().await;
+    fixture.await_all().await;
     gateway.await_all().await;
     assert_eq!(
         gateway.get("/api/visitors/weekly").await.body,
@@ -283,9 +287,9 @@ async fn everything_is_back_after_redis_restarts_empty() {
 #[tokio::test]
 async fn gateway_clients_do_not_notice_a_database_outage() {
     let (mariadb, redis) = own_servers().await;
-    let site = site_on(mariadb, redis).await;
-    let running = site.start();
-    let gateway = Gateway::start(&site).await;
+    let fixture = fixture_on(mariadb, redis).await;
+    let running = fixture.start();
+    let gateway = Gateway::start(&fixture).await;
     gateway.await_all().await;
     let mut stream = Events::open(gateway.address).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
@@ -306,12 +310,12 @@ async fn gateway_clients_do_not_notice_a_database_outage() {
 #[tokio::test]
 async fn no_request_reaches_the_database_and_a_herd_costs_one_count() {
     let (mariadb, redis) = own_servers().await;
-    let mut site = site_on(mariadb, redis).await;
-    site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "3600000");
-    let running = site.start();
-    site.await_all().await;
-    site.await_total(site.true_total().await).await;
-    let gateway = Gateway::start(&site).await;
+    let mut fixture = fixture_on(mariadb, redis).await;
+    fixture.set("VISITOR_SYNC_MIN_INTERVAL_MS", "3600000");
+    let running = fixture.start();
+    fixture.await_all().await;
+    fixture.await_total(fixture.true_total().await).await;
+    let gateway = Gateway::start(&fixture).await;
     gateway.await_all().await;
 
     mariadb.general_log(true).await.unwrap();
@@ -320,15 +324,15 @@ async fn no_request_reaches_the_database_and_a_herd_costs_one_count() {
             assert_eq!(gateway.get(&path).await.status, 200);
         }
     }
-    assert_eq!(queries(&site, mariadb).await, Vec::<String>::new());
+    assert_eq!(queries(&fixture, mariadb).await, Vec::<String>::new());
 
     // The count is missing, and a gateway that never saw it gets a thousand requests at once.
-    let _: i64 = site
+    let _: i64 = fixture
         .redis
-        .del(site.key("visitors:today:count"))
+        .del(fixture.key("visitors:today:count"))
         .await
         .unwrap();
-    let cold = Gateway::start(&site).await;
+    let cold = Gateway::start(&fixture).await;
     let mut herd = tokio::task::JoinSet::new();
     for _ in 0..1_000 {
         let address = cold.address;
@@ -341,14 +345,14 @@ async fn no_request_reaches_the_database_and_a_herd_costs_one_count() {
         waited += usize::from(answer.json()["source"] == "db");
     }
     assert!(waited > 0, "some requests wait for the count");
-    let counts = queries(&site, mariadb).await;
+    let counts = queries(&fixture, mariadb).await;
     assert_eq!(counts.len(), 1, "{counts:?}");
     running.stop().await;
 }
 
 /// The queries of tables by the worker's account since the log was turned on.
-pub(crate) async fn queries(site: &Site, mariadb: &testkit::mariadb::MariaDb) -> Vec<String> {
-    let user = site
+pub(crate) async fn queries(fixture: &Fixture, mariadb: &testkit::mariadb::MariaDb) -> Vec<String> {
+    let user = fixture
         .environment()
         .into_iter()
         .find(|(name, _)| *name == "MYSQL_USER")
@@ -367,21 +371,22 @@ pub(crate) async fn queries(site: &Site, mariadb: &testkit::mariadb::MariaDb) ->
 
 #[tokio::test]
 async fn both_real_processes_follow_a_check_in_and_end_cleanly() {
-    let site = innodb("Asia/Jakarta", NOW).await;
+    let fixture = innodb("Asia/Jakarta", NOW).await;
     // A real process has only the real time.
     let now = Clock::system().now().utc();
-    site.clock.step_to(now);
-    let mut worker = Process::spawn("worker", &site.environment()).unwrap();
-    let mut gateway = Gateway::start(&site).await;
+    fixture.clock.step_to(now);
+    let mut worker = Process::spawn("worker", &fixture.environment()).unwrap();
+    let mut gateway = Gateway::start(&fixture).await;
     gateway.await_all().await;
     let mut stream = Events::open(gateway.address).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
-    let before = site.true_total().await;
-    let minute = now.with_timezone(&site.zone).format("%Y-%m-%d %H:%M:%S");
-    site.sql(&format!(
-        "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '{minute}')"
-    ))
-    .await;
+    let before = fixture.true_total().await;
+    let minute = now.with_timezone(&fixture.zone).format("%Y-%m-%d %H:%M:%S");
+    fixture
+        .sql(&format!(
+            "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '{minute}')"
+        ))
+        .await;
     eventually("the stream shows the check-in", SOON, async || {
         let count: serde_json::Value = serde_json::from_str(&stream.next().await?.data).ok()?;
         (count["total"] == before + 1).then_some(())

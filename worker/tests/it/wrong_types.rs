@@ -1,7 +1,7 @@
 //! A key holds a value of another type: the worker replaces it if it writes that key, and count and snapshots are
 //! right.
 
-use crate::fixture::{Running, SOON, Site, own_servers, site_on};
+use crate::fixture::{Fixture, Running, SOON, fixture_on, own_servers};
 use fred::interfaces::{ClientLike, KeysInterface};
 use fred::types::{ClusterHash, CustomCommand, Value};
 use futures_util::future::join_all;
@@ -45,21 +45,22 @@ fn keys() -> Vec<(String, &'static str, usize)> {
     keys
 }
 
-async fn put_wrong_type(site: &Site, name: &str, kind: usize) {
-    let (temporary, key) = (site.key(&format!("wrong:{name}")), site.key(name));
+async fn put_wrong_type(fixture: &Fixture, name: &str, kind: usize) {
+    let (temporary, key) = (fixture.key(&format!("wrong:{name}")), fixture.key(name));
     let (command, arguments) = TYPES[kind].1.split_first().unwrap();
     let words = [&[temporary.as_str()], arguments].concat();
     let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
     let command = CustomCommand::new_static(command, ClusterHash::FirstKey, false);
-    let _: Value = site.redis.custom(command, words).await.unwrap();
+    let _: Value = fixture.redis.custom(command, words).await.unwrap();
     // RENAME is atomic: a write of the worker comes before or after it.
-    let _: () = site.redis.rename(temporary, key).await.unwrap();
+    let _: () = fixture.redis.rename(temporary, key).await.unwrap();
 }
 
-async fn type_of(site: &Site, name: &str) -> String {
+async fn type_of(fixture: &Fixture, name: &str) -> String {
     let command = CustomCommand::new_static("TYPE", ClusterHash::FirstKey, false);
-    site.redis
-        .custom(command, vec![site.key(name)])
+    fixture
+        .redis
+        .custom(command, vec![fixture.key(name)])
         .await
         .unwrap()
 }
@@ -74,69 +75,77 @@ async fn await_ok(what: &str, port: u16) {
     .await;
 }
 
-fn start(site: &mut Site) -> (Running, u16) {
+fn start(fixture: &mut Fixture) -> (Running, u16) {
     let port = free_port().unwrap();
-    site.set("WORKER_PORT", &port.to_string());
-    (site.start(), port)
+    fixture.set("WORKER_PORT", &port.to_string());
+    (fixture.start(), port)
 }
 
-async fn assert_repaired(mut site: Site, name: String, right: &str, kind: usize, moment: Moment) {
+async fn assert_repaired(
+    mut fixture: Fixture,
+    name: String,
+    right: &str,
+    kind: usize,
+    moment: Moment,
+) {
     let what = format!("{name} as {}, {moment:?}", TYPES[kind].0);
     let mut before = None;
     if moment != Moment::Start {
-        let (running, port) = start(&mut site);
+        let (running, port) = start(&mut fixture);
         await_ok(&what, port).await;
-        site.await_all().await;
+        fixture.await_all().await;
         before = Some((running, port));
     }
     let (running, port) = match (moment, before) {
         (Moment::Active, Some(active)) => {
-            put_wrong_type(&site, &name, kind).await;
+            put_wrong_type(&fixture, &name, kind).await;
             if name == "worker:epoch" {
                 // The worker reads and writes it only when it acquires the lease.
-                let _: i64 = site.redis.del(site.key("worker:lease")).await.unwrap();
+                let _: i64 = fixture
+                    .redis
+                    .del(fixture.key("worker:lease"))
+                    .await
+                    .unwrap();
             }
             active
         }
         (_, before) => {
-            let standby = before.is_some().then(|| start(&mut site));
+            let standby = before.is_some().then(|| start(&mut fixture));
             if standby.is_some() {
                 sleep(Duration::from_millis(500)).await;
             }
             if let Some((active, _)) = before {
                 active.kill();
             }
-            put_wrong_type(&site, &name, kind).await;
-            standby.unwrap_or_else(|| start(&mut site))
+            put_wrong_type(&fixture, &name, kind).await;
+            standby.unwrap_or_else(|| start(&mut fixture))
         }
     };
     eventually(&format!("{what}: it is {right} again"), SOON, async || {
-        (type_of(&site, &name).await == right).then_some(())
+        (type_of(&fixture, &name).await == right).then_some(())
     })
     .await;
     await_ok(&what, port).await;
-    site.await_all().await;
-    site.assert_all(Names::Full).await;
-    site.check_in().await;
-    site.await_total(site.true_total().await).await;
+    fixture.await_all().await;
+    fixture.assert_all(Names::Full).await;
+    fixture.check_in().await;
+    fixture.await_total(fixture.true_total().await).await;
     running.stop().await;
 }
 
 async fn assert_each_repaired(moment: Moment) {
     let (mariadb, redis) = own_servers().await;
     for chunk in keys().chunks(6) {
-        let mut sites = Vec::new();
+        let mut fixtures = Vec::new();
         for (name, right, kind) in chunk {
-            let mut site = site_on(mariadb, redis).await;
-            site.align_server_clock().await;
-            site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "500");
-            sites.push((site, name.clone(), *right, *kind));
+            let mut fixture = fixture_on(mariadb, redis).await;
+            fixture.align_server_clock().await;
+            fixture.set("VISITOR_SYNC_MIN_INTERVAL_MS", "500");
+            fixtures.push((fixture, name.clone(), *right, *kind));
         }
-        join_all(
-            sites
-                .into_iter()
-                .map(|(site, name, right, kind)| assert_repaired(site, name, right, kind, moment)),
-        )
+        join_all(fixtures.into_iter().map(|(fixture, name, right, kind)| {
+            assert_repaired(fixture, name, right, kind, moment)
+        }))
         .await;
     }
 }
@@ -160,13 +169,13 @@ async fn an_active_worker_repairs_keys_of_another_type() {
 #[tokio::test]
 async fn a_counter_of_another_type_is_reported_and_left_alone() {
     let (mariadb, redis) = own_servers().await;
-    let mut site = site_on(mariadb, redis).await;
-    site.align_server_clock().await;
-    site.set("TODAY_COUNT_MODE", "incremental");
-    let name = format!("visitors:today:incr:{}", site.day());
+    let mut fixture = fixture_on(mariadb, redis).await;
+    fixture.align_server_clock().await;
+    fixture.set("TODAY_COUNT_MODE", "incremental");
+    let name = format!("visitors:today:incr:{}", fixture.day());
     for (kind, (text, _)) in TYPES.iter().enumerate() {
-        put_wrong_type(&site, &name, kind).await;
-        let (running, port) = start(&mut site);
+        put_wrong_type(&fixture, &name, kind).await;
+        let (running, port) = start(&mut fixture);
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         eventually("health names the key", SOON, async || {
             tokio::net::TcpStream::connect(address).await.ok()?;
@@ -175,10 +184,10 @@ async fn a_counter_of_another_type_is_reported_and_left_alone() {
             (error.contains(&name) && health["status"] == "degraded").then_some(())
         })
         .await;
-        site.check_in().await;
-        site.await_total(site.true_total().await).await;
-        assert_eq!(type_of(&site, &name).await, *text);
-        let _: i64 = site.redis.del(site.key(&name)).await.unwrap();
+        fixture.check_in().await;
+        fixture.await_total(fixture.true_total().await).await;
+        assert_eq!(type_of(&fixture, &name).await, *text);
+        let _: i64 = fixture.redis.del(fixture.key(&name)).await.unwrap();
         await_ok("the worker is ok again", port).await;
         running.stop().await;
     }

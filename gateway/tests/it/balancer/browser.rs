@@ -8,7 +8,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
 /// A response whose head has arrived. Dropping it ends curl.
-pub(super) struct Answer {
+pub(super) struct Response {
     /// Such as `HTTP/2 200`.
     pub(super) status: String,
     /// `name: value`, names in lower case as in HTTP/2.
@@ -18,7 +18,7 @@ pub(super) struct Answer {
 }
 
 /// Sends a request to a balancer by its host name, trusting only its own certificate authority.
-pub(super) async fn ask(balancer: &Balancer, path: &str) -> Answer {
+pub(super) async fn request(balancer: &Balancer, path: &str) -> Response {
     let port = balancer.tls.port();
     let mut curl = Command::new("curl")
         .args(["--silent", "--show-error", "--include", "--no-buffer"])
@@ -30,7 +30,7 @@ pub(super) async fn ask(balancer: &Balancer, path: &str) -> Answer {
         .kill_on_drop(true)
         .spawn()
         .expect("curl; scripts/install curl installs it");
-    let mut answer = Answer {
+    let mut answer = Response {
         status: String::new(),
         headers: Vec::new(),
         body: BufReader::new(curl.stdout.take().unwrap()),
@@ -45,7 +45,7 @@ pub(super) async fn ask(balancer: &Balancer, path: &str) -> Answer {
     }
 }
 
-impl Answer {
+impl Response {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         headers.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))

@@ -14,7 +14,7 @@ async fn browsers_are_served_over_tls_and_http_2_and_their_requests_are_logged()
     let pair = Pair::start(&[("ACCESS_LOG", "on"), ("LOG_FORMAT", "json")]).await;
     for kind in KINDS {
         let balancer = Balancer::before(kind, pair.addresses).await.unwrap();
-        let read = browser::ask(&balancer, Snapshot::Weekly.path()).await;
+        let read = browser::request(&balancer, Snapshot::Weekly.path()).await;
         assert_eq!(read.status, "HTTP/2 200", "{kind:?}");
         let id = read.header("x-request-id").expect("an id");
         let line = format!(r#""request_id":"{id}""#);
@@ -27,7 +27,7 @@ async fn browsers_are_served_over_tls_and_http_2_and_their_requests_are_logged()
         .await;
         assert_eq!(read.body().await, envelope(Snapshot::Weekly, 1), "{kind:?}");
         for path in ["/metrics", "/metrics?all", "/%6Detrics", "//metrics"] {
-            let denied = browser::ask(&balancer, path).await;
+            let denied = browser::request(&balancer, path).await;
             let status = denied.status.split(' ').nth(1);
             assert!(
                 matches!(status, Some("403" | "404")),
@@ -43,7 +43,7 @@ async fn each_event_arrives_before_the_next_is_published() {
     for kind in KINDS {
         let pair = Pair::start(&[]).await;
         let balancer = Balancer::before(kind, pair.addresses).await.unwrap();
-        let mut stream = browser::ask(&balancer, STREAM).await;
+        let mut stream = browser::request(&balancer, STREAM).await;
         assert_eq!(stream.status, "HTTP/2 200", "{kind:?}");
         for total in 1..=10 {
             let wanted = format!(r#""total":{total},"#);

@@ -10,7 +10,7 @@ use crate::wrk;
 use anyhow::{Context as _, Result, ensure};
 use std::net::SocketAddr;
 use std::time::Duration;
-use testkit::http::{self, Answer};
+use testkit::http::{self, Response};
 
 const WEEKLY: &str = "/api/visitors/weekly";
 /// A small response, a large one, and the count of today.
@@ -64,12 +64,12 @@ pub(super) async fn measure(setup: &Setup) -> Result<()> {
 }
 
 /// Returns the header with which a client that has the response asks for it again.
-async fn conditional_header(gateway: SocketAddr, response: &Answer) -> Result<String> {
+async fn conditional_header(gateway: SocketAddr, response: &Response) -> Result<String> {
     let header = format!(
         "If-None-Match: {}",
         response.header("etag").context("no ETag")?
     );
-    let again = http::ask(gateway, "GET", WEEKLY, &[&header]).await;
+    let again = http::request(gateway, "GET", WEEKLY, &[&header]).await;
     ensure!(again.status == 304, "{} instead of 304", again.status);
     Ok(header)
 }

@@ -5,11 +5,10 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use testkit::process::installed_or_unpacked;
 
 /// The path of nginx.
 pub(super) fn program() -> Result<PathBuf> {
-    installed_or_unpacked("/usr/sbin/nginx", "nginx")
+    testkit::process::program("nginx", "nginx")
 }
 
 /// Writes `nginx.conf`, and each body as a file under its path.

@@ -8,19 +8,19 @@ use super::render::{Entry, member_fields, ranking, text};
 use super::visitors::live;
 use super::window::Window;
 use crate::library::{Biblio, History, Library, Loan, Visit};
-use crate::wall::{WallDate, WallTime};
+use crate::wall_clock::{WallDate, WallTime};
 
 /// The loans of a window: lent, and not after today.
 fn lent(library: &Library, window: Window) -> impl Iterator<Item = &Loan> {
     library
         .loans
         .iter()
-        .filter(move |loan| loan.is_lent && window.holds(loan.loan_date))
+        .filter(move |loan| loan.is_lent && window.contains(loan.loan_date))
 }
 
 /// What a title's loans come to.
 #[derive(Default)]
-struct Tally<'a> {
+struct TitleLoans<'a> {
     total: usize,
     /// The latest loan that came by history and has a title there.
     latest: Option<((WallDate, u32), &'a str)>,
@@ -43,37 +43,37 @@ pub(crate) fn top_titles(library: &Library, window: Window) -> String {
         .iter()
         .filter_map(|item| Some((fold(item.item_code.as_deref()?), item.biblio_id)));
     let copies: HashMap<String, Option<u32>> = coded.collect();
-    let mut tallies: BTreeMap<u32, Tally<'_>> = BTreeMap::new();
+    let mut titles: BTreeMap<u32, TitleLoans<'_>> = BTreeMap::new();
     for loan in lent(library, window) {
         let by_copy = loan
             .item_code
             .as_deref()
             .and_then(|code| copies.get(&fold(code)).copied().flatten());
         if let Some(id) = by_copy.filter(|id| biblios.contains_key(id)) {
-            tallies.entry(id).or_default().total += 1;
+            titles.entry(id).or_default().total += 1;
         } else if let Some(row) = histories.get(&loan.loan_id) {
-            let tally = tallies.entry(row.biblio_id).or_default();
-            tally.total += 1;
+            let title_loans = titles.entry(row.biblio_id).or_default();
+            title_loans.total += 1;
             if let Some(title) = row.title.as_deref() {
                 let found = Some(((loan.loan_date, loan.loan_id), title));
-                tally.latest = tally.latest.max(found);
+                title_loans.latest = title_loans.latest.max(found);
             }
         }
     }
-    let entry = |(id, tally): (u32, Tally<'_>)| {
+    let entry = |(id, title_loans): (u32, TitleLoans<'_>)| {
         let title = match biblios.get(&id) {
             Some(biblio) if biblio.opac_hide => return None,
             Some(biblio) => Some(&*biblio.title),
-            None => tally.latest.map(|(_, title)| title),
+            None => title_loans.latest.map(|(_, title)| title),
         };
         let fields = vec![("biblio_id", id.to_string()), ("title", text(title))];
         Some(Entry {
-            total: tally.total,
+            total: title_loans.total,
             order: id,
             fields,
         })
     };
-    ranking(tallies.into_iter().filter_map(entry).collect())
+    ranking(titles.into_iter().filter_map(entry).collect())
 }
 
 /// Members by loans. A deleted one has the name that the history, else a visit, remembers.

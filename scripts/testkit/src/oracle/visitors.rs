@@ -15,7 +15,7 @@ pub(crate) fn top(library: &Library, window: Window, names: Names) -> String {
     for visit in library
         .visits
         .iter()
-        .filter(|visit| window.holds(visit.checkin_date.date))
+        .filter(|visit| window.contains(visit.checkin_date.date))
     {
         if let Some(id) = visit.member_id.as_deref().filter(|id| !blank(id)) {
             groups.entry(fold(id)).or_default().push(visit);

@@ -2,7 +2,7 @@
 
 use chrono::{Datelike as _, NaiveDate};
 
-use crate::wall::WallDate;
+use crate::wall_clock::WallDate;
 
 /// Days from the first to today, both included; without a first day all time, zero dates included.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ impl Window {
     }
 
     /// A zero date is in no window but all time; there it always is, since it is no day after today.
-    pub(crate) fn holds(self, date: WallDate) -> bool {
+    pub(crate) fn contains(self, date: WallDate) -> bool {
         match (self.first, date.calendar()) {
             (None, day) => day.is_none_or(|day| day <= self.today),
             (Some(first), Some(day)) => first <= day && day <= self.today,

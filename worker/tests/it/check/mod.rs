@@ -5,7 +5,7 @@ mod redis;
 mod servers;
 mod tables;
 
-use crate::fixture::Site;
+use crate::fixture::Fixture;
 use fred::interfaces::ClientLike;
 use fred::types::{ClusterHash, CustomCommand, Value};
 use shared::time::Clock;
@@ -25,26 +25,26 @@ pub(crate) const INDEXED: Shape = Shape {
 const PASSWORD: &str = "reads-only";
 
 /// A library at the real time, without the dirty dates of the generator.
-pub(crate) async fn healthy(shape: Shape) -> Site {
+pub(crate) async fn healthy(shape: Shape) -> Fixture {
     let zone = chrono_tz::Asia::Jakarta;
     let now = Clock::system().now().utc().with_timezone(&zone);
     let now = now.naive_local().format("%Y-%m-%dT%H:%M:%S").to_string();
-    let mut site = Site::new(zone.name(), &now, shape).await;
-    site.clock = Clock::system();
+    let mut fixture = Fixture::new(zone.name(), &now, shape).await;
+    fixture.clock = Clock::system();
     // So that slow counts on a busy machine get no advice.
-    site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "60000");
+    fixture.set("VISITOR_SYNC_MIN_INTERVAL_MS", "60000");
     // So that a check that needed two connections at once would fail.
-    site.set("MYSQL_POOL_LIMIT", "2");
+    fixture.set("MYSQL_POOL_LIMIT", "2");
     for (table, column) in [("visitor_count", "checkin_date"), ("loan", "loan_date")] {
-        site.sql(&format!(
+        fixture.sql(&format!(
             "DELETE FROM {table} WHERE {column} > '{now}' OR MONTH({column}) = 0 OR DAYOFMONTH({column}) = 0"
         ))
         .await;
     }
-    site
+    fixture
 }
 
-impl Site {
+impl Fixture {
     pub(crate) async fn check(&self) -> Report {
         let report = check(&self.config(), &self.clock).await;
         let texts = [
@@ -140,10 +140,10 @@ async fn a_healthy_library_gets_no_advice() {
             ..INDEXED
         },
     ] {
-        let site = healthy(shape).await;
-        let report = site.check().await;
+        let fixture = healthy(shape).await;
+        let report = fixture.check().await;
         assert_complaints(&report, &[]);
-        let output = site.worker_check(&[]);
+        let output = fixture.worker_check(&[]);
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(0), "{text}");
         assert!(
@@ -166,14 +166,15 @@ async fn a_healthy_library_gets_no_advice() {
 
 #[tokio::test]
 async fn text_and_json_have_the_same_findings() {
-    let site = healthy(INDEXED).await;
-    site.sql("ALTER TABLE loan RENAME COLUMN item_code TO code")
+    let fixture = healthy(INDEXED).await;
+    fixture
+        .sql("ALTER TABLE loan RENAME COLUMN item_code TO code")
         .await;
-    let output = site.worker_check(&["--json"]);
+    let output = fixture.worker_check(&["--json"]);
     assert_eq!(output.status.code(), Some(2));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["verdict"], "advice");
-    let text = String::from_utf8(site.worker_check(&[]).stdout).unwrap();
+    let text = String::from_utf8(fixture.worker_check(&[]).stdout).unwrap();
     for finding in json["findings"].as_array().unwrap() {
         let mark = match finding["verdict"].as_str().unwrap() {
             "ok" => '✓',

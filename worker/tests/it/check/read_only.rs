@@ -1,6 +1,6 @@
 //! `worker check` changes nothing and reads little.
 
-use crate::fixture::{Site, own_servers};
+use crate::fixture::{Fixture, own_servers};
 use crate::guest::rows_read;
 use chrono::TimeZone;
 use fred::interfaces::ClientLike;
@@ -25,14 +25,14 @@ async fn it_reads_little_and_writes_nothing() {
         date_index: true,
         ..Shape::default()
     };
-    let site = Site::on(mariadb, &redis.url(), generate(&plan), zone, now, shape).await;
+    let fixture = Fixture::on(mariadb, &redis.url(), generate(&plan), zone, now, shape).await;
     mariadb.general_log(true).await.unwrap();
     let before = rows_read(mariadb).await;
-    site.check().await;
+    fixture.check().await;
     let read = rows_read(mariadb).await - before;
     // Three samples of 5,000 rows of four tables; some of the rows are read once more by another plan.
     assert!(read < 70_000, "{read} rows");
-    let user = site.user();
+    let user = fixture.user();
     let lines = mariadb.general_log_lines().await.unwrap();
     let lines = lines
         .iter()
@@ -46,7 +46,11 @@ async fn it_reads_little_and_writes_nothing() {
         statements += 1;
     }
     assert!(statements > 20, "{statements} statements");
-    let stats: String = site.redis.info(Some(InfoKind::CommandStats)).await.unwrap();
+    let stats: String = fixture
+        .redis
+        .info(Some(InfoKind::CommandStats))
+        .await
+        .unwrap();
     for verb in ["set", "publish", "subscribe", "expire"] {
         let called = stats.lines().any(|line| {
             line.starts_with(&format!("cmdstat_{verb}:calls=")) && !line.contains("calls=0")

@@ -1,7 +1,7 @@
 //! `worker check` of Redis: memory, permissions, existing keys.
 
 use crate::check::{INDEXED, about, assert_complaints, healthy};
-use crate::fixture::{Site, site_on};
+use crate::fixture::{Fixture, fixture_on};
 use fred::interfaces::KeysInterface;
 use shared::today::TodayCount;
 use std::time::Duration;
@@ -9,17 +9,17 @@ use testkit::mariadb::shared_mariadb;
 use testkit::server::Redis;
 use worker::check::findings::Verdict;
 
-/// A site on its own Redis. Its database is out of reach, so every report complains about `server`.
-async fn site() -> (Site, &'static Redis) {
+/// A fixture on its own Redis. Its database is out of reach, so every report complains about `server`.
+async fn fixture() -> (Fixture, &'static Redis) {
     let redis: &'static Redis = Box::leak(Box::new(Redis::start().await.unwrap()));
-    let mut site = site_on(shared_mariadb().await, redis).await;
-    site.set("MYSQL_PORT", "1");
-    (site, redis)
+    let mut fixture = fixture_on(shared_mariadb().await, redis).await;
+    fixture.set("MYSQL_PORT", "1");
+    (fixture, redis)
 }
 
 #[tokio::test]
 async fn a_full_redis_and_an_evicting_policy_are_reported() {
-    let (site, _) = site().await;
+    let (fixture, _) = fixture().await;
     let set = [
         "SET",
         "maxmemory",
@@ -27,30 +27,32 @@ async fn a_full_redis_and_an_evicting_policy_are_reported() {
         "maxmemory-policy",
         "allkeys-lru",
     ];
-    site.redis_command("CONFIG", &set).await;
-    let report = site.check().await;
+    fixture.redis_command("CONFIG", &set).await;
+    let report = fixture.check().await;
     assert_complaints(&report, &["server", "memory"]);
     assert!(about(&report, "memory").what.contains("allkeys-lru"));
-    site.redis_command("CONFIG", &["SET", "maxmemory-policy", "noeviction"])
+    fixture
+        .redis_command("CONFIG", &["SET", "maxmemory-policy", "noeviction"])
         .await;
-    assert_complaints(&site.check().await, &["server"]);
-    site.redis_command("CONFIG", &["SET", "maxmemory", "1"])
+    assert_complaints(&fixture.check().await, &["server"]);
+    fixture
+        .redis_command("CONFIG", &["SET", "maxmemory", "1"])
         .await;
-    let report = site.check().await;
+    let report = fixture.check().await;
     assert_complaints(&report, &["server", "memory", "rights"]);
     assert!(about(&report, "rights").what.contains("OOM"));
 }
 
 #[tokio::test]
 async fn existing_keys_and_an_active_worker_are_reported() {
-    let (site, _) = site().await;
-    let what = about(&site.check().await, "keys").what.clone();
+    let (fixture, _) = fixture().await;
+    let what = about(&fixture.check().await, "keys").what.clone();
     assert!(what.starts_with("no worker is running; 0 of 11"), "{what}");
-    let now = site.clock.now();
+    let now = fixture.clock.now();
     let today = TodayCount {
         total: 313,
         generated_at: now,
-        date: site.day(),
+        date: fixture.day(),
         expires_at: now.after(Duration::from_secs(60)),
     };
     let today = serde_json::to_string(&today).unwrap();
@@ -58,44 +60,52 @@ async fn existing_keys_and_an_active_worker_are_reported() {
         ("visitors:today:count", today.as_str()),
         ("visitors:weekly", "{}"),
     ] {
-        let set = site.redis.set(site.key(name), value, None, None, false);
+        let set = fixture
+            .redis
+            .set(fixture.key(name), value, None, None, false);
         let () = set.await.unwrap();
     }
-    let what = about(&site.check().await, "keys").what.clone();
+    let what = about(&fixture.check().await, "keys").what.clone();
     assert!(what.contains("a worker is running: 313 visitors"), "{what}");
     assert!(what.contains("1 of 11"), "{what}");
-    assert_eq!(site.stored("visitors:today:count").await, Some(today));
+    assert_eq!(fixture.stored("visitors:today:count").await, Some(today));
 }
 
 /// Resets the user `worker` to all permissions, changed by `rules`.
-async fn set_rules(site: &Site, rules: &[&str]) {
+async fn set_rules(fixture: &Fixture, rules: &[&str]) {
     let user = [
         "SETUSER", "worker", "reset", "on", ">hunter2", "~*", "&*", "+@all",
     ];
-    site.redis_command("ACL", &[&user, rules].concat()).await;
+    fixture.redis_command("ACL", &[&user, rules].concat()).await;
 }
 
 #[tokio::test]
 async fn permissions_are_checked_without_executing_a_command() {
-    let (mut site, redis) = site().await;
+    let (mut fixture, redis) = fixture().await;
     let url = redis.url().replace("://", "://worker:hunter2@");
-    site.set("REDIS_URL", &url);
+    fixture.set("REDIS_URL", &url);
     for (rules, expected) in [
         (&["-publish"][..], "refused: PUBLISH"),
         (&["-eval"], "refused: EVAL"),
         (&["resetkeys", "~other:*"], "refused: SET"),
         (&["resetchannels"], "SUBSCRIBE"),
     ] {
-        set_rules(&site, rules).await;
-        let report = site.check().await;
+        set_rules(&fixture, rules).await;
+        let report = fixture.check().await;
         let rights = about(&report, "rights");
         assert_eq!(rights.verdict, Verdict::Broken, "{rules:?}");
         assert!(rights.what.contains(expected), "{rules:?} {rights:?}");
     }
     // If the permissions cannot be checked, no command is executed either.
-    let () = site
+    let () = fixture
         .redis
-        .set(site.key("visitors:today:count"), "kept", None, None, false)
+        .set(
+            fixture.key("visitors:today:count"),
+            "kept",
+            None,
+            None,
+            false,
+        )
         .await
         .unwrap();
     for rules in [
@@ -104,14 +114,14 @@ async fn permissions_are_checked_without_executing_a_command() {
         &["-info"],
         &["-@transaction", "-@dangerous"],
     ] {
-        set_rules(&site, rules).await;
-        assert_complaints(&site.check().await, &["server"]);
+        set_rules(&fixture, rules).await;
+        assert_complaints(&fixture.check().await, &["server"]);
     }
-    let kept = site.stored("visitors:today:count").await;
+    let kept = fixture.stored("visitors:today:count").await;
     assert_eq!(kept.as_deref(), Some("kept"));
 
-    set_rules(&site, &[">other", "<hunter2"]).await;
-    let report = site.check().await;
+    set_rules(&fixture, &[">other", "<hunter2"]).await;
+    let report = fixture.check().await;
     let server = &report.findings[1];
     assert!(server.what.contains("WRONGPASS"), "{server:?}");
     assert!(
@@ -122,9 +132,11 @@ async fn permissions_are_checked_without_executing_a_command() {
 
 #[tokio::test]
 async fn a_replica_is_reported() {
-    let (site, _) = site().await;
-    site.redis_command("REPLICAOF", &["127.0.0.1", "1"]).await;
-    let report = site.check().await;
+    let (fixture, _) = fixture().await;
+    fixture
+        .redis_command("REPLICAOF", &["127.0.0.1", "1"])
+        .await;
+    let report = fixture.check().await;
     let rights = about(&report, "rights");
     assert!(
         rights.advice.as_ref().unwrap().contains("replica"),
@@ -134,20 +146,21 @@ async fn a_replica_is_reported() {
 
 #[tokio::test]
 async fn a_counter_that_nothing_increments_gets_advice() {
-    let mut site = healthy(INDEXED).await;
-    site.set("TODAY_COUNT_MODE", "incremental");
-    let now = site
+    let mut fixture = healthy(INDEXED).await;
+    fixture.set("TODAY_COUNT_MODE", "incremental");
+    let now = fixture
         .clock
         .now()
         .utc()
-        .with_timezone(&site.zone)
+        .with_timezone(&fixture.zone)
         .naive_local();
-    site.sql(&format!(
-        "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '{now}')"
-    ))
-    .await;
-    assert_complaints(&site.check().await, &["counter"]);
-    let key = site.key(&format!("visitors:today:incr:{}", site.day()));
-    let _: i64 = site.redis.incr(key).await.unwrap();
-    assert_complaints(&site.check().await, &[]);
+    fixture
+        .sql(&format!(
+            "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '{now}')"
+        ))
+        .await;
+    assert_complaints(&fixture.check().await, &["counter"]);
+    let key = fixture.key(&format!("visitors:today:incr:{}", fixture.day()));
+    let _: i64 = fixture.redis.incr(key).await.unwrap();
+    assert_complaints(&fixture.check().await, &[]);
 }

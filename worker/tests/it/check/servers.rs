@@ -7,25 +7,25 @@ use worker::check::findings::Verdict;
 
 #[tokio::test]
 async fn a_wrong_clock_gets_advice() {
-    let mut site = healthy(INDEXED).await;
-    let now = site.clock.now().utc();
-    site.clock = Clock::starting_at(now + chrono::TimeDelta::minutes(5));
-    let report = site.check().await;
+    let mut fixture = healthy(INDEXED).await;
+    let now = fixture.clock.now().utc();
+    fixture.clock = Clock::starting_at(now + chrono::TimeDelta::minutes(5));
+    let report = fixture.check().await;
     assert_complaints(&report, &["clock"]);
     assert!(about(&report, "clock").what.contains("behind the worker's"));
 }
 
 #[tokio::test]
 async fn an_unreachable_server_is_a_finding_and_the_other_is_still_checked() {
-    let mut site = healthy(INDEXED).await;
-    site.set("MYSQL_TLS", "off");
-    let valid = site
+    let mut fixture = healthy(INDEXED).await;
+    fixture.set("MYSQL_TLS", "off");
+    let valid = fixture
         .environment()
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value));
     let valid: Vec<(String, String)> = valid.collect();
     let closed_port = free_port().unwrap();
-    let user = site.user();
+    let user = fixture.user();
     for (name, value, expected) in [
         ("MYSQL_PASSWORD", "hunter2", "Access denied"),
         ("MYSQL_USER", "nobody", "as nobody"),
@@ -33,8 +33,8 @@ async fn an_unreachable_server_is_a_finding_and_the_other_is_still_checked() {
         ("MYSQL_PORT", &closed_port.to_string(), "refused"),
         ("MYSQL_TLS", "verify", "TLS"),
     ] {
-        site.set(name, value);
-        let report = site.check().await;
+        fixture.set(name, value);
+        let report = fixture.check().await;
         let server = &report.findings[0];
         assert_eq!(
             (server.about.as_str(), server.verdict),
@@ -57,14 +57,14 @@ async fn an_unreachable_server_is_a_finding_and_the_other_is_still_checked() {
             "Redis is checked"
         );
         for (name, value) in &valid {
-            site.set(name, value);
+            fixture.set(name, value);
         }
     }
-    site.set(
+    fixture.set(
         "REDIS_URL",
         &format!("redis://:hunter2@127.0.0.1:{closed_port}"),
     );
-    let report = site.check().await;
+    let report = fixture.check().await;
     assert_complaints(&report, &["server"]);
     assert!(
         report
@@ -73,7 +73,7 @@ async fn an_unreachable_server_is_a_finding_and_the_other_is_still_checked() {
             .any(|finding| finding.about == "visits"),
         "MySQL is checked"
     );
-    let output = site.worker_check(&[]);
+    let output = fixture.worker_check(&[]);
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(

@@ -1,7 +1,7 @@
 //! `worker check` of tables, figures and dates: what is missing, too expensive or dirty.
 
 use crate::check::{INDEXED, about, assert_complaints, healthy};
-use crate::fixture::Site;
+use crate::fixture::Fixture;
 use fred::interfaces::KeysInterface;
 use mysql_async::Row;
 use mysql_async::prelude::Queryable;
@@ -14,19 +14,20 @@ const NOW: &str = "2025-09-23T10:00:00";
 
 #[tokio::test]
 async fn an_index_is_advised_when_it_saves_time() {
-    let mut site = healthy(Shape {
+    let mut fixture = healthy(Shape {
         date_index: false,
         ..INDEXED
     })
     .await;
     for _ in 0..5 {
-        site.sql(
-            "INSERT INTO visitor_count (member_id, member_name, checkin_date) \
+        fixture
+            .sql(
+                "INSERT INTO visitor_count (member_id, member_name, checkin_date) \
              SELECT member_id, member_name, checkin_date FROM visitor_count",
-        )
-        .await;
+            )
+            .await;
     }
-    let report = site.check().await;
+    let report = fixture.check().await;
     assert_complaints(&report, &["today"]);
     let today = about(&report, "today");
     assert_eq!(
@@ -47,11 +48,11 @@ async fn an_index_is_advised_when_it_saves_time() {
         "{today:?}"
     );
 
-    site.set("TODAY_COUNT_MODE", "delta");
-    assert_complaints(&site.check().await, &[]);
-    site.set("TODAY_COUNT_MODE", "direct");
-    site.sql(&today.run[0]).await;
-    let report = site.check().await;
+    fixture.set("TODAY_COUNT_MODE", "delta");
+    assert_complaints(&fixture.check().await, &[]);
+    fixture.set("TODAY_COUNT_MODE", "direct");
+    fixture.sql(&today.run[0]).await;
+    let report = fixture.check().await;
     assert_complaints(&report, &[]);
     assert_eq!(about(&report, "today").details["indexed"], true);
     assert_eq!(
@@ -63,35 +64,43 @@ async fn an_index_is_advised_when_it_saves_time() {
 /// Compares the list of requirements with what really fails, column by column and table by table.
 #[tokio::test]
 async fn exactly_the_figures_that_require_a_column_fail_without_it() {
-    let site = Site::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
     for table in &TABLES {
         let name = table.name;
         for (column, _) in table.columns {
             let rename =
                 |from: &str, to: &str| format!("ALTER TABLE {name} RENAME COLUMN {from} TO {to}");
-            site.sql(&rename(column, "elsewhere")).await;
+            fixture.sql(&rename(column, "elsewhere")).await;
             assert_lost(
-                &site,
+                &fixture,
                 &table.lost_without(&[column]),
                 &format!("{name}.{column}"),
             )
             .await;
-            site.sql(&rename("elsewhere", column)).await;
+            fixture.sql(&rename("elsewhere", column)).await;
         }
-        site.sql(&format!("RENAME TABLE {name} TO elsewhere")).await;
-        assert_lost(&site, &table.lost_without(&table.column_names()), name).await;
-        site.sql(&format!("RENAME TABLE elsewhere TO {name}")).await;
+        fixture
+            .sql(&format!("RENAME TABLE {name} TO elsewhere"))
+            .await;
+        assert_lost(&fixture, &table.lost_without(&table.column_names()), name).await;
+        fixture
+            .sql(&format!("RENAME TABLE elsewhere TO {name}"))
+            .await;
     }
 }
 
-async fn assert_lost(site: &Site, figures: &[Figures], without: &str) {
+async fn assert_lost(fixture: &Fixture, figures: &[Figures], without: &str) {
     for snapshot in Snapshot::ALL {
-        let _: i64 = site.redis.del(site.key(&snapshot.name())).await.unwrap();
+        let _: i64 = fixture
+            .redis
+            .del(fixture.key(&snapshot.name()))
+            .await
+            .unwrap();
     }
-    let refreshed = site.refresh().await;
+    let refreshed = fixture.refresh().await;
     let mut lost = Vec::new();
     for snapshot in Snapshot::ALL {
-        if site.stored(&snapshot.name()).await.is_none() {
+        if fixture.stored(&snapshot.name()).await.is_none() {
             lost.push(snapshot);
         }
     }
@@ -99,15 +108,15 @@ async fn assert_lost(site: &Site, figures: &[Figures], without: &str) {
     let mut wanted: Vec<Snapshot> = snapshots.copied().collect();
     wanted.sort_unstable();
     assert_eq!(lost, wanted, "without {without}: {refreshed:?}");
-    let day = site.day();
-    let counted = worker::mysql::visits::count(&mut site.parts().await.session, day).await;
+    let day = fixture.day();
+    let counted = worker::mysql::visits::count(&mut fixture.parts().await.session, day).await;
     assert_eq!(
         counted.is_err(),
         figures.contains(&Figures::Today),
         "without {without}"
     );
 
-    let report = site.check().await;
+    let report = fixture.check().await;
     let found = about(&report, without);
     let verdict = match figures {
         [] => Verdict::Ok,
@@ -120,34 +129,38 @@ async fn assert_lost(site: &Site, figures: &[Figures], without: &str) {
 
 #[tokio::test]
 async fn too_many_and_too_few_privileges_are_reported() {
-    let site = healthy(INDEXED).await;
-    let (user, database) = (site.user(), site.database.clone());
-    site.sql(&format!(
-        "GRANT ALL ON `{database}`.* TO '{user}'@'%' WITH GRANT OPTION"
-    ))
-    .await;
-    let report = site.check().await;
+    let fixture = healthy(INDEXED).await;
+    let (user, database) = (fixture.user(), fixture.database.clone());
+    fixture
+        .sql(&format!(
+            "GRANT ALL ON `{database}`.* TO '{user}'@'%' WITH GRANT OPTION"
+        ))
+        .await;
+    let report = fixture.check().await;
     assert_complaints(&report, &["account"]);
     let account = about(&report, "account");
     assert!(account.what.contains("ALL PRIVILEGES"), "{account:?}");
     assert!(account.run[0].starts_with("CREATE USER"), "{account:?}");
 
-    site.sql(&format!(
-        "REVOKE ALL PRIVILEGES, GRANT OPTION FROM '{user}'@'%'"
-    ))
-    .await;
-    for table in ["visitor_count", "member", "item", "biblio"] {
-        site.sql(&format!(
-            "GRANT SELECT ON `{database}`.{table} TO '{user}'@'%'"
+    fixture
+        .sql(&format!(
+            "REVOKE ALL PRIVILEGES, GRANT OPTION FROM '{user}'@'%'"
         ))
         .await;
+    for table in ["visitor_count", "member", "item", "biblio"] {
+        fixture
+            .sql(&format!(
+                "GRANT SELECT ON `{database}`.{table} TO '{user}'@'%'"
+            ))
+            .await;
     }
     let columns = "loan_id, loan_date, is_lent, member_id";
-    site.sql(&format!(
-        "GRANT SELECT ({columns}) ON `{database}`.loan TO '{user}'@'%'"
-    ))
-    .await;
-    let report = site.check().await;
+    fixture
+        .sql(&format!(
+            "GRANT SELECT ({columns}) ON `{database}`.loan TO '{user}'@'%'"
+        ))
+        .await;
+    let report = fixture.check().await;
     assert_complaints(&report, &["loan.item_code", "loan_history"]);
     let code = about(&report, "loan.item_code");
     assert!(
@@ -155,41 +168,43 @@ async fn too_many_and_too_few_privileges_are_reported() {
         "{code:?}"
     );
     for grant in [&code.run, &about(&report, "loan_history").run] {
-        site.sql(&grant[0]).await;
+        fixture.sql(&grant[0]).await;
     }
-    assert_complaints(&site.check().await, &[]);
+    assert_complaints(&fixture.check().await, &[]);
 
-    site.sql(&format!(
-        "REVOKE SELECT ON `{database}`.visitor_count FROM '{user}'@'%'"
-    ))
-    .await;
-    let report = site.check().await;
+    fixture
+        .sql(&format!(
+            "REVOKE SELECT ON `{database}`.visitor_count FROM '{user}'@'%'"
+        ))
+        .await;
+    let report = fixture.check().await;
     assert_eq!(about(&report, "visitor_count").verdict, Verdict::Broken);
-    assert_eq!(site.worker_check(&[]).status.code(), Some(1));
+    assert_eq!(fixture.worker_check(&[]).status.code(), Some(1));
 }
 
 #[tokio::test]
 async fn missing_indexes_get_statements_that_create_them() {
-    let site = healthy(INDEXED).await;
-    site.sql("ALTER TABLE loan MODIFY loan_id int NOT NULL, DROP PRIMARY KEY, DROP KEY member_id")
+    let fixture = healthy(INDEXED).await;
+    fixture
+        .sql("ALTER TABLE loan MODIFY loan_id int NOT NULL, DROP PRIMARY KEY, DROP KEY member_id")
         .await;
-    site.sql("RENAME TABLE item TO items").await;
-    site.sql("CREATE VIEW item AS SELECT * FROM items").await;
-    let report = site.check().await;
+    fixture.sql("RENAME TABLE item TO items").await;
+    fixture.sql("CREATE VIEW item AS SELECT * FROM items").await;
+    let report = fixture.check().await;
     assert_complaints(&report, &["loan"]);
     assert_eq!(about(&report, "item").details["view"], true);
     let loan = about(&report, "loan");
     for statement in &loan.run {
-        site.sql(statement).await;
+        fixture.sql(statement).await;
     }
-    assert_complaints(&site.check().await, &[]);
+    assert_complaints(&fixture.check().await, &[]);
 }
 
 #[tokio::test]
 async fn zero_dates_and_check_ins_from_the_future_are_reported() {
-    let mut site = healthy(INDEXED).await;
-    site.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '0000-00-00'), ('Tamu', '2026-00-00')").await;
-    let report = site.check().await;
+    let mut fixture = healthy(INDEXED).await;
+    fixture.sql("INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '0000-00-00'), ('Tamu', '2026-00-00')").await;
+    let report = fixture.check().await;
     assert_complaints(&report, &["visitor_count"]);
     let dates = report
         .findings
@@ -197,22 +212,23 @@ async fn zero_dates_and_check_ins_from_the_future_are_reported() {
         .find(|finding| finding.verdict == Verdict::Advice)
         .unwrap();
     assert_eq!(dates.details["zero_dates"], 2);
-    let found: Vec<Row> = site.conn().await.query(&dates.run[0]).await.unwrap();
+    let found: Vec<Row> = fixture.conn().await.query(&dates.run[0]).await.unwrap();
     assert_eq!(found.len(), 2);
 
     // The time zone is seven hours wrong, and a visitor has just checked in.
-    let now = site
+    let now = fixture
         .clock
         .now()
         .utc()
-        .with_timezone(&site.zone)
+        .with_timezone(&fixture.zone)
         .naive_local();
-    site.sql(&format!(
-        "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '{now}')"
-    ))
-    .await;
-    site.set("LIBRARY_TIMEZONE", "UTC");
-    let report = site.check().await;
+    fixture
+        .sql(&format!(
+            "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '{now}')"
+        ))
+        .await;
+    fixture.set("LIBRARY_TIMEZONE", "UTC");
+    let report = fixture.check().await;
     let found = about(&report, "check-ins");
     assert!(
         found.advice.as_ref().unwrap().contains("LIBRARY_TIMEZONE"),

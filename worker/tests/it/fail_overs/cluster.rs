@@ -9,7 +9,7 @@ async fn clients_notice_no_resharding() {
     let rights = Rights::with("+cluster|slots +cluster|info");
     let redis = Cluster::start(&rights.flags()).await.unwrap();
     let setup = Setup::on(|account| redis.url(account), &rights, &redis.nodes).await;
-    let key = setup.site.key("visitors:today:count");
+    let key = setup.fixture.key("visitors:today:count");
     // A server without slots becomes a replica of the server that has them.
     let first = redis.owner(&key).await.unwrap();
     let (_, second) = redis.replica_and_other_primary(first).await.unwrap();
@@ -42,7 +42,7 @@ async fn clients_notice_no_cluster_fail_over() {
     let rights = Rights::with("+cluster|slots +cluster|info");
     let redis = Cluster::start(&rights.flags()).await.unwrap();
     let mut setup = Setup::on(|account| redis.url(account), &rights, &redis.nodes).await;
-    let key = setup.site.key("visitors:today:count");
+    let key = setup.fixture.key("visitors:today:count");
     let first = redis.owner(&key).await.unwrap();
     setup
         .assert_survives("Cluster, the primary is killed", async {

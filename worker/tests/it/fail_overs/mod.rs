@@ -7,7 +7,7 @@ mod rights;
 mod sentinel;
 
 use self::rights::{Rights, accounts};
-use crate::fixture::{Running, SOON, Site, site_at};
+use crate::fixture::{Fixture, Running, SOON, fixture_at};
 use crate::together::Gateway;
 use crate::viewers::Viewers;
 use shared::catalog::Snapshot;
@@ -24,7 +24,7 @@ const CHECK_IN_INTERVAL: Duration = Duration::from_millis(300);
 
 /// Two workers, one of them active, two gateways, and clients that watch these.
 struct Setup {
-    site: Site,
+    fixture: Fixture,
     workers: Vec<Running>,
     /// The lease of the first worker before the second one started.
     first_lease: String,
@@ -35,33 +35,33 @@ struct Setup {
 impl Setup {
     /// Starts everything on one Redis with these permissions. `url` makes its URL from an account.
     async fn on(url: impl Fn(&str) -> String, rights: &Rights, servers: &[Redis]) -> Self {
-        let mut site = site_at(shared_mariadb().await, &url("")).await;
-        rights.restrict(&site, servers).await;
+        let mut fixture = fixture_at(shared_mariadb().await, &url("")).await;
+        rights.restrict(&fixture, servers).await;
         let [worker, gateway] = accounts().map(|account| url(&account));
-        site.set("REDIS_URL", &worker);
-        Self::begin(site, &[gateway.clone(), gateway]).await
+        fixture.set("REDIS_URL", &worker);
+        Self::begin(fixture, &[gateway.clone(), gateway]).await
     }
 
     /// Starts two workers, and a gateway on each of `gateway_urls`. Every figure is refreshed each second, so that
     /// writes are always in flight.
-    async fn begin(mut site: Site, gateway_urls: &[String]) -> Self {
+    async fn begin(mut fixture: Fixture, gateway_urls: &[String]) -> Self {
         for cron in ["VISITOR_SLOW_CRON", "BOOKS_SLOW_CRON"] {
-            site.set(cron, "* * * * * *");
+            fixture.set(cron, "* * * * * *");
         }
         // The defaults: they determine how soon the right number is shown.
-        site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "1000");
-        site.set("VISITOR_SYNC_BUFFER_MS", "200");
+        fixture.set("VISITOR_SYNC_MIN_INTERVAL_MS", "1000");
+        fixture.set("VISITOR_SYNC_BUFFER_MS", "200");
         let mut setup = Self {
-            workers: vec![site.start()],
+            workers: vec![fixture.start()],
             first_lease: String::new(),
-            site,
+            fixture,
             gateways: Vec::new(),
             viewers: Vec::new(),
         };
         setup.first_lease = setup.lease().await;
-        setup.workers.push(setup.site.start());
+        setup.workers.push(setup.fixture.start());
         for url in gateway_urls {
-            setup.site.set("REDIS_URL", url);
+            setup.fixture.set("REDIS_URL", url);
             setup.add_gateway().await;
         }
         setup
@@ -69,7 +69,7 @@ impl Setup {
 
     /// Starts another gateway and clients that watch it.
     async fn add_gateway(&mut self) {
-        let gateway = Gateway::start(&self.site).await;
+        let gateway = Gateway::start(&self.fixture).await;
         gateway.await_all().await;
         self.viewers.push(Viewers::start(&gateway).await);
         self.gateways.push(gateway);
@@ -80,7 +80,7 @@ impl Setup {
         let is_over = Cell::new(false);
         let check_ins = async {
             while !is_over.get() {
-                self.site.check_in().await;
+                self.fixture.check_in().await;
                 sleep(CHECK_IN_INTERVAL).await;
             }
         };
@@ -90,7 +90,7 @@ impl Setup {
             Instant::now()
         };
         let ((), since) = tokio::join!(check_ins, event);
-        let total = self.site.true_total().await;
+        let total = self.fixture.true_total().await;
         for viewers in &self.viewers {
             viewers.await_total(what, total).await;
         }
@@ -98,7 +98,7 @@ impl Setup {
             gateway.await_all().await;
         }
         print_time(&format!("{what}: the right number after"), since);
-        let began = self.site.clock.now().utc().to_rfc3339();
+        let began = self.fixture.clock.now().utc().to_rfc3339();
         let snapshots = [Snapshot::Weekly, Snapshot::Collection];
         let gateways = self.gateways.iter();
         for (gateway, snapshot) in
@@ -128,7 +128,7 @@ impl Setup {
 
     /// The lease: an epoch, a space, and the name of the active worker.
     async fn lease(&self) -> String {
-        let lease = async || self.site.stored("worker:lease").await;
+        let lease = async || self.fixture.stored("worker:lease").await;
         eventually("a worker is active", SOON, lease).await
     }
 

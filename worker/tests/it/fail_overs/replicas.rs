@@ -1,7 +1,7 @@
 //! Each gateway reads only its own replica, while the worker writes to the primary.
 
 use super::Setup;
-use crate::fixture::site_at;
+use crate::fixture::fixture_at;
 use std::time::Duration;
 use testkit::mariadb::shared_mariadb;
 use testkit::server::Redis;
@@ -26,8 +26,8 @@ async fn clients_notice_no_failure_of_a_gateways_replica() {
     for redis in redises {
         redis.await_in_sync().await;
     }
-    let site = site_at(shared_mariadb().await, &primary.url()).await;
-    let setup = Setup::begin(site, &redises.map(Redis::url)).await;
+    let fixture = fixture_at(shared_mariadb().await, &primary.url()).await;
+    let setup = Setup::begin(fixture, &redises.map(Redis::url)).await;
     setup
         .assert_survives(
             "Replicas, the last one is killed and comes back empty",

@@ -1,6 +1,6 @@
 //! The permissions of `deploy/rights`, and those that its README adds for several Redis servers.
 
-use crate::fixture::Site;
+use crate::fixture::Fixture;
 use crate::rights::{GATEWAY, WORKER, redis_rules};
 use tempfile::TempDir;
 use testkit::server::Redis;
@@ -31,13 +31,13 @@ impl Rights {
     }
 
     /// Restricts the accounts of worker and gateway. Replication and the test use the default account.
-    pub(super) async fn restrict(&self, site: &Site, servers: &[Redis]) {
-        let rules = redis_rules(&site.key(""))
+    pub(super) async fn restrict(&self, fixture: &Fixture, servers: &[Redis]) {
+        let rules = redis_rules(&fixture.key(""))
             .replace("user default off", "user default on nopass ~* &* +@all")
             .replace(" -@all", &format!(" -@all {}", self.more));
         std::fs::write(&self.file, rules).unwrap();
         for server in servers {
-            server.ask(&["ACL", "LOAD"]).await.unwrap();
+            server.command(&["ACL", "LOAD"]).await.unwrap();
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use testkit::eventually::eventually;
-use testkit::http::{Events, ask, get};
+use testkit::http::{Events, get, request};
 use testkit::prometheus::Prometheus;
 
 fn dashboard() -> Value {
@@ -43,7 +43,7 @@ pub(super) async fn assert_every_query_has_a_result(prometheus: &Prometheus, gat
             super::scene::SOON,
             async || {
                 stream.next().await?;
-                ask(gateway, "GET", weekly, &[&format!("If-None-Match: {etag}")]).await;
+                request(gateway, "GET", weekly, &[&format!("If-None-Match: {etag}")]).await;
                 let series = prometheus.query(&concrete_query).await.unwrap();
                 (may_be_empty || !series.is_empty()).then_some(())
             },

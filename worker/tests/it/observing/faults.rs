@@ -2,10 +2,10 @@
 
 use super::dashboard;
 use super::scene::{
-    SOON, await_alert, await_no_alert, await_ok, firing, gateway, local, site, start_prometheus,
+    SOON, await_alert, await_no_alert, await_ok, firing, fixture, gateway, local, start_prometheus,
     worker,
 };
-use crate::fixture::{Site, own_servers};
+use crate::fixture::{Fixture, own_servers};
 use fred::interfaces::KeysInterface;
 use shared::catalog::Snapshot;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use testkit::process::free_port;
 #[tokio::test]
 async fn alerts_fire_when_servers_and_processes_are_lost() {
     let (mariadb, redis) = own_servers().await;
-    let mut site = site(mariadb, redis).await;
-    let (a_worker, worker_port) = worker(&mut site);
+    let mut fixture = fixture(mariadb, redis).await;
+    let (a_worker, worker_port) = worker(&mut fixture);
     let gateway_port = free_port().unwrap();
-    let a_gateway = gateway(&site, gateway_port, &[]);
+    let a_gateway = gateway(&fixture, gateway_port, &[]);
     await_ok(worker_port).await;
     await_ok(gateway_port).await;
     let prometheus = start_prometheus(&[worker_port], &[gateway_port]).await;
@@ -34,10 +34,12 @@ async fn alerts_fire_when_servers_and_processes_are_lost() {
     redis.start_again().await.unwrap();
     await_no_alert(&prometheus).await;
 
-    site.redis_command("ACL", &["SETUSER", "default", "-subscribe"])
+    fixture
+        .redis_command("ACL", &["SETUSER", "default", "-subscribe"])
         .await;
     await_alert(&prometheus, "LibraryRedisErrors", ("part", "rights")).await;
-    site.redis_command("ACL", &["SETUSER", "default", "+subscribe"])
+    fixture
+        .redis_command("ACL", &["SETUSER", "default", "+subscribe"])
         .await;
     await_no_alert(&prometheus).await;
 
@@ -63,8 +65,8 @@ async fn alerts_fire_when_servers_and_processes_are_lost() {
     .await;
 
     // A gateway that starts now finds one old snapshot and nothing else.
-    leave_one_old_snapshot(&site).await;
-    let _cold = gateway(&site, gateway_port, &[]);
+    leave_one_old_snapshot(&fixture).await;
+    let _cold = gateway(&fixture, gateway_port, &[]);
     await_alert(&prometheus, "LibraryTodayStale", ("severity", "critical")).await;
     let weekly = Snapshot::Weekly.name();
     await_alert(&prometheus, "LibrarySnapshotOld", ("snapshot", &weekly)).await;
@@ -80,14 +82,22 @@ async fn alerts_fire_when_servers_and_processes_are_lost() {
 }
 
 /// Leaves only a weekly snapshot of 31 hours ago, as if the worker had been dead since.
-async fn leave_one_old_snapshot(site: &Site) {
+async fn leave_one_old_snapshot(fixture: &Fixture) {
     for snapshot in Snapshot::ALL {
-        let _: i64 = site.redis.del(site.key(&snapshot.name())).await.unwrap();
+        let _: i64 = fixture
+            .redis
+            .del(fixture.key(&snapshot.name()))
+            .await
+            .unwrap();
     }
-    let made = site.clock.now().before(Duration::from_secs(31 * 3600));
+    let made = fixture.clock.now().before(Duration::from_secs(31 * 3600));
     let value = format!(r#"{{"generated_at":"{made}","ttl_seconds":90000,"data":[]}}"#);
-    let key = site.key(&Snapshot::Weekly.name());
-    let _: () = site.redis.set(key, value, None, None, false).await.unwrap();
+    let key = fixture.key(&Snapshot::Weekly.name());
+    let _: () = fixture
+        .redis
+        .set(key, value, None, None, false)
+        .await
+        .unwrap();
 }
 
 /// How many of today's visits are deleted: more than the alert allows.
@@ -99,24 +109,24 @@ const NEWER: usize = 1_100;
 #[tokio::test]
 async fn alerts_fire_when_an_installation_is_wrong() {
     let (mariadb, redis) = own_servers().await;
-    let mut site = site(mariadb, redis).await;
-    let today = site.day().and_hms_opt(0, 0, 30).unwrap();
-    insert_visits(&site, DELETED, today).await;
-    insert_visits(&site, NEWER, today - chrono::TimeDelta::days(2)).await;
-    let behind = site.clock.now().utc().timestamp() - 300;
+    let mut fixture = fixture(mariadb, redis).await;
+    let today = fixture.day().and_hms_opt(0, 0, 30).unwrap();
+    insert_visits(&fixture, DELETED, today).await;
+    insert_visits(&fixture, NEWER, today - chrono::TimeDelta::days(2)).await;
+    let behind = fixture.clock.now().utc().timestamp() - 300;
     let set = format!("SET GLOBAL init_connect = 'SET timestamp = {behind}'");
     mariadb.execute(None, &set).await.unwrap();
 
-    site.set("TODAY_COUNT_MODE", "delta");
-    site.set("BOOKS_SLOW_CRON", "*/10 * * * * *");
-    let (_one, one) = worker(&mut site);
+    fixture.set("TODAY_COUNT_MODE", "delta");
+    fixture.set("BOOKS_SLOW_CRON", "*/10 * * * * *");
+    let (_one, one) = worker(&mut fixture);
     let gateway_port = free_port().unwrap();
-    let _gateway = gateway(&site, gateway_port, &[("SSE_MAX_CLIENTS", "5")]);
-    site.await_total(site.true_total().await).await;
-    site.await_all().await;
+    let _gateway = gateway(&fixture, gateway_port, &[("SSE_MAX_CLIENTS", "5")]);
+    fixture.await_total(fixture.true_total().await).await;
+    fixture.await_all().await;
     // The configuration is copied for a second installation.
-    site.set("REDIS_KEY_PREFIX", "elsewhere:");
-    let (_two, two) = worker(&mut site);
+    fixture.set("REDIS_KEY_PREFIX", "elsewhere:");
+    let (_two, two) = worker(&mut fixture);
     let prometheus = start_prometheus(&[one, two], &[gateway_port]).await;
 
     await_alert(
@@ -127,7 +137,7 @@ async fn alerts_fire_when_an_installation_is_wrong() {
     .await;
     // The next recount, a minute after the start, finds them missing.
     let delete = format!("DELETE FROM visitor_count WHERE checkin_date = '{today}'");
-    site.sql(&delete).await;
+    fixture.sql(&delete).await;
     for port in [one, two] {
         let instance = format!("127.0.0.1:{port}");
         await_alert(&prometheus, "LibraryClockOff", ("instance", &instance)).await;
@@ -152,7 +162,7 @@ async fn alerts_fire_when_an_installation_is_wrong() {
     )
     .await;
 
-    site.sql("RENAME TABLE item TO item_away").await;
+    fixture.sql("RENAME TABLE item TO item_away").await;
     let collection = Snapshot::Collection.name();
     // More than one run: for a moment after each cron time, no figure has been made since.
     let missed = format!(
@@ -179,8 +189,8 @@ async fn alerts_fire_when_an_installation_is_wrong() {
 }
 
 /// Inserts `count` visits at the same second.
-async fn insert_visits(site: &Site, count: usize, at: chrono::NaiveDateTime) {
+async fn insert_visits(fixture: &Fixture, count: usize, at: chrono::NaiveDateTime) {
     let rows = vec![format!("('Tamu', '{at}')"); count].join(", ");
     let sql = format!("INSERT INTO visitor_count (member_name, checkin_date) VALUES {rows}");
-    site.sql(&sql).await;
+    fixture.sql(&sql).await;
 }

@@ -1,6 +1,6 @@
 //! Every metric that `deploy/` names exists, and the dashboard shows every metric.
 
-use super::scene::{await_ok, gateway, local, site, worker};
+use super::scene::{await_ok, fixture, gateway, local, worker};
 use super::{dashboard, read};
 use crate::fixture::own_servers;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,10 +44,10 @@ fn metric_names(text: &str) -> BTreeSet<String> {
 /// All series of a worker and a gateway.
 async fn all_series() -> BTreeMap<String, String> {
     let (mariadb, redis) = own_servers().await;
-    let mut site = site(mariadb, redis).await;
-    let (_worker, worker_port) = worker(&mut site);
+    let mut fixture = fixture(mariadb, redis).await;
+    let (_worker, worker_port) = worker(&mut fixture);
     let gateway_port = free_port().unwrap();
-    let _gateway = gateway(&site, gateway_port, &[]);
+    let _gateway = gateway(&fixture, gateway_port, &[]);
     await_ok(worker_port).await;
     await_ok(gateway_port).await;
     let mut all = series(get(local(worker_port), "/metrics").await.text());

@@ -1,7 +1,7 @@
 //! Starts real processes at the real time, and a real Prometheus with the files of `deploy/prometheus`.
 
 use super::read;
-use crate::fixture::Site;
+use crate::fixture::Fixture;
 use chrono::Timelike;
 use shared::time::Clock;
 use std::collections::BTreeSet;
@@ -19,9 +19,9 @@ use testkit::server::Redis;
 /// Long enough for a Prometheus on a machine that also runs other tests. Only a failing test waits this long.
 pub(super) const SOON: Duration = Duration::from_secs(60);
 
-/// A site at the real time, since a real process has no other clock. Its time zone is not near midnight, so that no day
+/// A fixture at the real time, since a real process has no other clock. Its time zone is not near midnight, so that no day
 /// ends within a test.
-pub(super) async fn site(mariadb: &'static MariaDb, redis: &'static Redis) -> Site {
+pub(super) async fn fixture(mariadb: &'static MariaDb, redis: &'static Redis) -> Fixture {
     let now = Clock::system().now().utc();
     let zone = match now.hour() {
         16 | 17 => chrono_tz::UTC,
@@ -38,22 +38,22 @@ pub(super) async fn site(mariadb: &'static MariaDb, redis: &'static Redis) -> Si
         date_index: true,
         ..Shape::default()
     };
-    let mut site = Site::on(mariadb, &redis.url(), generate(&plan), zone, now, shape).await;
-    site.clock = Clock::system();
-    site
+    let mut fixture = Fixture::on(mariadb, &redis.url(), generate(&plan), zone, now, shape).await;
+    fixture.clock = Clock::system();
+    fixture
 }
 
-/// Starts a real worker of the site, and returns its port too.
-pub(super) fn worker(site: &mut Site) -> (Process, u16) {
+/// Starts a real worker of the fixture, and returns its port too.
+pub(super) fn worker(fixture: &mut Fixture) -> (Process, u16) {
     let port = free_port().unwrap();
-    site.set("WORKER_PORT", &port.to_string());
-    let process = Process::spawn("worker", &site.environment()).unwrap();
+    fixture.set("WORKER_PORT", &port.to_string());
+    let process = Process::spawn("worker", &fixture.environment()).unwrap();
     (process, port)
 }
 
-/// Starts a real gateway of the site on a free port, with additional variables.
-pub(super) fn gateway(site: &Site, port: u16, more: &[(&str, &str)]) -> Process {
-    let mut environment = site.environment();
+/// Starts a real gateway of the fixture on a free port, with additional variables.
+pub(super) fn gateway(fixture: &Fixture, port: u16, more: &[(&str, &str)]) -> Process {
+    let mut environment = fixture.environment();
     environment.retain(|(name, _)| name.starts_with("REDIS"));
     environment.push(("PORT", port.to_string()));
     environment.push(("HOST", "127.0.0.1".to_owned()));

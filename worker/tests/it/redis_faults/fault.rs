@@ -1,6 +1,6 @@
 //! The faults of Redis, and the setup that they are injected into: a worker and a gateway, each behind its own proxy.
 
-use crate::fixture::{Running, SOON, Site, site_on};
+use crate::fixture::{Fixture, Running, SOON, fixture_on};
 use crate::together::Gateway;
 use fred::interfaces::{ClientLike, KeysInterface};
 use fred::prelude::{Builder, Config as RedisConfig};
@@ -8,8 +8,8 @@ use fred::types::{ClusterHash, CustomCommand, Value};
 use shared::catalog::Snapshot;
 use std::time::Duration;
 use testkit::eventually::eventually;
+use testkit::fault_proxy::{Direction, FaultProxy, Mode};
 use testkit::mariadb::{MariaDb, MariaDbOptions};
-use testkit::road::{Direction, Mode, Road};
 use testkit::server::Redis;
 
 /// A demoted server receives the data of the promoted one at once.
@@ -48,10 +48,10 @@ pub(super) enum Fault {
 
 /// A worker and a gateway, each behind its own proxy to Redis.
 pub(super) struct Setup {
-    pub(super) site: Site,
+    pub(super) fixture: Fixture,
     pub(super) mariadb: &'static MariaDb,
     pub(super) redis: &'static Redis,
-    pub(super) roads: [Road; 2],
+    pub(super) proxies: [FaultProxy; 2],
     pub(super) gateway: Gateway,
     pub(super) running: Running,
 }
@@ -67,34 +67,34 @@ impl Setup {
         let flags = [&ACCOUNT[..], &["+@all"], &AT_ONCE].concat();
         let redis = Redis::start_with(&flags).await.unwrap();
         let redis: &'static Redis = Box::leak(Box::new(redis));
-        let mut site = site_on(mariadb, redis).await;
+        let mut fixture = fixture_on(mariadb, redis).await;
         // The defaults: they determine how soon the right number is shown.
-        site.set("VISITOR_SYNC_MIN_INTERVAL_MS", "1000");
-        site.set("VISITOR_SYNC_BUFFER_MS", "200");
+        fixture.set("VISITOR_SYNC_MIN_INTERVAL_MS", "1000");
+        fixture.set("VISITOR_SYNC_BUFFER_MS", "200");
         for (name, value) in variables {
-            site.set(name, value);
+            fixture.set(name, value);
         }
-        let roads = [road_to(redis, 1).await, road_to(redis, 2).await];
-        let url = |road: &Road| format!("redis://worker:any@127.0.0.1:{}", road.port());
-        site.set("REDIS_URL", &url(&roads[0]));
-        let running = site.start();
-        site.set("REDIS_URL", &url(&roads[1]));
-        let gateway = Gateway::start(&site).await;
+        let proxies = [proxy_to(redis, 1).await, proxy_to(redis, 2).await];
+        let url = |proxy: &FaultProxy| format!("redis://worker:any@127.0.0.1:{}", proxy.port());
+        fixture.set("REDIS_URL", &url(&proxies[0]));
+        let running = fixture.start();
+        fixture.set("REDIS_URL", &url(&proxies[1]));
+        let gateway = Gateway::start(&fixture).await;
         gateway.await_all().await;
         mariadb.general_log(true).await.unwrap();
         Self {
-            site,
+            fixture,
             mariadb,
             redis,
-            roads,
+            proxies,
             gateway,
             running,
         }
     }
 
     pub(super) async fn set_roads(&self, mode: Mode) {
-        for road in &self.roads {
-            road.set(mode).await;
+        for proxy in &self.proxies {
+            proxy.set(mode).await;
         }
     }
 
@@ -112,19 +112,19 @@ impl Setup {
         let mut stored = Vec::new();
         for name in Snapshot::ALL.map(Snapshot::name) {
             let what = format!("{name} is stored");
-            let value = eventually(&what, SOON, async || self.site.stored(&name).await);
+            let value = eventually(&what, SOON, async || self.fixture.stored(&name).await);
             stored.push(value.await);
         }
         stored
     }
 
     pub(super) async fn redis_command(&self, command: &'static str, args: &[&str]) {
-        execute(&self.site.redis, command, args).await;
+        execute(&self.fixture.redis, command, args).await;
     }
 }
 
-pub(super) async fn road_to(redis: &Redis, seed: u64) -> Road {
-    Road::to(redis.port(), seed).await.unwrap()
+pub(super) async fn proxy_to(redis: &Redis, seed: u64) -> FaultProxy {
+    FaultProxy::to(redis.port(), seed).await.unwrap()
 }
 
 pub(super) async fn execute(redis: &fred::clients::Client, command: &'static str, args: &[&str]) {
@@ -148,8 +148,8 @@ impl Fault {
                 setup.set_roads(far(50)).await;
             }
             Self::Wedged => {
-                for road in &setup.roads {
-                    road.strike(Mode::Drop(Direction::Down)).await;
+                for proxy in &setup.proxies {
+                    proxy.break_connections(Mode::Drop(Direction::Down)).await;
                 }
             }
             Self::Unsubscribed => {
@@ -230,15 +230,15 @@ pub(super) async fn fail_over(setup: &Setup) {
         SOON,
         async || {
             let info: String = client.info(None).await.unwrap();
-            let name = setup.site.key("visitors:today:count");
+            let name = setup.fixture.key("visitors:today:count");
             let exists: i64 = client.exists(name).await.unwrap();
             (info.contains("master_link_status:up") && exists == 1).then_some(())
         },
     )
     .await;
     execute(&client, "REPLICAOF", &["NO", "ONE"]).await;
-    for road in &setup.roads {
-        road.redirect_to(other.port());
+    for proxy in &setup.proxies {
+        proxy.redirect_to(other.port());
     }
     let port = other.port().to_string();
     setup.redis_command("REPLICAOF", &[host, &port]).await;

@@ -24,11 +24,11 @@ async fn assert_survives(faults: &[Fault]) {
     let served = setup.served().await;
     for fault in faults {
         let viewers = Viewers::start(&setup.gateway).await;
-        let before = setup.site.true_total().await;
+        let before = setup.fixture.true_total().await;
         viewers.await_total("before", before).await;
         let mut since = Instant::now();
         fault.begin(&setup).await;
-        setup.site.check_in().await;
+        setup.fixture.check_in().await;
         if fault.blocks() {
             sleep(OUTAGE).await;
             fault.end(&setup).await;
@@ -46,7 +46,7 @@ async fn assert_survives(faults: &[Fault]) {
         }
         viewers.stop().await;
     }
-    for sql in queries(&setup.site, setup.mariadb).await {
+    for sql in queries(&setup.fixture, setup.mariadb).await {
         let is_count = sql.starts_with("SELECT COUNT(*) FROM visitor_count WHERE ");
         assert!(is_count, "a figure was computed again: {sql}");
     }
@@ -91,7 +91,7 @@ async fn a_refused_count_is_retried_without_long_pauses() {
     Fault::Full.begin(&setup).await;
     setup.mariadb.general_log(true).await.unwrap();
     sleep(Duration::from_secs(10)).await;
-    let counts = queries(&setup.site, setup.mariadb).await.len();
+    let counts = queries(&setup.fixture, setup.mariadb).await.len();
     assert!((12..=30).contains(&counts), "{counts} counts in 10 s");
     setup.running.stop().await;
 }
@@ -104,10 +104,10 @@ async fn a_snapshot_never_gets_older() {
     let setup = Setup::with(&crons).await;
     let viewers = Viewers::start(&setup.gateway).await;
     for outage in [1_500, 2_500, 3_500] {
-        let before = setup.site.true_total().await;
+        let before = setup.fixture.true_total().await;
         viewers.await_total("before", before).await;
         Fault::Frozen.begin(&setup).await;
-        setup.site.check_in().await;
+        setup.fixture.check_in().await;
         sleep(Duration::from_millis(outage)).await;
         Fault::Frozen.end(&setup).await;
         viewers.await_total("after", before + 1).await;
@@ -134,10 +134,10 @@ async fn snapshots_outlive_missed_crons_and_their_keys() {
     let setup = Setup::with(&variables).await;
     let served = setup.served().await;
     setup.mariadb.kill().await.unwrap();
-    let mut night = setup.site.clock.now();
+    let mut night = setup.fixture.clock.now();
     for _ in 0..2 {
-        let tomorrow = setup.site.clock.now().utc() + chrono::Duration::days(1);
-        setup.site.clock.step_to(tomorrow);
+        let tomorrow = setup.fixture.clock.now().utc() + chrono::Duration::days(1);
+        setup.fixture.clock.step_to(tomorrow);
         eventually("both crons have run in vain", SOON, async || {
             let health = get(([127, 0, 0, 1], port).into(), "/health").await.json();
             let failed = |name: String| !health["snapshots"][name]["last_error"].is_null();
@@ -149,10 +149,10 @@ async fn snapshots_outlive_missed_crons_and_their_keys() {
             (failed && have_run == [true; 2]).then_some(())
         })
         .await;
-        night = setup.site.clock.now();
+        night = setup.fixture.clock.now();
         for snapshot in Snapshot::ALL {
-            let key = setup.site.key(&snapshot.name());
-            let _: i64 = setup.site.redis.pexpire(key, 1, None).await.unwrap();
+            let key = setup.fixture.key(&snapshot.name());
+            let _: i64 = setup.fixture.redis.pexpire(key, 1, None).await.unwrap();
         }
         assert_eq!(setup.stored().await, served);
         assert_eq!(setup.served().await, served);

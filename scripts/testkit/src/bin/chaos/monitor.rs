@@ -1,115 +1,115 @@
 //! Reads every command that Redis executes (MONITOR): which writes it accepted, and under which lease.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::judge::Judge;
+use crate::report::Report;
 
-/// Between two attempts to listen to a Redis that is away.
-const AGAIN: Duration = Duration::from_millis(20);
-/// The judge itself asks so often, so that a connection that is dead is left.
+/// The pause between two attempts to connect.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Far longer than Redis is ever silent while it works.
 const SILENCE: Duration = Duration::from_secs(20);
 
-/// Watches forever. A write of an older epoch after a newer one is stale, two names with one epoch are two publishers,
-/// and a write without a script is not ours.
-pub(crate) async fn watch(port: u16, judge: Arc<Judge>) {
-    let mut account = Account::default();
+/// The worker that published the last count, and how many counts there have been.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LastCount {
+    pub(crate) epoch: u64,
+    pub(crate) pid: u32,
+    pub(crate) counts: u64,
+}
+
+/// Watches for ever. A write of an older epoch after a newer one is stale, two workers with one epoch are both active,
+/// and a write outside of a script has no fence.
+pub(crate) async fn watch(port: u16, report: Arc<Report>, last_count: watch::Sender<LastCount>) {
+    let mut monitor = Monitor {
+        report,
+        last_count,
+        newest: (0, String::new()),
+        lease: None,
+    };
     loop {
         if let Ok(stream) = TcpStream::connect(("127.0.0.1", port)).await {
             let mut stream = BufReader::new(stream);
             let mut line = String::new();
             if stream.get_mut().write_all(b"MONITOR\r\n").await.is_ok() {
                 while let Ok(Ok(1..)) = timeout(SILENCE, stream.read_line(&mut line)).await {
-                    account.read(&line, &judge);
+                    monitor.check(&line);
                     line.clear();
                 }
             }
         }
-        sleep(AGAIN).await;
+        sleep(PAUSE).await;
     }
 }
 
-/// What Redis has let through: epochs rise also over one that has lost everything.
-#[derive(Default)]
-struct Account {
-    /// Of each lease's key: the last epoch that wrote, and its name.
-    last: BTreeMap<String, (u64, String)>,
-    /// The script that is being run: the key of its lease, and the lease that it names.
-    script: Option<(String, String)>,
+struct Monitor {
+    report: Arc<Report>,
+    last_count: watch::Sender<LastCount>,
+    /// The newest epoch that wrote, and its worker. Epochs rise even across a Redis that has lost everything.
+    newest: (u64, String),
+    /// The lease that the current script names: epoch and worker.
+    lease: Option<(u64, String)>,
 }
 
-impl Account {
-    fn read(&mut self, line: &str, judge: &Judge) {
+impl Monitor {
+    fn check(&mut self, line: &str) {
         let words = words(line);
         let from_script = line.contains(" lua] ");
-        match words
-            .first()
-            .map(|word| word.to_ascii_uppercase())
-            .as_deref()
-        {
-            Some("EVAL") => self.script = script(&words),
-            Some("SET" | "HSET" | "PUBLISH") if from_script => self.wrote(&words, judge),
+        let command = words.first().map(|word| word.to_ascii_uppercase());
+        match command.as_deref() {
+            Some("EVAL") => self.lease = lease(&words),
+            Some("SET" | "HSET" | "PUBLISH") if from_script => self.check_write(&words),
             Some("SET" | "HSET" | "DEL" | "EXPIRE" | "PEXPIRE") if !from_script => {
-                judge.finds(format!("a write that is not fenced: {}", words.join(" ")));
+                self.report
+                    .finding(format!("a write without a fence: {words:?}"));
             }
             _ => {}
         }
     }
 
-    fn wrote(&mut self, words: &[String], judge: &Judge) {
-        // The lease itself is written by the worker that acquires it, under its name without an epoch.
-        let Some((key, lease)) = &self.script else {
-            return;
-        };
-        let Some((epoch, name)) = lease.split_once(' ') else {
-            return;
-        };
-        let Ok(epoch) = epoch.parse::<u64>() else {
-            return;
-        };
-        judge.saw("fenced writes");
-        let last = self
-            .last
-            .entry(key.clone())
-            .or_insert_with(|| (epoch, name.to_owned()));
-        if epoch < last.0 {
-            judge.finds(format!(
-                "a stale write of {lease} after {last:?}: {words:?}"
+    fn check_write(&mut self, words: &[&str]) {
+        // The script that acquires the lease names no epoch.
+        let Some(lease) = &self.lease else { return };
+        self.report.count("fenced writes");
+        let newest = &self.newest;
+        if lease.0 < newest.0 {
+            self.report.finding(format!(
+                "a stale write of {lease:?} after {newest:?}: {words:?}"
             ));
-        } else if epoch == last.0 && name != last.1 {
-            judge.finds(format!("two publishers of one epoch: {lease} and {last:?}"));
+        } else if lease.0 == newest.0 && lease.1 != newest.1 {
+            self.report.finding(format!(
+                "two workers with one epoch: {lease:?} and {newest:?}"
+            ));
         } else {
-            *last = (epoch, name.to_owned());
+            self.newest.clone_from(lease);
+        }
+        if words[0].eq_ignore_ascii_case("PUBLISH") && words[1].ends_with(":visitors:today") {
+            let pid = lease.1.split(':').nth(1).and_then(|pid| pid.parse().ok());
+            self.last_count.send_modify(|last| {
+                *last = LastCount {
+                    epoch: lease.0,
+                    pid: pid.unwrap_or_default(),
+                    counts: last.counts + 1,
+                };
+            });
         }
     }
 }
 
-/// `EVAL script count key … argument …`: the first key and the first argument.
-fn script(words: &[String]) -> Option<(String, String)> {
+/// The lease of `EVAL script count key … lease …`, if it has an epoch.
+fn lease(words: &[&str]) -> Option<(u64, String)> {
     let keys: usize = words.get(2)?.parse().ok()?;
-    Some((words.get(3)?.clone(), words.get(3 + keys)?.clone()))
+    let (epoch, worker) = words.get(3 + keys)?.split_once(' ')?;
+    Some((epoch.parse().ok()?, worker.to_owned()))
 }
 
-/// The quoted words of a line.
-fn words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut escaped) = (Vec::new(), None::<String>, false);
-    for char in line.chars() {
-        match (&mut word, char) {
-            (Some(text), _) if escaped => {
-                escaped = false;
-                text.push(char);
-            }
-            (Some(_), '\\') => escaped = true,
-            (Some(_), '"') => words.extend(word.take()),
-            (Some(text), _) => text.push(char),
-            (None, '"') => word = Some(String::new()),
-            (None, _) => {}
-        }
-    }
-    words
+/// The quoted words of a line. Quotes inside of a word are escaped.
+fn words(line: &str) -> Vec<&str> {
+    let (_, quoted) = line.trim_end().split_once('"').unwrap_or_default();
+    quoted.trim_end_matches('"').split("\" \"").collect()
 }

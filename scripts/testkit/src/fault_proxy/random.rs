@@ -1,11 +1,11 @@
-//! Random faults of a road. The same seed gives the same faults, so that a failed soak can be repeated.
+//! Random faults of the network. The same seed gives the same faults, so that a failed run can be repeated.
 
 use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use crate::road::{Direction, Mode};
+use crate::fault_proxy::{Direction, Mode};
 
 /// A fault and the healthy time after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +20,9 @@ pub struct Fault {
 
 /// An endless sequence of faults.
 #[derive(Clone, Debug)]
-pub struct Faults(ChaCha8Rng);
+pub struct RandomFaults(ChaCha8Rng);
 
-impl Faults {
+impl RandomFaults {
     /// The sequence of `seed`.
     pub fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
@@ -48,7 +48,7 @@ impl Faults {
                 by: self.millis(1..=500),
                 jitter: self.millis(0..=500),
             },
-            // A server in another building or another city: nothing fails, all takes longer.
+            // A server in another building or another city: nothing fails, and everything takes longer.
             6 => Mode::Delay {
                 by: self.millis(1..=30),
                 jitter: self.millis(0..=5),
@@ -60,7 +60,7 @@ impl Faults {
     }
 }
 
-impl Iterator for Faults {
+impl Iterator for RandomFaults {
     type Item = Fault;
 
     fn next(&mut self) -> Option<Fault> {

@@ -8,22 +8,22 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::library::Library;
 
-/// Shorter names are words too, such as `Tamu` (guest).
-const LEAST: usize = 6;
+/// Shorter names are also words, such as `Tamu` (guest).
+const SHORTEST_NAME: usize = 6;
 
-/// Of all libraries of this test run, since a process may see any of them.
+/// The names of all libraries of this test run, since a process may see any of them.
 static NAMES: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Adds the people of `library` to the names that no log may hold.
+/// Adds the people of `library` to the names that no log may contain.
 pub fn protect(library: &Library) {
     let members = library.members.iter().map(|member| &member.member_name);
     let guests = library.visits.iter().map(|visit| &visit.member_name);
     let names = members.chain(guests).map(|name| name.trim());
-    let names = names.filter(|name| name.len() >= LEAST).map(str::to_owned);
+    let names = names.filter(|name| name.len() >= SHORTEST_NAME);
     NAMES
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .extend(names);
+        .extend(names.map(str::to_owned));
 }
 
 /// The secrets in the environment of a process: passwords, passwords in URLs, and the contents of files that it names.
@@ -46,24 +46,22 @@ pub fn secrets(env: &[(&str, String)]) -> Vec<String> {
     secrets.filter(|secret| !secret.is_empty()).collect()
 }
 
-/// Returns the first line of `text` that holds a protected name or one of `secrets`.
-pub fn leak<'a>(text: &'a str, secrets: &[String]) -> Option<&'a str> {
+/// Returns the first line of `text` that contains a protected name or one of `secrets`.
+pub fn find<'a>(text: &'a str, secrets: &[String]) -> Option<&'a str> {
     let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-    // Looked up by how they begin: thousands of names in megabytes of log would else take minutes.
+    // By their first bytes: otherwise thousands of names in megabytes of log would take minutes.
     let mut by_start: HashMap<&[u8], Vec<&str>> = HashMap::new();
     for name in names.iter() {
-        let start = &name.as_bytes()[..LEAST];
+        let start = &name.as_bytes()[..SHORTEST_NAME];
         by_start.entry(start).or_default().push(name);
     }
-    let is_named = |line: &str| {
+    let has_name = |line: &str| {
         let line = line.as_bytes();
-        line.windows(LEAST).enumerate().any(|(at, start)| {
-            let names = by_start.get(start).into_iter().flatten();
-            names
-                .into_iter()
-                .any(|name| line[at..].starts_with(name.as_bytes()))
+        line.windows(SHORTEST_NAME).enumerate().any(|(at, start)| {
+            let mut names = by_start.get(start).into_iter().flatten();
+            names.any(|name| line[at..].starts_with(name.as_bytes()))
         })
     };
     text.lines()
-        .find(|line| secrets.iter().any(|secret| line.contains(secret.as_str())) || is_named(line))
+        .find(|line| secrets.iter().any(|secret| line.contains(secret.as_str())) || has_name(line))
 }

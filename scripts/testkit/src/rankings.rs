@@ -3,11 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 
-use crate::library::Library;
-use crate::wall::WallDate;
+use crate::library::{Library, Loan};
+use crate::wall_clock::WallDate;
 
 /// The windows of the rankings; all of them end with today.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(crate) enum Window {
 
 impl Window {
     /// Whether a date is in the window that ends at the day of `now`.
-    pub(crate) fn holds(self, now: NaiveDateTime, date: WallDate) -> bool {
+    pub(crate) fn contains(self, now: NaiveDateTime, date: WallDate) -> bool {
         let today = WallDate::from(now.date());
         let within = match self {
             Self::Month => (date.year, date.month) == (today.year, today.month),
@@ -35,77 +36,59 @@ pub(crate) fn folded(id: &str) -> String {
     id.trim_end().to_lowercase().replace('é', "e")
 }
 
-/// The members, by their folded ids, by visits: the busiest first.
+/// The folded ids of members by their numbers of visits: the busiest first.
 pub(crate) fn visitors(
     library: &Library,
     now: NaiveDateTime,
     window: Window,
 ) -> Vec<(String, usize)> {
-    let rows = library
-        .visits
-        .iter()
-        .filter(|visit| window.holds(now, visit.checkin_date.date));
-    count(
-        rows.filter_map(|visit| visit.member_id.as_deref())
-            .map(folded)
-            .filter(|id| !id.trim().is_empty()),
-    )
+    let visits = library.visits.iter();
+    let rows = visits.filter(|visit| window.contains(now, visit.checkin_date.date));
+    rank(rows.filter_map(|visit| member_key(&visit.member_id)))
 }
 
-/// The members, by their folded ids, by loans: the busiest first.
+/// The folded ids of members by their numbers of loans: the busiest first.
 pub(crate) fn borrowers(
     library: &Library,
     now: NaiveDateTime,
     window: Window,
 ) -> Vec<(String, usize)> {
-    let rows = library
-        .loans
-        .iter()
-        .filter(|loan| loan.is_lent && window.holds(now, loan.loan_date));
-    count(
-        rows.filter_map(|loan| loan.member_id.as_deref())
-            .map(folded)
-            .filter(|id| !id.trim().is_empty()),
-    )
+    rank(loans(library, now, window).filter_map(|loan| member_key(&loan.member_id)))
 }
 
 /// The titles by loans, of copies that are there or in the history: the most borrowed first.
 pub(crate) fn titles(library: &Library, now: NaiveDateTime, window: Window) -> Vec<(u32, usize)> {
-    let live: HashSet<u32> = library
-        .biblios
-        .iter()
-        .map(|biblio| biblio.biblio_id)
-        .collect();
-    let linked = library
-        .items
-        .iter()
-        .filter_map(|item| Some((folded(item.item_code.as_deref()?), item.biblio_id?)));
+    let live: HashSet<u32> = library.biblios.iter().map(|row| row.biblio_id).collect();
+    let items = library.items.iter();
+    let linked =
+        items.filter_map(|item| Some((folded(item.item_code.as_deref()?), item.biblio_id?)));
     let copies: HashMap<String, u32> = linked.filter(|(_, biblio)| live.contains(biblio)).collect();
-    let kept: HashMap<u32, u32> = library
-        .histories
-        .iter()
-        .map(|row| (row.loan_id, row.biblio_id))
-        .collect();
-    let rows = library
-        .loans
-        .iter()
-        .filter(|loan| loan.is_lent && window.holds(now, loan.loan_date));
-    count(rows.filter_map(|loan| {
-        let by_copy = loan
-            .item_code
-            .as_deref()
-            .and_then(|code| copies.get(&folded(code)));
+    let histories = library.histories.iter();
+    let kept: HashMap<u32, u32> = histories.map(|row| (row.loan_id, row.biblio_id)).collect();
+    rank(loans(library, now, window).filter_map(|loan| {
+        let code = loan.item_code.as_deref();
+        let by_copy = code.and_then(|code| copies.get(&folded(code)));
         by_copy.or_else(|| kept.get(&loan.loan_id)).copied()
     }))
 }
 
-/// Keys by how often they come, ties by key.
-fn count<K: Ord + Hash + Clone>(keys: impl Iterator<Item = K>) -> Vec<(K, usize)> {
+fn loans(library: &Library, now: NaiveDateTime, window: Window) -> impl Iterator<Item = &Loan> {
+    let loans = library.loans.iter();
+    loans.filter(move |loan| loan.is_lent && window.contains(now, loan.loan_date))
+}
+
+fn member_key(id: &Option<Arc<str>>) -> Option<String> {
+    let key = folded(id.as_deref()?);
+    (!key.trim().is_empty()).then_some(key)
+}
+
+/// Keys by how often they occur, then by key.
+fn rank<K: Ord + Hash + Clone>(keys: impl Iterator<Item = K>) -> Vec<(K, usize)> {
     let mut counts: HashMap<K, usize> = HashMap::new();
     for key in keys {
         *counts.entry(key).or_default() += 1;
     }
     let mut ranking: Vec<(K, usize)> = counts.into_iter().collect();
-    ranking.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+    ranking.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     ranking
 }

@@ -1,11 +1,11 @@
 //! A TCP proxy between a client and a server on this machine that behaves like a faulty network.
 //!
-//! A connection that has lost bytes never recovers, as on a real network: it stays broken when the road is open again,
+//! A connection that has lost bytes never recovers, as on a real network: it stays broken when the network works again,
 //! and only new connections work. A mode applies to existing and to new connections as long as it is set.
 
 mod connection;
-pub mod faults;
-mod gate;
+mod listener;
+pub mod random;
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::process::free_port;
-use gate::Gate;
+use listener::Listener;
 
 /// A direction of the traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,20 +40,20 @@ pub enum Mode {
     BlackHole,
     /// The same, and a connect gets no answer: as when a host is off or a cable is unplugged.
     HostGone,
-    /// Nothing is delivered until the road is open again, and then everything: as with a frozen process, or a lossy
-    /// network that sends packets again.
+    /// Nothing is delivered until the mode changes, and then everything: as with a frozen process, or a lossy network
+    /// that sends packets again.
     Freeze,
     /// All bytes are delayed in each direction, at random by up to `jitter` more, and stay in order: as with a distant
     /// server.
     Delay {
         /// The least delay.
         by: Duration,
-        /// The largest random delay on top, for each piece.
+        /// The largest random delay on top, for each chunk.
         jitter: Duration,
     },
     /// One direction is as [`Mode::BlackHole`], the other works: as with asymmetric routes.
     Drop(Direction),
-    /// One direction is closed cleanly, the other goes on: as when a peer closes its half, or a proxy drains.
+    /// One direction is closed cleanly, the other continues: as when a peer closes its half, or a proxy drains.
     HalfClose(Direction),
     /// Each connection is reset after so many more bytes in one direction: as when a peer dies in the middle of a
     /// response.
@@ -65,17 +65,17 @@ impl Mode {
         matches!(self, Self::Refuse | Self::Reset)
     }
 
-    fn loses(self, direction: Direction) -> bool {
+    fn drops(self, direction: Direction) -> bool {
         matches!(self, Self::BlackHole | Self::HostGone) || self == Self::Drop(direction)
     }
 
-    fn ends(self, direction: Direction) -> bool {
+    fn closes(self, direction: Direction) -> bool {
         self == Self::HalfClose(direction)
     }
 }
 
-/// The road as it is, and how often what cannot be mended has been done to all present connections: so none misses a
-/// mode that was set for a moment.
+/// The mode, and how often each irreparable fault was set. A connection compares these counts with those from its
+/// start, so that it does not miss a mode that was set for a moment.
 #[derive(Clone, Copy, Debug)]
 struct State {
     mode: Mode,
@@ -83,22 +83,44 @@ struct State {
     changes: u64,
     resets: u64,
     /// Up, down.
-    losses: [u64; 2],
+    drops: [u64; 2],
     /// Up, down.
-    ends: [u64; 2],
+    closes: [u64; 2],
+}
+
+impl State {
+    fn set(&mut self, mode: Mode) {
+        self.mode = mode;
+        self.changes += 1;
+        self.resets += u64::from(mode.resets());
+        for direction in [Direction::Up, Direction::Down] {
+            self.drops[direction as usize] += u64::from(mode.drops(direction));
+            self.closes[direction as usize] += u64::from(mode.closes(direction));
+        }
+    }
+
+    /// The counts for a connection that begins now. The current mode applies to it.
+    fn baseline(mut self) -> Self {
+        self.resets -= u64::from(self.mode.resets());
+        for direction in [Direction::Up, Direction::Down] {
+            self.drops[direction as usize] -= u64::from(self.mode.drops(direction));
+            self.closes[direction as usize] -= u64::from(self.mode.closes(direction));
+        }
+        self
+    }
 }
 
 /// A proxy from its own port to a server's. Dropping it ends it and all its connections.
 #[derive(Debug)]
-pub struct Road {
+pub struct FaultProxy {
     port: u16,
     state: watch::Sender<State>,
-    obeyed: watch::Receiver<u64>,
-    gate: JoinHandle<()>,
+    applied: watch::Receiver<u64>,
+    listener: JoinHandle<()>,
 }
 
-impl Road {
-    /// Starts an open road to the port `target` on 127.0.0.1. `seed` determines everything that is random.
+impl FaultProxy {
+    /// Starts a proxy to the port `target` on 127.0.0.1. `seed` determines everything that is random.
     ///
     /// # Errors
     /// If there is no free port.
@@ -109,17 +131,18 @@ impl Road {
             target,
             changes: 0,
             resets: 0,
-            losses: [0; 2],
-            ends: [0; 2],
+            drops: [0; 2],
+            closes: [0; 2],
         });
-        let (tell, obeyed) = watch::channel(0);
-        let gate = Gate::open(port, seed).await.context("opening a road")?;
-        let gate = tokio::spawn(gate.keep(state.subscribe(), tell));
+        let (applied_sender, applied) = watch::channel(0);
+        let listener = Listener::bind(port, seed).await;
+        let listener = listener.context("starting a proxy")?;
+        let listener = tokio::spawn(listener.run(state.subscribe(), applied_sender));
         Ok(Self {
             port,
             state,
-            obeyed,
-            gate,
+            applied,
+            listener,
         })
     }
 
@@ -135,30 +158,22 @@ impl Road {
 
     /// Sets the mode. When this returns, the mode applies to every connect.
     pub async fn set(&self, mode: Mode) {
-        self.state.send_modify(|state| {
-            state.mode = mode;
-            state.changes += 1;
-            state.resets += u64::from(mode.resets());
-            for direction in [Direction::Up, Direction::Down] {
-                state.losses[direction as usize] += u64::from(mode.loses(direction));
-                state.ends[direction as usize] += u64::from(mode.ends(direction));
-            }
-        });
+        self.state.send_modify(|state| state.set(mode));
         let changes = self.state.borrow().changes;
-        let mut obeyed = self.obeyed.clone();
-        let obeyed = obeyed.wait_for(|done| *done >= changes).await;
-        obeyed.expect("the gate lives as long as the road");
+        let mut applied = self.applied.clone();
+        let applied = applied.wait_for(|done| *done >= changes).await;
+        applied.expect("the listener lives as long as the proxy");
     }
 
-    /// Applies `mode` to all existing connections, and is open for new ones.
-    pub async fn strike(&self, mode: Mode) {
+    /// Applies `mode` to the existing connections only. New connections work.
+    pub async fn break_connections(&self, mode: Mode) {
         self.set(mode).await;
         self.set(Mode::Open).await;
     }
 }
 
-impl Drop for Road {
+impl Drop for FaultProxy {
     fn drop(&mut self) {
-        self.gate.abort();
+        self.listener.abort();
     }
 }

@@ -108,24 +108,3 @@ fn narrow<T, U: TryFrom<T>>(part: T) -> U {
         .ok()
         .expect("a part of a date between the years 0 and 9999 fits")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn zero_dates_print_and_are_in_no_calendar() {
-        let half = WallDate::new(2026, 5, 0);
-        assert_eq!(half.at(0, 0, 0).to_string(), "2026-05-00 00:00:00");
-        assert_eq!(half.calendar(), None);
-        assert_eq!(WallDate::default().to_string(), "0000-00-00");
-        assert_eq!(WallDate::default().calendar(), None);
-        assert!(half < WallDate::new(2026, 5, 1) && half > WallDate::new(2026, 4, 30));
-    }
-
-    #[test]
-    fn real_times_go_there_and_back() {
-        let at = WallDate::new(2024, 2, 29).at(23, 59, 59);
-        assert_eq!(at.calendar().map(WallTime::from), Some(at));
-    }
-}
