@@ -3,12 +3,12 @@
 use anyhow::{Context as _, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// For what is open besides streams: libraries, logs, Redis, pipes.
-const BESIDES: u64 = 200;
+/// Descriptors for everything else: libraries, logs, Redis, pipes.
+const RESERVED: u64 = 200;
 
 /// Raises the soft limit to the hard one. Returns the number of sockets that fit below it.
 pub fn raise() -> Result<usize> {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).context("asking for a limit")?;
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).context("reading a limit")?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("raising a limit")?;
-    usize::try_from(hard.saturating_sub(BESIDES)).context("a limit that does not fit")
+    usize::try_from(hard.saturating_sub(RESERVED)).context("a limit that does not fit")
 }

@@ -73,13 +73,13 @@ fn validate(document: &Value, at: &str, schema: &Value, value: &Value, errors: &
                     let at = format!("{at}/{name}");
                     match (keyword.as_str(), described.get(name)) {
                         ("propertyNames", _) => {
-                            validate(document, &at, expected, &json!(name), errors)
+                            validate(document, &at, expected, &json!(name), errors);
                         }
                         ("properties", Some(schema)) => {
-                            validate(document, &at, schema, field, errors)
+                            validate(document, &at, schema, field, errors);
                         }
                         ("additionalProperties", None) => {
-                            validate(document, &at, expected, field, errors)
+                            validate(document, &at, expected, field, errors);
                         }
                         ("properties", None) if schema.get("additionalProperties").is_none() => {
                             errors.push(format!("{at}: is not described"));

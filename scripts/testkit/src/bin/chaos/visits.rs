@@ -18,12 +18,14 @@ const UNCERTAINTY: TimeDelta = TimeDelta::milliseconds(500);
 /// A count may take as long as its statement may, while the server is frozen.
 const LONGEST_COUNT: TimeDelta = TimeDelta::seconds(70);
 
+/// A time, and the count from then on.
+type Step = (DateTime<Utc>, u64);
+
 /// Today's true count over time.
 #[derive(Clone, Debug)]
 pub(crate) struct TrueCount {
     zone: Tz,
-    /// Times, and the count from then on.
-    steps: Arc<Mutex<Vec<(DateTime<Utc>, u64)>>>,
+    steps: Arc<Mutex<Vec<Step>>>,
 }
 
 #[allow(clippy::disallowed_methods, reason = "the visits are of today")]
@@ -69,7 +71,7 @@ impl TrueCount {
         self.steps().push((now(), total));
     }
 
-    fn steps(&self) -> MutexGuard<'_, Vec<(DateTime<Utc>, u64)>> {
+    fn steps(&self) -> MutexGuard<'_, Vec<Step>> {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
