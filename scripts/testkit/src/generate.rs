@@ -13,7 +13,7 @@ use crate::activity::{day_weight, second_of_day};
 use crate::dirty::{Extras, extras};
 use crate::library::{Library, Loan, Visit};
 use crate::stock::{Stock, histories, stock};
-use crate::wall::{WallDate, WallTime};
+use crate::wall_clock::{WallDate, WallTime};
 use crate::{dirty, dirty_members, dirty_titles, names, ties};
 
 /// The parameters of a generated library.

@@ -48,12 +48,3 @@ mod statements;
 pub mod stock;
 mod ties;
 pub mod wall_clock;
-
-// Former names, which the generator and `scripts/loadkit` still use.
-#[cfg(feature = "mariadb")]
-use redaction as discretion;
-pub use wall_clock as wall;
-/// The former name of [`fault_proxy`].
-pub mod road {
-    pub use crate::fault_proxy::{FaultProxy as Road, Mode};
-}

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::wall::{WallDate, WallTime};
+use crate::wall_clock::{WallDate, WallTime};
 
 /// One row of `visitor_count`.
 #[derive(Debug, Clone, PartialEq, Eq)]

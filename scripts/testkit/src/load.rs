@@ -7,8 +7,8 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts, OptsBuilder};
 use tokio::sync::mpsc;
 
-use crate::discretion;
 use crate::library::Library;
+use crate::redaction;
 use crate::schema::{Engine, Shape, tables};
 use crate::sql::Row;
 
@@ -33,7 +33,7 @@ pub async fn load(
     shape: &Shape,
     mut progress: impl FnMut(&'static str, usize, usize),
 ) -> Result<()> {
-    discretion::protect(library);
+    redaction::protect(library);
     let mut conn = Conn::new(OptsBuilder::from_opts(opts).db_name(None::<&str>))
         .await
         .context("connecting to load")?;

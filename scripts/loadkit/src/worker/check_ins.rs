@@ -11,7 +11,7 @@ use mysql_async::prelude::Queryable as _;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 use testkit::names;
-use testkit::wall::WallTime;
+use testkit::wall_clock::WallTime;
 use tokio::time::{sleep, sleep_until};
 
 /// Check-ins per second: far more than any library has.

@@ -6,14 +6,14 @@ use crate::report;
 use crate::samples::Samples;
 use anyhow::Result;
 use std::time::Duration;
-use testkit::road::{Mode, Road};
+use testkit::fault_proxy::{FaultProxy, Mode};
 
 /// Each way, in milliseconds. The others are compared with the first.
 const DELAYS_MS: [u64; 3] = [0, 5, 30];
 
 /// Starts one worker for each delay, after one that warms up.
 pub(super) async fn measure(setup: &Setup, library: &Library) -> Result<()> {
-    let proxy = Road::to(setup.maria.port(), 1).await?;
+    let proxy = FaultProxy::to(setup.maria.port(), 1).await?;
     let settings = setup.worker_at(proxy.port(), library);
     settings.start().await?.0.stop().await?;
     let mut direct = None;

@@ -92,7 +92,7 @@ impl Setup {
         }
     }
 
-    pub(super) async fn set_roads(&self, mode: Mode) {
+    pub(super) async fn set_proxies(&self, mode: Mode) {
         for proxy in &self.proxies {
             proxy.set(mode).await;
         }
@@ -140,12 +140,12 @@ impl Fault {
             Self::Restarted => setup.redis.kill().await.unwrap(),
             Self::Flushed => setup.redis_command("FLUSHALL", &[]).await,
             Self::Frozen => setup.redis.freeze().unwrap(),
-            Self::BlackHole => setup.set_roads(Mode::BlackHole).await,
-            Self::HostGone => setup.set_roads(Mode::HostGone).await,
-            Self::Far => setup.set_roads(far(300)).await,
+            Self::BlackHole => setup.set_proxies(Mode::BlackHole).await,
+            Self::HostGone => setup.set_proxies(Mode::HostGone).await,
+            Self::Far => setup.set_proxies(far(300)).await,
             Self::FarAnew => {
-                setup.set_roads(Mode::Reset).await;
-                setup.set_roads(far(50)).await;
+                setup.set_proxies(Mode::Reset).await;
+                setup.set_proxies(far(50)).await;
             }
             Self::Wedged => {
                 for proxy in &setup.proxies {
@@ -177,7 +177,7 @@ impl Fault {
             Self::Restarted => setup.redis.start_again().await.unwrap(),
             Self::Frozen => setup.redis.thaw().unwrap(),
             Self::BlackHole | Self::HostGone | Self::Far | Self::FarAnew => {
-                setup.set_roads(Mode::Open).await;
+                setup.set_proxies(Mode::Open).await;
             }
             Self::Full => {
                 setup
