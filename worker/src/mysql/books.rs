@@ -78,9 +78,13 @@ pub async fn items(
     mut on_item: impl FnMut(&[u8], Option<i64>) -> Result<()>,
 ) -> Result<()> {
     let schema = TableSchema::of(session, "item").await?;
-    let columns = "CASE WHEN item_code <> '' THEN item_code END, biblio_id";
+    let code = schema.as_text("item_code");
+    let columns = format!("CASE WHEN item_code <> '' THEN {code} END, biblio_id");
     let on_row = |row: RowDecoder<'_>| on_item(row.bytes(0), row.integer(1)?);
-    scan(session, settings, &schema, COPIES, columns, "items", on_row).await
+    scan(
+        session, settings, &schema, COPIES, &columns, "items", on_row,
+    )
+    .await
 }
 
 /// Calls `on_row` for every row of a table: in chunks along its key, or in one statement if no index leads the key.
@@ -119,15 +123,21 @@ async fn scan(
     Ok(())
 }
 
-/// The titles `ids` that are in the catalogue, by id.
+/// The titles `ids` that are in the catalogue, by id. No title is hidden if `schema`, that of `biblio`, has no
+/// `opac_hide`.
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn titles(session: &mut Session, ids: &[i64]) -> Result<HashMap<i64, Title>> {
+pub async fn titles(
+    session: &mut Session,
+    schema: &TableSchema,
+    ids: &[i64],
+) -> Result<HashMap<i64, Title>> {
+    let hidden = schema.or_null("opac_hide");
     let mut titles = HashMap::with_capacity(ids.len());
     for batch in ids.chunks(IN_LIST_SIZE) {
         let sql = format!(
-            "SELECT biblio_id, title, opac_hide = 1 FROM biblio WHERE biblio_id IN ({})",
+            "SELECT biblio_id, title, {hidden} = 1 FROM biblio WHERE biblio_id IN ({})",
             placeholders(batch.len())
         );
         session

@@ -7,18 +7,20 @@ use crate::mysql::connection::Session;
 use crate::mysql::params;
 use anyhow::{Context, Result, ensure};
 
-/// The character set and collation of a text column.
+/// The character set and collation of a text column. A column of another type (`INT`, `VARBINARY`) is compared as text,
+/// byte by byte.
 #[derive(Clone, Debug, Default)]
 pub struct TextColumn {
     charset: String,
     collation: String,
+    is_text: bool,
 }
 
 impl TextColumn {
     /// Reads the character set and collation of `table.column`.
     ///
     /// # Errors
-    /// If there is no such text column, or the database does not answer.
+    /// If there is no such column, or the database does not answer.
     pub async fn load(session: &mut Session, table: &str, column: &str) -> Result<Self> {
         let sql = "SELECT character_set_name, collation_name FROM information_schema.columns \
                    WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?";
@@ -28,16 +30,30 @@ impl TextColumn {
         let (charset, collation) = names.await?.with_context(|| {
             format!("column {table}.{column} does not exist: does this SLiMS version lack it?")
         })?;
-        let not_text = || format!("column {table}.{column} does not hold text with a collation");
-        let (charset, collation) = (
-            charset.with_context(not_text)?,
-            collation.with_context(not_text)?,
-        );
+        let (Some(charset), Some(collation)) = (charset, collation) else {
+            return Ok(Self {
+                charset: "utf8mb4".to_owned(),
+                collation: "utf8mb4_bin".to_owned(),
+                is_text: false,
+            });
+        };
         ensure!(
             is_identifier(&charset) && is_identifier(&collation),
             "column {table}.{column} has a collation with an unexpected name"
         );
-        Ok(Self { charset, collation })
+        Ok(Self {
+            charset,
+            collation,
+            is_text: true,
+        })
+    }
+
+    /// SQL for the column `name`, to compare with [`Self::placeholders`].
+    pub fn as_text(&self, name: &str) -> String {
+        match self.is_text {
+            true => name.to_owned(),
+            false => format!("CONVERT({name} USING utf8mb4)"),
+        }
     }
 
     /// `count` placeholders for an `IN` list over this column. A text that the column cannot hold is converted to one

@@ -78,11 +78,17 @@ impl Loans {
         codes: bool,
         members: Option<Window>,
     ) -> Result<Self> {
-        let code = if codes { "item_code" } else { "NULL" };
+        let code = match codes {
+            true => schema.as_text("item_code"),
+            false => "NULL".into(),
+        };
         // Older loans are sent without the member's id, which would be most of the bytes.
         let member = match members {
-            Some(_) => concat!("CASE WHEN ", in_window!("loan_date"), " THEN member_id END"),
-            None => "NULL",
+            Some(_) => format!(
+                concat!("CASE WHEN ", in_window!("loan_date"), " THEN {} END"),
+                schema.as_text("member_id")
+            ),
+            None => "NULL".to_owned(),
         };
         let hint = schema.by_key(KEY.column);
         let (hint, id_range) = match &hint {
@@ -266,10 +272,11 @@ pub async fn history_names(
             concat!(
                 "SELECT loan.loan_date, loan.loan_id, loan.member_id, loan_history.member_name \
                  FROM loan {} JOIN loan_history ON loan_history.loan_id = loan.loan_id \
-                 WHERE loan.is_lent = 1 AND loan.member_id IN ({}) AND ",
+                 WHERE loan.is_lent = 1 AND {} IN ({}) AND ",
                 in_window!("loan.loan_date")
             ),
             hint,
+            column.as_text("loan.member_id"),
             column.placeholders(batch.len())
         );
         let values = batch

@@ -3,6 +3,7 @@
 use crate::mysql::collation::{Collation, CollationKey};
 use crate::mysql::column::TextColumn;
 use crate::mysql::connection::Session;
+use crate::mysql::schema::TableSchema;
 use crate::mysql::{IN_LIST_SIZE, params, spellings};
 use anyhow::Result;
 use std::collections::HashMap;
@@ -37,15 +38,19 @@ pub async fn find_present(
     ids: &[&str],
     columns: Columns,
 ) -> Result<HashMap<CollationKey, Member>> {
-    let columns = match columns {
-        Columns::Name => "member_id, member_name",
-        Columns::NameAndInstitution => "member_id, member_name, inst_name",
+    let schema = TableSchema::of(session, "member").await?;
+    let institution = match columns {
+        Columns::Name => "NULL",
+        Columns::NameAndInstitution => schema.or_null("inst_name"),
     };
     let column = TextColumn::load(session, "member", "member_id").await?;
+    let id = column.as_text("member_id");
     let mut members = Vec::new();
     for batch in spellings(ids).chunks(IN_LIST_SIZE) {
         let placeholders = column.placeholders(batch.len());
-        let sql = format!("SELECT {columns} FROM member WHERE member_id IN ({placeholders})");
+        let sql = format!(
+            "SELECT member_id, member_name, {institution} FROM member WHERE {id} IN ({placeholders})"
+        );
         session
             .each("members", &sql, params(batch.iter().copied()), |row| {
                 members.push(Member {

@@ -4,6 +4,7 @@
 use crate::mysql::connection::Session;
 use crate::mysql::params;
 use anyhow::{Result, ensure};
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// One table according to `information_schema`.
@@ -67,10 +68,30 @@ impl TableSchema {
     pub fn require(&self, column: &str) -> Result<()> {
         let table = self.table;
         ensure!(
-            self.columns.contains_key(column),
+            self.has(column),
             "column {table}.{column} does not exist: does this SLiMS version lack it?"
         );
         Ok(())
+    }
+
+    /// Whether `column` exists and may be read.
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.contains_key(column)
+    }
+
+    /// The column as SQL, or `NULL` if it does not exist: what it holds is then unknown.
+    pub fn or_null(&self, column: &'static str) -> &'static str {
+        if self.has(column) { column } else { "NULL" }
+    }
+
+    /// SQL for the text of an id or a code: some databases have made it a number.
+    pub fn as_text(&self, column: &'static str) -> Cow<'static, str> {
+        match self.columns.get(column) {
+            Some(Column {
+                is_integer: true, ..
+            }) => format!("CONCAT({column})").into(),
+            _ => column.into(),
+        }
     }
 
     /// An SQL hint to use an index that begins with `column`; `None` if there is no such index.

@@ -12,6 +12,7 @@ use chrono::{NaiveDate, NaiveDateTime};
 use mysql_async::{Params, Value};
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use tracing::warn;
 
 /// The visitor as recorded in the visit itself.
 #[derive(Clone, Debug)]
@@ -83,20 +84,24 @@ pub async fn by_day(session: &mut Session, query: &VisitQuery<'_>) -> Result<Dai
 /// If the database does not answer, or the callback fails.
 pub async fn each(
     session: &mut Session,
+    schema: &TableSchema,
     query: &VisitQuery<'_>,
     members: Option<Window>,
     mut on_visit: impl FnMut(EventRow<'_>) -> Result<()>,
 ) -> Result<()> {
     // Older visits are sent without the member's id, which would be most of the bytes.
     let columns = match members {
-        Some(_) => concat!(
-            "visitor_id, checkin_date, CASE WHEN ",
-            in_window!("checkin_date"),
-            " THEN member_id END"
+        Some(_) => format!(
+            concat!(
+                "visitor_id, checkin_date, CASE WHEN ",
+                in_window!("checkin_date"),
+                " THEN {} END"
+            ),
+            schema.as_text("member_id")
         ),
-        None => "visitor_id, checkin_date, NULL",
+        None => "visitor_id, checkin_date, NULL".to_owned(),
     };
-    let sql = query.sql(columns, "");
+    let sql = query.sql(&columns, "");
     let mut values = query.values();
     if let Some(Window { from, to }) = members {
         values.splice(0..0, [midnight(from), midnight(to)]);
@@ -157,13 +162,21 @@ pub async fn names_until(
     ids: &[&str],
     today: NaiveDate,
 ) -> Result<Vec<(String, String)>> {
-    let column = TextColumn::load(session, KEY.table, "member_id").await?;
     let schema = TableSchema::of(session, KEY.table).await?;
+    let needed = ["member_id", "member_name", "checkin_date", "visitor_id"];
+    if let Some(missing) = needed.into_iter().find(|column| !schema.has(column)) {
+        warn!(
+            "column visitor_count.{missing} does not exist: borrowers who were deleted and are in no loan_history have no name"
+        );
+        return Ok(Vec::new());
+    }
+    let column = TextColumn::load(session, KEY.table, "member_id").await?;
     let hint = schema.by("member_id").unwrap_or_default();
     let mut names = Vec::new();
     for batch in spellings(ids).chunks(IN_LIST_SIZE) {
         let sql = format!(
-            "SELECT checkin_date, visitor_id, member_id, member_name FROM visitor_count {hint} WHERE member_id IN ({})",
+            "SELECT checkin_date, visitor_id, member_id, member_name FROM visitor_count {hint} WHERE {} IN ({})",
+            column.as_text("member_id"),
             column.placeholders(batch.len())
         );
         session

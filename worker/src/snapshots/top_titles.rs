@@ -8,6 +8,7 @@ use crate::mysql::connection::Session;
 use crate::mysql::loans;
 use crate::mysql::row::{EventRow, WallTime};
 use crate::mysql::scan_settings::ScanSettings;
+use crate::mysql::schema::TableSchema;
 use crate::snapshots::item_catalog::{ItemCatalog, ItemLookup};
 use crate::snapshots::ranking;
 use anyhow::{Error, Result, ensure};
@@ -155,14 +156,20 @@ impl TitleCounter {
         if let Some(error) = self.error {
             return Err(error);
         }
+        let schema = TableSchema::of(session, "biblio").await?;
         let mut rankings: [Vec<TopTitle>; WINDOWS] = Default::default();
         for (window, ranking) in rankings.iter_mut().enumerate() {
-            *ranking = self.ranking(session, window).await?;
+            *ranking = self.ranking(session, &schema, window).await?;
         }
         Ok(rankings)
     }
 
-    async fn ranking(&self, session: &mut Session, window: usize) -> Result<Vec<TopTitle>> {
+    async fn ranking(
+        &self,
+        session: &mut Session,
+        schema: &TableSchema,
+        window: usize,
+    ) -> Result<Vec<TopTitle>> {
         let present = self.items.titles().iter().zip(&self.totals);
         let present = present.map(|(title, totals)| (totals[window], *title));
         let deleted = self.deleted.iter();
@@ -176,7 +183,7 @@ impl TitleCounter {
         let mut visible: Vec<(i64, u64, Option<String>)> = Vec::new();
         for batch in by_total.chunks(LOOKUP_BATCH) {
             let ids: Vec<i64> = batch.iter().map(|(_, title)| *title).collect();
-            let present = books::titles(session, &ids).await?;
+            let present = books::titles(session, schema, &ids).await?;
             let latest_loan =
                 |title: &i64| self.deleted.get(title)?.latest[window].map(|(_, loan)| loan);
             let latest_loans: Vec<i64> = ids

@@ -45,6 +45,7 @@ impl VisitScan {
         let window = if series { series::window(today) } else { year };
         let mut scan = Scan {
             session,
+            schema,
             throttle: Throttle::new(settings),
             year,
             visits: &mut visits,
@@ -68,6 +69,7 @@ impl VisitScan {
 
 struct Scan<'a> {
     session: &'a mut Session,
+    schema: &'a TableSchema,
     throttle: Throttle,
     year: Window,
     visits: &'a mut VisitScan,
@@ -175,7 +177,7 @@ impl Scan<'_> {
         let members = &mut self.visits.members;
         let window = members.as_ref().map(MemberCounter::window);
         let mut current = (NaiveDate::MIN, 0);
-        visits::each(self.session, query, window, |visit| {
+        visits::each(self.session, self.schema, query, window, |visit| {
             // Visits of a day mostly come in a row, which saves a lookup for each.
             match visit.time.date() {
                 Some(date) if date == current.0 => current.1 += 1,

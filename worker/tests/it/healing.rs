@@ -51,7 +51,7 @@ async fn a_broken_table_affects_only_its_figures_and_heals() {
 async fn check_missing(drop: &str, broken: &[Snapshot]) {
     let fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
     fixture.sql(drop).await;
-    let error = fixture.refresh().await.unwrap_err().to_string();
+    let refreshed = fixture.refresh().await;
     for snapshot in Snapshot::ALL {
         let name = snapshot.name();
         assert_eq!(
@@ -60,10 +60,12 @@ async fn check_missing(drop: &str, broken: &[Snapshot]) {
             "{drop}: {name}"
         );
     }
-    assert!(
-        error.starts_with(&format!("{} of 11", broken.len())),
-        "{drop}: {error}"
-    );
+    let error = refreshed.err().map(|error| error.to_string());
+    match (broken.len(), error) {
+        (0, None) => {}
+        (count, Some(error)) if error.starts_with(&format!("{count} of 11")) => {}
+        (_, unexpected) => panic!("{drop}: {unexpected:?}"),
+    }
 }
 
 const SERIES: [Snapshot; 3] = [Snapshot::Weekly, Snapshot::Monthly, Snapshot::Yearly];
@@ -79,8 +81,9 @@ const TITLES: [Snapshot; 3] = [
 #[tokio::test]
 async fn a_missing_column_affects_only_its_figures() {
     for (column, broken) in [
-        ("member DROP COLUMN inst_name", &VISITORS[..]),
-        ("biblio DROP COLUMN opac_hide", &TITLES),
+        // Without it the institution of members is unknown, and no title is hidden.
+        ("member DROP COLUMN inst_name", &[][..]),
+        ("biblio DROP COLUMN opac_hide", &[]),
         ("item DROP COLUMN item_code", &TITLES),
         ("item DROP COLUMN biblio_id", &TITLES),
         ("loan DROP COLUMN item_code", &TITLES),
@@ -89,15 +92,16 @@ async fn a_missing_column_affects_only_its_figures() {
             "loan DROP COLUMN loan_date",
             &[&TITLES[..], &BORROWERS].concat(),
         ),
-        // The names of deleted borrowers come from their visits.
-        (
-            "visitor_count DROP COLUMN member_id",
-            &[VISITORS, BORROWERS].concat(),
-        ),
+        // Borrowers who were deleted then have no name, unless loan_history has it.
+        ("visitor_count DROP COLUMN member_id", &VISITORS),
         (
             "visitor_count DROP COLUMN checkin_date",
-            &[&SERIES[..], &VISITORS, &BORROWERS].concat(),
+            &[&SERIES[..], &VISITORS].concat(),
         ),
+        // Ids that are no text.
+        ("visitor_count MODIFY member_id INT", &[]),
+        ("loan MODIFY member_id VARBINARY(20)", &[]),
+        ("member MODIFY member_id VARBINARY(20)", &[]),
     ] {
         check_missing(&format!("ALTER TABLE {column}"), broken).await;
     }
@@ -111,10 +115,7 @@ async fn a_missing_table_affects_only_its_figures() {
         ("biblio", &[&collection[..], &TITLES].concat()),
         ("item", &[&collection[..], &TITLES].concat()),
         ("loan", &[&TITLES[..], &BORROWERS].concat()),
-        (
-            "visitor_count",
-            &[&SERIES[..], &VISITORS, &BORROWERS].concat(),
-        ),
+        ("visitor_count", &[&SERIES[..], &VISITORS].concat()),
     ] {
         check_missing(&format!("DROP TABLE {table}"), broken).await;
     }
