@@ -4,7 +4,8 @@
 //! # Layout
 //! - [`gateway`], [`worker`]: the two benchmarks.
 //! - [`servers`]: the gateway and its controls (nginx, a bare hyper server, a plain loop of writes), each on one core.
-//! - [`streams`], [`wrk`]: the load: many event streams, and as many requests as a server answers.
+//! - [`streams`] (with [`total_parser`]), [`wrk`]: the load: many event streams, and as many requests as a server
+//!   answers.
 //! - [`publisher`], [`sample_snapshots`], [`redis_connection`]: play the part of the worker in the gateway's benchmark.
 //! - [`process_stats`], [`samples`], [`report`]: what a process has used, and how figures are summarized and printed.
 
@@ -20,6 +21,7 @@ mod sample_snapshots;
 mod samples;
 mod servers;
 mod streams;
+mod total_parser;
 mod worker;
 mod wrk;
 

@@ -12,7 +12,7 @@ pub(crate) struct ProcessStats {
 
 impl ProcessStats {
     /// Reads the process `pid`.
-    pub(crate) fn of(pid: u32) -> Self {
+    pub(crate) fn new(pid: u32) -> Self {
         Self { pid }
     }
 

@@ -50,13 +50,18 @@ pub(crate) fn print_failure(part: &str, error: &anyhow::Error) {
 fn summary(samples: &Samples) -> String {
     let [low, median, high] = [0, 50, 100].map(|percent| samples.percentile(percent));
     if samples.len() < 2 {
-        return short(median);
+        return three_digits(median);
     }
-    format!("{} ({} - {})", short(median), short(low), short(high))
+    format!(
+        "{} ({} - {})",
+        three_digits(median),
+        three_digits(low),
+        three_digits(high)
+    )
 }
 
 /// A number with three significant digits.
-fn short(number: f64) -> String {
+fn three_digits(number: f64) -> String {
     match number.abs() {
         size if size >= 100.0 => format!("{number:.0}"),
         size if size >= 10.0 => format!("{number:.1}"),

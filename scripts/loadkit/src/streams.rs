@@ -2,6 +2,7 @@
 
 use crate::publisher::Publisher;
 use crate::samples::Samples;
+use crate::total_parser::TotalParser;
 use anyhow::{Context as _, Result, bail};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +21,7 @@ const OPEN_LIMIT: Duration = Duration::from_secs(60);
 /// A message that has not arrived after this time counts as missed.
 const DELIVERY_LIMIT: Duration = Duration::from_secs(5);
 /// Streams that open at the same time where the speed of opening is not measured: fewer than a listener's backlog.
-pub(crate) const GENTLE: usize = 64;
+pub(crate) const LOW_CONCURRENCY: usize = 64;
 
 /// Open streams to one server. Dropping it closes them when the runtime next runs.
 #[derive(Debug)]
@@ -242,53 +243,5 @@ async fn read_stream(
         parser.parse(bytes, |total| {
             shared.update(|progress| progress.record(total, received));
         });
-    }
-}
-
-/// Finds the totals in the events of a stream, however the events are split into reads.
-#[derive(Debug, Default)]
-struct TotalParser {
-    /// The beginning of an event whose end has not arrived.
-    partial: Vec<u8>,
-}
-
-impl TotalParser {
-    fn parse(&mut self, bytes: &[u8], mut on_total: impl FnMut(u64)) {
-        const FIELD: &[u8] = b"\"total\":";
-        self.partial.extend(bytes);
-        let mut rest = &self.partial[..];
-        while let Some(end) = find(rest, b"\n\n") {
-            let event = &rest[..end];
-            if let Some(at) = find(event, FIELD) {
-                let digits = event[at + FIELD.len()..].iter();
-                let digits = digits.take_while(|byte| byte.is_ascii_digit());
-                on_total(digits.fold(0, |total, digit| total * 10 + u64::from(digit - b'0')));
-            }
-            rest = &rest[end + 2..];
-        }
-        let parsed = self.partial.len() - rest.len();
-        self.partial.drain(..parsed);
-    }
-}
-
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|part| part == wanted)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn totals_are_found_in_events_that_are_split_anywhere() {
-        let event = "2A\r\nevent: update\nid: 1\ndata: {\"total\":313,\"date\":\"x\"}\n\n\r\n";
-        let text = format!("{event}: keepalive\n\n{event}");
-        for at in 0..text.len() {
-            let (mut parser, mut totals) = (TotalParser::default(), Vec::new());
-            let (first, second) = text.as_bytes().split_at(at);
-            parser.parse(first, |total| totals.push(total));
-            parser.parse(second, |total| totals.push(total));
-            assert_eq!(totals, [313, 313], "split at {at}");
-        }
     }
 }

@@ -127,7 +127,7 @@ impl MariaDb {
         ]);
         args.extend(SERVER_FLAGS.map(str::to_owned));
         args.extend(options.extra.iter().cloned());
-        let server = Server::new(folder, program("mariadbd", "mariadb-server")?, args);
+        let server = Server::new(folder, program("mariadbd", "mariadb-server")?, args)?;
         let mariadb = Self { server, data, port };
         mariadb.start_again().await?;
         Ok(mariadb)

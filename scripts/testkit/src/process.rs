@@ -1,6 +1,6 @@
 //! Runs real programs as child processes, and finds free ports for them.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::Write as _;
@@ -61,7 +61,7 @@ impl Process {
     pub(crate) fn spawn_in(
         folder: &Arc<TempDir>,
         path: &Path,
-        args: &[impl AsRef<std::ffi::OsStr>],
+        args: &[impl AsRef<OsStr>],
         env: &[(&str, String)],
     ) -> Result<Self> {
         let log = File::create(folder.path().join("log")).context("creating a log")?;
@@ -78,14 +78,10 @@ impl Process {
             .process_group(0)
             .spawn()
             .with_context(|| format!("starting {}", path.display()))?;
-        let guard = Command::new("sh")
-            .args(["-c", GUARD, "testkit", &child.id().to_string()])
-            .arg(folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn();
+        let guard = guard(
+            GUARD,
+            &[child.id().to_string().as_ref(), folder.path().as_ref()],
+        );
         match guard {
             Ok(guard) => Ok(Self {
                 name: path.file_name().unwrap_or_default().display().to_string(),
@@ -98,7 +94,7 @@ impl Process {
             Err(error) => {
                 child.kill().ok();
                 child.wait().ok();
-                Err(error).context("starting a shell to guard a process")
+                Err(error)
             }
         }
     }
@@ -229,6 +225,19 @@ impl Drop for Process {
             drop(writeln!(std::io::stderr(), "{message}"));
         }
     }
+}
+
+/// Starts a shell that runs `script` when its input ends: at the latest at the end of this process, whatever ends it.
+pub(crate) fn guard(script: &str, args: &[&OsStr]) -> Result<Child> {
+    let shell = Command::new("sh")
+        .args(["-c", script, "testkit"])
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn();
+    shell.context("starting a shell to clean up")
 }
 
 /// A new temporary folder, named after `name`.

@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::path::PathBuf;
+use std::process::Child;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::eventually::eventually;
-use crate::process::{Process, folder, free_port, program};
+use crate::process::{Process, folder, free_port, guard, program};
 
 /// A server is up in a second or two; on a busy machine crash recovery may take longer.
 pub(crate) const START_LIMIT: Duration = Duration::from_secs(60);
@@ -30,16 +31,20 @@ pub struct Server {
     program: PathBuf,
     args: Vec<String>,
     process: Mutex<Option<Process>>,
+    /// A shell that removes the folder at the end of this process, even if the server is stopped then.
+    guard: Child,
 }
 
 impl Server {
-    pub(crate) fn new(folder: Arc<TempDir>, program: PathBuf, args: Vec<String>) -> Self {
-        Self {
+    pub(crate) fn new(folder: Arc<TempDir>, program: PathBuf, args: Vec<String>) -> Result<Self> {
+        let guard = guard(r#"read -r word; rm -rf "$1""#, &[folder.path().as_ref()])?;
+        Ok(Self {
             folder,
             program,
             args,
             process: Mutex::default(),
-        }
+            guard,
+        })
     }
 
     /// Starts the process, and waits until `is_ready` returns true for its pid.
@@ -108,6 +113,14 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.process().take());
+        drop(self.guard.stdin.take());
+        self.guard.wait().ok();
+    }
+}
+
 /// A private Redis server without persistence.
 #[derive(Debug)]
 pub struct Redis {
@@ -147,7 +160,7 @@ impl Redis {
         let mut args = vec![file.display().to_string()];
         args.extend(own.split(' ').chain(["--save", ""]).map(str::to_owned));
         args.extend(flags.iter().copied().map(str::to_owned));
-        let server = Server::new(folder, program("redis-server", "redis-server")?, args);
+        let server = Server::new(folder, program("redis-server", "redis-server")?, args)?;
         let redis = Self { server, port };
         redis.start_again().await?;
         Ok(redis)

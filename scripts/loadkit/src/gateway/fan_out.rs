@@ -4,7 +4,7 @@ use super::Setup;
 use crate::report;
 use crate::samples::Samples;
 use crate::servers::Server;
-use crate::streams::{GENTLE, PublishPlan, Streams};
+use crate::streams::{LOW_CONCURRENCY, PublishPlan, Streams};
 use anyhow::Result;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -81,7 +81,7 @@ impl Figures {
         plan: PublishPlan,
     ) -> Result<()> {
         let mut streams = Streams::new(server.address);
-        streams.open(count, GENTLE).await?;
+        streams.open(count, LOW_CONCURRENCY).await?;
         sleep(SETTLE).await;
         // The first messages find cold caches.
         let warm_up = PublishPlan {

@@ -4,7 +4,7 @@ use super::Setup;
 use crate::process_stats::{kernel_memory, mib};
 use crate::report;
 use crate::samples::Samples;
-use crate::streams::{GENTLE, Streams};
+use crate::streams::{LOW_CONCURRENCY, Streams};
 use anyhow::Result;
 use tokio::time::{Duration, sleep};
 
@@ -33,11 +33,11 @@ pub(super) async fn measure(setup: &Setup) -> Result<()> {
 
     let memory = || Ok::<_, anyhow::Error>([gateway.stats.memory()?, kernel_memory()?]);
     let mut streams = Streams::new(gateway.address);
-    streams.open(FEW, GENTLE).await?;
+    streams.open(FEW, LOW_CONCURRENCY).await?;
     sleep(SETTLE).await;
     let at_few = memory()?;
     let more = MANY.min(setup.max_streams) - FEW;
-    streams.open(more, GENTLE).await?;
+    streams.open(more, LOW_CONCURRENCY).await?;
     sleep(SETTLE).await;
     let (many, at_many) = (streams.count(), memory()?);
     let kib = |index: usize| {

@@ -106,7 +106,7 @@ impl Server {
         let process = Process::spawn_at(Path::new("/usr/bin/taskset"), &args, env)?;
         Ok(Self {
             address,
-            stats: ProcessStats::of(process.pid()),
+            stats: ProcessStats::new(process.pid()),
             process,
             _folder: None,
         })

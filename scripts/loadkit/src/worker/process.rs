@@ -74,7 +74,7 @@ impl WorkerSettings {
     pub(super) async fn run_pass(&self) -> Result<Pass> {
         let began = Instant::now();
         let mut process = Process::spawn_at(&binary_path("worker")?, &["refresh"], &self.env)?;
-        let (stats, mut peak_memory) = (ProcessStats::of(process.pid()), 0);
+        let (stats, mut peak_memory) = (ProcessStats::new(process.pid()), 0);
         let status = loop {
             // A process that has just ended has no memory; the last value is the peak.
             peak_memory = stats.peak_memory().unwrap_or(peak_memory);
@@ -103,7 +103,7 @@ impl WorkerSettings {
         let began = Instant::now();
         let process = Process::spawn_at(&binary_path("worker")?, &[], &self.env)?;
         let mut worker = RunningWorker {
-            stats: ProcessStats::of(process.pid()),
+            stats: ProcessStats::new(process.pid()),
             process,
         };
         while redis.command(&exists)? != keys.len().to_string() {
