@@ -54,7 +54,7 @@ use tracing::{info, warn};
 /// How long the first clients wait, in the kernel's queue, until the cache is filled. Redis answers within
 /// milliseconds; without Redis the gateway can only respond with 202.
 const FIRST_READ_LIMIT: Duration = Duration::from_millis(500);
-/// How long after the drain window a blocked stream may delay the exit: half of the contract's 2 s.
+/// How long after the drain window a blocked stream may delay the exit: half of the promised 2 s.
 const LAST_STREAMS_LIMIT: Duration = Duration::from_secs(1);
 /// How long responses in progress may take after that: the other half, minus the time for the exit itself.
 const LAST_RESPONSES_LIMIT: Duration = Duration::from_millis(800);

@@ -10,7 +10,8 @@ pub struct Limits {
     pub head: Duration,
     /// How long a connection may be idle between two requests.
     pub idle: Duration,
-    /// How long a client may read nothing while data is waiting for it.
+    /// How long a client may read nothing while data is waiting for it. `sse::hub` enforces it for streams,
+    /// `server::timeout_stream` for all other responses.
     pub stalled: Duration,
     /// After this silence a stream sends a comment, which shows that it is alive.
     pub keepalive: Duration,
@@ -20,8 +21,8 @@ pub struct Limits {
     pub refresh_request_gap: Duration,
     /// The interval at which every key is read again.
     pub reread: Duration,
-    /// How long values are ignored that are older than the cached ones: a snapshot in Redis, or a count of another
-    /// server.
+    /// How long a value that is older than the cached one is ignored: a snapshot, or a count from another Redis server
+    /// after a fail-over.
     pub stale_grace: Duration,
     /// Open connections of a listener, streams not included.
     pub connections: usize,
@@ -42,7 +43,7 @@ impl Default for Limits {
             count_wait: Duration::from_secs(1),
             // Four per second from each gateway are harmless: the worker counts at most once a second.
             refresh_request_gap: Duration::from_millis(250),
-            // The delay after a lost message. It is also the heartbeat that detects a dead connection well within 5 s.
+            // The longest delay if a message is lost. It is also the heartbeat that detects a dead connection well within 5 s.
             reread: Duration::from_secs(2),
             // The worker compares Redis with its cache every 2 s, and a standby takes over within 6 s. A value that is
             // still there after 10 s is intended.

@@ -58,7 +58,7 @@ pub struct Metrics {
     expires: Times,
 }
 
-/// A time for each cached snapshot, in seconds since 1970. An age would not grow while the gateway hangs.
+/// A time for each cached snapshot, in seconds since 1970. Prometheus computes the age, so that it grows even while the gateway hangs.
 type Times = Family<SnapshotLabels, Gauge<f64, AtomicU64>>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -67,8 +67,8 @@ struct ResponseLabels {
     code: u16,
 }
 
-/// A counter for each reason, all at zero from the start: one that appeared with its first event would have no `rate()`
-/// for that event. In a fixed order, unlike a [`Family`], because the API document shows them.
+/// A counter for each reason. All start at zero, because `rate()` misses the first increment of a series that did not
+/// exist before. Their order is fixed, unlike that of a [`Family`], because the API document shows them.
 #[derive(Clone, Debug)]
 struct ReasonCounters<const N: usize>([(&'static str, Counter); N]);
 
@@ -182,6 +182,7 @@ impl Metrics {
             ReasonCounters::new(StreamRefusal::LABELS));
         let frames_skipped = register(r, "stream_frames_skipped", "Events skipped because the client had not read the one before", Counter::default());
         let counts_received = register(r, "redis_counts_received", "Counts of today received from Redis by message", Counter::default());
+        // These two names are older than the terms of the code. Alerts and dashboards depend on them.
         let messages_invalid = register(r, "redis_messages_refused", "Invalid messages and values from Redis", Counter::default());
         let refresh_requests = register(r, "doorbell_rings", "Requests for a fresh count that were sent to the worker", Counter::default());
         // From 50 µs, for a few streams, to 26 s, when the machine was suspended.

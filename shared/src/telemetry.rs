@@ -75,7 +75,7 @@ impl Logging {
     }
 }
 
-/// Validates a log filter for the process `name`. A filter that would silence this process without `off` is an error.
+/// Validates a log filter for the process `name`. Rejects a filter that logs nothing of this process, unless it says `off`.
 fn parse_filter(text: &str, name: &str) -> Result<String, String> {
     // The parser panics at some non-ASCII names. Module names are ASCII.
     if !text.is_ascii() {
@@ -131,8 +131,8 @@ mod tests {
             "warn,gateway=debug",
             "info,hyper=debug",
             "worker",
-            "worker::lease=debug",
-            "info,worker::lease",
+            "worker::publish=debug",
+            "info,worker::publish",
             "info,[span]=debug",
         ] {
             assert!(parse_filter(good, "worker").is_ok(), "{good}");

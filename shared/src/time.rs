@@ -77,7 +77,7 @@ impl Timestamp {
     }
 
     /// The instant `duration` earlier, or the earliest possible one.
-    pub fn before(self, duration: Duration) -> Self {
+    pub fn minus(self, duration: Duration) -> Self {
         let earlier = chrono::Duration::from_std(duration)
             .ok()
             .and_then(|duration| self.0.checked_sub_signed(duration));
@@ -85,7 +85,7 @@ impl Timestamp {
     }
 
     /// The instant `duration` later, or the latest possible one.
-    pub fn after(self, duration: Duration) -> Self {
+    pub fn plus(self, duration: Duration) -> Self {
         let later = chrono::Duration::from_std(duration)
             .ok()
             .and_then(|duration| self.0.checked_add_signed(duration));
@@ -132,7 +132,7 @@ mod tests {
             "\"2025-09-23T00:05:12.345Z\""
         );
         assert_eq!(
-            time.after(Duration::from_millis(655)).to_string(),
+            time.plus(Duration::from_millis(655)).to_string(),
             "2025-09-23T00:05:13.000Z"
         );
         assert!(serde_json::from_str::<Timestamp>("\"yesterday\"").is_err());

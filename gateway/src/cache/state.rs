@@ -25,8 +25,8 @@ pub struct CacheState {
 struct Summaries {
     books: Option<Arc<CachedResponse>>,
     visitors: Option<Arc<CachedResponse>>,
-    /// The summary of visitors with a count, which expires sooner than the snapshots. The count may be older than the
-    /// latest one until the next summary is composed.
+    /// The summary of visitors with today's count, until that count expires. [`CacheState::compose`] renews it, so it may
+    /// be one count behind.
     visitors_with_today: Option<(Arc<CachedCount>, Arc<CachedResponse>)>,
     books_changed: bool,
     visitors_changed: bool,
@@ -67,7 +67,7 @@ impl CacheState {
     }
 
     /// Inserts a snapshot and composes the summary that contains it.
-    pub fn put(&mut self, snapshot: Snapshot, response: CachedResponse) {
+    pub fn insert_and_compose(&mut self, snapshot: Snapshot, response: CachedResponse) {
         self.insert(snapshot, response);
         self.compose();
     }
@@ -87,8 +87,8 @@ impl CacheState {
         self.summaries.today_changed = true;
     }
 
-    /// Takes the snapshots and summaries of `other`, which was made from this state; since then only counts have
-    /// changed here.
+    /// Adopts the snapshots and summaries of `other`, a clone of this state that another thread has updated. Keeps our
+    /// count, which may be newer.
     pub fn merge_snapshots(&mut self, other: Self) {
         let has_latest_count = match (&self.today, &other.today) {
             (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),

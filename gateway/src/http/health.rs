@@ -69,7 +69,7 @@ enum HealthStatus {
     Degraded,
 }
 
-/// Whether Redis responded to the last request, at most two seconds ago.
+/// Whether Redis answered the latest command. One is sent every 2 s.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum RedisStatus {

@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 /// A complete body. Its bytes are shared, not copied.
 pub type Body = Full<Bytes>;
 
-/// When clients should retry while a snapshot is being prepared. The contract fixes it, in the header and the body.
+/// When clients should retry while a snapshot is being prepared. It is the same in the header and the body.
 const WARMING_RETRY_SECONDS: u64 = 5;
 /// The `message` of a 202 while today's count is unknown.
 pub const TODAY_WARMING: &str = "today's visitors are being counted";

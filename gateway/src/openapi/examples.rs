@@ -31,7 +31,7 @@ pub fn state() -> CacheState {
     state.connected = true;
     for snapshot in Snapshot::ALL {
         let entry = CachedResponse::parse(snapshot, &stored(snapshot));
-        state.put(snapshot, entry.expect("the example is a valid envelope"));
+        state.insert_and_compose(snapshot, entry.expect("the example is a valid envelope"));
     }
     state.insert_today(Arc::new(today()));
     state.compose();
@@ -40,7 +40,7 @@ pub fn state() -> CacheState {
 
 /// Returns a clock that shows a time before the example, so that every age in the document is 0.
 pub fn clock() -> Clock {
-    Clock::starting_at(example_time().before(AN_HOUR).utc())
+    Clock::starting_at(example_time().minus(AN_HOUR).utc())
 }
 
 /// Returns today's count.
@@ -107,7 +107,7 @@ fn count() -> TodayCount {
         total: 312,
         generated_at,
         date: day(),
-        expires_at: generated_at.after(COUNT_TTL),
+        expires_at: generated_at.plus(COUNT_TTL),
     }
 }
 

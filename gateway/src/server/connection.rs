@@ -29,7 +29,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-/// The contract's limit for the head of a request. Above it hyper responds with 431.
+/// The limit for the head of a request, which the README states. Above it hyper responds with 431.
 const HEAD_LIMIT: usize = 16 << 10;
 /// The limit of a connection's buffers: room for one head.
 const BUFFER_LIMIT: usize = HEAD_LIMIT + 512;

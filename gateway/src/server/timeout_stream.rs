@@ -1,7 +1,7 @@
 //! A client's socket with time-outs for incomplete request heads, for idle connections, and for clients that read
 //! nothing.
 //!
-//! hyper has one time limit for the head of a request and the idle time before it; the contract has two. So the socket
+//! hyper has one time limit for the head of a request and the idle time before it; the README promises two. So the socket
 //! itself enforces them. [`ConnectionState`] tells it whether a response is in progress.
 
 use crate::limits::Limits;
@@ -120,7 +120,7 @@ pub struct TimeoutStream {
     deadline: Instant,
     /// The number of phase changes when the deadline was set.
     deadline_change: usize,
-    /// Fires at the deadline or before it. Resetting it with each request would cost more than checking again.
+    /// May fire before the deadline and is then set again: resetting it with each request would cost more.
     read_timer: Pin<Box<Sleep>>,
     /// Whether the read timer will wake this connection's task.
     is_armed: bool,

@@ -143,7 +143,7 @@ mod tests {
             let text = format!(
                 r#"{{"generated_at":"2025-09-23T00:05:12.345Z","ttl_seconds":{ttl},"data":[]}}"#
             );
-            state.put(
+            state.insert_and_compose(
                 *snapshot,
                 CachedResponse::parse(*snapshot, text.as_bytes()).unwrap(),
             );
@@ -164,7 +164,7 @@ mod tests {
             .snapshot(Snapshot::Weekly)
             .cloned();
         let text = weekly.unwrap().body.clone();
-        state.put(
+        state.insert_and_compose(
             Snapshot::Weekly,
             CachedResponse::parse(Snapshot::Weekly, &text).unwrap(),
         );

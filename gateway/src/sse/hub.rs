@@ -23,13 +23,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// Between two periodic passes: how long a client whose socket was full waits for what it missed.
 const ROUND: Duration = Duration::from_millis(200);
-/// Each client is checked once in so many rounds, which is once a second; the contract allows 3 s. A check costs more
-/// than everything else in a pass.
+/// A client that has left is noticed in one of this many rounds, so within a second; the README promises 3 s. A check
+/// costs more than everything else in a pass.
 const CHECK_EVERY: usize = 5;
 /// [`ROUND`] during the drain.
 const DRAIN_ROUND: Duration = Duration::from_millis(20);
-/// Each stream gets a change notice in a random one of so many rounds. Over these 5 s, ten thousand clients that read
-/// the figure make two thousand requests a second.
+/// Each stream gets a change notice at once or in one of this many rounds (5 s), drawn at random. Ten thousand clients
+/// that then read the figure make two thousand requests a second.
 const NOTICE_ROUNDS: usize = 25;
 /// Streams between two yields to other tasks. A write takes some 10 µs, so that no task waits for a millisecond.
 const YIELD_EVERY: usize = 64;
@@ -256,8 +256,8 @@ impl Hub {
     }
 }
 
-/// Continues what a stream has begun to send, begins its end when it is due, and fails when it has ended or its client
-/// reads nothing.
+/// Flushes pending bytes, and starts to close the stream when the drain says so. Fails with `Drained` when the stream is
+/// closed, and with `Stalled` when its client has read nothing for `stalled`.
 fn advance(stream: &mut SseStream, now: Instant, stalled: Duration) -> Result<(), CloseReason> {
     stream.flush()?;
     if stream.has_ended() {

@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-/// The contract's limit.
+/// The promised limit.
 const LIMIT: Duration = Duration::from_secs(3);
 const CLIENTS: usize = 1_500;
 

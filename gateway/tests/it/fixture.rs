@@ -237,8 +237,8 @@ pub(crate) fn envelope(snapshot: Snapshot, version: u32) -> String {
 /// A count that lives for `life`. Each total has a different time.
 pub(crate) fn message(total: u64, life: Duration) -> String {
     static START: LazyLock<Timestamp> = LazyLock::new(|| Clock::system().now());
-    let generated_at = START.after(Duration::from_millis(total));
-    let expires_at = generated_at.after(life);
+    let generated_at = START.plus(Duration::from_millis(total));
+    let expires_at = generated_at.plus(life);
     format!(
         r#"{{"total":{total},"generated_at":"{generated_at}","date":"2025-09-23","expires_at":"{expires_at}"}}"#
     )

@@ -42,7 +42,7 @@ async fn age_follows_the_clock() {
     let generated_at = "2025-09-23T00:05:10.345Z";
     let generated_at: Timestamp = serde_json::from_value(json!(generated_at)).unwrap();
     let day = Duration::from_secs(86_400);
-    fixture.clock.step_to(generated_at.after(day).utc());
+    fixture.clock.step_to(generated_at.plus(day).utc());
     let answer = fixture.get(Snapshot::Weekly.path()).await;
     let age: u64 = answer.header("age").unwrap().parse().unwrap();
     assert!((86_400..86_410).contains(&age), "{age}");

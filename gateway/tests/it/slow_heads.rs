@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 const CLIENTS: u32 = 5_000;
-/// The time-out of a head, from the contract.
+/// The promised time-out of a head.
 const HEAD_TIME: Duration = Duration::from_secs(5);
 /// File descriptors for the other tests.
 const RESERVED: u32 = 500;

@@ -51,7 +51,7 @@ impl Publisher {
             total,
             generated_at,
             date: generated_at.utc().date_naive(),
-            expires_at: generated_at.after(COUNT_LIFETIME),
+            expires_at: generated_at.plus(COUNT_LIFETIME),
         };
         let count = serde_json::to_vec(&count).context("writing a count as JSON")?;
         let (key, channel) = (self.keys.today_count(), self.keys.today_channel());

@@ -1,4 +1,4 @@
-//! The right answers by brute force: each rule of the contract in plain Rust over the rows, without SQL and without
+//! The right answers by brute force: each rule of the figures in plain Rust over the rows, without SQL and without
 //! code of the worker.
 
 pub mod fold;

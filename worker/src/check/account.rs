@@ -4,7 +4,7 @@ use crate::check::findings::{Finding, Topic};
 use crate::check::{STATEMENT_LIMIT, format, round_trip};
 use crate::config::Config;
 use crate::mysql::connection::Database;
-use crate::mysql::error::{ErrorKind, refusal, server_code};
+use crate::mysql::error::{ErrorKind, kind_of, server_code};
 use crate::mysql::inspect::grants;
 use crate::mysql::inspect::remedies;
 use crate::mysql::inspect::server::Server;
@@ -101,7 +101,7 @@ pub(super) fn unreachable(config: &Config, error: &Error) -> Finding {
     let what = format!("no connection to {host}:{port} as {user}, database {database}: {why}");
     let found = Finding::ok(Topic::Database, "server", what);
     let remedy = remedy::remedy(error, mysql.tls);
-    match refusal(error) {
+    match kind_of(error) {
         Some(ErrorKind::Account) => found
             .broken(format!("{} To create a new account:", format::sentence(remedy.unwrap_or_default())))
             .run(remedies::create_account(database)),

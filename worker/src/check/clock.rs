@@ -35,7 +35,7 @@ pub(super) async fn check(
     let before = clock.now();
     let server = ServerClock::of(&mut session).await?;
     let now = clock.now();
-    let middle = before.after(now.since(before) / 2).utc().naive_utc();
+    let middle = before.plus(now.since(before) / 2).utc().naive_utc();
     let local = config.calendar.local(now);
     let wall_clock = format!(
         "{}, where it is {} now (time zone rules {})",

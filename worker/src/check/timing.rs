@@ -4,7 +4,7 @@ use crate::check::STATEMENT_LIMIT;
 use crate::check::tables::Tables;
 use crate::config::CountMode;
 use crate::mysql::connection::{Database, Session};
-use crate::mysql::error::{ErrorKind, refusal};
+use crate::mysql::error::{ErrorKind, kind_of};
 use crate::mysql::schema::TableSchema;
 use crate::mysql::visits;
 use anyhow::Result;
@@ -28,9 +28,9 @@ pub(super) struct Cost {
     pub(super) direct: Option<Duration>,
     /// The time of a tick of `delta`.
     pub(super) delta: Option<Duration>,
-    /// Only without an index: the number of the day's rows, and the time to read as many rows by their key. A
-    /// count with an index would not take longer.
-    pub(super) with_index: Option<(u64, Duration)>,
+    /// What a count with an index would take, if there is none: the number of today's rows (1,000 if unknown) and the
+    /// time to read as many rows by the primary key. `None` if there is an index.
+    pub(super) indexed_estimate: Option<(u64, Duration)>,
 }
 
 impl Cost {
@@ -52,7 +52,7 @@ impl Cost {
             total: None,
             direct: None,
             delta: None,
-            with_index: None,
+            indexed_estimate: None,
         };
         if cost.is_indexed || mode != CountMode::Delta {
             cost.measure_direct(&mut session, day).await?;
@@ -70,7 +70,7 @@ impl Cost {
         for _ in 0..2 {
             let before = session.time_spent();
             match visits::count(session, day).await {
-                Err(error) if refusal(&error) == Some(ErrorKind::TooLong) => return Ok(()),
+                Err(error) if kind_of(&error) == Some(ErrorKind::TooLong) => return Ok(()),
                 total => self.total = Some(total?),
             }
             let spent = session.time_spent() - before;
@@ -100,7 +100,7 @@ impl Cost {
             let between = visits::count_between(session, day, last - rows + 1, last);
             between.await.map(drop)
         };
-        self.with_index = Some((rows.unsigned_abs(), measure_twice(session, range).await?));
+        self.indexed_estimate = Some((rows.unsigned_abs(), measure_twice(session, range).await?));
         Ok(())
     }
 }

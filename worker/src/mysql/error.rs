@@ -19,8 +19,8 @@ pub enum ErrorKind {
     TooLong,
 }
 
-/// The kind of a server error; `None` for other server errors and for errors that are not the server's.
-pub fn refusal(error: &anyhow::Error) -> Option<ErrorKind> {
+/// The kind of a server error; `None` for errors that are not the server's and for its errors that have no remedy here.
+pub fn kind_of(error: &anyhow::Error) -> Option<ErrorKind> {
     Some(match server_code(error)? {
         // ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR, ER_HOST_NOT_PRIVILEGED
         1045 | 1698 | 1130 => ErrorKind::Account,
@@ -39,9 +39,9 @@ pub fn refusal(error: &anyhow::Error) -> Option<ErrorKind> {
 }
 
 /// Whether a table or a column does not exist or may not be read.
-pub fn is_missing(error: &anyhow::Error) -> bool {
+pub fn is_unreadable(error: &anyhow::Error) -> bool {
     matches!(
-        refusal(error),
+        kind_of(error),
         Some(ErrorKind::NoTable | ErrorKind::NoColumn | ErrorKind::Denied)
     )
 }

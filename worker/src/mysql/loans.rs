@@ -3,7 +3,7 @@
 use crate::calendar::Window;
 use crate::mysql::column::TextColumn;
 use crate::mysql::connection::{FULL_SCAN_LIMIT, Session};
-use crate::mysql::error::is_missing;
+use crate::mysql::error::is_unreadable;
 use crate::mysql::row::{EventRow, WallTime};
 use crate::mysql::scan::{ChunkedScan, ScanKey};
 use crate::mysql::scan_settings::ScanSettings;
@@ -218,7 +218,7 @@ pub async fn histories(
         let spent = session.time_spent() - before;
         let worked = spent.server_time(session.round_trip());
         throttle
-            .after(session, worked, spent.elapsed.saturating_sub(worked))
+            .pause_after(session, worked, spent.elapsed.saturating_sub(worked))
             .await?;
     }
     Ok(histories)
@@ -306,7 +306,7 @@ pub async fn history_names(
 fn is_history_missing(read: Result<()>) -> Result<bool> {
     match read {
         Ok(()) => Ok(false),
-        Err(error) if is_missing(&error) => {
+        Err(error) if is_unreadable(&error) => {
             warn!(
                 error = format!("{error:#}"),
                 "loan_history is missing: title rankings leave out loans of deleted items, \

@@ -1,6 +1,6 @@
 //! Counts statements, rows and errors of MySQL.
 
-use crate::mysql::error::{ErrorKind, refusal, server_code};
+use crate::mysql::error::{ErrorKind, kind_of, server_code};
 use crate::mysql::round_trip::RoundTrip;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -83,7 +83,7 @@ impl MysqlMetrics {
 /// The kind of a server error; `None` if the error is not the server's.
 fn server_error_kind(error: &anyhow::Error) -> Option<&'static str> {
     server_code(error)?;
-    Some(match refusal(error) {
+    Some(match kind_of(error) {
         Some(ErrorKind::Account) => "account",
         Some(ErrorKind::Database) => "database",
         Some(ErrorKind::NoTable) => "no_table",

@@ -115,7 +115,7 @@ impl ChunkedScan {
         self.report_progress();
         if self.next.is_some() {
             throttle
-                .after(session, worked, spent.elapsed.saturating_sub(worked))
+                .pause_after(session, worked, spent.elapsed.saturating_sub(worked))
                 .await?;
         } else {
             session.release_read_slot();

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 /// How often the server's load is read, which costs about a tenth of a millisecond.
 const LOAD_INTERVAL: Duration = Duration::from_secs(1);
-/// Up to this many running statements, the server is not busy: up to three of them are ours.
+/// Above this many running statements the server counts as busy. At most three of them are our own.
 const IDLE_STATEMENTS: u64 = 5;
 /// On a busy server pauses grow at most by this factor, so that the scan ends some day.
 const MAX_LOAD_FACTOR: u64 = 8;
@@ -43,16 +43,16 @@ impl Throttle {
 
     /// Pauses after statements, then waits for the read slot.
     ///
-    /// The server worked for `worked`. `idle` is the time on the network, which already counts as a pause. With a duty
-    /// of 100 % there are no pauses and no read slot, and the server's load is not read.
+    /// The pause follows from `server_time`. `network_time` already counts as a pause. With a duty of 100 % there are no
+    /// pauses and no read slot, and the server's load is not read.
     ///
     /// # Errors
     /// If the database does not answer, or the read slot does not become free.
-    pub async fn after(
+    pub async fn pause_after(
         &mut self,
         session: &mut Session,
-        worked: Duration,
-        idle: Duration,
+        server_time: Duration,
+        network_time: Duration,
     ) -> Result<()> {
         session.renew_round_trip(RENEW_ROUND_TRIP).await?;
         if self.duty_percent >= 100 {
@@ -67,7 +67,7 @@ impl Throttle {
             self.load_factor = load_factor(running_statements(session).await?);
         }
         self.debt +=
-            pause(worked, self.duty_percent, self.load_factor).as_secs_f64() - idle.as_secs_f64();
+            pause(server_time, self.duty_percent, self.load_factor).as_secs_f64() - network_time.as_secs_f64();
         self.debt = self.debt.max(-MAX_CREDIT.as_secs_f64());
         if self.debt >= MIN_PAUSE.as_secs_f64() {
             let started = Instant::now();

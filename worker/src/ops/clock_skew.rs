@@ -62,7 +62,7 @@ impl ClockSkewMonitor {
         let mut session = self.database.session(QUERY_LIMIT).await?;
         let before = self.clock.now();
         let server = ServerClock::of(&mut session).await?;
-        let middle = before.after(self.clock.now().since(before) / 2);
+        let middle = before.plus(self.clock.now().since(before) / 2);
         Ok(server.utc - middle.utc().naive_utc())
     }
 

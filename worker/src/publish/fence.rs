@@ -49,7 +49,8 @@ pub struct Fence {
 /// Why a script refused a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteRefused {
-    /// Another worker holds the lease, or nobody does.
+    /// Another worker holds the lease, nobody does, or Redis does not tell its time, so that the lease cannot be
+    /// checked.
     #[error("this worker is no longer active")]
     Lost,
     /// The command arrived after its deadline, or the value would already have expired.
@@ -86,10 +87,10 @@ pub struct FencedWrite {
     pub key: String,
     /// The value.
     pub value: Bytes,
-    /// The longest TTL of the value.
-    pub life: Duration,
+    /// The longest TTL of the value. The value expires at the sooner of the two.
+    pub max_ttl: Duration,
     /// When the value expires at the latest.
-    pub ends: Instant,
+    pub expires_by: Instant,
     /// The channel of the message.
     pub channel: String,
     /// The message.
@@ -215,7 +216,7 @@ impl Fence {
     /// If Redis does not answer, or a [`WriteRefused`].
     pub async fn release(&self, lease: &str) -> Result<()> {
         let script = Script(RELEASE, RELEASE_LIMIT);
-        let released = self.change(script, lease, Vec::new(), Vec::new()).await;
+        let released = self.run_fenced(script, lease, Vec::new(), Vec::new()).await;
         released.map(drop)
     }
 
@@ -224,13 +225,13 @@ impl Fence {
     /// # Errors
     /// If Redis does not accept the write, or a [`WriteRefused`].
     pub async fn write(&self, lease: &str, write: FencedWrite) -> Result<()> {
-        let Some(ends) = self.server_time(write.ends) else {
+        let Some(expires_by) = self.server_time(write.expires_by) else {
             bail!(WriteRefused::Lost)
         };
         let mut args: Vec<Value> = vec![
             write.value.into(),
-            ends.to_string().into(),
-            write.life.as_millis().to_string().into(),
+            expires_by.to_string().into(),
+            write.max_ttl.as_millis().to_string().into(),
             write.channel.into(),
             write.message.into(),
         ];
@@ -242,7 +243,7 @@ impl Fence {
             Script(WRITE, COMMAND_LIMIT),
             vec![write.key, self.keys.made()],
         );
-        if self.change(script, lease, keys, args).await? {
+        if self.run_fenced(script, lease, keys, args).await? {
             let key = self.keys.made();
             warn!(key, "{key} had a value of another type: replaced");
         }
@@ -258,13 +259,13 @@ impl Fence {
             Script(EXPIRE, COMMAND_LIMIT),
             vec![seconds.to_string().into()],
         );
-        let changed = self.change(script, lease, vec![key], args).await;
+        let changed = self.run_fenced(script, lease, vec![key], args).await;
         changed.map(drop)
     }
 
     /// Runs a script that only the holder of `lease` may run, and only within its time-out. Returns whether it repaired
     /// a key.
-    async fn change(
+    async fn run_fenced(
         &self,
         script: Script,
         lease: &str,
@@ -279,7 +280,8 @@ impl Fence {
             "done" => Ok(reply.repaired),
             "late" => bail!(WriteRefused::Late),
             "older" => bail!(WriteRefused::Older),
-            _ => bail!(WriteRefused::Lost),
+            "lost" => bail!(WriteRefused::Lost),
+            verdict => bail!("a script gave the unexpected verdict {verdict}"),
         }
     }
 
@@ -320,11 +322,11 @@ impl Fence {
         deadline.unwrap_or(i64::MAX).to_string()
     }
 
-    /// What the clock of the Redis server will show at `instant`: an estimate that is never too late.
+    /// What the clock of the Redis server will show at `instant`: a lower bound.
     fn server_time(&self, instant: Instant) -> Option<i64> {
-        let (then, now) = (*self.clock())?;
-        let later = i64::try_from(instant.saturating_duration_since(then).as_millis());
-        Some(now.saturating_add(later.unwrap_or(i64::MAX)))
+        let (received_at, server_millis) = (*self.clock())?;
+        let later = i64::try_from(instant.saturating_duration_since(received_at).as_millis());
+        Some(server_millis.saturating_add(later.unwrap_or(i64::MAX)))
     }
 
     fn clock(&self) -> std::sync::MutexGuard<'_, Option<(Instant, i64)>> {

@@ -231,7 +231,7 @@ impl Publisher {
                 .values_mut()
                 .for_each(|cached| cached.currency = Currency::MaybeOutdated);
         }
-        let latest = self.freshness.clock.now().after(MAX_CLOCK_SKEW);
+        let latest = self.freshness.clock.now().plus(MAX_CLOCK_SKEW);
         let mut first_error = None;
         for (snapshot, theirs) in stored {
             let ours = self.get(snapshot);
@@ -330,12 +330,12 @@ impl Publisher {
         unless_newer: bool,
     ) -> Result<()> {
         let key = self.keys.snapshot(snapshot);
-        let life = Duration::from_secs(cached.ttl_seconds.into());
+        let max_ttl = Duration::from_secs(cached.ttl_seconds.into());
         let write = FencedWrite {
             key: key.clone(),
             value: cached.bytes.clone(),
-            life,
-            ends: Instant::now() + life,
+            max_ttl,
+            expires_by: Instant::now() + max_ttl,
             channel: self.keys.snapshots_channel(),
             message: key.into(),
             snapshot: Some(SnapshotMeta {

@@ -31,8 +31,8 @@ impl Publisher {
         let write = FencedWrite {
             key: self.keys.today_count(),
             value: message.clone(),
-            life: lifetime,
-            ends: counted + lifetime,
+            max_ttl: lifetime,
+            expires_by: counted + lifetime,
             channel: self.keys.today_channel(),
             message,
             snapshot: None,

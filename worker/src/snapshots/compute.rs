@@ -73,13 +73,13 @@ async fn compute_visitors(
     results: &mut Results<'_>,
 ) {
     let both: Vec<Snapshot> = SERIES.into_iter().chain(VISITORS).collect();
-    let Some(schema) = results.require(&both, TableSchema::of(session, "visitor_count").await)
+    let Some(schema) = results.or_fail(&both, TableSchema::of(session, "visitor_count").await)
     else {
         return;
     };
     let series = results.wants(&SERIES);
     let has_ids = schema.require("member_id");
-    let rankings = results.wants(&VISITORS) && results.require(&VISITORS, has_ids).is_some();
+    let rankings = results.wants(&VISITORS) && results.or_fail(&VISITORS, has_ids).is_some();
     if !series && !rankings {
         return;
     }
@@ -96,7 +96,7 @@ async fn compute_visitors(
         (true, false) => &SERIES,
         (false, _) => &VISITORS,
     };
-    let Some(visits) = results.require(affected, visits) else {
+    let Some(visits) = results.or_fail(affected, visits) else {
         return;
     };
     if let Some(days) = visits.days {
@@ -118,17 +118,17 @@ async fn compute_books(
 ) {
     let both: Vec<Snapshot> = BORROWERS.into_iter().chain(TITLES).collect();
     let schema = TableSchema::of(session, "loan").await;
-    let schema = results.require(&both, schema);
+    let schema = results.or_fail(&both, schema);
     let has = |column: &str| schema.as_ref().map(|schema| schema.require(column));
     let (has_codes, has_ids) = (has("item_code"), has("member_id"));
 
     let mut titles = None;
     if results.wants(&TITLES)
         && let Some(has_codes) = has_codes
-        && results.require(&TITLES, has_codes).is_some()
+        && results.or_fail(&TITLES, has_codes).is_some()
     {
         let catalog = ItemCatalog::read(session, &request.scan).await;
-        if let Some(catalog) = results.require(&TITLES, catalog) {
+        if let Some(catalog) = results.or_fail(&TITLES, catalog) {
             results.computed(Snapshot::Collection, &catalog.collection());
             titles = Some(TitleCounter::new(catalog, request.today));
         }
@@ -141,7 +141,7 @@ async fn compute_books(
     let mut members = None;
     if results.wants(&BORROWERS)
         && let Some(has_ids) = has_ids
-        && results.require(&BORROWERS, has_ids).is_some()
+        && results.or_fail(&BORROWERS, has_ids).is_some()
     {
         members = Some(MemberCounter::new(request.today));
     }
@@ -152,7 +152,7 @@ async fn compute_books(
         .chain(titles.iter().flat_map(|_| TITLES))
         .collect();
     let read = loan_scan::read(session, &request.scan, &schema, &mut titles, &mut members).await;
-    if results.require(&affected, read).is_none() {
+    if results.or_fail(&affected, read).is_none() {
         return;
     }
     if let Some(members) = members {
@@ -183,7 +183,7 @@ impl Results<'_> {
         if self.wants(&[snapshot]) {
             let data = to_raw_value(data).map_err(Error::from);
             let sent = data.and_then(|data| (self.sink)(snapshot, data));
-            self.require(&[snapshot], sent);
+            self.or_fail(&[snapshot], sent);
         }
     }
 
@@ -194,14 +194,14 @@ impl Results<'_> {
     ) {
         for (snapshot, data) in snapshots
             .iter()
-            .zip(self.require(&snapshots, all).into_iter().flatten())
+            .zip(self.or_fail(&snapshots, all).into_iter().flatten())
         {
             self.computed(*snapshot, &data);
         }
     }
 
-    /// Returns the value of `result`. On an error, the requested ones of `snapshots`, which depend on it, have failed.
-    fn require<T>(&mut self, snapshots: &[Snapshot], result: Result<T>) -> Option<T> {
+    /// Returns the value of `result`. Records an error as a failure of each requested snapshot in `snapshots`.
+    fn or_fail<T>(&mut self, snapshots: &[Snapshot], result: Result<T>) -> Option<T> {
         let error = match result {
             Ok(value) => return Some(value),
             Err(error) => format!("{error:#}"),

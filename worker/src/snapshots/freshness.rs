@@ -56,6 +56,6 @@ impl FreshnessPolicy {
         cached.currency == Currency::Lost
             || !cached.by_our_settings
             || last.is_some_and(|last| cached.generated_at < last)
-            || cached.generated_at > self.clock.now().after(MAX_CLOCK_SKEW)
+            || cached.generated_at > self.clock.now().plus(MAX_CLOCK_SKEW)
     }
 }

@@ -34,7 +34,7 @@ const SLOW_TICK: Duration = Duration::from_secs(5);
 const KEEP_CONNECTION: Duration = Duration::from_secs(30);
 /// How long before midnight a count expires, so that one that is on its way to a gateway at midnight is expired on
 /// arrival.
-const DELIVERY_TIME: Duration = Duration::from_millis(200);
+const MIDNIGHT_MARGIN: Duration = Duration::from_millis(200);
 /// The round trip to MySQL is measured at least this often. A slow count has it measured at once.
 const RENEW_ROUND_TRIP: Duration = Duration::from_secs(60);
 /// How often the loop checks whether Redis is connected. Without Redis it does not count.
@@ -218,14 +218,14 @@ impl FastLoop {
         *last = took.count;
         // Taken after the count, because a gateway shows the count for `lifetime` from when it receives it.
         let (generated_at, counted_at) = (self.clock.now(), Instant::now());
-        let day_ends = self.calendar.end_of(date).before(DELIVERY_TIME);
+        let latest_expiry = self.calendar.end_of(date).minus(MIDNIGHT_MARGIN);
         let count = TodayCount {
             total,
             generated_at,
             date,
             expires_at: generated_at
-                .after(self.pace.interval(took.count) * 2)
-                .min(day_ends),
+                .plus(self.pace.interval(took.count) * 2)
+                .min(latest_expiry),
         };
         let lifetime = count.lifetime();
         // A count that ended after its day is useless.

@@ -11,7 +11,7 @@ use testkit::fault_proxy::{Direction, FaultProxy, Mode};
 use testkit::process::Process;
 use tokio::time::timeout;
 use worker::mysql::connection::{Database, Limits, Session};
-use worker::mysql::error::{ErrorKind, refusal};
+use worker::mysql::error::{ErrorKind, kind_of};
 
 /// Runs longer than any test. Unlike SLEEP or a wait for a lock, it does not notice that its client has gone.
 const ENDLESS: &str = "SELECT COUNT(*) FROM seq_1_to_100000000000000 WHERE seq MOD 2 = 3";
@@ -112,7 +112,7 @@ async fn no_statement_outlives_its_limit_on_the_server() {
     let database = Database::with_limits(&fixture.config().mysql, LONG);
     let mut session = database.session(Duration::from_millis(300)).await.unwrap();
     let error = run(&mut session, ENDLESS).await.unwrap_err();
-    assert_eq!(refusal(&error), Some(ErrorKind::TooLong), "{error:#}");
+    assert_eq!(kind_of(&error), Some(ErrorKind::TooLong), "{error:#}");
     assert_eq!(number(&mut session, "SELECT 2").await.unwrap(), Some(2));
 }
 

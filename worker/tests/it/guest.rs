@@ -208,19 +208,19 @@ async fn throttled_scans_take_turns() {
         let mut reader = parts.database.session(SOON).await.unwrap();
         let reading = ScanSettings::with_duty(duty_percent);
         Throttle::new(&reading)
-            .after(&mut reader, took, Duration::ZERO)
+            .pause_after(&mut reader, took, Duration::ZERO)
             .await
             .unwrap();
 
         let mut session = parts.session;
         let other = tokio::spawn(async move {
             Throttle::new(&reading)
-                .after(&mut session, took, Duration::ZERO)
+                .pause_after(&mut session, took, Duration::ZERO)
                 .await
                 .unwrap();
             // Within a scan, the next pause already has the read slot.
             Throttle::new(&reading)
-                .after(&mut session, took, Duration::ZERO)
+                .pause_after(&mut session, took, Duration::ZERO)
                 .await
                 .unwrap();
         });

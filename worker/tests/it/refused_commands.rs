@@ -347,8 +347,8 @@ async fn a_snapshot_and_its_settings_are_written_both_or_not_at_all() {
         let write = |value: &'static str| FencedWrite {
             key: pair.fixture.key("books:collection"),
             value: value.into(),
-            life: SOON,
-            ends: Instant::now() + SOON,
+            max_ttl: SOON,
+            expires_by: Instant::now() + SOON,
             channel: pair.fixture.key("snapshots"),
             message: value.into(),
             snapshot: Some(SnapshotMeta {

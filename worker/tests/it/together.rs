@@ -179,7 +179,7 @@ async fn watch_midnight(fixture: &Fixture, gateway: &Gateway, last_day: &str) {
         loop {
             let block = stream.next().await.unwrap();
             // An event may be in flight for a tenth of a second.
-            let day = fixture.clock.now().before(Duration::from_millis(100));
+            let day = fixture.clock.now().minus(Duration::from_millis(100));
             let day = day
                 .utc()
                 .with_timezone(&fixture.zone)

@@ -53,7 +53,7 @@ async fn existing_keys_and_an_active_worker_are_reported() {
         total: 313,
         generated_at: now,
         date: fixture.day(),
-        expires_at: now.after(Duration::from_secs(60)),
+        expires_at: now.plus(Duration::from_secs(60)),
     };
     let today = serde_json::to_string(&today).unwrap();
     for (name, value) in [

@@ -90,7 +90,7 @@ async fn leave_one_old_snapshot(fixture: &Fixture) {
             .await
             .unwrap();
     }
-    let made = fixture.clock.now().before(Duration::from_secs(31 * 3600));
+    let made = fixture.clock.now().minus(Duration::from_secs(31 * 3600));
     let value = format!(r#"{{"generated_at":"{made}","ttl_seconds":90000,"data":[]}}"#);
     let key = fixture.key(&Snapshot::Weekly.name());
     let _: () = fixture
