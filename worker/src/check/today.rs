@@ -58,7 +58,7 @@ pub(super) async fn check(
         "interval_ms": millis(method.took.map(|took| pace.interval(CountTime::of_server(took)))),
         "direct_ms": millis(cost.direct),
         "delta_ms": millis(cost.delta),
-        "with_index_ms": millis(cost.with_index.map(|(_, took)| took)),
+        "with_index_ms": millis(cost.indexed_estimate.map(|(_, took)| took)),
     }));
     let found = if method.is_expensive {
         add_advice(&cost, tables, found)
@@ -153,7 +153,7 @@ fn add_advice(cost: &Cost, tables: &Tables, found: Finding) -> Finding {
             "TODAY_COUNT_MODE=delta counts only the latest visits{tick}."
         ));
     }
-    let gain = cost.with_index.map_or(String::new(), |(rows, took)| {
+    let gain = cost.indexed_estimate.map_or(String::new(), |(rows, took)| {
         let (rows, took) = (format::number(rows), format::duration(took));
         format!(
             ": with it a count takes about {took}, estimated by reading the latest {rows} visits by their key"

@@ -66,8 +66,8 @@ impl Throttle {
             self.load_read_at = Some(Instant::now());
             self.load_factor = load_factor(running_statements(session).await?);
         }
-        self.debt +=
-            pause(server_time, self.duty_percent, self.load_factor).as_secs_f64() - network_time.as_secs_f64();
+        self.debt += pause(server_time, self.duty_percent, self.load_factor).as_secs_f64()
+            - network_time.as_secs_f64();
         self.debt = self.debt.max(-MAX_CREDIT.as_secs_f64());
         if self.debt >= MIN_PAUSE.as_secs_f64() {
             let started = Instant::now();

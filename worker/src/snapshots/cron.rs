@@ -144,7 +144,7 @@ mod tests {
         let (mut now, mut last) = (time(from), cron.before(time(from)));
         let mut fired = Vec::new();
         while now < time(to) {
-            now = now.after(std::time::Duration::from_secs(60));
+            now = now.plus(std::time::Duration::from_secs(60));
             let before = cron.before(now);
             if before > last {
                 fired.push(now.to_string());
@@ -207,7 +207,7 @@ mod tests {
                 let mut next = cron.after(now).unwrap();
                 let mut last = cron.before(now).unwrap();
                 while now < time("2027-01-01T00:00:00Z") {
-                    now = now.after(std::time::Duration::from_secs(1_020));
+                    now = now.plus(std::time::Duration::from_secs(1_020));
                     while next <= now {
                         (last, next) = (next, cron.after(next).unwrap());
                     }

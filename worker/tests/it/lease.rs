@@ -204,8 +204,8 @@ async fn an_abandoned_snapshot_is_not_stored_later() {
     let write = |value: &'static str| FencedWrite {
         key: fixture.key("books:collection"),
         value: value.into(),
-        life: LONG,
-        ends: Instant::now() + LONG,
+        max_ttl: LONG,
+        expires_by: Instant::now() + LONG,
         channel: fixture.key("snapshots"),
         message: value.into(),
         snapshot: Some(SnapshotMeta {
