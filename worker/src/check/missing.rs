@@ -28,7 +28,11 @@ pub(super) fn describe(
         "missing".to_owned()
     };
     if lost.is_empty() {
-        what.push_str(": rankings leave out loans of deleted copies, and name deleted borrowers as their visits do");
+        what.push_str(match needed.name {
+            "member" => ": rankings show no institution of members",
+            "biblio" => ": rankings also show titles that the catalogue hides",
+            _ => ": rankings leave out loans of deleted copies, and name deleted borrowers as their visits do",
+        });
     }
     let found = Finding::ok(Topic::Tables, about, what).with_details(details);
     if lost.is_empty() && !is_denied {

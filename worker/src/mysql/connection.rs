@@ -5,13 +5,13 @@
 //! KILLs the statement on the server.
 
 use crate::config::{Mysql, Tls};
-use crate::mysql::error::server_code;
+use crate::mysql::error::{catch_panic, server_code};
 use crate::mysql::metrics::MysqlMetrics;
 use crate::mysql::remedy;
 use crate::mysql::round_trip::TimeSpent;
 use crate::mysql::row::RowDecoder;
 use crate::mysql::statement::{
-    InFlight, Progress, catch_panic, into_anyhow, must_be_prepared_again, session_state,
+    InFlight, Progress, into_anyhow, must_be_prepared_again, session_state,
 };
 use crate::mysql::tls;
 use crate::mysql::watchdog::{ServerConnId, Watchdog};

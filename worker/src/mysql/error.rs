@@ -1,6 +1,9 @@
-//! Classifies the errors of the MySQL server that an operator can fix.
+//! Classifies the errors of the MySQL server that an operator can fix, and catches panics of the driver.
 
+use anyhow::{Result, anyhow};
+use futures_util::FutureExt as _;
 use mysql_async::ServerError;
+use std::panic::AssertUnwindSafe;
 
 /// A kind of server error that an operator can fix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,4 +52,10 @@ pub fn is_unreadable(error: &anyhow::Error) -> bool {
 /// The server's error number; `None` if the error is not the server's.
 pub fn server_code(error: &anyhow::Error) -> Option<u16> {
     error.downcast_ref::<ServerError>().map(|error| error.code)
+}
+
+/// Turns a panic of the driver into an error: an answer that the driver cannot read must not end the process.
+pub(super) async fn catch_panic<T>(work: impl Future<Output = T>) -> Result<T> {
+    let caught = AssertUnwindSafe(work).catch_unwind().await;
+    caught.map_err(|_| anyhow!("the server sent an answer that the MySQL driver cannot read"))
 }

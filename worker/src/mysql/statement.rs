@@ -2,10 +2,7 @@
 //! errors with a readable text.
 
 use crate::mysql::watchdog::{ServerConnId, Watchdog};
-use anyhow::{Result, anyhow};
-use futures_util::FutureExt as _;
 use mysql_async::{Conn, IoError};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -43,12 +40,6 @@ pub(super) fn into_anyhow(error: mysql_async::Error) -> anyhow::Error {
         mysql_async::Error::Io(IoError::Io(io)) => io.into(),
         other => other.into(),
     }
-}
-
-/// Turns a panic of the driver into an error: an answer that the driver cannot read must not end the process.
-pub(super) async fn catch_panic<T>(work: impl Future<Output = T>) -> Result<T> {
-    let caught = AssertUnwindSafe(work).catch_unwind().await;
-    caught.map_err(|_| anyhow!("the server sent an answer that the MySQL driver cannot read"))
 }
 
 /// Whether the server has forgotten a prepared statement, for example because a table was altered

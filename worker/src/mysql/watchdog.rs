@@ -5,7 +5,7 @@
 //! silent for minutes, and TCP resends lost packets only after a pause as long as the outage.
 
 use crate::backoff::Backoff;
-use crate::mysql::statement::catch_panic;
+use crate::mysql::error::catch_panic;
 use anyhow::{Context, Result, ensure};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts};

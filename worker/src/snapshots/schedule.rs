@@ -25,6 +25,7 @@ pub async fn run(tick: Arc<Notify>, clock: Clock) {
         let now = clock.now();
         if now < seen {
             scheduler = self::scheduler(&tick);
+            tick.notify_waiters();
         }
         seen = now;
         scheduler.run_pending().await;
