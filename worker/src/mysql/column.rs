@@ -6,6 +6,7 @@
 use crate::mysql::connection::Session;
 use crate::mysql::params;
 use anyhow::{Context, Result, ensure};
+use std::collections::BTreeSet;
 
 /// The character set and collation of a text column. A column of another type (`INT`, `VARBINARY`) is compared as text,
 /// byte by byte.
@@ -48,18 +49,41 @@ impl TextColumn {
         })
     }
 
-    /// SQL for the column `name`, to compare with [`Self::placeholders`].
-    pub fn as_text(&self, name: &str) -> String {
+    /// SQL for the column `name` as text.
+    fn as_text(&self, name: &str) -> String {
         match self.is_text {
             true => name.to_owned(),
             false => format!("CONVERT({name} USING utf8mb4)"),
         }
     }
 
-    /// `count` placeholders for an `IN` list over this column. A text that the column cannot hold is converted to one
-    /// that matches no id.
-    pub fn placeholders(&self, count: usize) -> String {
-        vec![self.converted("?"); count].join(", ")
+    /// An SQL condition on the column `name`, and its parameters: the id is one of `ids`, trailing spaces apart. It may
+    /// also hold for ids that go on after a space. A text that the column cannot hold is converted to one that matches
+    /// no id.
+    pub fn is_one_of(&self, name: &str, ids: &[&str]) -> (String, Vec<String>) {
+        let trimmed = ids.iter().map(|id| id.trim_end_matches(' '));
+        let trimmed: BTreeSet<&str> = trimmed.collect();
+        let spellings: BTreeSet<&str> = trimmed.iter().chain(ids).copied().collect();
+        let column = self.as_text(name);
+        let list = vec![self.converted("?"); spellings.len()].join(", ");
+        let mut condition = format!("({column} IN ({list})");
+        let mut values: Vec<String> = spellings.into_iter().map(str::to_owned).collect();
+        if self.compares_trailing_spaces() {
+            for id in trimmed {
+                condition += &format!(" OR {column} LIKE {}", self.converted("?"));
+                values.push(format!("{} %", escape_pattern(id)));
+            }
+        }
+        condition.push(')');
+        (condition, values)
+    }
+
+    /// Whether `'a'` and `'a '` differ: in collations of the kind NO PAD, which MySQL 8 has by default.
+    fn compares_trailing_spaces(&self) -> bool {
+        ["_nopad_", "_0900_"]
+            .iter()
+            .any(|kind| self.collation.contains(kind))
+            || !self.is_text
     }
 
     /// SQL for `text` as this column would hold it.
@@ -79,6 +103,14 @@ impl TextColumn {
         let (charset, collation) = (&self.charset, &self.collation);
         format!("CONVERT({text} USING {charset}) COLLATE {collation}")
     }
+}
+
+/// Escapes what has a meaning in a pattern of `LIKE`.
+fn escape_pattern(text: &str) -> String {
+    let escape = |c| matches!(c, '\\' | '%' | '_').then_some('\\');
+    text.chars()
+        .flat_map(|c| escape(c).into_iter().chain([c]))
+        .collect()
 }
 
 fn is_identifier(name: &str) -> bool {

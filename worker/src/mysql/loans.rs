@@ -9,7 +9,7 @@ use crate::mysql::scan::{ChunkedScan, ScanKey};
 use crate::mysql::scan_settings::ScanSettings;
 use crate::mysql::schema::TableSchema;
 use crate::mysql::throttle::Throttle;
-use crate::mysql::{IN_LIST_SIZE, in_window, params, placeholders, spellings};
+use crate::mysql::{IN_LIST_SIZE, in_window, params, placeholders};
 use anyhow::Result;
 use chrono::NaiveDate;
 use mysql_async::Value;
@@ -267,22 +267,18 @@ pub async fn history_names(
     let schema = TableSchema::of(session, KEY.table).await?;
     let hint = schema.by("member_id").unwrap_or_default();
     let mut borrowers = Vec::new();
-    for batch in spellings(ids).chunks(IN_LIST_SIZE) {
+    for batch in ids.chunks(IN_LIST_SIZE) {
+        let (condition, ids) = column.is_one_of("loan.member_id", batch);
         let sql = format!(
             concat!(
                 "SELECT loan.loan_date, loan.loan_id, loan.member_id, loan_history.member_name \
                  FROM loan {} JOIN loan_history ON loan_history.loan_id = loan.loan_id \
-                 WHERE loan.is_lent = 1 AND {} IN ({}) AND ",
+                 WHERE loan.is_lent = 1 AND {} AND ",
                 in_window!("loan.loan_date")
             ),
-            hint,
-            column.as_text("loan.member_id"),
-            column.placeholders(batch.len())
+            hint, condition
         );
-        let values = batch
-            .iter()
-            .map(|id| Value::from(*id))
-            .chain(bounds(window));
+        let values = ids.into_iter().map(Value::from).chain(bounds(window));
         let read = session.each("names in loan_history", &sql, params(values), |row| {
             if let Some(name) = row.owned_text(3) {
                 borrowers.push(Borrower {

@@ -4,7 +4,7 @@ use crate::mysql::collation::{Collation, CollationKey};
 use crate::mysql::column::TextColumn;
 use crate::mysql::connection::Session;
 use crate::mysql::schema::TableSchema;
-use crate::mysql::{IN_LIST_SIZE, params, spellings};
+use crate::mysql::{IN_LIST_SIZE, params};
 use anyhow::Result;
 use std::collections::HashMap;
 
@@ -44,15 +44,13 @@ pub async fn find_present(
         Columns::NameAndInstitution => schema.or_null("inst_name"),
     };
     let column = TextColumn::load(session, "member", "member_id").await?;
-    let id = column.as_text("member_id");
     let mut members = Vec::new();
-    for batch in spellings(ids).chunks(IN_LIST_SIZE) {
-        let placeholders = column.placeholders(batch.len());
-        let sql = format!(
-            "SELECT member_id, member_name, {institution} FROM member WHERE {id} IN ({placeholders})"
-        );
+    for batch in ids.chunks(IN_LIST_SIZE) {
+        let (condition, values) = column.is_one_of("member_id", batch);
+        let sql =
+            format!("SELECT member_id, member_name, {institution} FROM member WHERE {condition}");
         session
-            .each("members", &sql, params(batch.iter().copied()), |row| {
+            .each("members", &sql, params(values), |row| {
                 members.push(Member {
                     id: row.owned_text(0).unwrap_or_default(),
                     name: row.owned_text(1),

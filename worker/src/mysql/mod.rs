@@ -55,15 +55,6 @@ fn placeholders(count: usize) -> String {
     vec!["?"; count].join(", ")
 }
 
-/// The ids as they are and without trailing spaces. Other tables may lack the spaces, and some collations compare them.
-fn spellings<'a>(ids: &[&'a str]) -> Vec<&'a str> {
-    let trimmed = ids.iter().map(|id| id.trim_end_matches(' '));
-    let mut spellings: Vec<&str> = ids.iter().copied().chain(trimmed).collect();
-    spellings.sort_unstable();
-    spellings.dedup();
-    spellings
-}
-
 fn params<T: Into<Value>>(values: impl IntoIterator<Item = T>) -> Params {
     Params::Positional(values.into_iter().map(Into::into).collect())
 }

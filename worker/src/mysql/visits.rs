@@ -6,7 +6,7 @@ use crate::mysql::connection::Session;
 use crate::mysql::row::{DailyTotals, EventRow};
 use crate::mysql::scan::ScanKey;
 use crate::mysql::schema::TableSchema;
-use crate::mysql::{IN_LIST_SIZE, in_window, params, placeholders, spellings};
+use crate::mysql::{IN_LIST_SIZE, in_window, params, placeholders};
 use anyhow::Result;
 use chrono::{NaiveDate, NaiveDateTime};
 use mysql_async::{Params, Value};
@@ -173,29 +173,23 @@ pub async fn names_until(
     let column = TextColumn::load(session, KEY.table, "member_id").await?;
     let hint = schema.by("member_id").unwrap_or_default();
     let mut names = Vec::new();
-    for batch in spellings(ids).chunks(IN_LIST_SIZE) {
+    for batch in ids.chunks(IN_LIST_SIZE) {
+        let (condition, values) = column.is_one_of("member_id", batch);
         let sql = format!(
-            "SELECT checkin_date, visitor_id, member_id, member_name FROM visitor_count {hint} WHERE {} IN ({})",
-            column.as_text("member_id"),
-            column.placeholders(batch.len())
+            "SELECT checkin_date, visitor_id, member_id, member_name FROM visitor_count {hint} WHERE {condition}"
         );
         session
-            .each(
-                "visits of former borrowers",
-                &sql,
-                params(batch.iter().copied()),
-                |row| {
-                    let (time, visit) = (row.time(0)?, row.integer(1)?);
-                    if time.date().is_none_or(|day| day <= today) {
-                        let (id, name) = (
-                            row.owned_text(2).unwrap_or_default(),
-                            row.owned_text(3).unwrap_or_default(),
-                        );
-                        names.push(((time.date().is_some(), time, visit), (id, name)));
-                    }
-                    Ok(())
-                },
-            )
+            .each("visits of former borrowers", &sql, params(values), |row| {
+                let (time, visit) = (row.time(0)?, row.integer(1)?);
+                if time.date().is_none_or(|day| day <= today) {
+                    let (id, name) = (
+                        row.owned_text(2).unwrap_or_default(),
+                        row.owned_text(3).unwrap_or_default(),
+                    );
+                    names.push(((time.date().is_some(), time, visit), (id, name)));
+                }
+                Ok(())
+            })
             .await?;
     }
     names.sort();

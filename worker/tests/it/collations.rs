@@ -120,3 +120,68 @@ async fn visits_under_contracted_ids_count_for_one_person() {
         assert_eq!(shown, totals, "{collation}");
     }
 }
+
+/// Ids with trailing spaces in some tables only: one id, also in collations that compare the spaces.
+#[tokio::test]
+async fn people_are_found_whatever_their_trailing_spaces() {
+    for collation in [
+        "utf8mb4 COLLATE utf8mb4_unicode_ci",
+        "utf8mb4 COLLATE utf8mb4_unicode_nopad_ci",
+        "utf8mb4 COLLATE utf8mb4_general_nopad_ci",
+    ] {
+        let fixture = Fixture::empty().await;
+        for table in ["visitor_count", "member", "loan", "loan_history"] {
+            let convert = format!("ALTER TABLE {table} CONVERT TO CHARACTER SET {collation}");
+            fixture.sql(&convert).await;
+        }
+        for insert in [
+            "loan (loan_id, item_code, member_id, loan_date, is_lent) VALUES (1, 'A', 'gone', '2025-09-01', 1), \
+             (2, 'A', 'gone  ', '2025-09-02', 1), (3, 'A', 'gone', '2025-09-03', 1), \
+             (4, 'A', 'g_%ne', '2025-09-04', 1), (5, 'A', 'pad', '2025-09-04', 1)",
+            "loan_history (loan_id, biblio_id, title, member_id, member_name) VALUES (1, 1, 't', 'gone', 'Old name'), \
+             (2, 1, 't', 'gone  ', 'New name')",
+            "visitor_count (visitor_id, member_id, member_name, institution, checkin_date) VALUES \
+             (1, 'g_%ne', 'Old visit', 'x', '2025-09-01 10:00:00'), \
+             (2, 'g_%ne  ', 'New visit', 'x', '2025-09-02 10:00:00'), \
+             (3, 'pad', 'Copy', 'z', '2025-09-02 10:00:00'), \
+             (4, 'gxxne  ', 'Stranger', 'z', '2025-09-03 10:00:00')",
+            "member (member_id, member_name, inst_name) VALUES ('pad ', 'Padded member', 'y')",
+        ] {
+            fixture.sql(&format!("INSERT INTO {insert}")).await;
+        }
+        fixture.refresh().await.unwrap();
+        let rows = async |name: &str| {
+            let stored = fixture.stored(name).await.unwrap();
+            let envelope: serde_json::Value = serde_json::from_str(&stored).unwrap();
+            let rows = envelope["data"].as_array().unwrap().iter();
+            let text = |row: &serde_json::Value, field| row[field].as_str().unwrap().to_owned();
+            rows.map(|row| {
+                (
+                    text(row, "member_id"),
+                    text(row, "member_name"),
+                    row["total"].as_u64().unwrap(),
+                )
+            })
+            .collect::<Vec<_>>()
+        };
+        let row = |id: &str, name: &str, total| (id.to_owned(), name.to_owned(), total);
+        assert_eq!(
+            rows("books:top-borrowers:month").await,
+            [
+                row("gone", "New name", 3),
+                row("g_%ne", "New visit", 1),
+                row("pad ", "Padded member", 1)
+            ],
+            "{collation}"
+        );
+        assert_eq!(
+            rows("visitors:monthly:top").await,
+            [
+                row("g_%ne", "New visit", 2),
+                row("gxxne", "Stranger", 1),
+                row("pad ", "Padded member", 1)
+            ],
+            "{collation}"
+        );
+    }
+}
