@@ -269,7 +269,7 @@ fn open_browser(url: &str) {
     }
 }
 
-/// Inserts visits for ever.
+/// Inserts visits for ever. While MariaDB does not answer, for example because you have stopped it, nobody checks in.
 async fn insert_visits(
     mariadb: &MariaDb,
     port: u16,
@@ -277,7 +277,8 @@ async fn insert_visits(
     library: &Library,
     processes: &mut [Process],
 ) -> Result<()> {
-    let conn = Conn::new(mariadb.opts(Some(DATABASE))).await;
+    let connect = || Conn::new(mariadb.opts(Some(DATABASE)));
+    let conn = connect().await;
     let mut conn = conn.context("connecting to insert visits")?;
     let mut check_ins = CheckIns::new(library.members.clone(), u64::from(std::process::id()));
     let mut line = StatusLine::new();
@@ -287,7 +288,13 @@ async fn insert_visits(
         fail_if_ended(processes)?;
         if Instant::now() >= next {
             next += check_ins.interval();
-            name = check_ins.insert(&mut conn, wall_now(zone)).await?;
+            match check_ins.insert(&mut conn, wall_now(zone)).await {
+                Ok(visitor) => name = visitor,
+                Err(_) => {
+                    "nobody, because MariaDB does not answer".clone_into(&mut name);
+                    conn = connect().await.unwrap_or(conn);
+                }
+            }
         }
         let total = todays_total(port).await;
         let total = total.map_or("unknown".to_owned(), |total| total.to_string());
