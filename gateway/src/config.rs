@@ -134,7 +134,7 @@ mod tests {
             let found = pairs.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        Config::read(Environment::of(lookup)).map_err(|e| e.to_string())
+        Config::read(Environment::from_lookup(lookup)).map_err(|e| e.to_string())
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl<'a> Environment<'a> {
     }
 
     /// Reads from `lookup` instead of the environment, for tests.
-    pub fn of(lookup: impl Fn(&str) -> Option<String> + 'a) -> Self {
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String> + 'a) -> Self {
         Self::with_lookup(move |name| lookup(name).map(OsString::from))
     }
 

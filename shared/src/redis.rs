@@ -233,7 +233,7 @@ fn system_authorities() -> Result<TlsConnector, String> {
 pub fn tls_advice(error: &str) -> Option<&'static str> {
     // A Redis without TLS reads the handshake as an incomplete line and waits for the rest.
     let plain = error.contains("timed out").then_some(Fault::Plain);
-    Some(match Fault::of(error).or(plain)? {
+    Some(match Fault::classify(error).or(plain)? {
         Fault::Authority => {
             "its certificate is signed by an unknown authority: set REDIS_TLS_CA to the PEM file of that authority"
         }

@@ -69,7 +69,7 @@ pub enum Fault {
 
 impl Fault {
     /// Finds the cause in the text of an error, which is all that the Redis client keeps.
-    pub fn of(text: &str) -> Option<Self> {
+    pub fn classify(text: &str) -> Option<Self> {
         let has = |codes: &[&str]| codes.iter().any(|code| text.contains(code));
         if has(&["UnknownIssuer", "BadSignature"]) {
             Some(Self::Authority)

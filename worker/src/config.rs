@@ -252,7 +252,7 @@ mod tests {
             let found = pairs.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        Config::read(Environment::of(lookup))
+        Config::read(Environment::from_lookup(lookup))
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub(crate) fn config(url: &str, prefix: &str, variables: &[(&str, &str)]) -> Con
             found.map(|(_, value)| (*value).to_owned())
         }
     };
-    let config = Config::read(Environment::of(lookup));
+    let config = Config::read(Environment::from_lookup(lookup));
     config.unwrap_or_else(|e| panic!("{e}"))
 }
 

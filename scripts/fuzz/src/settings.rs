@@ -110,7 +110,7 @@ fn check_configuration(
         let found = lines.find(|(key, _)| *key == name);
         found.map(|(_, value)| value.to_owned())
     };
-    if let Err(error) = read(Environment::of(lookup)) {
+    if let Err(error) = read(Environment::from_lookup(lookup)) {
         let error = error.to_string();
         let mut names = variables.iter().map(|variable| variable.name);
         assert!(names.any(|name| error.contains(name)), "{error}");
@@ -120,7 +120,7 @@ fn check_configuration(
         true => Some(format!("{SECRET}://:{SECRET}@x")),
         false => lookup(name),
     };
-    let error = read(Environment::of(with_secrets));
+    let error = read(Environment::from_lookup(with_secrets));
     let error = error.expect_err("no Redis has such a URL").to_string();
     assert!(
         secrets.next().is_some() && !error.contains(SECRET),

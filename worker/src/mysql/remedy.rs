@@ -1,4 +1,4 @@
-//! What an operator can do about an error of the database server or the driver. One table for logs and `worker check`.
+//! What an operator can do when there is no connection to the database. One table for logs and `worker check`.
 
 use crate::config::Tls;
 use crate::mysql::error::server_code;
@@ -6,16 +6,16 @@ use anyhow::Error;
 use mysql_async::DriverError;
 use shared::tls::Fault;
 
-/// The server's error numbers and their remedies. Where two numbers stand for the same, MySQL and MariaDB differ.
-const REMEDIES: [(&[u16], &str); 14] = [
+/// The server's error numbers at a login, and their remedies. Where two numbers stand for the same, MySQL and MariaDB differ.
+const REMEDIES: [(&[u16], &str); 11] = [
     (
         &[1045, 1698, 1130],
         "check MYSQL_USER and MYSQL_PASSWORD, the hosts from which the account can connect, and whether it must use \
          TLS (MYSQL_TLS)",
     ),
     (
-        &[1044, 1142, 1143],
-        "the account lacks a privilege: GRANT SELECT on the tables in deploy/rights/mysql.sql to it",
+        &[1044],
+        "the account lacks a privilege: GRANT SELECT on the database to it (deploy/rights/mysql.sql)",
     ),
     (
         &[1049],
@@ -52,20 +52,8 @@ const REMEDIES: [(&[u16], &str); 14] = [
          caching_sha2_password BY … (MySQL) or IDENTIFIED BY … (MariaDB)",
     ),
     (
-        &[1461],
-        "the server allows no further prepared statement: raise max_prepared_stmt_count (default 16382)",
-    ),
-    (
-        &[1969, 3024],
-        "the statement took longer than allowed: the server is overloaded, or an index is missing (worker check)",
-    ),
-    (
-        &[1290, 1836],
-        "the server runs with a restriction that forbids this: see the server's log",
-    ),
-    (
-        &[1053, 1927, 1077, 1079],
-        "the server is shutting down or has ended the connection; the worker connects again by itself",
+        &[1053],
+        "the server is shutting down; the worker connects again by itself",
     ),
 ];
 
@@ -83,26 +71,28 @@ pub fn remedy(error: &Error, tls: Tls) -> Option<&'static str> {
     if tls == Tls::Off {
         return None;
     }
-    Some(match Fault::of(&format!("{:#}", error.root_cause()))? {
-        Fault::Authority => {
-            "the server's certificate has an unknown issuer: set MYSQL_TLS_CA to the PEM file of its certificate \
+    Some(
+        match Fault::classify(&format!("{:#}", error.root_cause()))? {
+            Fault::Authority => {
+                "the server's certificate has an unknown issuer: set MYSQL_TLS_CA to the PEM file of its certificate \
              authority. A certificate that the server made itself at its first start names no host and cannot be \
              verified: give the server one that names MYSQL_HOST, or set MYSQL_TLS=required"
-        }
-        Fault::Host => {
-            "the server's certificate is for another host: set MYSQL_HOST to a name that the certificate contains. A \
+            }
+            Fault::Host => {
+                "the server's certificate is for another host: set MYSQL_HOST to a name that the certificate contains. A \
              certificate that the server made itself names no host: give the server another one, or set \
              MYSQL_TLS=required"
-        }
-        Fault::Time => {
-            "the server's certificate is expired or not yet valid: renew it, or correct the clock of this machine"
-        }
-        Fault::Plain => "the server does not speak TLS on this port: check MYSQL_PORT",
-        Fault::Version => {
-            "the server's certificate is of X.509 version 1, which cannot be used: make one of version 3 (openssl x509 \
+            }
+            Fault::Time => {
+                "the server's certificate is expired or not yet valid: renew it, or correct the clock of this machine"
+            }
+            Fault::Plain => "the server does not speak TLS on this port: check MYSQL_PORT",
+            Fault::Version => {
+                "the server's certificate is of X.509 version 1, which cannot be used: make one of version 3 (openssl x509 \
              -req … -extfile with subjectAltName)"
-        }
-    })
+            }
+        },
+    )
 }
 
 fn driver_remedy(error: &DriverError) -> Option<&'static str> {

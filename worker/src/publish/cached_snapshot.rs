@@ -13,7 +13,7 @@ pub struct CachedSnapshot {
     /// Whether it was computed under the settings of this worker.
     pub by_our_settings: bool,
     /// Whether another worker may have written a newer one.
-    pub currency: Currency,
+    pub recency: Recency,
     /// The envelope as JSON.
     pub bytes: Bytes,
     /// Whether Redis has confirmed these bytes.
@@ -23,7 +23,7 @@ pub struct CachedSnapshot {
 /// Whether a cached snapshot is the newest one. Gateways show what Redis held last, so an older copy must not replace
 /// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Currency {
+pub enum Recency {
     /// It was computed here, was seen in Redis while this worker was active, or could not be computed again.
     Newest,
     /// It was loaded from Redis while another worker was active, which may have written a newer one since.
@@ -101,7 +101,7 @@ mod tests {
             generated_at: generated_at.into(),
             ttl_seconds: 60,
             by_our_settings: true,
-            currency: Currency::Newest,
+            recency: Recency::Newest,
             bytes: Bytes::copy_from_slice(time.as_bytes()),
             stored,
         }

@@ -1,7 +1,7 @@
 //! Writes the snapshots and today's count to Redis. Every write is fenced ([`Fence`]): only the active worker writes. A
 //! standby caches what the active worker has written.
 
-use crate::publish::cached_snapshot::{Action, CachedSnapshot, Currency, decide};
+use crate::publish::cached_snapshot::{Action, CachedSnapshot, Recency, decide};
 use crate::publish::fence::{Fence, FencedWrite, Rights, SnapshotMeta, WriteRefused};
 use crate::publish::lease::Lease;
 use crate::publish::redis_errors::{RedisErrors, RedisTask};
@@ -100,7 +100,7 @@ impl Publisher {
             generated_at: envelope.generated_at,
             ttl_seconds: envelope.ttl_seconds,
             by_our_settings: true,
-            currency: Currency::Newest,
+            recency: Recency::Newest,
             bytes: serde_json::to_vec(envelope)?.into(),
             stored: false,
         };
@@ -180,7 +180,7 @@ impl Publisher {
     /// Marks the cached copies of `snapshots` as the newest ones, even if they are due: computing them was tried.
     pub fn mark_newest(&self, snapshots: &BTreeSet<Snapshot>) {
         for snapshot in snapshots {
-            self.set_currency(*snapshot, Currency::Newest);
+            self.set_recency(*snapshot, Recency::Newest);
         }
         self.wake();
     }
@@ -190,13 +190,13 @@ impl Publisher {
     fn confirm(&self, snapshot: Snapshot, is_current: bool) {
         let cached = self.get(snapshot).filter(|_| is_current);
         if cached.is_some_and(|cached| !self.freshness.is_due(snapshot, &cached)) {
-            self.set_currency(snapshot, Currency::Newest);
+            self.set_recency(snapshot, Recency::Newest);
         }
     }
 
-    fn set_currency(&self, snapshot: Snapshot, currency: Currency) {
+    fn set_recency(&self, snapshot: Snapshot, recency: Recency) {
         if let Some(cached) = self.lock().get_mut(&snapshot) {
-            cached.currency = currency;
+            cached.recency = recency;
         }
     }
 
@@ -229,7 +229,7 @@ impl Publisher {
             // The active worker may write a newer one at any time.
             self.lock()
                 .values_mut()
-                .for_each(|cached| cached.currency = Currency::MaybeOutdated);
+                .for_each(|cached| cached.recency = Recency::MaybeOutdated);
         }
         let latest = self.freshness.clock.now().plus(MAX_CLOCK_SKEW);
         let mut first_error = None;
@@ -258,9 +258,9 @@ impl Publisher {
                         continue;
                     };
                     // Gateways may still show a newer one that another worker computed: compute it again instead.
-                    if cached.currency != Currency::Newest {
+                    if cached.recency != Recency::Newest {
                         if !exists_in_redis {
-                            self.set_currency(snapshot, Currency::Lost);
+                            self.set_recency(snapshot, Recency::Lost);
                         }
                         if !exists_in_redis || self.freshness.is_due(snapshot, &cached) {
                             continue;

@@ -1,6 +1,6 @@
 //! Reads the snapshots that Redis holds.
 
-use crate::publish::cached_snapshot::{CachedSnapshot, Currency};
+use crate::publish::cached_snapshot::{CachedSnapshot, Recency};
 use crate::publish::fence::{COMMAND_LIMIT, commands};
 use crate::publish::publisher::Publisher;
 use crate::publish::redis_errors::is_permission_error;
@@ -63,7 +63,7 @@ impl Publisher {
             ttl_seconds: envelope.ttl_seconds,
             // Settings that this version cannot read count as different.
             by_our_settings: settings.and_then(Value::as_bytes) == Some(self.settings.as_bytes()),
-            currency: Currency::MaybeOutdated,
+            recency: Recency::MaybeOutdated,
             // A slice would keep the client's whole read buffer alive.
             bytes: Bytes::copy_from_slice(bytes),
             stored: true,

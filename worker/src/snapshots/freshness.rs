@@ -1,7 +1,7 @@
 //! Decides whether a snapshot is due. The answer follows from the snapshot alone, whichever worker computed it.
 
 use crate::config::Config;
-use crate::publish::cached_snapshot::{CachedSnapshot, Currency};
+use crate::publish::cached_snapshot::{CachedSnapshot, Recency};
 use crate::snapshots::cron::Cron;
 use shared::catalog::{Group, Snapshot};
 use shared::time::{Clock, Timestamp};
@@ -53,7 +53,7 @@ impl FreshnessPolicy {
     /// before its cron last came, with a wrong clock, or under other settings.
     pub fn is_due(&self, snapshot: Snapshot, cached: &CachedSnapshot) -> bool {
         let last = self.last_due(snapshot.group());
-        cached.currency == Currency::Lost
+        cached.recency == Recency::Lost
             || !cached.by_our_settings
             || last.is_some_and(|last| cached.generated_at < last)
             || cached.generated_at > self.clock.now().plus(MAX_CLOCK_SKEW)

@@ -203,7 +203,7 @@ impl Fixture {
             let found = self.environment.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.clone())
         };
-        let mut config = Config::read(Environment::of(lookup)).unwrap();
+        let mut config = Config::read(Environment::from_lookup(lookup)).unwrap();
         config.scan = self.scan.unwrap_or(config.scan);
         config
     }
@@ -257,6 +257,13 @@ impl Fixture {
                 self.stored(&name).await
             })
             .await;
+        }
+    }
+
+    /// Deletes every snapshot from Redis, as if Redis had lost them.
+    pub(crate) async fn delete_snapshots(&self) {
+        for snapshot in Snapshot::ALL {
+            let _: i64 = self.redis.del(self.key(&snapshot.name())).await.unwrap();
         }
     }
 

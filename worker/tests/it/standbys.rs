@@ -2,7 +2,6 @@
 
 use crate::fixture::{Fixture, SOON};
 use crate::recorder::{Recorder, epoch};
-use fred::interfaces::KeysInterface;
 use nix::sys::signal::Signal;
 use shared::catalog::Snapshot;
 use std::collections::BTreeMap;
@@ -120,7 +119,7 @@ async fn a_standby_that_takes_over_an_emptied_redis_writes_no_old_copies() {
     let killed = workers.0[first].0.pid();
     workers.0[first].0.signal(Signal::SIGKILL).unwrap();
     let recorder = Recorder::subscribe(&fixture, "snapshots").await;
-    delete_snapshots(&fixture).await;
+    fixture.delete_snapshots().await;
     workers.active(&fixture, Some(killed)).await;
     fixture.await_all().await;
     let new = times(&fixture).await;
@@ -130,19 +129,9 @@ async fn a_standby_that_takes_over_an_emptied_redis_writes_no_old_copies() {
     let writes = recorder.messages("snapshots").len();
     assert_eq!(writes, Snapshot::ALL.len(), "each is written once");
 
-    delete_snapshots(&fixture).await;
+    fixture.delete_snapshots().await;
     fixture.await_all().await;
     assert_eq!(times(&fixture).await, new, "nothing is computed again");
-}
-
-async fn delete_snapshots(fixture: &Fixture) {
-    for snapshot in Snapshot::ALL {
-        let _: i64 = fixture
-            .redis
-            .del(fixture.key(&snapshot.name()))
-            .await
-            .unwrap();
-    }
 }
 
 #[tokio::test]

@@ -214,7 +214,7 @@ fn a_ca_file_without_tls_is_a_configuration_error() {
             let found = pairs.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        let environment = shared::environment::Environment::of(lookup);
+        let environment = shared::environment::Environment::from_lookup(lookup);
         worker::config::Config::read(environment)
             .err()
             .unwrap()

@@ -2,7 +2,6 @@
 
 use crate::check::{INDEXED, about, assert_complaints, healthy};
 use crate::fixture::Fixture;
-use fred::interfaces::KeysInterface;
 use mysql_async::Row;
 use mysql_async::prelude::Queryable;
 use shared::catalog::Snapshot;
@@ -90,13 +89,7 @@ async fn exactly_the_figures_that_require_a_column_fail_without_it() {
 }
 
 async fn assert_lost(fixture: &Fixture, figures: &[Figures], without: &str) {
-    for snapshot in Snapshot::ALL {
-        let _: i64 = fixture
-            .redis
-            .del(fixture.key(&snapshot.name()))
-            .await
-            .unwrap();
-    }
+    fixture.delete_snapshots().await;
     let refreshed = fixture.refresh().await;
     let mut lost = Vec::new();
     for snapshot in Snapshot::ALL {

@@ -83,13 +83,7 @@ async fn alerts_fire_when_servers_and_processes_are_lost() {
 
 /// Leaves only a weekly snapshot of 31 hours ago, as if the worker had been dead since.
 async fn leave_one_old_snapshot(fixture: &Fixture) {
-    for snapshot in Snapshot::ALL {
-        let _: i64 = fixture
-            .redis
-            .del(fixture.key(&snapshot.name()))
-            .await
-            .unwrap();
-    }
+    fixture.delete_snapshots().await;
     let made = fixture.clock.now().minus(Duration::from_secs(31 * 3600));
     let value = format!(r#"{{"generated_at":"{made}","ttl_seconds":90000,"data":[]}}"#);
     let key = fixture.key(&Snapshot::Weekly.name());
