@@ -1,7 +1,7 @@
 //! The list of all snapshots. The worker refreshes them, the gateway serves them, and tests compare with the list. The
 //! key and the field in a summary are derived from the path.
 
-/// A figure that is computed once a day and served as stored.
+/// A figure that is computed once a day, or more often, and served as stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the table below describes each")]
 pub enum Snapshot {
@@ -10,12 +10,20 @@ pub enum Snapshot {
     Yearly,
     MonthlyTop,
     YearlyTop,
+    Daily,
+    Hours,
+    MonthlyTypes,
     Collection,
     TopBorrowed,
     TopBorrowedMonth,
     TopBorrowedYear,
     TopBorrowersMonth,
     TopBorrowersYear,
+    LoansWeekly,
+    LoansMonthly,
+    LoansYearly,
+    LoansDaily,
+    Circulation,
 }
 
 /// A half of the dashboard. Each has its own cron and its own summary.
@@ -41,42 +49,59 @@ struct Entry {
     group: Group,
     period: Option<Period>,
     lists_people: bool,
+    in_summary: bool,
     meaning: &'static str,
 }
 
-/// All snapshots, in the order of the two summaries.
+/// All snapshots, by group. Those of a summary are in its order.
 #[rustfmt::skip]
-const CATALOG: [Entry; 11] = {
+const CATALOG: [Entry; 19] = {
     use Group::{Books, Visitors};
     use Period::{Month, Year};
     [
-        Entry { snapshot: Snapshot::Weekly, path: "/api/visitors/weekly", title: "weekly visitors", group: Visitors, period: None, lists_people: false,
+        Entry { snapshot: Snapshot::Weekly, path: "/api/visitors/weekly", title: "weekly visitors", group: Visitors, period: None, lists_people: false, in_summary: true,
             meaning: "Visits per day for seven days: today and the six days before, oldest first. A day without visits has 0." },
-        Entry { snapshot: Snapshot::Monthly, path: "/api/visitors/monthly", title: "monthly visitors", group: Visitors, period: None, lists_people: false,
+        Entry { snapshot: Snapshot::Monthly, path: "/api/visitors/monthly", title: "monthly visitors", group: Visitors, period: None, lists_people: false, in_summary: true,
             meaning: "Visits per month for twelve months, including the current one, oldest first. A month without visits has 0." },
-        Entry { snapshot: Snapshot::Yearly, path: "/api/visitors/yearly", title: "yearly visitors", group: Visitors, period: None, lists_people: false,
+        Entry { snapshot: Snapshot::Yearly, path: "/api/visitors/yearly", title: "yearly visitors", group: Visitors, period: None, lists_people: false, in_summary: true,
             meaning: "Visits per year for five years, including the current one, oldest first. A year without visits has 0." },
-        Entry { snapshot: Snapshot::MonthlyTop, path: "/api/visitors/monthly/top", title: "this month's top visitors", group: Visitors, period: Some(Month), lists_people: true,
+        Entry { snapshot: Snapshot::MonthlyTop, path: "/api/visitors/monthly/top", title: "this month's top visitors", group: Visitors, period: Some(Month), lists_people: true, in_summary: true,
             meaning: "The members with the most visits this month, at most ten. Counted by member id, never by name. Guests are not ranked." },
-        Entry { snapshot: Snapshot::YearlyTop, path: "/api/visitors/yearly/top", title: "this year's top visitors", group: Visitors, period: Some(Year), lists_people: true,
+        Entry { snapshot: Snapshot::YearlyTop, path: "/api/visitors/yearly/top", title: "this year's top visitors", group: Visitors, period: Some(Year), lists_people: true, in_summary: true,
             meaning: "The members with the most visits this year, at most ten. Counted by member id, never by name. Guests are not ranked." },
-        Entry { snapshot: Snapshot::Collection, path: "/api/books/collection", title: "the size of the collection", group: Books, period: None, lists_people: false,
+        Entry { snapshot: Snapshot::Daily, path: "/api/visitors/daily", title: "daily visitors", group: Visitors, period: None, lists_people: false, in_summary: false,
+            meaning: "Visits per day for the five years of `/api/visitors/yearly`: from 1 January four years ago to today, oldest first. A day without visits has 0." },
+        Entry { snapshot: Snapshot::Hours, path: "/api/visitors/hours", title: "the visitors by hour", group: Visitors, period: None, lists_people: false, in_summary: false,
+            meaning: "How busy each hour of each weekday usually is: 168 rows from the 56 days before today. `cumulative_p50` is what half of the open days had reached by the end of that hour: compare today's count with it." },
+        Entry { snapshot: Snapshot::MonthlyTypes, path: "/api/visitors/monthly/types", title: "monthly visitors by member type", group: Visitors, period: None, lists_people: false, in_summary: false,
+            meaning: "Visits and different members per month and member type for twelve months, oldest first. Each month has the same rows: the types by id, then `unknown`, then `guest`. The visits of a month add up to `/api/visitors/monthly`." },
+        Entry { snapshot: Snapshot::Collection, path: "/api/books/collection", title: "the size of the collection", group: Books, period: None, lists_people: false, in_summary: true,
             meaning: "The number of titles and copies that the library has now." },
-        Entry { snapshot: Snapshot::TopBorrowed, path: "/api/books/top-borrowed", title: "the most borrowed books", group: Books, period: None, lists_people: false,
+        Entry { snapshot: Snapshot::TopBorrowed, path: "/api/books/top-borrowed", title: "the most borrowed books", group: Books, period: None, lists_people: false, in_summary: true,
             meaning: "The titles with the most loans since the library began to record them, at most ten. Totals may decrease, because stock-takes delete rows." },
-        Entry { snapshot: Snapshot::TopBorrowedMonth, path: "/api/books/top-borrowed/month", title: "this month's most borrowed books", group: Books, period: Some(Month), lists_people: false,
+        Entry { snapshot: Snapshot::TopBorrowedMonth, path: "/api/books/top-borrowed/month", title: "this month's most borrowed books", group: Books, period: Some(Month), lists_people: false, in_summary: true,
             meaning: "The titles with the most loans this month, at most ten." },
-        Entry { snapshot: Snapshot::TopBorrowedYear, path: "/api/books/top-borrowed/year", title: "this year's most borrowed books", group: Books, period: Some(Year), lists_people: false,
+        Entry { snapshot: Snapshot::TopBorrowedYear, path: "/api/books/top-borrowed/year", title: "this year's most borrowed books", group: Books, period: Some(Year), lists_people: false, in_summary: true,
             meaning: "The titles with the most loans this year, at most ten." },
-        Entry { snapshot: Snapshot::TopBorrowersMonth, path: "/api/books/top-borrowers/month", title: "this month's top borrowers", group: Books, period: Some(Month), lists_people: true,
+        Entry { snapshot: Snapshot::TopBorrowersMonth, path: "/api/books/top-borrowers/month", title: "this month's top borrowers", group: Books, period: Some(Month), lists_people: true, in_summary: true,
             meaning: "The members with the most loans this month, at most ten. Counted by member id, never by name." },
-        Entry { snapshot: Snapshot::TopBorrowersYear, path: "/api/books/top-borrowers/year", title: "this year's top borrowers", group: Books, period: Some(Year), lists_people: true,
+        Entry { snapshot: Snapshot::TopBorrowersYear, path: "/api/books/top-borrowers/year", title: "this year's top borrowers", group: Books, period: Some(Year), lists_people: true, in_summary: true,
             meaning: "The members with the most loans this year, at most ten. Counted by member id, never by name." },
+        Entry { snapshot: Snapshot::LoansWeekly, path: "/api/books/loans/weekly", title: "weekly loans", group: Books, period: None, lists_people: false, in_summary: false,
+            meaning: "Loans per day for seven days: today and the six days before, oldest first. A day without loans has 0." },
+        Entry { snapshot: Snapshot::LoansMonthly, path: "/api/books/loans/monthly", title: "monthly loans", group: Books, period: None, lists_people: false, in_summary: false,
+            meaning: "Loans and different borrowers per month for twelve months, including the current one, oldest first. A month without loans has 0." },
+        Entry { snapshot: Snapshot::LoansYearly, path: "/api/books/loans/yearly", title: "yearly loans", group: Books, period: None, lists_people: false, in_summary: false,
+            meaning: "Loans per year for five years, including the current one, oldest first. A year without loans has 0." },
+        Entry { snapshot: Snapshot::LoansDaily, path: "/api/books/loans/daily", title: "daily loans", group: Books, period: None, lists_people: false, in_summary: false,
+            meaning: "Loans per day for the five years of `/api/books/loans/yearly`: from 1 January four years ago to today, oldest first. A day without loans has 0." },
+        Entry { snapshot: Snapshot::Circulation, path: "/api/books/circulation", title: "the circulation", group: Books, period: None, lists_people: false, in_summary: false,
+            meaning: "What is on loan, overdue and due today, and what was lent and returned today. Refreshed every minute unless the operator chose another interval." },
     ]
 };
 
 impl Snapshot {
-    /// Every snapshot, in the order of the two summaries.
+    /// Every snapshot. Those of a summary are in its order.
     pub const ALL: [Self; CATALOG.len()] = {
         let mut all = [Self::Weekly; CATALOG.len()];
         let mut index = 0;
@@ -110,6 +135,11 @@ impl Snapshot {
     /// Whether it lists people, so that shared caches must not store it.
     pub const fn lists_people(self) -> bool {
         self.entry().lists_people
+    }
+
+    /// Whether the summary of its group contains it.
+    pub const fn in_summary(self) -> bool {
+        self.entry().in_summary
     }
 
     /// What it counts and does not count. [`Group::meaning`] says what applies to all snapshots of a group.
@@ -191,7 +221,12 @@ impl Group {
         }
     }
 
-    /// Its snapshots, in the order of the summary.
+    /// The snapshots of its summary, in that order.
+    pub fn summary(self) -> impl Iterator<Item = Snapshot> {
+        self.snapshots().filter(|snapshot| snapshot.in_summary())
+    }
+
+    /// Its snapshots.
     pub fn snapshots(self) -> impl Iterator<Item = Snapshot> {
         Snapshot::ALL
             .into_iter()

@@ -6,14 +6,14 @@
 use chrono::NaiveDate;
 use serde::Serialize;
 
-/// Visits of one day.
+/// Visits or loans of one day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DayTotal {
     /// The day, in the library's time zone.
     #[cfg_attr(feature = "openapi", schema(examples("2025-09-23")))]
     pub date: NaiveDate,
-    /// Visits of that day, including guests.
+    /// Visits of that day, including guests; in a series of loans, the loans of that day.
     #[cfg_attr(feature = "openapi", schema(examples(312)))]
     pub total: u64,
     /// Whether the day is not over yet. `total` is then as of the envelope's `generated_at`. True only for the last
@@ -21,7 +21,7 @@ pub struct DayTotal {
     pub partial: bool,
 }
 
-/// Visits of one month.
+/// Visits or loans of one month.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MonthTotal {
@@ -31,7 +31,7 @@ pub struct MonthTotal {
         schema(pattern = "^[0-9]{4}-(0[1-9]|1[0-2])$", examples("2025-09"))
     )]
     pub month: String,
-    /// Visits of that month, including guests.
+    /// Visits of that month, including guests; in a series of loans, the loans of that month.
     #[cfg_attr(feature = "openapi", schema(examples(9120)))]
     pub total: u64,
     /// Whether the month is not over yet. `total` is then as of the envelope's `generated_at`. True only for the last
@@ -39,14 +39,14 @@ pub struct MonthTotal {
     pub partial: bool,
 }
 
-/// Visits of one year.
+/// Visits or loans of one year.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct YearTotal {
     /// The year, in the library's time zone.
     #[cfg_attr(feature = "openapi", schema(examples(2025)))]
     pub year: i32,
-    /// Visits of that year, including guests.
+    /// Visits of that year, including guests; in a series of loans, the loans of that year.
     #[cfg_attr(feature = "openapi", schema(examples(104_233)))]
     pub total: u64,
     /// Whether the year is not over yet. `total` is then as of the envelope's `generated_at`. True only for the last
@@ -131,4 +131,113 @@ pub struct Collection {
     /// Copies of these titles.
     #[cfg_attr(feature = "openapi", schema(examples(31_977)))]
     pub total_items: u64,
+}
+
+/// Loans of one month.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MonthLoans {
+    /// The month, in the library's time zone.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(pattern = "^[0-9]{4}-(0[1-9]|1[0-2])$", examples("2025-09"))
+    )]
+    pub month: String,
+    /// Loans of that month.
+    #[cfg_attr(feature = "openapi", schema(examples(1204)))]
+    pub total: u64,
+    /// Different members who borrowed in that month. Months cannot be added up: a member counts once in each.
+    #[cfg_attr(feature = "openapi", schema(examples(611)))]
+    pub unique_borrowers: u64,
+    /// Whether the month is not over yet. `total` is then as of the envelope's `generated_at`. True only for the last
+    /// row.
+    pub partial: bool,
+}
+
+/// How busy one hour of one weekday usually is. An open day is one with at least one visit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WeekdayHour {
+    /// The weekday, from 1 (Monday) to 7 (Sunday).
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 7))]
+    pub weekday: u32,
+    /// The hour, from 0 to 23, in the library's time zone.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 23))]
+    pub hour: u32,
+    /// Open days of that weekday.
+    #[cfg_attr(feature = "openapi", schema(maximum = 8, examples(8)))]
+    pub open_days: u64,
+    /// Visits in that hour on those days.
+    #[cfg_attr(feature = "openapi", schema(examples(344)))]
+    pub total: u64,
+    /// On a quarter of the open days at most so many visits had come from midnight to the end of that hour. Null for
+    /// fewer than four open days.
+    #[cfg_attr(feature = "openapi", schema(required = true, examples(96)))]
+    pub cumulative_p25: Option<u64>,
+    /// The same for half of the open days: what is usual by the end of that hour.
+    #[cfg_attr(feature = "openapi", schema(required = true, examples(118)))]
+    pub cumulative_p50: Option<u64>,
+    /// The same for three quarters of the open days.
+    #[cfg_attr(feature = "openapi", schema(required = true, examples(143)))]
+    pub cumulative_p75: Option<u64>,
+}
+
+/// What is known of the visitors that one row counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum VisitorKind {
+    /// Members of one type.
+    Member,
+    /// Members who were deleted, or whose type is unknown.
+    Unknown,
+    /// Visitors without a member id.
+    Guest,
+}
+
+/// Visits of one month by members of one type, by members of unknown type, or by guests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MonthTypeTotal {
+    /// The month, in the library's time zone.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(pattern = "^[0-9]{4}-(0[1-9]|1[0-2])$", examples("2025-09"))
+    )]
+    pub month: String,
+    /// Which visitors this row counts.
+    #[cfg_attr(feature = "openapi", schema(inline))]
+    pub kind: VisitorKind,
+    /// The name of the member type; null unless `kind` is `member`.
+    #[cfg_attr(feature = "openapi", schema(required = true, examples("Student")))]
+    pub member_type: Option<String>,
+    /// Visits of that month.
+    #[cfg_attr(feature = "openapi", schema(examples(4120)))]
+    pub visits: u64,
+    /// Different members among these visitors; null for guests, who cannot be told apart.
+    #[cfg_attr(feature = "openapi", schema(required = true, examples(902)))]
+    pub unique_members: Option<u64>,
+    /// Whether the month is not over yet. True only for the rows of the last month.
+    pub partial: bool,
+}
+
+/// The circulation at the time of `generated_at`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Circulation {
+    /// Copies that are on loan now, whenever they were lent.
+    #[cfg_attr(feature = "openapi", schema(examples(1630)))]
+    pub on_loan: u64,
+    /// Those of them that were due before today.
+    #[cfg_attr(feature = "openapi", schema(examples(212)))]
+    pub overdue: u64,
+    /// Those of them that are due today.
+    #[cfg_attr(feature = "openapi", schema(examples(41)))]
+    pub due_today: u64,
+    /// Loans dated today, whether or not the copy is back already.
+    #[cfg_attr(feature = "openapi", schema(examples(57)))]
+    pub lent_today: u64,
+    /// Copies returned today.
+    #[cfg_attr(feature = "openapi", schema(examples(63)))]
+    pub returned_today: u64,
 }

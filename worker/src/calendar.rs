@@ -108,7 +108,7 @@ pub fn from_jiff(time: jiff::Timestamp) -> Timestamp {
     Timestamp::from(time.expect("within the calendar"))
 }
 
-/// A range of whole days that ends with today: `from` is included, `to` (tomorrow) is not.
+/// A range of whole days: `from` is included, `to` is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// The first day.
@@ -137,6 +137,69 @@ impl Window {
             from: from.expect("the first of a month exists"),
             to: next_day(today),
         }
+    }
+
+    /// All days up to and including today.
+    pub fn until(today: NaiveDate) -> Self {
+        Self {
+            from: NaiveDate::MIN,
+            ..Self::today(today)
+        }
+    }
+
+    /// The last `count` months, including the current one.
+    pub fn last_months(count: u32, today: NaiveDate) -> Self {
+        let month = Self::current(Period::Month, today);
+        let from = month.from.checked_sub_months(Months::new(count - 1));
+        Self {
+            from: from.expect("within the calendar"),
+            ..month
+        }
+    }
+
+    /// The last `count` years, including the current one.
+    pub fn last_years(count: u32, today: NaiveDate) -> Self {
+        let year = Self::current(Period::Year, today);
+        let from = year.from.checked_sub_months(Months::new(12 * (count - 1)));
+        Self {
+            from: from.expect("within the calendar"),
+            ..year
+        }
+    }
+
+    /// The `count` days before today.
+    pub fn days_before(count: u64, today: NaiveDate) -> Self {
+        let from = today.checked_sub_days(Days::new(count));
+        Self {
+            from: from.expect("within the calendar"),
+            to: today,
+        }
+    }
+
+    /// The smallest window that contains this one and `other`.
+    pub fn cover(self, other: Self) -> Self {
+        Self {
+            from: self.from.min(other.from),
+            to: self.to.max(other.to),
+        }
+    }
+
+    /// The parts of this window before and after `other`; each may be empty.
+    pub fn around(self, other: Self) -> [Self; 2] {
+        let before = Self {
+            to: other.from.clamp(self.from, self.to),
+            ..self
+        };
+        let after = Self {
+            from: other.to.clamp(self.from, self.to),
+            ..self
+        };
+        [before, after]
+    }
+
+    /// The days of the window, in ascending order.
+    pub fn days(self) -> impl Iterator<Item = NaiveDate> {
+        self.from.iter_days().take_while(move |day| *day < self.to)
     }
 
     /// Whether the window includes `day`.

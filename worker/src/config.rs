@@ -38,6 +38,8 @@ pub struct Config {
     pub books_cron: Cron,
     /// How the tables are scanned for the daily figures.
     pub scan: ScanSettings,
+    /// How often the circulation is refreshed; `None` if only the daily pass makes it.
+    pub circulation_interval: Option<Duration>,
     /// How long a snapshot counts as fresh.
     pub ttl_seconds: u32,
     /// How rankings show members.
@@ -143,6 +145,7 @@ impl Config {
         let visitor_cron = V::optional("VISITOR_SLOW_CRON", "5 0 * * *", "when the visitor figures are computed again: 5 fields, or 6 with seconds first, in the library's zone");
         let books_cron = V::optional("BOOKS_SLOW_CRON", "10 0 * * *", "when the book figures are computed again; the same");
         let duty = V::optional("REFRESH_DUTY_PERCENT", "50", "share of the time in which the refresh of the daily figures reads, 1 to 100 %; it pauses for the rest");
+        let circulation = V::optional("CIRCULATION_INTERVAL_SECONDS", "60", "how often the circulation (on loan, overdue, lent and returned today) is refreshed, 10 to 3600 s; 0 is off: once a day");
         let ttl = V::optional("SNAPSHOT_TTL_SECONDS", "90000", "how long a figure counts as fresh, 60 to 31536000 s");
         let names = V::optional("MEMBER_NAMES", "full", "names in rankings: full, masked (Siti N.), hidden");
         let config = Self {
@@ -161,6 +164,7 @@ impl Config {
             visitor_cron: env.parse(visitor_cron, |text| Cron::parse(text, &calendar)),
             books_cron: env.parse(books_cron, |text| Cron::parse(text, &calendar)),
             scan: ScanSettings::with_duty(env.number(duty, 1..=100)),
+            circulation_interval: env.parse(circulation, parse_interval),
             ttl_seconds: env.number(ttl, 60..=31_536_000),
             member_names: env.choice(names, &[
                 ("full", MemberNames::Full),
@@ -227,6 +231,15 @@ impl Mysql {
     }
 }
 
+/// Parses a number of seconds from 10 to 3600; `None` for 0.
+fn parse_interval(text: &str) -> Result<Option<Duration>, String> {
+    match text.parse() {
+        Ok(0) => Ok(None),
+        Ok(seconds @ 10..=3600) => Ok(Some(Duration::from_secs(seconds))),
+        _ => Err("is not 0 or a number from 10 to 3600".to_owned()),
+    }
+}
+
 /// Checks a host name or an IP address, which may have a zone: `fe80::1%eth0`.
 fn parse_host(text: &str) -> Result<String, String> {
     let address = text.split_once('%').map_or(text, |(address, _)| address);
@@ -270,6 +283,7 @@ mod tests {
         assert_eq!(config.interval, Duration::from_secs(1));
         assert_eq!(config.buffer, Duration::from_millis(200));
         assert_eq!(config.scan.duty_percent, 50);
+        assert_eq!(config.circulation_interval, Some(Duration::from_secs(60)));
         assert_eq!(config.ttl_seconds, 90_000);
         assert_eq!(config.member_names, MemberNames::Full);
     }
@@ -349,6 +363,7 @@ mod tests {
             ("VISITOR_SLOW_CRON", "0 0 31 2 *"),
             ("BOOKS_SLOW_CRON", "at noon"),
             ("REFRESH_DUTY_PERCENT", "0"),
+            ("CIRCULATION_INTERVAL_SECONDS", "9"),
             ("SNAPSHOT_TTL_SECONDS", "0"),
             ("MEMBER_NAMES", "some"),
             ("RUST_LOG", "a=b=c"),

@@ -28,6 +28,7 @@ use crate::ops::health::Health;
 use crate::ops::status::Status;
 use crate::publish::fence::COMMAND_LIMIT;
 use crate::publish::publisher::Publisher;
+use crate::snapshots::circulation_loop::CirculationLoop;
 use crate::snapshots::freshness::FreshnessPolicy;
 use crate::snapshots::refresh::Refresher;
 use crate::task_group::TaskGroup;
@@ -90,6 +91,16 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
         tasks.spawn(parts.refresher.clone().run(group, tick.clone()));
     }
     tasks.spawn(snapshots::schedule::run(tick, clock.clone()));
+    if let Some(interval) = config.circulation_interval {
+        let refresher = parts.refresher.clone();
+        tasks.spawn(
+            CirculationLoop {
+                refresher,
+                interval,
+            }
+            .run(),
+        );
+    }
     tasks.spawn(fast_loop.run());
     let clock_skew = ClockSkewMonitor {
         database: parts.refresher.database.clone(),
@@ -203,6 +214,8 @@ impl Parts {
             clock: clock.clone(),
             calendar: config.calendar.clone(),
             ttl_seconds: config.ttl_seconds,
+            circulation_interval: config.circulation_interval,
+            tracked: Arc::default(),
             member_names: config.member_names,
             scan: config.scan,
         };

@@ -113,7 +113,7 @@ impl CacheState {
     /// The number of bytes that composing all summaries compresses.
     pub fn summary_bytes(&self) -> usize {
         let size_of = |group: Group| {
-            let parts = group.snapshots().filter_map(|part| self.snapshot(part));
+            let parts = group.summary().filter_map(|part| self.snapshot(part));
             parts.map(|part| part.body.len()).sum::<usize>()
         };
         size_of(Group::Books) + size_of(Group::Visitors)

@@ -15,7 +15,7 @@ pub fn compose<'a>(
     today: Option<&CachedCount>,
 ) -> Option<Arc<CachedResponse>> {
     let parts: Vec<_> = group
-        .snapshots()
+        .summary()
         .map(|snapshot| part(snapshot).map(|response| (snapshot, response)))
         .collect::<Option<_>>()?;
     let times = || parts.iter().map(|(_, response)| response.generated_at);

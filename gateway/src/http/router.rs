@@ -170,7 +170,7 @@ fn summary_response(gateway: &Gateway, group: Group, request: &HeaderMap) -> Res
         entry.is_some_and(|entry| is_served(gateway, entry))
     };
     if let Some(entry) = state.summary(group, now)
-        && group.snapshots().all(is_part_served)
+        && group.summary().all(is_part_served)
     {
         return response::snapshot(entry, request, &gateway.clock);
     }

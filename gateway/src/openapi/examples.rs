@@ -9,7 +9,8 @@ use chrono::{Datelike as _, Months, NaiveDate};
 use serde::Serialize;
 use shared::catalog::{Period, Snapshot};
 use shared::rows::{
-    Collection, DayTotal, MonthTotal, TopBorrower, TopTitle, TopVisitor, YearTotal,
+    Circulation, Collection, DayTotal, MonthLoans, MonthTotal, MonthTypeTotal, TopBorrower,
+    TopTitle, TopVisitor, VisitorKind, WeekdayHour, YearTotal,
 };
 use shared::snapshot::Envelope;
 use shared::time::{Clock, Timestamp};
@@ -74,9 +75,15 @@ pub fn events() -> Bytes {
 /// Returns the value that the worker would store for a snapshot.
 pub fn stored(snapshot: Snapshot) -> Bytes {
     match snapshot {
-        Snapshot::Weekly => in_envelope(snapshot, days()),
+        Snapshot::Weekly | Snapshot::LoansWeekly => in_envelope(snapshot, days()),
         Snapshot::Monthly => in_envelope(snapshot, months()),
-        Snapshot::Yearly => in_envelope(snapshot, years()),
+        Snapshot::LoansMonthly => in_envelope(snapshot, month_loans()),
+        Snapshot::Yearly | Snapshot::LoansYearly => in_envelope(snapshot, years()),
+        // An example of all 1,800 days would be most of the document.
+        Snapshot::Daily | Snapshot::LoansDaily => in_envelope(snapshot, days()),
+        Snapshot::Hours => in_envelope(snapshot, hours()),
+        Snapshot::MonthlyTypes => in_envelope(snapshot, month_types()),
+        Snapshot::Circulation => in_envelope(snapshot, circulation()),
         Snapshot::MonthlyTop | Snapshot::YearlyTop => in_envelope(snapshot, visitors()),
         Snapshot::Collection => in_envelope(snapshot, collection()),
         Snapshot::TopBorrowed | Snapshot::TopBorrowedMonth | Snapshot::TopBorrowedYear => {
@@ -152,6 +159,59 @@ fn months() -> Vec<MonthTotal> {
             partial: first == day(),
         })
         .collect()
+}
+
+fn month_loans() -> Vec<MonthLoans> {
+    let months = months().into_iter();
+    months
+        .map(|month| MonthLoans {
+            month: month.month,
+            total: month.total / 8,
+            unique_borrowers: month.total / 15,
+            partial: month.partial,
+        })
+        .collect()
+}
+
+/// The three rows of the current month.
+fn month_types() -> Vec<MonthTypeTotal> {
+    let row = |kind, member_type: Option<&str>, visits, unique_members| MonthTypeTotal {
+        month: month(day()),
+        kind,
+        member_type: member_type.map(str::to_owned),
+        visits,
+        unique_members,
+        partial: true,
+    };
+    vec![
+        row(VisitorKind::Member, Some("Student"), 5_904, Some(1_022)),
+        row(VisitorKind::Unknown, None, 37, Some(9)),
+        row(VisitorKind::Guest, None, 747, None),
+    ]
+}
+
+/// Two hours of a Tuesday.
+fn hours() -> Vec<WeekdayHour> {
+    let row = |hour, total, percentiles: [u64; 3]| WeekdayHour {
+        weekday: 2,
+        hour,
+        open_days: 8,
+        total,
+        cumulative_p25: Some(percentiles[0]),
+        cumulative_p50: Some(percentiles[1]),
+        cumulative_p75: Some(percentiles[2]),
+    };
+    vec![row(9, 301, [61, 74, 88]), row(10, 344, [96, 118, 143])]
+}
+
+fn circulation() -> Circulation {
+    Circulation {
+        on_loan: 1_630,
+        overdue: 212,
+        due_today: 41,
+        lent_today: 57,
+        returned_today: 63,
+    }
 }
 
 fn years() -> Vec<YearTotal> {

@@ -3,7 +3,8 @@
 use crate::cache::cached_count::TodayResponse;
 use shared::catalog::{Group, Period, Snapshot};
 use shared::rows::{
-    Collection, DayTotal, MonthTotal, TopBorrower, TopTitle, TopVisitor, YearTotal,
+    Circulation, Collection, DayTotal, MonthLoans, MonthTotal, MonthTypeTotal, TopBorrower,
+    TopTitle, TopVisitor, WeekdayHour, YearTotal,
 };
 use shared::snapshot::Envelope;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
@@ -34,12 +35,20 @@ pub fn data_name(snapshot: Snapshot) -> &'static str {
         Snapshot::Yearly => "YearlyVisitors",
         Snapshot::MonthlyTop => "MonthlyTopVisitors",
         Snapshot::YearlyTop => "YearlyTopVisitors",
+        Snapshot::Daily => "DailyVisitors",
+        Snapshot::Hours => "VisitorsByHour",
+        Snapshot::MonthlyTypes => "MonthlyVisitorsByType",
         Snapshot::Collection => "Collection",
         Snapshot::TopBorrowed => "TopBorrowed",
         Snapshot::TopBorrowedMonth => "TopBorrowedMonth",
         Snapshot::TopBorrowedYear => "TopBorrowedYear",
         Snapshot::TopBorrowersMonth => "TopBorrowersMonth",
         Snapshot::TopBorrowersYear => "TopBorrowersYear",
+        Snapshot::LoansWeekly => "WeeklyLoans",
+        Snapshot::LoansMonthly => "MonthlyLoans",
+        Snapshot::LoansYearly => "YearlyLoans",
+        Snapshot::LoansDaily => "DailyLoans",
+        Snapshot::Circulation => "Circulation",
     }
 }
 
@@ -58,11 +67,17 @@ pub fn summary_name(group: Group) -> &'static str {
 
 fn data(snapshot: Snapshot) -> RefOr<Schema> {
     let rows = match snapshot {
-        Snapshot::Weekly => series::<DayTotal>(7),
+        Snapshot::Weekly | Snapshot::LoansWeekly => series::<DayTotal>(7),
         Snapshot::Monthly => series::<MonthTotal>(12),
-        Snapshot::Yearly => series::<YearTotal>(5),
+        Snapshot::LoansMonthly => series::<MonthLoans>(12),
+        Snapshot::Yearly | Snapshot::LoansYearly => series::<YearTotal>(5),
+        // Their lengths are in their descriptions: the examples are shorter.
+        Snapshot::Daily | Snapshot::LoansDaily => list::<DayTotal>(),
+        Snapshot::Hours => list::<WeekdayHour>(),
+        Snapshot::MonthlyTypes => list::<MonthTypeTotal>(),
         Snapshot::MonthlyTop | Snapshot::YearlyTop => ranking::<TopVisitor>(),
         Snapshot::Collection => return Collection::schema(),
+        Snapshot::Circulation => return Circulation::schema(),
         Snapshot::TopBorrowed | Snapshot::TopBorrowedMonth | Snapshot::TopBorrowedYear => {
             ranking::<TopTitle>()
         }
@@ -105,7 +120,7 @@ fn summary(group: Group) -> RefOr<Schema> {
             .description(Some("Null while the count is unknown."));
         data = data.property("today", today).required("today");
     }
-    for part in group.snapshots() {
+    for part in group.summary() {
         let field = part.field();
         data = data
             .property(&field, reference(data_name(part)))

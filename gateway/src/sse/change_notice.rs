@@ -19,10 +19,10 @@ const RECENT: Duration = Duration::from_secs(10);
 
 /// A set of snapshots, with one bit for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SnapshotSet(u16);
+pub struct SnapshotSet(u64);
 
 const _: () = assert!(
-    Snapshot::ALL.len() <= u16::BITS as usize,
+    Snapshot::ALL.len() <= u64::BITS as usize,
     "one bit for each snapshot"
 );
 
@@ -77,7 +77,7 @@ impl FromIterator<Snapshot> for SnapshotSet {
     }
 }
 
-fn bit(snapshot: Snapshot) -> u16 {
+fn bit(snapshot: Snapshot) -> u64 {
     1 << snapshot.index()
 }
 

@@ -54,10 +54,22 @@ fn data(snapshot: Snapshot, now: Timestamp) -> Value {
         json!({ "month": month, "total": TOTAL * 26, "partial": number == 12 })
     };
     let year = |year: u64| json!({ "year": year, "total": TOTAL * 310, "partial": year == 2025 });
+    let hour = |index: u64| {
+        json!({ "weekday": index / 24 + 1, "hour": index % 24, "open_days": 8, "total": TOTAL,
+            "cumulative_p25": index, "cumulative_p50": index, "cumulative_p75": index })
+    };
     match snapshot {
-        Snapshot::Weekly => (0..7).rev().map(day).collect(),
+        Snapshot::Weekly | Snapshot::LoansWeekly => (0..7).rev().map(day).collect(),
+        Snapshot::Daily | Snapshot::LoansDaily => (0..1_800).rev().map(day).collect(),
+        Snapshot::Hours => (0..7 * 24).map(hour).collect(),
         Snapshot::Monthly => (1..=12).map(month).collect(),
-        Snapshot::Yearly => (2021..=2025).map(year).collect(),
+        Snapshot::LoansMonthly => (1..=12)
+            .map(|number| with(month(number), "unique_borrowers"))
+            .collect(),
+        Snapshot::MonthlyTypes => (1..=12).flat_map(month_types).collect(),
+        Snapshot::Yearly | Snapshot::LoansYearly => (2021..=2025).map(year).collect(),
+        Snapshot::Circulation => json!({ "on_loan": TOTAL, "overdue": TOTAL, "due_today": TOTAL,
+            "lent_today": TOTAL, "returned_today": TOTAL }),
         Snapshot::Collection => json!({ "total_titles": 91_234, "total_items": 183_127 }),
         Snapshot::TopBorrowed | Snapshot::TopBorrowedMonth | Snapshot::TopBorrowedYear => {
             (1..=10).map(title).collect()
@@ -65,6 +77,27 @@ fn data(snapshot: Snapshot, now: Timestamp) -> Value {
         Snapshot::TopBorrowersMonth | Snapshot::TopBorrowersYear => (1..=10).map(member).collect(),
         Snapshot::MonthlyTop | Snapshot::YearlyTop => (1..=10).map(visitor).collect(),
     }
+}
+
+/// The rows of a month: three types, unknown, guests.
+fn month_types(number: u64) -> Vec<Value> {
+    let kinds = [
+        ("member", Some("Mahasiswa")),
+        ("member", Some("Dosen")),
+        ("member", Some("Tenaga kependidikan")),
+        ("unknown", None),
+        ("guest", None),
+    ];
+    let row = |(kind, name)| {
+        json!({ "month": format!("2025-{number:02}"), "kind": kind, "member_type": name,
+            "visits": TOTAL * 8, "unique_members": TOTAL, "partial": number == 12 })
+    };
+    kinds.map(row).into()
+}
+
+fn with(mut row: Value, field: &str) -> Value {
+    row[field] = TOTAL.into();
+    row
 }
 
 fn title(rank: usize) -> Value {
@@ -86,16 +119,15 @@ fn visitor(rank: usize) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::catalog::Group;
     use shared::time::Clock;
 
     #[test]
     fn samples_have_the_sizes_of_real_snapshots() {
         let size = |snapshot| sample(snapshot, Clock::system().now()).unwrap().len();
         assert!((380..480).contains(&size(Snapshot::Weekly)));
-        let books = Snapshot::ALL
-            .into_iter()
-            .filter(|snapshot| snapshot.path().starts_with("/api/books/"));
-        let summary: usize = books.map(size).sum();
+        let summary: usize = Group::Books.summary().map(size).sum();
+        assert!((80_000..110_000).contains(&size(Snapshot::Daily)));
         assert!((4_000..6_000).contains(&summary), "{summary}");
     }
 }

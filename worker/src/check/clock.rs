@@ -54,7 +54,7 @@ pub(super) async fn check(
         })),
     ];
     let latest = passes
-        .over(visits::KEY)
+        .over(visits::TABLE)
         .map(|pass| pass.sample.latest.as_slice());
     findings.extend(examine_check_ins(latest.unwrap_or_default(), local));
     Ok(findings)

@@ -29,7 +29,7 @@ fn describe(pass: &Pass, date: &str) -> Finding {
         return Finding::ok(Topic::Dates, table, what).with_details(details);
     }
     let zero = format::number(sample.zero_dates);
-    let counts = if table == visits::KEY.table {
+    let counts = if table == visits::TABLE {
         "No figure counts these rows"
     } else {
         "Only the rankings of all time count these rows"

@@ -30,6 +30,8 @@ pub(super) fn describe(
     if lost.is_empty() {
         what.push_str(match needed.name {
             "member" => ": rankings show no institution of members",
+            "mst_member_type" => ": member types are named by their ids",
+            "visitor_count" => ": visits are read in one statement, or by the column id",
             "biblio" => ": rankings also show titles that the catalogue hides",
             _ => ": rankings leave out loans of deleted copies, and name deleted borrowers as their visits do",
         });

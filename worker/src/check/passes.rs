@@ -22,8 +22,6 @@ pub(super) struct Pass {
     pub(super) sample: Sample,
     /// The number of all rows as the server reports it; of InnoDB an estimate.
     pub(super) rows: Option<u64>,
-    /// Whether rows can be added during the scan.
-    pub(super) grows: bool,
 }
 
 /// The scans that are possible.
@@ -31,8 +29,8 @@ pub(super) struct Passes(Vec<Pass>);
 
 impl Passes {
     /// The scan of a table.
-    pub(super) fn over(&self, key: ScanKey) -> Option<&Pass> {
-        self.0.iter().find(|pass| pass.key.table == key.table)
+    pub(super) fn over(&self, table: &str) -> Option<&Pass> {
+        self.0.iter().find(|pass| pass.key.table == table)
     }
 
     /// The scans of tables with dates, each with its date column.
@@ -48,8 +46,9 @@ impl Passes {
 pub(super) async fn sample(database: &Database, tables: &Tables) -> Result<Passes> {
     let mut session = database.session(STATEMENT_LIMIT).await?;
     let mut passes = Vec::new();
+    let visits = visits::load_key(&mut session).await?;
     for (key, date, columns) in [
-        (visits::KEY, Some("checkin_date"), &["member_id"][..]),
+        (visits, Some("checkin_date"), &["member_id"][..]),
         (books::COPIES, None, &["item_code", "biblio_id"]),
         (books::TITLES, None, &[]),
         (loans::KEY, Some("loan_date"), &["item_code", "member_id"]),
@@ -73,8 +72,8 @@ async fn sample_table(
     if !has_key || date.is_some_and(|date| !can_read(date)) {
         return Ok(None);
     }
-    let plan = if key.table == visits::KEY.table {
-        ScanPlan::through_visits(session, &schema).await?
+    let plan = if key.table == visits::TABLE {
+        ScanPlan::through_visits(&schema)
     } else {
         ScanPlan::through(&schema, key)
     };
@@ -96,7 +95,6 @@ async fn sample_table(
         plan: &plan,
     };
     let sample = Sample::of(session, &subject).await?;
-    let grows = schema.grows_while_read(session).await?;
     let rows = tables.get(key.table).and_then(|table| table.rows);
     Ok(Some(Pass {
         key,
@@ -104,6 +102,5 @@ async fn sample_table(
         plan,
         sample,
         rows,
-        grows,
     }))
 }

@@ -1,47 +1,63 @@
 //! The tables and columns that each figure needs, and the figures that are lost without them.
 
 use crate::check::format;
-use crate::snapshots::compute;
 use shared::catalog::Snapshot;
 
-/// A set of figures that are computed together.
+/// A set of figures that need the same columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Figures {
     /// Today's count.
     Today,
-    /// Visits by week, month and year.
-    Series,
+    /// Visits by day, month, year and hour.
+    Visits,
+    /// Visits by member type.
+    VisitTypes,
     /// The rankings of visitors.
     Visitors,
     /// The size of the collection.
     Collection,
+    /// Loans by day and year.
+    Loans,
+    /// Loans and borrowers by month.
+    LoanMonths,
     /// The rankings of titles.
-    TitleCounter,
+    Titles,
     /// The rankings of borrowers.
     Borrowers,
+    /// What is on loan.
+    Circulation,
 }
 
 impl Figures {
     /// The snapshots of the set. Today's count is no snapshot.
     pub fn snapshots(self) -> &'static [Snapshot] {
+        use Snapshot as S;
         match self {
             Self::Today => &[],
-            Self::Series => &compute::SERIES,
-            Self::Visitors => &compute::VISITORS,
-            Self::Collection => &compute::COLLECTION,
-            Self::TitleCounter => &compute::TITLES,
-            Self::Borrowers => &compute::BORROWERS,
+            Self::Visits => &[S::Weekly, S::Monthly, S::Yearly, S::Daily, S::Hours],
+            Self::VisitTypes => &[S::MonthlyTypes],
+            Self::Visitors => &[S::MonthlyTop, S::YearlyTop],
+            Self::Collection => &[S::Collection],
+            Self::Loans => &[S::LoansWeekly, S::LoansYearly, S::LoansDaily],
+            Self::LoanMonths => &[S::LoansMonthly],
+            Self::Titles => &[S::TopBorrowed, S::TopBorrowedMonth, S::TopBorrowedYear],
+            Self::Borrowers => &[S::TopBorrowersMonth, S::TopBorrowersYear],
+            Self::Circulation => &[S::Circulation],
         }
     }
 
     fn name(self) -> &'static str {
         match self {
             Self::Today => "today's count",
-            Self::Series => "the visits by week, month and year",
+            Self::Visits => "the visits by day, month, year and hour",
+            Self::VisitTypes => "the visits by member type",
             Self::Visitors => "the rankings of visitors",
             Self::Collection => "the size of the collection",
-            Self::TitleCounter => "the rankings of titles",
+            Self::Loans => "the loans by day and year",
+            Self::LoanMonths => "the loans by month",
+            Self::Titles => "the rankings of titles",
             Self::Borrowers => "the rankings of borrowers",
+            Self::Circulation => "the circulation",
         }
     }
 }
@@ -88,18 +104,26 @@ pub fn names(figures: &[Figures]) -> String {
     format::list(&names)
 }
 
+/// The figures that are made from loans.
+const OF_LOANS: &[Figures] = {
+    use Figures::{Borrowers, Circulation, LoanMonths, Loans, Titles};
+    &[Loans, LoanMonths, Titles, Borrowers, Circulation]
+};
+
 /// Every table that the worker reads. A column that no figure needs (`loan_history`, `inst_name`, `opac_hide`) makes
 /// figures more complete.
-pub const TABLES: [Table; 6] = {
-    use Figures::{Borrowers, Collection, Series, TitleCounter, Today, Visitors};
+pub const TABLES: [Table; 7] = {
+    use Figures::{
+        Borrowers, Circulation, Collection, LoanMonths, Titles, Today, VisitTypes, Visitors, Visits,
+    };
     [
         Table {
             name: "visitor_count",
             keys: &["visitor_id", "member_id"],
             columns: &[
-                ("visitor_id", &[Series, Visitors]),
-                ("checkin_date", &[Today, Series, Visitors]),
-                ("member_id", &[Visitors]),
+                ("visitor_id", &[]),
+                ("checkin_date", &[Today, Visits, VisitTypes, Visitors]),
+                ("member_id", &[VisitTypes, Visitors]),
                 ("member_name", &[Visitors]),
                 ("institution", &[Visitors]),
             ],
@@ -109,39 +133,46 @@ pub const TABLES: [Table; 6] = {
             name: "member",
             keys: &["member_id"],
             columns: &[
-                ("member_id", &[Visitors, Borrowers]),
+                ("member_id", &[VisitTypes, Visitors, Borrowers]),
                 ("member_name", &[Visitors, Borrowers]),
+                ("member_type_id", &[VisitTypes]),
                 ("inst_name", &[]),
             ],
+            rows: &[],
+        },
+        Table {
+            name: "mst_member_type",
+            keys: &["member_type_id"],
+            columns: &[("member_type_id", &[]), ("member_type_name", &[])],
             rows: &[],
         },
         Table {
             name: "loan",
             keys: &["loan_id", "member_id"],
             columns: &[
-                ("loan_id", &[TitleCounter, Borrowers]),
-                ("loan_date", &[TitleCounter, Borrowers]),
-                ("is_lent", &[TitleCounter, Borrowers]),
-                ("item_code", &[TitleCounter]),
-                ("member_id", &[Borrowers]),
+                ("loan_id", OF_LOANS),
+                ("loan_date", OF_LOANS),
+                ("is_lent", OF_LOANS),
+                ("item_code", &[Titles]),
+                ("member_id", &[LoanMonths, Borrowers]),
+                ("is_return", &[Circulation]),
+                ("due_date", &[Circulation]),
+                ("return_date", &[Circulation]),
             ],
             rows: &[],
         },
         Table {
             name: "item",
             keys: &["item_id"],
-            columns: &[
-                ("item_code", &[TitleCounter]),
-                ("biblio_id", &[TitleCounter]),
-            ],
+            columns: &[("item_code", &[Titles]), ("biblio_id", &[Titles])],
             rows: &[Collection],
         },
         Table {
             name: "biblio",
             keys: &["biblio_id"],
             columns: &[
-                ("biblio_id", &[TitleCounter]),
-                ("title", &[TitleCounter]),
+                ("biblio_id", &[Titles]),
+                ("title", &[Titles]),
                 ("opac_hide", &[]),
             ],
             rows: &[Collection],

@@ -5,6 +5,7 @@ use crate::check::tables::Tables;
 use crate::config::CountMode;
 use crate::mysql::connection::{Database, Session};
 use crate::mysql::error::{ErrorKind, kind_of};
+use crate::mysql::scan::ScanKey;
 use crate::mysql::schema::TableSchema;
 use crate::mysql::visits;
 use anyhow::Result;
@@ -44,7 +45,7 @@ impl Cost {
         tables: &Tables,
         day: NaiveDate,
     ) -> Result<Self> {
-        let table = visits::KEY.table;
+        let table = visits::TABLE;
         let mut session = database.session(COUNT_LIMIT).await?;
         let schema = TableSchema::of(&mut session, table).await?;
         let mut cost = Self {
@@ -58,9 +59,9 @@ impl Cost {
             cost.measure_direct(&mut session, day).await?;
         }
         session.allow(STATEMENT_LIMIT).await?;
-        let has_key_index = schema.by_key(visits::KEY.column).is_some();
-        if has_key_index && tables.can_read(table, &[visits::KEY.column]) {
-            cost.measure_alternatives(&mut session, day).await?;
+        let key = visits::key(&schema);
+        if schema.by_key(key.column).is_some() && tables.can_read(table, &[key.column]) {
+            cost.measure_alternatives(&mut session, key, day).await?;
         }
         Ok(cost)
     }
@@ -84,10 +85,15 @@ impl Cost {
     }
 
     /// Measures a tick of `delta`, and a count as quick as one with an index.
-    async fn measure_alternatives(&mut self, session: &mut Session, day: NaiveDate) -> Result<()> {
-        let last = visits::greatest_id(session).await?;
+    async fn measure_alternatives(
+        &mut self,
+        session: &mut Session,
+        key: ScanKey,
+        day: NaiveDate,
+    ) -> Result<()> {
+        let last = visits::greatest_id(session, key).await?;
         let tick = async |session: &mut Session| {
-            let after = visits::count_after(session, day, last - LATEST, last);
+            let after = visits::count_after(session, key, day, last - LATEST, last);
             after.await.map(drop)
         };
         self.delta = Some(measure_twice(session, tick).await?);
@@ -97,7 +103,7 @@ impl Cost {
         let total = self.total.and_then(|total| i64::try_from(total).ok());
         let rows = total.unwrap_or(LATEST).max(1);
         let range = async |session: &mut Session| {
-            let between = visits::count_between(session, day, last - rows + 1, last);
+            let between = visits::count_between(session, key, day, last - rows + 1, last);
             between.await.map(drop)
         };
         self.indexed_estimate = Some((rows.unsigned_abs(), measure_twice(session, range).await?));

@@ -35,7 +35,7 @@ pub(super) async fn check(
     day: NaiveDate,
 ) -> Result<(Option<u64>, Vec<Finding>)> {
     // The findings of the tables already say that there is nothing to count.
-    if !tables.can_read(visits::KEY.table, &["checkin_date"]) {
+    if !tables.can_read(visits::TABLE, &["checkin_date"]) {
         return Ok((None, Vec::new()));
     }
     let cost = Cost::measure(config.mode, database, tables, day).await?;
@@ -160,7 +160,7 @@ fn add_advice(cost: &Cost, tables: &Tables, found: Finding) -> Finding {
         )
     });
     let engine = tables
-        .get(visits::KEY.table)
+        .get(visits::TABLE)
         .and_then(|table| table.engine.as_deref());
     // The other engines lock the table during CREATE INDEX.
     let meanwhile = if engine == Some("InnoDB") {
@@ -172,5 +172,5 @@ fn add_advice(cost: &Cost, tables: &Tables, found: Finding) -> Finding {
         .advise(format!(
             "Create an index{gain}.{meanwhile} Or set TODAY_COUNT_MODE=delta, which needs no index{tick}."
         ))
-        .run([remedies::create_index(visits::KEY.table, "checkin_date")])
+        .run([remedies::create_index(visits::TABLE, "checkin_date")])
 }

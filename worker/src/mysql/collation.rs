@@ -22,6 +22,7 @@ const PAIR_BATCH: usize = 3_000;
 const PRINTABLE_ASCII: std::ops::RangeInclusive<char> = ' '..='~';
 
 /// The collation of one column. Trailing spaces are always ignored, even if the database compares them.
+#[derive(Clone)]
 pub struct Collation {
     column: TextColumn,
     ascii: Vec<Box<[u8]>>,

@@ -99,7 +99,8 @@ impl TextColumn {
         format!("HEX(CONVERT(CONVERT(_utf8mb4 X'{hex}' USING {charset}) USING utf8mb4)) = '{hex}'")
     }
 
-    fn converted(&self, text: &str) -> String {
+    /// SQL for the text `text` in the character set and collation of this column.
+    pub fn converted(&self, text: &str) -> String {
         let (charset, collation) = (&self.charset, &self.collation);
         format!("CONVERT({text} USING {charset}) COLLATE {collation}")
     }

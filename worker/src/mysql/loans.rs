@@ -4,7 +4,7 @@ use crate::calendar::Window;
 use crate::mysql::column::TextColumn;
 use crate::mysql::connection::{FULL_SCAN_LIMIT, Session};
 use crate::mysql::error::is_unreadable;
-use crate::mysql::row::{EventRow, WallTime};
+use crate::mysql::row::WallTime;
 use crate::mysql::scan::{ChunkedScan, ScanKey};
 use crate::mysql::scan_settings::ScanSettings;
 use crate::mysql::schema::TableSchema;
@@ -22,42 +22,36 @@ pub const KEY: ScanKey = ScanKey {
     column: "loan_id",
 };
 
-/// One loan.
+/// One loan. What was not requested is empty.
 #[derive(Clone, Copy, Debug)]
 pub struct Loan<'a> {
     /// The loan's id.
     pub id: i64,
     /// The loan date, which may be a zero date.
     pub time: WallTime,
-    /// The item code as stored; empty if there is none or it was not requested.
+    /// The item code as stored.
     pub item_code: &'a [u8],
-    /// The member's id as stored; empty if there is none, the loan is outside the window, or it was not requested.
+    /// The member's id as stored; empty also outside the requested window.
     pub member_id: &'a [u8],
+    /// Whether the copy is on loan, or was lent or returned on the requested day.
+    pub is_current: bool,
 }
 
-impl<'a> Loan<'a> {
-    /// The row to count by item.
-    pub fn by_code(&self) -> EventRow<'a> {
-        EventRow {
-            time: self.time,
-            row: self.id,
-            text: self.item_code,
-        }
-    }
-
-    /// The row to count by member.
-    pub fn by_member(&self) -> EventRow<'a> {
-        EventRow {
-            text: self.member_id,
-            ..self.by_code()
-        }
-    }
+/// What to read of each loan besides its id and date.
+#[derive(Clone, Copy, Debug)]
+pub struct LoanColumns {
+    /// Whether to read the item code.
+    pub item_code: bool,
+    /// The window in which to read the member's id.
+    pub members: Option<Window>,
+    /// The day for which to find out what is current.
+    pub current: Option<NaiveDate>,
 }
 
 /// A scan over all loans, chunk by chunk, so that the caller can process each chunk before the next.
-pub struct Loans {
+pub struct LoanScan {
     sql: String,
-    window: Vec<Value>,
+    values: Vec<Value>,
     /// `None` for a full scan.
     scan: Option<ChunkedScan>,
     /// Whether a full scan is still to be done.
@@ -65,9 +59,8 @@ pub struct Loans {
     throttle: Throttle,
 }
 
-impl Loans {
-    /// Starts a scan over the loans of all dates, with item codes if `codes`, and with the members' ids within the
-    /// window `members`.
+impl LoanScan {
+    /// Starts a scan over the loans of all dates.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -75,20 +68,31 @@ impl Loans {
         session: &mut Session,
         settings: &ScanSettings,
         schema: &TableSchema,
-        codes: bool,
-        members: Option<Window>,
+        columns: LoanColumns,
     ) -> Result<Self> {
-        let code = match codes {
+        let mut values = Vec::new();
+        let code = match columns.item_code {
             true => schema.as_text("item_code"),
             false => "NULL".into(),
         };
         // Older loans are sent without the member's id, which would be most of the bytes.
-        let member = match members {
-            Some(_) => format!(
-                concat!("CASE WHEN ", in_window!("loan_date"), " THEN {} END"),
-                schema.as_text("member_id")
-            ),
+        let member = match columns.members {
+            Some(window) => {
+                values.extend(bounds(window));
+                let member_id = schema.as_text("member_id");
+                format!(
+                    concat!("CASE WHEN ", in_window!("loan_date"), " THEN {} END"),
+                    member_id
+                )
+            }
             None => "NULL".to_owned(),
+        };
+        let current = match columns.current {
+            Some(day) => {
+                values.extend([date(day), date(day)]);
+                "CASE WHEN is_return = 0 OR loan_date = ? OR return_date = ? THEN 1 END"
+            }
+            None => "NULL",
         };
         let hint = schema.by_key(KEY.column);
         let (hint, id_range) = match &hint {
@@ -96,7 +100,7 @@ impl Loans {
             None => ("", ""),
         };
         let sql = format!(
-            "SELECT loan_id, loan_date, {code}, {member} FROM loan {hint} WHERE is_lent = 1{id_range}"
+            "SELECT loan_id, loan_date, {code}, {member}, {current} FROM loan {hint} WHERE is_lent = 1{id_range}"
         );
         let is_full_scan = id_range.is_empty();
         let scan = if is_full_scan {
@@ -107,7 +111,7 @@ impl Loans {
         };
         Ok(Self {
             sql,
-            window: members.into_iter().flat_map(bounds).collect(),
+            values,
             scan,
             is_pending: is_full_scan,
             throttle: Throttle::new(settings),
@@ -129,7 +133,7 @@ impl Loans {
             None => std::mem::take(&mut self.is_pending).then_some(0..=0),
         };
         let Some(ids) = ids else { return Ok(false) };
-        let mut values = self.window.clone();
+        let mut values = self.values.clone();
         if self.scan.is_some() {
             values.extend([Value::from(*ids.start()), Value::from(*ids.end())]);
         }
@@ -142,6 +146,7 @@ impl Loans {
                     time: row.time(1)?,
                     item_code: row.bytes(2),
                     member_id: row.bytes(3),
+                    is_current: row.integer(4)?.is_some(),
                 })
             })
             .await?;
@@ -215,11 +220,7 @@ pub async fn histories(
         if is_history_missing(read.await)? {
             break;
         }
-        let spent = session.time_spent() - before;
-        let worked = spent.server_time(session.round_trip());
-        throttle
-            .pause_after(session, worked, spent.elapsed.saturating_sub(worked))
-            .await?;
+        throttle.pause_since(session, before).await?;
     }
     Ok(histories)
 }
@@ -315,6 +316,9 @@ fn is_history_missing(read: Result<()>) -> Result<bool> {
 }
 
 fn bounds(window: Window) -> [Value; 2] {
-    let date = |day: NaiveDate| Value::from(day.to_string());
     [date(window.from), date(window.to)]
+}
+
+fn date(day: NaiveDate) -> Value {
+    Value::from(day.to_string())
 }

@@ -4,6 +4,7 @@
 //! server's clock and time zone, to compare them with ours; no number depends on them.
 
 pub mod books;
+pub mod circulation;
 pub mod collation;
 pub mod column;
 pub mod connection;

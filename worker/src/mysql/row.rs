@@ -35,6 +35,11 @@ impl WallTime {
         NaiveDate::from_ymd_opt(self.year.into(), self.month.into(), self.day.into())
     }
 
+    /// The hour, from 0 to 23.
+    pub fn hour(self) -> u8 {
+        self.hour
+    }
+
     /// The day and time; `None` if the day does not exist.
     pub fn date_time(self) -> Option<NaiveDateTime> {
         let (hour, minute, second) = (self.hour.into(), self.minute.into(), self.second.into());

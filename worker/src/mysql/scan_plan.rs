@@ -1,10 +1,8 @@
 //! Chooses how a scan reads a table. `worker check` uses the same choice, so that it reports what the worker does.
 
-use crate::mysql::connection::Session;
 use crate::mysql::scan::ScanKey;
 use crate::mysql::schema::TableSchema;
 use crate::mysql::visits;
-use anyhow::Result;
 
 /// How a scan reads a table; the texts are index hints.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,23 +11,17 @@ pub enum ScanPlan {
     ByDate(String),
     /// In short ranges of a key, over the whole table.
     ByKey(String),
-    /// In one statement.
+    /// In one statement, because no index leads the key, as in broken copies.
     FullScan,
 }
 
 impl ScanPlan {
     /// Chooses the plan for `visitor_count`.
-    ///
-    /// # Errors
-    /// If the database does not answer.
-    pub async fn through_visits(session: &mut Session, schema: &TableSchema) -> Result<Self> {
-        if let Some(hint) = schema.by("checkin_date") {
-            return Ok(Self::ByDate(hint));
+    pub fn through_visits(schema: &TableSchema) -> Self {
+        match schema.by("checkin_date") {
+            Some(hint) => Self::ByDate(hint),
+            None => Self::through(schema, visits::key(schema)),
         }
-        if schema.grows_while_read(session).await? {
-            return Ok(Self::FullScan);
-        }
-        Ok(Self::through(schema, visits::KEY))
     }
 
     /// Chooses the plan for a table of which every row is read.

@@ -94,6 +94,12 @@ impl TableSchema {
         }
     }
 
+    /// Whether the primary key begins with `column`.
+    pub fn is_primary_key(&self, column: &str) -> bool {
+        let column = self.columns.get(column);
+        column.is_some_and(|column| column.index.as_deref() == Some("PRIMARY"))
+    }
+
     /// An SQL hint to use an index that begins with `column`; `None` if there is no such index.
     pub fn by(&self, column: &str) -> Option<String> {
         let index = self.columns.get(column)?.index.as_ref()?;
@@ -104,19 +110,5 @@ impl TableSchema {
     pub fn by_key(&self, column: &str) -> Option<String> {
         let is_integer = self.columns.get(column)?.is_integer;
         is_integer.then(|| self.by(column)).flatten()
-    }
-
-    /// Whether rows can be inserted during a long read without waiting for it: on MyISAM, if the table has no holes
-    /// that new rows would have to fill. (Updates and deletes wait for the read. On InnoDB writers never wait, so the answer
-    /// is false.)
-    ///
-    /// # Errors
-    /// If the database does not answer.
-    pub async fn grows_while_read(&self, session: &mut Session) -> Result<bool> {
-        let sql = "SELECT COUNT(*) FROM information_schema.tables \
-                   WHERE table_schema = DATABASE() AND table_name = ? AND engine = 'MyISAM' AND data_free = 0 \
-                   AND @@concurrent_insert <> 'NEVER'";
-        let grows = session.first("the engine", sql, params([self.table]), |row| row.count(0));
-        Ok(grows.await? == Some(1))
     }
 }

@@ -2,6 +2,7 @@
 //! longer while the server is busy with other clients. Scans share one read slot: one reads while the other pauses.
 
 use crate::mysql::connection::{RENEW_ROUND_TRIP, Session};
+use crate::mysql::round_trip::TimeSpent;
 use crate::mysql::scan_settings::ScanSettings;
 use anyhow::Result;
 use mysql_async::Params;
@@ -39,6 +40,17 @@ impl Throttle {
             load_read_at: None,
             debt: 0.0,
         }
+    }
+
+    /// Pauses after the statements since `before`, as [`Self::pause_after`] does.
+    ///
+    /// # Errors
+    /// Those of [`Self::pause_after`].
+    pub async fn pause_since(&mut self, session: &mut Session, before: TimeSpent) -> Result<()> {
+        let spent = session.time_spent() - before;
+        let worked = spent.server_time(session.round_trip());
+        let network = spent.elapsed.saturating_sub(worked);
+        self.pause_after(session, worked, network).await
     }
 
     /// Pauses after statements, then waits for the read slot.

@@ -3,7 +3,7 @@
 use crate::calendar::Window;
 use crate::mysql::column::TextColumn;
 use crate::mysql::connection::Session;
-use crate::mysql::row::{DailyTotals, EventRow};
+use crate::mysql::row::{DailyTotals, WallTime};
 use crate::mysql::scan::ScanKey;
 use crate::mysql::schema::TableSchema;
 use crate::mysql::{IN_LIST_SIZE, in_window, params, placeholders};
@@ -23,15 +23,34 @@ pub struct VisitorDetails {
     pub institution: Option<String>,
 }
 
-/// The key along which visits are scanned.
-pub const KEY: ScanKey = ScanKey {
-    table: "visitor_count",
-    column: "visitor_id",
-};
+/// The table.
+pub const TABLE: &str = "visitor_count";
+
+/// The key along which visits are scanned: `visitor_id`, or `id` in databases that have renamed it.
+pub fn key(schema: &TableSchema) -> ScanKey {
+    let is_renamed = !schema.has("visitor_id") && schema.has("id");
+    ScanKey {
+        table: TABLE,
+        column: if is_renamed { "id" } else { "visitor_id" },
+    }
+}
+
+/// One visit. What was not requested is empty.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit<'a> {
+    /// The id of the row; 0 in a table without a key.
+    pub id: i64,
+    /// When it happened, which may be a zero date.
+    pub time: WallTime,
+    /// The member's id as stored; empty for a guest.
+    pub member_id: &'a [u8],
+}
 
 /// The visits that one statement reads: a time span, optionally limited to a range of ids.
 #[derive(Clone, Debug)]
 pub struct VisitQuery<'a> {
+    /// The key of the table.
+    pub key: ScanKey,
     /// The index hint, as [`TableSchema::by`] returns it; may be empty.
     pub hint: &'a str,
     /// From the first time up to, but not including, the second.
@@ -43,9 +62,10 @@ pub struct VisitQuery<'a> {
 impl VisitQuery<'_> {
     fn sql(&self, columns: &str, suffix: &str) -> String {
         let (hint, window) = (self.hint, in_window!("checkin_date"));
+        let key = self.key.column;
         let ids = match self.ids {
-            Some(_) => " AND visitor_id >= ? AND visitor_id <= ?",
-            None => "",
+            Some(_) => format!(" AND {key} >= ? AND {key} <= ?"),
+            None => String::new(),
         };
         format!("SELECT {columns} FROM visitor_count {hint} WHERE {window}{ids}{suffix}")
     }
@@ -77,8 +97,8 @@ pub async fn by_day(session: &mut Session, query: &VisitQuery<'_>) -> Result<Dai
     Ok(days)
 }
 
-/// Calls `on_visit` for each visit, in any order. The text of the row is the member's id as stored: empty for a guest,
-/// and for visits outside `members`.
+/// Calls `on_visit` for each visit, in any order, with the member's id if `members` is set and the visit is within that
+/// window.
 ///
 /// # Errors
 /// If the database does not answer, or the callback fails.
@@ -87,37 +107,34 @@ pub async fn each(
     schema: &TableSchema,
     query: &VisitQuery<'_>,
     members: Option<Window>,
-    mut on_visit: impl FnMut(EventRow<'_>) -> Result<()>,
+    mut on_visit: impl FnMut(Visit<'_>) -> Result<()>,
 ) -> Result<()> {
     // Older visits are sent without the member's id, which would be most of the bytes.
-    let columns = match members {
+    let member_id = match members {
         Some(_) => format!(
-            concat!(
-                "visitor_id, checkin_date, CASE WHEN ",
-                in_window!("checkin_date"),
-                " THEN {} END"
-            ),
+            concat!("CASE WHEN ", in_window!("checkin_date"), " THEN {} END"),
             schema.as_text("member_id")
         ),
-        None => "visitor_id, checkin_date, NULL".to_owned(),
+        None => "NULL".to_owned(),
     };
-    let sql = query.sql(&columns, "");
+    let id = schema.or_null(query.key.column);
+    let sql = query.sql(&format!("{id}, checkin_date, {member_id}"), "");
     let mut values = query.values();
     if let Some(Window { from, to }) = members {
         values.splice(0..0, [midnight(from), midnight(to)]);
     }
     session
         .each("visits", &sql, params(values), |row| {
-            on_visit(EventRow {
-                row: row.integer(0)?.unwrap_or(0),
+            on_visit(Visit {
+                id: row.integer(0)?.unwrap_or(0),
                 time: row.time(1)?,
-                text: row.bytes(2),
+                member_id: row.bytes(2),
             })
         })
         .await
 }
 
-/// The visitors as recorded in the visits `ids`, by visit id.
+/// The visitors as recorded in the visits `ids`, by visit id. Empty if the table has no key.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -125,11 +142,16 @@ pub async fn visitor_details(
     session: &mut Session,
     ids: &[i64],
 ) -> Result<HashMap<i64, VisitorDetails>> {
+    let schema = TableSchema::of(session, TABLE).await?;
+    let key = key(&schema).column;
     let mut details = HashMap::with_capacity(ids.len());
+    if !schema.has(key) {
+        return Ok(details);
+    }
     for batch in ids.chunks(IN_LIST_SIZE) {
         let placeholders = placeholders(batch.len());
         let sql = format!(
-            "SELECT visitor_id, member_name, institution FROM visitor_count WHERE visitor_id IN ({placeholders})"
+            "SELECT {key}, member_name, institution FROM visitor_count WHERE {key} IN ({placeholders})"
         );
         session
             .each(
@@ -162,21 +184,24 @@ pub async fn names_until(
     ids: &[&str],
     today: NaiveDate,
 ) -> Result<Vec<(String, String)>> {
-    let schema = TableSchema::of(session, KEY.table).await?;
-    let needed = ["member_id", "member_name", "checkin_date", "visitor_id"];
+    let schema = TableSchema::of(session, TABLE).await?;
+    let needed = ["member_id", "member_name", "checkin_date"];
     if let Some(missing) = needed.into_iter().find(|column| !schema.has(column)) {
         warn!(
             "column visitor_count.{missing} does not exist: borrowers who were deleted and are in no loan_history have no name"
         );
         return Ok(Vec::new());
     }
-    let column = TextColumn::load(session, KEY.table, "member_id").await?;
-    let hint = schema.by("member_id").unwrap_or_default();
+    let column = TextColumn::load(session, TABLE, "member_id").await?;
+    let (id, hint) = (
+        schema.or_null(key(&schema).column),
+        schema.by("member_id").unwrap_or_default(),
+    );
     let mut names = Vec::new();
     for batch in ids.chunks(IN_LIST_SIZE) {
         let (condition, values) = column.is_one_of("member_id", batch);
         let sql = format!(
-            "SELECT checkin_date, visitor_id, member_id, member_name FROM visitor_count {hint} WHERE {condition}"
+            "SELECT checkin_date, {id}, member_id, member_name FROM visitor_count {hint} WHERE {condition}"
         );
         session
             .each("visits of former borrowers", &sql, params(values), |row| {
@@ -194,6 +219,14 @@ pub async fn names_until(
     }
     names.sort();
     Ok(names.into_iter().map(|(_, name)| name).collect())
+}
+
+/// Reads which key the table has.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn load_key(session: &mut Session) -> Result<ScanKey> {
+    Ok(key(&TableSchema::of(session, TABLE).await?))
 }
 
 /// Counts the visits of one day.
@@ -229,23 +262,27 @@ pub struct After {
 /// If the database does not answer.
 pub async fn count_after(
     session: &mut Session,
+    ScanKey { column: key, .. }: ScanKey,
     day: NaiveDate,
     watermark: i64,
     next: i64,
 ) -> Result<After> {
     // The day is not in WHERE, so that the server does not use an index on it: fewer rows are above the watermark.
-    let sql = concat!(
-        "SELECT COUNT(CASE WHEN ",
-        in_window!("checkin_date"),
-        " THEN 1 END), COUNT(CASE WHEN visitor_id <= ? AND ",
-        in_window!("checkin_date"),
-        " THEN 1 END), MAX(visitor_id) FROM visitor_count WHERE visitor_id > ?"
+    let sql = format!(
+        concat!(
+            "SELECT COUNT(CASE WHEN ",
+            in_window!("checkin_date"),
+            " THEN 1 END), COUNT(CASE WHEN {key} <= ? AND ",
+            in_window!("checkin_date"),
+            " THEN 1 END), MAX({key}) FROM visitor_count WHERE {key} > ?"
+        ),
+        key = key
     );
     let Window { from, to } = Window::today(day);
     let day = [midnight(from), midnight(to)];
     let values = day.clone().into_iter().chain([next.into()]);
     let values = values.chain(day).chain([watermark.into()]);
-    let after = session.first("today's latest visits", sql, params(values), |row| {
+    let after = session.first("today's latest visits", &sql, params(values), |row| {
         Ok(After {
             total: row.count(0)?,
             settled: row.count(1)?,
@@ -261,17 +298,21 @@ pub async fn count_after(
 /// If the database does not answer.
 pub async fn count_between(
     session: &mut Session,
+    ScanKey { column: key, .. }: ScanKey,
     day: NaiveDate,
     first: i64,
     last: i64,
 ) -> Result<(u64, Option<i64>)> {
-    let sql = concat!(
-        "SELECT COUNT(*), MIN(visitor_id) FROM visitor_count WHERE visitor_id >= ? AND visitor_id <= ? AND ",
-        in_window!("checkin_date")
+    let sql = format!(
+        concat!(
+            "SELECT COUNT(*), MIN({key}) FROM visitor_count WHERE {key} >= ? AND {key} <= ? AND ",
+            in_window!("checkin_date")
+        ),
+        key = key
     );
     let found = session.first(
         "today's earlier visits",
-        sql,
+        &sql,
         with_ids([first, last], day),
         |row| Ok((row.count(0)?, row.integer(1)?)),
     );
@@ -282,9 +323,14 @@ pub async fn count_between(
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn greatest_id(session: &mut Session) -> Result<i64> {
-    let sql = "SELECT MAX(visitor_id) FROM visitor_count";
-    let greatest = session.first("the latest visit", sql, Params::Empty, |row| row.integer(0));
+pub async fn greatest_id(
+    session: &mut Session,
+    ScanKey { column: key, .. }: ScanKey,
+) -> Result<i64> {
+    let sql = format!("SELECT MAX({key}) FROM visitor_count");
+    let greatest = session.first("the latest visit", &sql, Params::Empty, |row| {
+        row.integer(0)
+    });
     Ok(greatest.await?.flatten().unwrap_or(0))
 }
 

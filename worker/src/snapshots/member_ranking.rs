@@ -3,9 +3,10 @@
 use crate::mysql::collation::{Collation, CollationKey};
 use crate::mysql::connection::Session;
 use crate::mysql::members::{self, Columns, Member};
-use crate::snapshots::member_counter::{MemberCounter, MemberTally};
+use crate::snapshots::counts::Counts;
+use crate::snapshots::member_counter::MemberTally;
 use crate::snapshots::ranking;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use shared::catalog::Period;
 use std::collections::HashMap;
 
@@ -50,17 +51,19 @@ struct Candidate {
 }
 
 impl Ranking {
-    /// Ranks the members that `counter` has counted by `table.member_id`.
+    /// Ranks the counted members.
     ///
     /// All members who tie with the tenth are looked up in `member`, because the id as shown there decides their order.
     pub(super) async fn build(
-        counter: MemberCounter,
+        counts: &Counts,
         session: &mut Session,
-        table: &str,
         columns: Columns,
     ) -> Result<Self> {
-        let mut collation = Collation::of(session, table, "member_id").await?;
-        collation.learn(session, counter.spellings()).await?;
+        let members = counts
+            .members
+            .as_ref()
+            .context("members were not counted")?;
+        let (counter, mut collation) = (&members.counter, members.collation.clone());
         let all = counter.totals(&collation)?;
         let cutoffs = PERIODS.map(|period| {
             let totals = all.iter().map(|(_, totals)| totals.for_period(period));

@@ -1,19 +1,30 @@
-//! Refreshes the daily figures: when they are due and how they are computed. Each figure or scan has its own file.
+//! Refreshes the daily figures: when they are due and how they are computed. Each figure has its own file.
 
+pub mod circulation;
+pub mod circulation_loop;
 pub mod compute;
+pub mod counts;
 pub mod cron;
+pub mod figure;
 pub mod freshness;
 pub mod interner;
 pub mod item_catalog;
-pub mod loan_scan;
+pub mod loan_months;
+pub mod loan_pass;
+pub mod loan_series;
 pub mod member_counter;
 pub mod member_names;
 pub mod member_ranking;
+pub mod member_types;
 pub mod ranking;
 pub mod refresh;
 pub mod schedule;
 pub mod series;
+pub mod spelling_map;
 pub mod top_borrowers;
 pub mod top_titles;
 pub mod top_visitors;
-pub mod visit_scan;
+pub mod visit_hours;
+pub mod visit_pass;
+pub mod visit_series;
+pub mod visit_types;

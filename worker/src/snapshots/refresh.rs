@@ -9,9 +9,11 @@ use crate::mysql::connection::Database;
 use crate::mysql::scan_settings::ScanSettings;
 use crate::ops::status::Status;
 use crate::publish::publisher::Publisher;
+use crate::snapshots::circulation::TrackedLoans;
 use crate::snapshots::compute::{self, ComputeRequest, Failures};
 use crate::snapshots::member_names::MemberNames;
 use anyhow::Result;
+use serde_json::value::RawValue;
 use shared::catalog::{Group, Snapshot};
 use shared::snapshot::Envelope;
 use shared::time::{Clock, Timestamp};
@@ -46,6 +48,10 @@ pub struct Refresher {
     pub calendar: Calendar,
     /// How long a snapshot counts as fresh.
     pub ttl_seconds: u32,
+    /// How often the circulation is refreshed; `None` if only the daily pass makes it.
+    pub circulation_interval: Option<Duration>,
+    /// The loans that the next round of the circulation reads.
+    pub tracked: Arc<TrackedLoans>,
     /// How rankings show members.
     pub member_names: MemberNames,
     /// How the tables are scanned.
@@ -159,13 +165,52 @@ impl Refresher {
 
     /// The snapshots to compute now: those in `pending`, those that are missing, and those that are due.
     fn due(&self, group: Group, pending: &BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
+        let freshness = self.publisher.freshness();
         let is_due = |snapshot: &Snapshot| {
             let cached = self.publisher.get(*snapshot);
-            let is_fresh =
-                cached.is_some_and(|cached| !self.publisher.freshness().is_due(*snapshot, &cached));
-            pending.contains(snapshot) || !is_fresh
+            let is_fresh = cached.is_some_and(|cached| !freshness.is_due(*snapshot, &cached));
+            // Rounds renew its date, but only a pass finds the loans that they read.
+            let is_untracked = *snapshot == Snapshot::Circulation
+                && self.circulation_interval.is_some()
+                && !self.tracked.are_known_since(freshness.last_due(group));
+            pending.contains(snapshot) || !is_fresh || is_untracked
         };
         group.snapshots().filter(is_due).collect()
+    }
+
+    /// How long a snapshot counts as fresh: the circulation until its second next round.
+    fn ttl_seconds(&self, snapshot: Snapshot) -> u32 {
+        let rounds = self
+            .circulation_interval
+            .filter(|_| snapshot == Snapshot::Circulation);
+        let ttl = rounds.and_then(|interval| u32::try_from(2 * interval.as_secs()).ok());
+        ttl.unwrap_or(self.ttl_seconds)
+    }
+
+    /// Caches a snapshot that was computed from `generated_at` on, and records how long that took since `started`.
+    ///
+    /// # Errors
+    /// If the envelope cannot be serialized.
+    pub(super) fn publish(
+        &self,
+        snapshot: Snapshot,
+        data: Box<RawValue>,
+        generated_at: Timestamp,
+        started: Instant,
+    ) -> Result<()> {
+        let day = self.calendar.day(generated_at);
+        let envelope = Envelope {
+            generated_at,
+            ttl_seconds: self.ttl_seconds(snapshot),
+            period: snapshot.period().map(|period| period_name(period, day)),
+            data,
+        };
+        self.publisher.cache(snapshot, &envelope)?;
+        self.status
+            .update(|status| drop(status.errors.remove(&snapshot)));
+        let took = started.elapsed();
+        self.status.metrics.record_refresh(snapshot, Some(took));
+        Ok(())
     }
 
     /// Computes the `wanted` snapshots of `group` and caches each as soon as it is computed. Returns those that failed,
@@ -193,24 +238,14 @@ impl Refresher {
         let generated_at = self.clock.now();
         let request = ComputeRequest {
             wanted,
+            began_at: generated_at,
             today: self.calendar.day(generated_at),
             member_names: self.member_names,
             scan: self.scan,
+            tracked: &self.tracked,
         };
         let mut publish = |snapshot: Snapshot, data| {
-            let period = snapshot.period();
-            let envelope = Envelope {
-                generated_at,
-                ttl_seconds: self.ttl_seconds,
-                period: period.map(|period| period_name(period, request.today)),
-                data,
-            };
-            self.publisher.cache(snapshot, &envelope)?;
-            self.status
-                .update(|status| drop(status.errors.remove(&snapshot)));
-            self.status
-                .metrics
-                .record_refresh(snapshot, Some(started.elapsed()));
+            self.publish(snapshot, data, generated_at, started)?;
             let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             let (ready, all) = (self.publisher.count(), Snapshot::ALL.len());
             info!(%snapshot, took_ms, "computed {snapshot} in {took_ms} ms ({ready} of {all} ready)");

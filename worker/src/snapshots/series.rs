@@ -1,4 +1,4 @@
-//! Builds the three series of visits from visits by day: of fixed length, filled with zeros, ascending.
+//! Builds the series from events (visits or loans) by day: of fixed length, filled with zeros, ascending.
 
 use crate::calendar::{Window, last_days, last_months, period_name};
 use crate::mysql::row::DailyTotals;
@@ -7,29 +7,37 @@ use shared::catalog::Period;
 use shared::rows::{DayTotal, MonthTotal, YearTotal};
 
 const DAYS: u64 = 7;
-const MONTHS: u32 = 12;
-const YEARS: i32 = 5;
+/// Number of months in a series by month, including the current one.
+pub const MONTHS: u32 = 12;
+const YEARS: u32 = 5;
 
-/// The days that the three series need.
+/// The days that the series need.
 pub fn window(today: NaiveDate) -> Window {
-    let year = Window::current(Period::Year, today);
-    let from = NaiveDate::from_ymd_opt(today.year() - (YEARS - 1), 1, 1);
-    Window {
-        from: from.expect("within the calendar"),
-        ..year
-    }
+    Window::last_years(YEARS, today)
+}
+
+/// Every day of the five years.
+pub fn daily(days: &DailyTotals, today: NaiveDate) -> Vec<DayTotal> {
+    days_of(window(today).days(), days, today)
 }
 
 /// Today and the six days before.
 pub fn weekly(days: &DailyTotals, today: NaiveDate) -> Vec<DayTotal> {
+    days_of(last_days(today, DAYS), days, today)
+}
+
+fn days_of(
+    dates: impl Iterator<Item = NaiveDate>,
+    days: &DailyTotals,
+    today: NaiveDate,
+) -> Vec<DayTotal> {
     let total = |date| days.get(&date).copied().unwrap_or(0);
-    last_days(today, DAYS)
-        .map(|date| DayTotal {
-            date,
-            total: total(date),
-            partial: date == today,
-        })
-        .collect()
+    let day = |date| DayTotal {
+        date,
+        total: total(date),
+        partial: date == today,
+    };
+    dates.map(day).collect()
 }
 
 /// This month and the eleven before.
@@ -51,7 +59,7 @@ pub fn monthly(days: &DailyTotals, today: NaiveDate) -> Vec<MonthTotal> {
 
 /// This year and the four before.
 pub fn yearly(days: &DailyTotals, today: NaiveDate) -> Vec<YearTotal> {
-    (today.year() - (YEARS - 1)..=today.year())
+    (window(today).from.year()..=today.year())
         .map(|year| YearTotal {
             year,
             total: sum(days, |day| day.year() == year),

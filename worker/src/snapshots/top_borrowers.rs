@@ -6,23 +6,61 @@ use crate::mysql::connection::Session;
 use crate::mysql::loans::{self, Borrower};
 use crate::mysql::members::Columns;
 use crate::mysql::visits;
-use crate::snapshots::member_counter::MemberCounter;
+use crate::snapshots::compute::{Computation, ComputeRequest};
+use crate::snapshots::counts::Counts;
+use crate::snapshots::figure::{Figure, Loans, Needs};
 use crate::snapshots::member_names::MemberNames;
 use crate::snapshots::member_ranking::Ranking;
 use anyhow::Result;
 use chrono::NaiveDate;
-use shared::catalog::Period;
+use futures_util::future::BoxFuture;
+use shared::catalog::{Period, Snapshot};
 use shared::rows::TopBorrower;
 use std::collections::HashMap;
 
-/// Builds the rankings of the month and of the year from the counted loans.
-pub(super) async fn top(
+const SNAPSHOTS: [Snapshot; 2] = [Snapshot::TopBorrowersMonth, Snapshot::TopBorrowersYear];
+
+/// The rankings of borrowers.
+pub(super) struct TopBorrowers;
+
+impl Figure<Loans> for TopBorrowers {
+    fn snapshots(&self) -> &'static [Snapshot] {
+        &SNAPSHOTS
+    }
+
+    fn needs(&self) -> Needs {
+        Needs {
+            columns: vec!["member_id"],
+            members: true,
+            ..Needs::default()
+        }
+    }
+
+    fn finish<'a>(
+        self: Box<Self>,
+        counts: &'a Counts,
+        computation: &'a mut Computation<'_>,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let ComputeRequest {
+                today,
+                member_names,
+                ..
+            } = *computation.request;
+            let top = top(computation.session, counts, today, member_names).await;
+            computation.results.computed_all(SNAPSHOTS, top);
+        })
+    }
+}
+
+/// Builds the rankings of the month and of the year.
+async fn top(
     session: &mut Session,
-    members: MemberCounter,
+    counts: &Counts,
     today: NaiveDate,
     member_names: MemberNames,
 ) -> Result<[Vec<TopBorrower>; 2]> {
-    let mut ranking = Ranking::build(members, session, "loan", Columns::Name).await?;
+    let mut ranking = Ranking::build(counts, session, Columns::Name).await?;
     let former_ids: Vec<String> = ranking
         .former_members()
         .map(|former| former.id.clone())

@@ -5,15 +5,20 @@
 use crate::calendar::Window;
 use crate::mysql::books::{self, Title};
 use crate::mysql::connection::Session;
-use crate::mysql::loans;
-use crate::mysql::row::{EventRow, WallTime};
+use crate::mysql::loans::{self, Loan};
+use crate::mysql::row::WallTime;
 use crate::mysql::scan_settings::ScanSettings;
 use crate::mysql::schema::TableSchema;
-use crate::snapshots::item_catalog::{ItemCatalog, ItemLookup};
+use crate::snapshots::compute::Computation;
+use crate::snapshots::counts::Counts;
+use crate::snapshots::figure::{Figure, Loans, Needs};
+use crate::snapshots::item_catalog::ItemCatalog;
 use crate::snapshots::ranking;
-use anyhow::{Error, Result, ensure};
+use crate::snapshots::spelling_map::Lookup;
+use anyhow::{Result, ensure};
 use chrono::NaiveDate;
-use shared::catalog::Period;
+use futures_util::future::BoxFuture;
+use shared::catalog::{Period, Snapshot};
 use shared::rows::TopTitle;
 use std::collections::HashMap;
 
@@ -24,8 +29,94 @@ const LOOKUP_BATCH: usize = 50;
 /// Maximum number of pending loans. A full scan cannot look anything up before its one statement ends.
 const MAX_PENDING: usize = 4_000_000;
 
+const SNAPSHOTS: [Snapshot; WINDOWS] = [
+    Snapshot::TopBorrowed,
+    Snapshot::TopBorrowedMonth,
+    Snapshot::TopBorrowedYear,
+];
+
+/// The rankings of titles.
+pub(super) struct TopTitles {
+    today: NaiveDate,
+    /// `None` before the catalogue is read.
+    counter: Option<TitleCounter>,
+}
+
+impl TopTitles {
+    pub(super) fn new(today: NaiveDate) -> Self {
+        Self {
+            today,
+            counter: None,
+        }
+    }
+}
+
+impl Figure<Loans> for TopTitles {
+    fn snapshots(&self) -> &'static [Snapshot] {
+        &SNAPSHOTS
+    }
+
+    fn needs(&self) -> Needs {
+        Needs {
+            columns: vec!["item_code"],
+            rows: Some(Window::until(self.today)),
+            ..Needs::default()
+        }
+    }
+
+    fn prepare<'a>(
+        &'a mut self,
+        computation: &'a mut Computation<'_>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async {
+            let settings = &computation.request.scan;
+            let items = ItemCatalog::read(computation.session, settings).await?;
+            let results = &mut computation.results;
+            results.computed(Snapshot::Collection, &items.collection());
+            self.counter = Some(TitleCounter::new(items, self.today));
+            Ok(())
+        })
+    }
+
+    fn add(&mut self, loan: &Loan<'_>) -> Result<()> {
+        match &mut self.counter {
+            Some(counter) => counter.add(loan),
+            None => Ok(()),
+        }
+    }
+
+    fn between_chunks<'a>(
+        &'a mut self,
+        computation: &'a mut Computation<'_>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async {
+            let settings = &computation.request.scan;
+            match &mut self.counter {
+                Some(counter) if counter.pending.len() >= settings.max_pending => {
+                    counter.resolve_pending(computation.session, settings).await
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn finish<'a>(
+        self: Box<Self>,
+        _: &'a Counts,
+        computation: &'a mut Computation<'_>,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let settings = &computation.request.scan;
+            if let Some(counter) = self.counter {
+                let rankings = counter.rankings(computation.session, settings).await;
+                computation.results.computed_all(SNAPSHOTS, rankings);
+            }
+        })
+    }
+}
+
 /// Counts loans by title.
-pub(super) struct TitleCounter {
+struct TitleCounter {
     today: Window,
     windows: [Option<Window>; WINDOWS],
     items: ItemCatalog,
@@ -34,8 +125,6 @@ pub(super) struct TitleCounter {
     /// Titles that were deleted from the catalogue, by id.
     deleted: HashMap<i64, DeletedTitle>,
     pending: Vec<PendingLoan>,
-    /// Why the title rankings cannot be computed. The rankings of borrowers, from the same scan, continue.
-    error: Option<Error>,
 }
 
 /// A loan whose item is not resolved yet, or whose item or title was deleted.
@@ -54,7 +143,7 @@ struct DeletedTitle {
 }
 
 impl TitleCounter {
-    pub(super) fn new(items: ItemCatalog, today: NaiveDate) -> Self {
+    fn new(items: ItemCatalog, today: NaiveDate) -> Self {
         let windows =
             [Period::Month, Period::Year].map(|period| Some(Window::current(period, today)));
         Self {
@@ -64,28 +153,21 @@ impl TitleCounter {
             items,
             deleted: HashMap::new(),
             pending: Vec::new(),
-            error: None,
         }
     }
 
     /// Counts a loan by its item code, or keeps it as pending. Ignores loans dated after today.
-    pub(super) fn add(&mut self, loan: EventRow<'_>) {
-        let day = loan.time.date();
-        if day.is_none_or(|day| day < self.today.to)
-            && let Err(error) = self.count_loan(loan)
-        {
-            self.error.get_or_insert(error);
+    fn add(&mut self, loan: &Loan<'_>) -> Result<()> {
+        if loan.time.date().is_some_and(|day| day >= self.today.to) {
+            return Ok(());
         }
-    }
-
-    fn count_loan(&mut self, loan: EventRow<'_>) -> Result<()> {
-        let code = match self.items.lookup(loan.text)? {
-            ItemLookup::Found(title) => {
-                count(&mut self.totals[title], self.windows, loan.time);
+        let code = match self.items.lookup(loan.item_code)? {
+            Lookup::Found(title) => {
+                count(&mut self.totals[title as usize], self.windows, loan.time);
                 return Ok(());
             }
-            ItemLookup::DeletedTitle => None,
-            ItemLookup::Pending(code) => Some(code),
+            Lookup::Missing => None,
+            Lookup::Pending(code) => Some(code),
         };
         ensure!(
             self.pending.len() < MAX_PENDING,
@@ -93,26 +175,15 @@ impl TitleCounter {
         );
         self.pending.push(PendingLoan {
             time: loan.time,
-            id: loan.row,
+            id: loan.id,
             code,
         });
         Ok(())
     }
 
-    /// The number of pending loans.
-    pub(super) fn pending_count(&self) -> usize {
-        self.pending.len()
-    }
-
     /// Counts the pending loans: by the item, if the database holds the code equal to another spelling, else by the
     /// title in the loan's history. Loans without either are in no ranking.
-    pub(super) async fn resolve_pending(&mut self, session: &mut Session, settings: &ScanSettings) {
-        if self.error.is_none() {
-            self.error = self.count_pending(session, settings).await.err();
-        }
-    }
-
-    async fn count_pending(
+    async fn resolve_pending(
         &mut self,
         session: &mut Session,
         settings: &ScanSettings,
@@ -121,8 +192,8 @@ impl TitleCounter {
         let mut orphans = Vec::new();
         for loan in std::mem::take(&mut self.pending) {
             match loan.code.map(|code| self.items.resolved(code)) {
-                Some(ItemLookup::Found(title)) => {
-                    count(&mut self.totals[title], self.windows, loan.time);
+                Some(Lookup::Found(title)) => {
+                    count(&mut self.totals[title as usize], self.windows, loan.time);
                 }
                 _ => orphans.push(loan),
             }
@@ -147,15 +218,12 @@ impl TitleCounter {
     }
 
     /// The rankings of all time, of the month and of the year.
-    pub(super) async fn rankings(
+    async fn rankings(
         mut self,
         session: &mut Session,
         settings: &ScanSettings,
     ) -> Result<[Vec<TopTitle>; WINDOWS]> {
-        self.resolve_pending(session, settings).await;
-        if let Some(error) = self.error {
-            return Err(error);
-        }
+        self.resolve_pending(session, settings).await?;
         let schema = TableSchema::of(session, "biblio").await?;
         let mut rankings: [Vec<TopTitle>; WINDOWS] = Default::default();
         for (window, ranking) in rankings.iter_mut().enumerate() {

@@ -3,25 +3,54 @@
 use crate::mysql::connection::Session;
 use crate::mysql::members::Columns;
 use crate::mysql::visits;
-use crate::snapshots::member_counter::MemberCounter;
+use crate::snapshots::compute::Computation;
+use crate::snapshots::counts::Counts;
+use crate::snapshots::figure::{Figure, Needs, Visits};
 use crate::snapshots::member_names::MemberNames;
 use crate::snapshots::member_ranking::Ranking;
 use anyhow::Result;
+use futures_util::future::BoxFuture;
+use shared::catalog::Snapshot;
 use shared::rows::TopVisitor;
 
-/// Builds the rankings of the month and of the year from the counted visits.
-pub(super) async fn top(
+const SNAPSHOTS: [Snapshot; 2] = [Snapshot::MonthlyTop, Snapshot::YearlyTop];
+
+/// The rankings of visitors.
+pub(super) struct TopVisitors;
+
+impl Figure<Visits> for TopVisitors {
+    fn snapshots(&self) -> &'static [Snapshot] {
+        &SNAPSHOTS
+    }
+
+    fn needs(&self) -> Needs {
+        Needs {
+            columns: vec!["member_id"],
+            members: true,
+            ..Needs::default()
+        }
+    }
+
+    fn finish<'a>(
+        self: Box<Self>,
+        counts: &'a Counts,
+        computation: &'a mut Computation<'_>,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let names = computation.request.member_names;
+            let top = top(computation.session, counts, names).await;
+            computation.results.computed_all(SNAPSHOTS, top);
+        })
+    }
+}
+
+/// Builds the rankings of the month and of the year.
+async fn top(
     session: &mut Session,
-    members: MemberCounter,
+    counts: &Counts,
     member_names: MemberNames,
 ) -> Result<[Vec<TopVisitor>; 2]> {
-    let ranking = Ranking::build(
-        members,
-        session,
-        "visitor_count",
-        Columns::NameAndInstitution,
-    )
-    .await?;
+    let ranking = Ranking::build(counts, session, Columns::NameAndInstitution).await?;
     // A former member is shown as recorded in the latest visit.
     let latest_visits: Vec<i64> = ranking
         .former_members()

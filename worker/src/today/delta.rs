@@ -11,6 +11,7 @@
 //! likewise.
 
 use crate::mysql::connection::{Database, RENEW_ROUND_TRIP, Session};
+use crate::mysql::scan::ScanKey;
 use crate::mysql::visits;
 use crate::ops::status::Status;
 use anyhow::{Result, bail};
@@ -68,6 +69,7 @@ pub struct Delta {
 }
 
 struct Base {
+    key: ScanKey,
     day: NaiveDate,
     /// The visits with ids up to this one are counted in `below`.
     watermark: i64,
@@ -156,7 +158,7 @@ impl Delta {
         };
         base.finish_recount(&self.status).await;
         let next = base.next_watermark(self.schedule.settle);
-        let after = visits::count_after(session, day, base.watermark, next).await?;
+        let after = visits::count_after(session, base.key, day, base.watermark, next).await?;
         let total = base.below + after.total;
         base.below += after.settled;
         base.watermark = next;
@@ -169,10 +171,12 @@ impl Delta {
 
 impl Base {
     async fn establish(session: &mut Session, day: NaiveDate) -> Result<Self> {
-        let watermark = (visits::greatest_id(session).await? - UNSETTLED_AT_START).max(0);
+        let key = visits::load_key(session).await?;
+        let watermark = (visits::greatest_id(session, key).await? - UNSETTLED_AT_START).max(0);
         let indexed = visits::has_date_index(session).await?;
-        let (below, first_id) = recount(session, day, 0..=watermark, indexed, 0).await?;
+        let (below, first_id) = recount(session, key, day, 0..=watermark, indexed, 0).await?;
         Ok(Self {
+            key,
             day,
             watermark,
             below,
@@ -200,7 +204,8 @@ impl Base {
         let indexed = visits::has_date_index(session).await?;
         let full = indexed || self.day != day || self.is_full_recount_due(schedule);
         let ids = self.ids_to_recount(full);
-        let (below, first_id) = recount(session, day, ids, indexed, AWAITED_PAUSE).await?;
+        let (below, first_id) =
+            recount(session, self.key, day, ids, indexed, AWAITED_PAUSE).await?;
         self.day = day;
         self.counted_at = Instant::now();
         self.drifts = 0;
@@ -319,14 +324,15 @@ impl Base {
 
 impl Recount {
     fn begin(base: &Base, database: &Arc<Database>, force_full: bool) -> Self {
-        let (day, database) = (base.day, database.clone());
+        let (key, day, database) = (base.key, base.day, database.clone());
         let (all_ids, ids_of_day) = (base.ids_to_recount(true), base.ids_to_recount(false));
         let task = tokio::spawn(async move {
             let mut session = database.session(RECOUNT_LIMIT).await?;
             let indexed = visits::has_date_index(&mut session).await?;
             let full = indexed || force_full;
             let ids = if full { all_ids } else { ids_of_day };
-            let (below, first_id) = recount(&mut session, day, ids, indexed, RECOUNT_PAUSE).await?;
+            let (below, first_id) =
+                recount(&mut session, key, day, ids, indexed, RECOUNT_PAUSE).await?;
             Ok(RecountResult {
                 below,
                 first_id,
@@ -342,6 +348,7 @@ impl Recount {
 /// after each of `pause` times the server's time. With an index on the date it reads the whole day at once.
 async fn recount(
     session: &mut Session,
+    key: ScanKey,
     day: NaiveDate,
     ids: RangeInclusive<i64>,
     indexed: bool,
@@ -353,7 +360,7 @@ async fn recount(
     while first <= *ids.end() {
         let last = first.saturating_add(chunk - 1).min(*ids.end());
         let before = session.time_spent();
-        let (count, id) = visits::count_between(session, day, first, last).await?;
+        let (count, id) = visits::count_between(session, key, day, first, last).await?;
         total += count;
         first_id = first_id.or(id);
         first = last + 1;

@@ -120,53 +120,6 @@ async fn long_tables_are_read_in_key_ranges() {
     }
 }
 
-/// One long statement is only for tables to which check-ins can be added meanwhile; elsewhere they would wait for it.
-#[tokio::test]
-async fn visits_are_read_in_one_statement_only_when_no_check_in_waits() {
-    for (engine, hole, grows) in [
-        (Engine::MyIsam, false, true),
-        (Engine::MyIsam, true, false),
-        (Engine::Aria, false, false),
-        (Engine::InnoDb, false, false),
-    ] {
-        let shape = Shape {
-            engine,
-            ..Shape::default()
-        };
-        let fixture = Fixture::new("Asia/Jakarta", NOW, shape).await;
-        for statement in HOLE.iter().filter(|_| hole) {
-            fixture.sql(statement).await;
-        }
-        let mut session = fixture.parts().await.session;
-        let table = schema::TableSchema::of(&mut session, "visitor_count")
-            .await
-            .unwrap();
-        let actual = table.grows_while_read(&mut session).await.unwrap();
-        assert_eq!(actual, grows, "{engine}, {hole}");
-
-        if grows {
-            // The server agrees: a check-in succeeds while a reader holds its lock.
-            let mut reader = fixture.conn().await;
-            let lock = "LOCK TABLES visitor_count READ LOCAL";
-            reader.query_drop(lock).await.unwrap();
-            let check_in = fixture.sql(
-                "INSERT INTO visitor_count (member_name, checkin_date) VALUES ('Tamu', '2025-09-23 10:00:00')",
-            );
-            tokio::time::timeout(SOON, check_in).await.unwrap();
-        }
-    }
-    let (mariadb, redis) = own_servers().await;
-    mariadb
-        .execute(None, "SET GLOBAL concurrent_insert = NEVER")
-        .await
-        .unwrap();
-    let mut session = fixture_on(mariadb, redis).await.parts().await.session;
-    let table = schema::TableSchema::of(&mut session, "visitor_count")
-        .await
-        .unwrap();
-    assert!(!table.grows_while_read(&mut session).await.unwrap());
-}
-
 /// Two connections for the daily figures, and one for today's count.
 #[tokio::test]
 async fn the_worker_opens_at_most_three_connections() {

@@ -1,0 +1,58 @@
+//! Loans and different borrowers by month.
+
+use crate::snapshots::compute::Computation;
+use crate::snapshots::counts::Counts;
+use crate::snapshots::figure::{Figure, Loans, Needs};
+use crate::snapshots::series;
+use anyhow::{Context, Result};
+use chrono::NaiveDate;
+use futures_util::future::BoxFuture;
+use shared::catalog::Snapshot;
+use shared::rows::MonthLoans;
+
+/// Adds the borrowers of each month to the loans by month.
+pub(super) struct LoanMonths;
+
+impl Figure<Loans> for LoanMonths {
+    fn snapshots(&self) -> &'static [Snapshot] {
+        &[Snapshot::LoansMonthly]
+    }
+
+    fn needs(&self) -> Needs {
+        Needs {
+            columns: vec!["member_id"],
+            days: true,
+            members: true,
+            rows: None,
+        }
+    }
+
+    fn finish<'a>(
+        self: Box<Self>,
+        counts: &'a Counts,
+        computation: &'a mut Computation<'_>,
+    ) -> BoxFuture<'a, ()> {
+        let rows = rows(counts, computation.request.today).map(|rows| [rows]);
+        let results = &mut computation.results;
+        results.computed_all([Snapshot::LoansMonthly], rows);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+fn rows(counts: &Counts, today: NaiveDate) -> Result<Vec<MonthLoans>> {
+    let members = counts
+        .members
+        .as_ref()
+        .context("members were not counted")?;
+    let borrowers = members.counter.members_by_month(&members.collation)?;
+    let months = series::monthly(&counts.days, today).into_iter();
+    let rows = months
+        .zip(borrowers)
+        .map(|(month, unique_borrowers)| MonthLoans {
+            month: month.month,
+            total: month.total,
+            unique_borrowers,
+            partial: month.partial,
+        });
+    Ok(rows.collect())
+}
