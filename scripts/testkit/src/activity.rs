@@ -19,6 +19,9 @@ const HOURS: [u32; 10] = [8, 11, 15, 12, 8, 11, 14, 11, 8, 4];
 /// The weight of noon on a Friday.
 const FRIDAY_NOON: u32 = 2;
 
+/// How many of [`HOURS`] the library is open on a Saturday.
+const SATURDAY_HOURS: usize = 6;
+
 /// First days of Ramadan, to a day.
 const RAMADAN: [(i32, u32, u32); 13] = [
     (2016, 6, 6),
@@ -51,12 +54,10 @@ pub fn day_weight(day: NaiveDate) -> f64 {
 
 /// Draws a second of an open day, counted from midnight.
 pub fn second_of_day(day: NaiveDate, rng: &mut ChaCha8Rng) -> u32 {
-    let weight = |at: usize| {
-        if at == 4 && day.weekday() == Weekday::Fri {
-            FRIDAY_NOON
-        } else {
-            HOURS[at]
-        }
+    let weight = |at: usize| match day.weekday() {
+        Weekday::Fri if at == 4 => FRIDAY_NOON,
+        Weekday::Sat if at >= SATURDAY_HOURS => 0,
+        _ => HOURS[at],
     };
     let all: u32 = (0..HOURS.len()).map(weight).sum();
     let mut left = rng.random_range(0..all);

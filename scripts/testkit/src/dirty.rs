@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::{Datelike as _, Days, Months, NaiveDate};
+use chrono::{Datelike as _, Days, Months, NaiveDate, Weekday};
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
@@ -20,6 +20,9 @@ const YEARS: i32 = 6;
 
 /// How many days up to today get rows: the window of 7 and as many before.
 const DAYS: u64 = 14;
+
+/// The days before today of the figure by weekday and hour.
+const HOURS_WINDOW: u64 = 56;
 
 /// Rows to be added, each with the time at which it is written: its place in the order of ids.
 #[derive(Debug, Default)]
@@ -88,6 +91,7 @@ pub(crate) fn extras(plan: &Plan, stock: &Stock) -> Extras {
         more.visits.push((last, member_visit(member(number), last)));
         more.loans.push((first, loan(number, date)));
     }
+    more.visits.extend(nights(today));
     for (number, date) in zero_dates(today).into_iter().enumerate() {
         let visit = member_visit(member(number), date.at(0, 0, 0));
         more.visits.push((now, visit));
@@ -126,6 +130,20 @@ fn boundaries(today: NaiveDate) -> BTreeSet<NaiveDate> {
     days
 }
 
+/// Guests at every hour of the day, and around the hours that a change of the clocks skips or repeats.
+fn nights(today: NaiveDate) -> impl Iterator<Item = (WallTime, Visit)> {
+    let hours = (0..=HOURS_WINDOW).flat_map(|back: u64| {
+        let any = u8::try_from(back * 5 % 24).unwrap_or_default();
+        let changes = [(1, 59, 59), (2, 0, 0), (2, 59, 59), (3, 0, 0)];
+        let recent = changes.into_iter().filter(move |_| back < DAYS);
+        recent.chain([(any, 30, 0)]).map(move |time| (back, time))
+    });
+    hours.map(move |(back, (hour, minute, second))| {
+        let at = WallDate::from(today - Days::new(back)).at(hour, minute, second);
+        (at, guest_visit("Tamu Malam", at))
+    })
+}
+
 /// Zero dates, whole and half; next year's sorts between 31 December and 1 January.
 fn zero_dates(today: NaiveDate) -> Vec<WallDate> {
     let year = WallDate::from(today).year;
@@ -135,6 +153,44 @@ fn zero_dates(today: NaiveDate) -> Vec<WallDate> {
     dates.push(WallDate::new(year + 1, 1, 0));
     dates.push(WallDate::new(year, 0, 15));
     dates
+}
+
+/// Loans of nobody and of no copy, so that no ranking has them, with every date and state that the desk can leave.
+fn add_desk_loans(library: &mut Library, today: NaiveDate) {
+    let (yesterday, tomorrow) = (today - Days::new(1), today + Days::new(1));
+    let days = [yesterday, today, tomorrow].map(WallDate::from);
+    let half_zero = WallDate { day: 0, ..days[1] };
+    let dates = || days.into_iter().chain([WallDate::default(), half_zero]);
+    let returned = || dates().map(Some).chain([None]);
+    let states = || [(true, false), (true, true), (false, false), (false, true)];
+    let all = dates().flat_map(|loan_date| {
+        let due = dates().flat_map(move |due| returned().map(move |back| (due, back)));
+        due.flat_map(move |(due, back)| states().map(|state| (loan_date, due, back, state)))
+    });
+    let next = library.next_loan_id();
+    for (loan_id, (loan_date, due_date, return_date, state)) in (next..).zip(all) {
+        let (is_lent, is_return) = state;
+        library.loans.push(Loan {
+            loan_id,
+            due_date,
+            // A renewal leaves the date of return.
+            renewed: u8::from(return_date.is_some() && !is_return),
+            is_lent,
+            is_return,
+            return_date,
+            ..plain_loan(None, None, loan_date)
+        });
+    }
+}
+
+/// Shuts the library on Sundays, but for the last three weeks: too few open days to say what is usual.
+fn shut_sundays(library: &mut Library, today: NaiveDate) {
+    let shut = today - Days::new(HOURS_WINDOW)..today - Days::new(21);
+    library.visits.retain(|visit| {
+        let day = visit.checkin_date.date.calendar();
+        let is_sunday = |day: &NaiveDate| day.weekday() == Weekday::Sun;
+        !day.is_some_and(|day| is_sunday(&day) && shut.contains(&day))
+    });
 }
 
 /// Blank ids for guests, and rows that are written long after their date.
@@ -181,4 +237,6 @@ pub(crate) fn spoil(library: &mut Library, plan: &Plan, rng: &mut ChaCha8Rng) {
         loan.is_lent = false;
         library.loans.push(loan);
     }
+    add_desk_loans(library, today);
+    shut_sundays(library, today);
 }

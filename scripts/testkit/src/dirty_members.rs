@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{Days, NaiveDateTime};
 
 use crate::dirty::member_visit;
-use crate::library::{History, Library, Member, Visit};
+use crate::library::{History, Library, Member, MemberType, Visit};
 use crate::rankings::{Window, borrowers, folded, visitors};
 use crate::wall_clock::WallDate;
 
@@ -80,6 +80,31 @@ pub(crate) fn spoil(library: &mut Library, now: NaiveDateTime) {
         }
     }
     add_accents(library, now);
+    spoil_types(library);
+}
+
+/// Deletes a type that members still have, gives some members a type that never was, and adds types with special
+/// characters and without members, not in the order of their ids.
+fn spoil_types(library: &mut Library) {
+    let more = [
+        (12, "=Dosen \"Luar Biasa\", S.Ag.' é’"),
+        (9, "Anggota Kehormatan"),
+        (7, ""),
+    ];
+    let more = more.map(|(member_type_id, name)| MemberType {
+        member_type_id,
+        member_type_name: name.into(),
+    });
+    if let Some(types) = &mut library.member_types {
+        types.retain(|row| row.member_type_id != 2);
+        types.extend(more);
+    }
+    for member in library.members.iter_mut().skip(3).step_by(30) {
+        member.member_type_id = Some(0);
+    }
+    for member in library.members.iter_mut().skip(8).step_by(30) {
+        member.member_type_id = Some(7);
+    }
 }
 
 /// Whether an id is `folded_id` with any spelling.
@@ -216,6 +241,7 @@ fn add_accents(library: &mut Library, now: NaiveDateTime) {
         member_id: "e77".into(),
         member_name: "Désirée Nu’man".into(),
         inst_name: Some("Fakultas Sastra «é»".into()),
+        member_type_id: Some(12),
     };
     let busiest = visitors(library, now, Window::Month);
     let count = busiest.first().map_or(1, |(_, count)| *count).max(4);

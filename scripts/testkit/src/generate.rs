@@ -101,6 +101,7 @@ pub fn generate(plan: &Plan) -> Library {
         items,
         biblios,
         members,
+        member_types: Some(names::member_types()),
         histories,
     };
     if plan.dirty {

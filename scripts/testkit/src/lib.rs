@@ -11,12 +11,15 @@
 //!   [`names`].
 //! - [`oracle`]: the right answers.
 //! - [`schema`], [`load`]: the tables, and loading the rows.
+//! - [`desk`]: random changes to the rows and to the database.
 
 pub mod activity;
 pub mod balancer;
 pub mod certificates;
 pub mod cluster;
 pub mod descriptors;
+#[cfg(feature = "mariadb")]
+pub mod desk;
 mod dirty;
 mod dirty_members;
 mod dirty_titles;

@@ -45,6 +45,13 @@ pub struct Loan {
     pub return_date: Option<WallDate>,
 }
 
+impl Loan {
+    /// Whether the copy is out.
+    pub fn is_open(&self) -> bool {
+        self.is_lent && !self.is_return
+    }
+}
+
 /// One row of `item`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
@@ -76,6 +83,17 @@ pub struct Member {
     pub member_name: Arc<str>,
     /// At most 100 characters.
     pub inst_name: Option<Arc<str>>,
+    /// The type of member, which may be deleted.
+    pub member_type_id: Option<u32>,
+}
+
+/// One row of `mst_member_type`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberType {
+    /// The primary key.
+    pub member_type_id: u32,
+    /// At most 50 characters, unique under the collation.
+    pub member_type_name: Arc<str>,
 }
 
 /// One row of `loan_history`.
@@ -98,7 +116,7 @@ pub struct History {
 }
 
 /// All rows of one library.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Library {
     /// `visitor_count`, by `visitor_id`.
     pub visits: Vec<Visit>,
@@ -110,6 +128,8 @@ pub struct Library {
     pub biblios: Vec<Biblio>,
     /// `member`.
     pub members: Vec<Member>,
+    /// `mst_member_type`; `None` is a database without this table.
+    pub member_types: Option<Vec<MemberType>>,
     /// `loan_history`, by `loan_id`.
     pub histories: Vec<History>,
 }
@@ -117,7 +137,26 @@ pub struct Library {
 impl Library {
     /// A library on its first day: all tables, no rows.
     pub fn empty() -> Self {
-        Self::default()
+        Self {
+            visits: Vec::new(),
+            loans: Vec::new(),
+            items: Vec::new(),
+            biblios: Vec::new(),
+            members: Vec::new(),
+            member_types: Some(Vec::new()),
+            histories: Vec::new(),
+        }
+    }
+
+    /// Returns the oldest open loans on the day that they are due, until `count` are open. Of ten million generated
+    /// loans, more than a million are open; a library has a few tens of thousands.
+    pub fn leave_open(&mut self, count: usize) {
+        let mut open: Vec<&mut Loan> = self.loans.iter_mut().filter(|it| it.is_open()).collect();
+        let returned = open.len().saturating_sub(count);
+        for loan in open.iter_mut().take(returned) {
+            loan.is_return = true;
+            loan.return_date = Some(loan.due_date);
+        }
     }
 
     /// Removes all visits and loans of one month, so that its rankings are empty.

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::library::Library;
 use crate::redaction;
 use crate::schema::{Engine, Shape, tables};
-use crate::sql::Row;
+use crate::sql::{Row, insert};
 
 /// Statements of about this many bytes: larger ones gain nothing.
 const STATEMENT: usize = 1 << 20;
@@ -24,7 +24,7 @@ struct Batch {
     rows: usize,
 }
 
-/// Creates the tables of `shape` in `database` and fills them. The database is created if it does not exist, and its
+/// Creates the tables that `shape` and `library` have in `database` and fills them. The database is created if it does not exist, and its
 /// old tables are dropped. After each statement, `progress` gets the table, its loaded rows and all its rows.
 pub async fn load(
     opts: Opts,
@@ -62,6 +62,9 @@ pub async fn load(
     }
     for table in tables(shape) {
         let name = table.name;
+        if name == "mst_member_type" && library.member_types.is_none() {
+            continue;
+        }
         conn.query_drop(table.create(shape.engine))
             .await
             .with_context(|| format!("making the table {name}"))?;
@@ -106,6 +109,7 @@ fn rows(library: &Library, table: &str) -> usize {
         "item" => library.items.len(),
         "biblio" => library.biblios.len(),
         "member" => library.members.len(),
+        "mst_member_type" => library.member_types.as_ref().map_or(0, Vec::len),
         _ => library.histories.len(),
     }
 }
@@ -123,13 +127,17 @@ fn write_table(
         "item" => write_rows(table, &library.items, shape, sender),
         "biblio" => write_rows(table, &library.biblios, shape, sender),
         "member" => write_rows(table, &library.members, shape, sender),
+        "mst_member_type" => {
+            let types = library.member_types.as_deref().unwrap_or_default();
+            write_rows(table, types, shape, sender);
+        }
         _ => write_rows(table, &library.histories, shape, sender),
     }
 }
 
 /// Writes rows into statements of about a megabyte, until all are written or the receiver is gone.
 fn write_rows<R: Row>(table: &str, rows: &[R], shape: &Shape, sender: &mpsc::Sender<Batch>) {
-    let head = format!("INSERT INTO `{table}` ({}) VALUES ", R::columns(shape));
+    let head = insert::<R>(table, shape);
     let mut sql = String::with_capacity(STATEMENT + STATEMENT / 8);
     for (at, row) in rows.iter().enumerate() {
         sql.push_str(if sql.is_empty() { &head } else { "," });

@@ -6,6 +6,8 @@ use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
 use rand_chacha::ChaCha8Rng;
 
+use crate::library::MemberType;
+
 #[rustfmt::skip]
 const GIVEN: &[&str] = &[
     "Siti", "Muhammad", "Ahmad", "Dewi", "Putri", "Agus", "Budi", "Eko", "Rina", "Wahyu", "Dian", "Rizky", "Fitri",
@@ -47,6 +49,9 @@ const PLACES: &[&str] = &[
     "SMA Negeri 1", "SMK Muhammadiyah 2", "MAN 3", "Universitas Terbuka", "Umum", "Dinas Pendidikan", "Alumni",
     "Pondok Pesantren Al-Hikmah", "SD Negeri Kauman",
 ];
+
+#[rustfmt::skip]
+const MEMBER_TYPES: &[&str] = &["Mahasiswa", "Dosen", "Tenaga Kependidikan", "Alumni", "Umum"];
 
 #[rustfmt::skip]
 const FORMS: &[&str] = &[
@@ -95,6 +100,27 @@ pub fn institutions() -> Vec<Arc<str>> {
 /// The institutions of guests, made once and shared.
 pub fn places() -> Vec<Arc<str>> {
     PLACES.iter().map(|&name| name.into()).collect()
+}
+
+/// The types of members, with ids from 1.
+pub fn member_types() -> Vec<MemberType> {
+    let row = |(member_type_id, &name): (u32, &&str)| MemberType {
+        member_type_id,
+        member_type_name: name.into(),
+    };
+    (1..).zip(MEMBER_TYPES).map(row).collect()
+}
+
+/// The type of the member with that number: 70 % are students, and 5 % have no type.
+pub fn member_type(number: usize) -> Option<u32> {
+    match number % 20 {
+        0..14 => Some(1),
+        14..16 => Some(2),
+        16 => Some(3),
+        17 => Some(4),
+        18 => Some(5),
+        _ => None,
+    }
 }
 
 /// A book's title.

@@ -1,10 +1,13 @@
 //! The right answers by brute force: each rule of the figures in plain Rust over the rows, without SQL and without
 //! code of the worker.
 
+mod circulation;
 pub mod fold;
+mod hours;
 mod loans;
 mod render;
 mod series;
+mod types;
 mod visitors;
 mod window;
 
@@ -12,21 +15,30 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use crate::library::Library;
+use series::{Series, total};
 use window::Window;
 
 /// The paths of all snapshots, as under `/api/`.
-pub const PATHS: [&str; 11] = [
+pub const PATHS: [&str; 19] = [
     "visitors/weekly",
     "visitors/monthly",
     "visitors/yearly",
     "visitors/monthly/top",
     "visitors/yearly/top",
+    "visitors/daily",
+    "visitors/hours",
+    "visitors/monthly/types",
     "books/collection",
     "books/top-borrowed",
     "books/top-borrowed/month",
     "books/top-borrowed/year",
     "books/top-borrowers/month",
     "books/top-borrowers/year",
+    "books/loans/weekly",
+    "books/loans/monthly",
+    "books/loans/yearly",
+    "books/loans/daily",
+    "books/circulation",
 ];
 
 /// What is shown of members (`MEMBER_NAMES`).
@@ -68,9 +80,12 @@ impl<'a> Oracle<'a> {
     pub fn data(&self, path: &str) -> String {
         let (library, today, names) = (self.library, self.today, self.member_names);
         match path {
-            "visitors/weekly" => series::weekly(library, today),
-            "visitors/monthly" => series::monthly(library, today),
-            "visitors/yearly" => series::yearly(library, today),
+            "visitors/weekly" => self.visits(Series::Weekly),
+            "visitors/monthly" => self.visits(Series::Monthly),
+            "visitors/yearly" => self.visits(Series::Yearly),
+            "visitors/daily" => self.visits(Series::Daily),
+            "visitors/hours" => hours::hours(library, today),
+            "visitors/monthly/types" => types::monthly(library, today),
             "visitors/monthly/top" => visitors::top(library, Window::month(today), names),
             "visitors/yearly/top" => visitors::top(library, Window::year(today), names),
             "books/collection" => {
@@ -87,8 +102,20 @@ impl<'a> Oracle<'a> {
                 loans::top_borrowers(library, Window::month(today), names)
             }
             "books/top-borrowers/year" => loans::top_borrowers(library, Window::year(today), names),
+            "books/loans/weekly" => loans::series(library, Series::Weekly, today),
+            "books/loans/monthly" => loans::monthly(library, today),
+            "books/loans/yearly" => loans::series(library, Series::Yearly, today),
+            "books/loans/daily" => loans::series(library, Series::Daily, today),
+            "books/circulation" => circulation::circulation(library, today),
             other => panic!("{other} is no snapshot"),
         }
+    }
+
+    /// A series of visits. Every row counts, including guests.
+    fn visits(&self, series: Series) -> String {
+        let visits = self.library.visits.iter();
+        let events = visits.map(|visit| (visit.checkin_date.date, ()));
+        series.rows(self.today, events, total)
     }
 
     /// The `period` of a snapshot: the month or the year, if its window has one.

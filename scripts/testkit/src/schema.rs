@@ -81,7 +81,7 @@ impl Table {
 
 /// The tables of a shape, small ones first.
 pub fn tables(shape: &Shape) -> Vec<Table> {
-    let mut tables = vec![member(), biblio(), item(), loan(shape)];
+    let mut tables = vec![mst_member_type(), member(), biblio(), item(), loan(shape)];
     if shape.loan_history {
         tables.push(loan_history());
     }
@@ -215,6 +215,20 @@ fn member() -> Table {
     }
 }
 
+fn mst_member_type() -> Table {
+    let columns = vec![
+        "member_type_id int(11) NOT NULL AUTO_INCREMENT",
+        "member_type_name varchar(50) NOT NULL",
+        "member_periode int(11) NOT NULL DEFAULT 0",
+    ];
+    Table {
+        name: "mst_member_type",
+        columns,
+        primary: "member_type_id",
+        keys: vec!["UNIQUE KEY member_type_name (member_type_name)"],
+    }
+}
+
 fn loan_history() -> Table {
     let columns = vec![
         "loan_id int(11) NOT NULL",
@@ -223,7 +237,7 @@ fn loan_history() -> Table {
         "title varchar(300) DEFAULT NULL",
         "member_id varchar(20) DEFAULT NULL",
         "member_name varchar(100) DEFAULT NULL",
-        "member_type_name varchar(50) DEFAULT NULL",
+        "member_type_name varchar(64) DEFAULT NULL",
         "loan_date date NOT NULL",
         "due_date date NOT NULL",
         "renewed int(11) NOT NULL DEFAULT 0",

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use crate::library::{Biblio, History, Item, Loan, Member, Visit};
+use crate::library::{Biblio, History, Item, Loan, Member, MemberType, Visit};
 use crate::schema::Shape;
 
 /// A row that can be written into an INSERT.
@@ -69,10 +69,7 @@ impl Row for Item {
 
     fn write(&self, _shape: &Shape, sql: &mut String) {
         open(sql, self.item_id);
-        match self.biblio_id {
-            Some(id) => number(sql, id),
-            None => sql.push_str(",NULL"),
-        }
+        optional_number(sql, self.biblio_id);
         optional(sql, self.item_code.as_deref());
         sql.push_str(",1,'SL','0')");
     }
@@ -107,9 +104,22 @@ impl Row for Member {
         sql.push('(');
         escaped(sql, &self.member_id);
         text(sql, &self.member_name);
-        sql.push_str(",1,1");
+        sql.push_str(",1");
+        optional_number(sql, self.member_type_id);
         optional(sql, self.inst_name.as_deref());
         sql.push_str(",'2020-01-01','2099-12-31')");
+    }
+}
+
+impl Row for MemberType {
+    fn columns(_shape: &Shape) -> &'static str {
+        "member_type_id,member_type_name,member_periode"
+    }
+
+    fn write(&self, _shape: &Shape, sql: &mut String) {
+        open(sql, self.member_type_id);
+        text(sql, &self.member_type_name);
+        sql.push_str(",365)");
     }
 }
 
@@ -132,6 +142,11 @@ impl Row for History {
     }
 }
 
+/// The start of an INSERT, up to the first row.
+pub(crate) fn insert<R: Row>(table: &str, shape: &Shape) -> String {
+    format!("INSERT INTO `{table}` ({}) VALUES ", R::columns(shape))
+}
+
 /// Why a write cannot fail here.
 const TO_STRING: &str = "writing to a String cannot fail";
 
@@ -142,6 +157,13 @@ fn open(sql: &mut String, id: u32) {
 
 fn number(sql: &mut String, value: impl Display) {
     write!(sql, ",{value}").expect(TO_STRING);
+}
+
+fn optional_number(sql: &mut String, value: Option<u32>) {
+    match value {
+        Some(value) => number(sql, value),
+        None => sql.push_str(",NULL"),
+    }
 }
 
 /// A value whose text needs no escaping, such as a date.

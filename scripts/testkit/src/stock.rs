@@ -58,6 +58,7 @@ pub fn stock(members: usize, titles: u32, items: u32, rng: &mut ChaCha8Rng) -> S
                 1 => Some("".into()),
                 _ => Some(institutions[rng.random_range(0..institutions.len())].clone()),
             },
+            member_type_id: names::member_type(number),
         })
         .collect();
     let visit_weights = activity(members.len(), 0.65, rng);

@@ -1,10 +1,13 @@
-//! The rankings of the most borrowed titles and of the borrowers.
+//! The series of loans, and the rankings of the most borrowed titles and of the borrowers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::NaiveDate;
 
 use super::Names;
 use super::fold::{blank, fold};
 use super::render::{Entry, member_fields, ranking, text};
+use super::series::{Series, total};
 use super::visitors::live;
 use super::window::Window;
 use crate::library::{Biblio, History, Library, Loan, Visit};
@@ -16,6 +19,24 @@ fn lent(library: &Library, window: Window) -> impl Iterator<Item = &Loan> {
         .loans
         .iter()
         .filter(move |loan| loan.is_lent && window.contains(loan.loan_date))
+}
+
+/// A series of loans.
+pub(crate) fn series(library: &Library, series: Series, today: NaiveDate) -> String {
+    let events = lent(library, Window::all_time(today)).map(|loan| (loan.loan_date, ()));
+    series.rows(today, events, total)
+}
+
+/// The loans of each month, and how many members borrowed.
+pub(crate) fn monthly(library: &Library, today: NaiveDate) -> String {
+    let columns = |loans: &[&Loan]| {
+        let ids = loans.iter().filter_map(|loan| loan.member_id.as_deref());
+        let borrowers: BTreeSet<String> = ids.filter(|id| !blank(id)).map(fold).collect();
+        let (total, unique) = (loans.len(), borrowers.len());
+        vec![format!(r#""total":{total},"unique_borrowers":{unique}"#)]
+    };
+    let events = lent(library, Window::all_time(today)).map(|loan| (loan.loan_date, loan));
+    Series::Monthly.rows(today, events, columns)
 }
 
 /// What a title's loans come to.

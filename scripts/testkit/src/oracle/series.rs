@@ -1,71 +1,76 @@
-//! The series of visits. Every row counts, including guests; buckets without rows are zero; the last bucket is partial.
+//! The series: rows for each day, month or year of a window, from the oldest to the current one, which is partial.
+
+use std::collections::BTreeMap;
 
 use chrono::{Datelike as _, Days, Months, NaiveDate};
 
-use crate::library::Library;
+use crate::wall_clock::WallDate;
 
-/// Today and the six days before.
-pub(crate) fn weekly(library: &Library, today: NaiveDate) -> String {
-    let days: Vec<String> = (0..7)
-        .rev()
-        .map(|back| (today - Days::new(back)).to_string())
-        .collect();
-    let labels = days
-        .iter()
-        .map(|day| (format!("\"{day}\""), day.clone()))
-        .collect();
-    write("date", labels, library, today, |day| day.to_string())
+/// The windows of the series; all of them end with today.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Series {
+    /// Today and the six days before.
+    Weekly,
+    /// This month and the eleven before.
+    Monthly,
+    /// This year and the four before.
+    Yearly,
+    /// The days of [`Series::Yearly`].
+    Daily,
 }
 
-/// This month and the eleven before.
-pub(crate) fn monthly(library: &Library, today: NaiveDate) -> String {
-    let first = today.with_day(1).expect("every month has a first day");
-    let months = (0..12)
-        .rev()
-        .map(|back| (first - Months::new(back)).format("%Y-%m").to_string());
-    let labels = months
-        .map(|month| (format!("\"{month}\""), month))
-        .collect();
-    write("month", labels, library, today, |day| {
-        day.format("%Y-%m").to_string()
-    })
-}
-
-/// This year and the four before; years are numbers.
-pub(crate) fn yearly(library: &Library, today: NaiveDate) -> String {
-    let labels = (today.year() - 4..=today.year())
-        .map(|year| (year.to_string(), year.to_string()))
-        .collect();
-    write("year", labels, library, today, |day| day.year().to_string())
-}
-
-/// Counts the rows up to today whose bucket has each label; `labels` are pairs of JSON and bucket.
-fn write(
-    key: &str,
-    labels: Vec<(String, String)>,
-    library: &Library,
-    today: NaiveDate,
-    bucket: impl Fn(NaiveDate) -> String,
-) -> String {
-    let mut by_day = std::collections::BTreeMap::<NaiveDate, u64>::new();
-    for day in library
-        .visits
-        .iter()
-        .filter_map(|visit| visit.checkin_date.date.calendar())
-    {
-        *by_day.entry(day).or_default() += 1;
+impl Series {
+    /// The rows of every bucket. `columns` gets the events of a bucket, and returns the fields of each of its rows.
+    pub(crate) fn rows<T>(
+        self,
+        today: NaiveDate,
+        events: impl Iterator<Item = (WallDate, T)>,
+        columns: impl Fn(&[T]) -> Vec<String>,
+    ) -> String {
+        let first = self.first(today);
+        let days = first.iter_days().take_while(|day| *day <= today);
+        let mut labels: Vec<String> = days.map(|day| self.label(day)).collect();
+        labels.dedup();
+        let mut buckets: BTreeMap<String, Vec<T>> = BTreeMap::new();
+        for (date, event) in events {
+            let day = date.calendar();
+            if let Some(day) = day.filter(|day| (first..=today).contains(day)) {
+                buckets.entry(self.label(day)).or_default().push(event);
+            }
+        }
+        let bucket = |label: &String| {
+            let columns = columns(buckets.get(label).map_or(&[], Vec::as_slice));
+            let partial = *label == self.label(today);
+            let row = |columns| format!(r#"{{{label},{columns},"partial":{partial}}}"#);
+            columns.into_iter().map(row).collect::<Vec<_>>()
+        };
+        let rows: Vec<String> = labels.iter().flat_map(bucket).collect();
+        format!("[{}]", rows.join(","))
     }
-    let last = labels.len() - 1;
-    let line = |(at, (json, label)): (usize, &(String, String))| {
-        let of_bucket = by_day
-            .iter()
-            .filter(|(day, _)| **day <= today && bucket(**day) == *label);
-        let total: u64 = of_bucket.map(|(_, count)| count).sum();
-        format!(
-            r#"{{"{key}":{json},"total":{total},"partial":{}}}"#,
-            at == last
-        )
-    };
-    let lines: Vec<String> = labels.iter().enumerate().map(line).collect();
-    format!("[{}]", lines.join(","))
+
+    fn first(self, today: NaiveDate) -> NaiveDate {
+        let month = today.with_day(1).expect("every month has a first day");
+        match self {
+            Self::Weekly => today - Days::new(6),
+            Self::Monthly => month - Months::new(11),
+            Self::Yearly | Self::Daily => {
+                NaiveDate::from_ymd_opt(today.year() - 4, 1, 1).expect("every year has a first day")
+            }
+        }
+    }
+
+    /// The JSON field that names the bucket of a day; years are numbers.
+    fn label(self, day: NaiveDate) -> String {
+        let format = match self {
+            Self::Weekly | Self::Daily => r#""date":"%Y-%m-%d""#,
+            Self::Monthly => r#""month":"%Y-%m""#,
+            Self::Yearly => r#""year":%Y"#,
+        };
+        day.format(format).to_string()
+    }
+}
+
+/// One row with the number of events.
+pub(crate) fn total<T>(events: &[T]) -> Vec<String> {
+    vec![format!(r#""total":{}"#, events.len())]
 }

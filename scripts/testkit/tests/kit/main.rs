@@ -1,6 +1,9 @@
-//! What other tests rely on and would not notice: the oracle's rules, and proxies that really break connections. And the
-//! order of the imports.
+//! What other tests rely on and would not notice: the oracle's rules, the changes at the desk, and proxies that really break
+//! connections. And the order of the imports.
 
+mod desk;
 mod fault_proxy;
+mod figures;
 mod imports;
 mod oracle;
+mod rows;

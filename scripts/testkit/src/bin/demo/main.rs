@@ -1,5 +1,5 @@
-//! Runs the whole dashboard on private servers with a generated library and continuous check-ins, until Ctrl-C. It
-//! leaves nothing behind.
+//! Runs the whole dashboard on private servers with a generated library and continuous check-ins and loans, until
+//! Ctrl-C. It leaves nothing behind.
 
 #![allow(clippy::print_stdout, reason = "its output is for a terminal")]
 
@@ -133,8 +133,9 @@ async fn run(
         ("MYSQL_PASSWORD", password.to_owned()),
         ("MYSQL_DATABASE", DATABASE.to_owned()),
         ("LIBRARY_TIMEZONE", arguments.zone.name().to_owned()),
-        // The tables have no index on a date, and the count should change each second.
+        // The tables have no index on a date, and the figures should change while you watch.
         ("TODAY_COUNT_MODE", "delta".to_owned()),
+        ("CIRCULATION_INTERVAL_SECONDS", "10".to_owned()),
         ("WORKER_PORT", free_port()?.to_string()),
     ]);
     processes.push(Process::spawn("worker", &worker)?);
@@ -148,7 +149,7 @@ async fn run(
     wait_until_ready(port, processes).await?;
     print_addresses(port, processes);
     open_browser(&format!("http://127.0.0.1:{port}/"));
-    insert_visits(mariadb, port, arguments.zone, &library, processes).await
+    insert_visits(mariadb, port, arguments.zone, library, processes).await
 }
 
 /// The wanted port, or a free one if it is in use.
@@ -243,11 +244,14 @@ fn print_addresses(port: u16, processes: &[Process]) {
     println!("       {at}/docs  the API, to read and to try");
     println!("Watch  curl -N {at}/api/visitors/today/stream");
     println!("Fetch  curl {at}/api/visitors/summary");
+    println!("       curl {at}/api/books/circulation  what is on loan, every 10 seconds");
     println!("Health curl {at}/health");
     for process in processes {
         println!("Log    {}", process.log_path().display());
     }
-    println!("\nA visitor comes about every two seconds. Ctrl-C ends it all.\n");
+    println!(
+        "\nA visitor comes about every two seconds; many lend or return a book. Ctrl-C ends it all.\n"
+    );
 }
 
 /// Opens `url` if there is a desktop. Over a remote login it does nothing, since the address is printed.
@@ -269,18 +273,19 @@ fn open_browser(url: &str) {
     }
 }
 
-/// Inserts visits for ever. While MariaDB does not answer, for example because you have stopped it, nobody checks in.
+/// Inserts visits and loans for ever. While MariaDB does not answer, for example because you have stopped it, nobody checks in.
 async fn insert_visits(
     mariadb: &MariaDb,
     port: u16,
     zone: Tz,
-    library: &Library,
+    library: Arc<Library>,
     processes: &mut [Process],
 ) -> Result<()> {
     let connect = || Conn::new(mariadb.opts(Some(DATABASE)));
     let conn = connect().await;
     let mut conn = conn.context("connecting to insert visits")?;
-    let mut check_ins = CheckIns::new(library.members.clone(), u64::from(std::process::id()));
+    let library = Arc::unwrap_or_clone(library);
+    let mut check_ins = CheckIns::new(library, u64::from(std::process::id()));
     let mut line = StatusLine::new();
     let mut name = "nobody yet".to_owned();
     let mut next = Instant::now() + check_ins.interval();
@@ -296,18 +301,22 @@ async fn insert_visits(
                 }
             }
         }
-        let total = todays_total(port).await;
-        let total = total.map_or("unknown".to_owned(), |total| total.to_string());
-        line.show(&format!("today: {total}, last visitor: {name}"));
+        let total = number(port, "visitors/today", "/total").await;
+        let on_loan = number(port, "books/circulation", "/data/on_loan").await;
+        line.show(&format!(
+            "today: {total}, on loan: {on_loan}, last visitor: {name}"
+        ));
         tokio::time::sleep(POLL).await;
     }
 }
 
-/// Today's total from the gateway, or `None` while it is not known.
-async fn todays_total(port: u16) -> Option<u64> {
-    let (status, body) = fetch(port, "/api/visitors/today").await.ok()?;
-    let json: serde_json::Value = serde_json::from_str(&body).ok()?;
-    (status == 200).then(|| json["total"].as_u64()).flatten()
+/// A number of the gateway's, or `unknown`. `pointer` leads to it in the JSON.
+async fn number(port: u16, path: &str, pointer: &str) -> String {
+    let response = fetch(port, &format!("/api/{path}")).await.ok();
+    let body = response.filter(|(status, _)| *status == 200);
+    let json = body.and_then(|(_, body)| serde_json::from_str::<serde_json::Value>(&body).ok());
+    let found = json.as_ref().and_then(|json| json.pointer(pointer));
+    found.map_or("unknown".to_owned(), ToString::to_string)
 }
 
 /// Fails if the worker or the gateway has ended.
