@@ -94,6 +94,11 @@ impl Keys {
         self.with_prefix(&format!("visitors:today:incr:{day}"))
     }
 
+    /// What [`crate::unavailable`] describes.
+    pub fn unavailable(&self) -> String {
+        self.with_prefix("worker:unavailable")
+    }
+
     /// The lease of the active worker: its epoch, a space, its name.
     pub fn lease(&self) -> String {
         self.with_prefix("worker:lease")

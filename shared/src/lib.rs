@@ -3,7 +3,7 @@
 //! # Layout
 //! - [`catalog`]: the list of snapshots, from which everything else follows
 //! - [`keys`]: the names of all Redis keys and channels
-//! - [`snapshot`], [`rows`], [`today`]: the values stored under them
+//! - [`snapshot`], [`rows`], [`today`], [`unavailable`]: the values stored under them
 //! - [`time`]: the clock and the timestamps
 //! - plumbing: [`environment`], [`variable`], [`mod@file`], [`redis`], [`tls`], [`telemetry`], [`shutdown`],
 //!   [`listener`], [`manual`], [`probe`]
@@ -25,4 +25,5 @@ pub mod telemetry;
 pub mod time;
 pub mod tls;
 pub mod today;
+pub mod unavailable;
 pub mod variable;

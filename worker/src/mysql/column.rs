@@ -4,6 +4,7 @@
 //! would be an error.
 
 use crate::mysql::connection::Session;
+use crate::mysql::error::Missing;
 use crate::mysql::params;
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
@@ -28,9 +29,9 @@ impl TextColumn {
         let names = session.first("the columns", sql, params([table, column]), |row| {
             Ok((row.owned_text(0), row.owned_text(1)))
         });
-        let (charset, collation) = names.await?.with_context(|| {
-            format!("column {table}.{column} does not exist: does this SLiMS version lack it?")
-        })?;
+        let names = names.await?;
+        let missing = || Missing(format!("column {table}.{column}"));
+        let (charset, collation) = names.with_context(missing)?;
         let (Some(charset), Some(collation)) = (charset, collation) else {
             return Ok(Self {
                 charset: "utf8mb4".to_owned(),

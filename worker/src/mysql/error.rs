@@ -18,6 +18,8 @@ pub enum ErrorKind {
     NoColumn,
     /// The account lacks the privilege to read the table or column.
     Denied,
+    /// The table is damaged, or is a view that refers to something that is gone.
+    Damaged,
     /// The statement exceeded its time limit.
     TooLong,
 }
@@ -35,18 +37,45 @@ pub fn kind_of(error: &anyhow::Error) -> Option<ErrorKind> {
         1054 => ErrorKind::NoColumn,
         // ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR
         1142 | 1143 => ErrorKind::Denied,
+        // ER_GET_ERRNO, ER_NOT_KEYFILE, ER_CRASHED_ON_USAGE, ER_CRASHED_ON_REPAIR, ER_VIEW_INVALID, ER_NO_SUCH_USER of a
+        // view's definer, ER_NO_SUCH_TABLE_IN_ENGINE, ER_TABLESPACE_MISSING
+        1030 | 1034 | 1194 | 1195 | 1356 | 1449 | 1932 | 1812 => ErrorKind::Damaged,
         // ER_STATEMENT_TIMEOUT of MariaDB, ER_QUERY_TIMEOUT of MySQL
         1969 | 3024 => ErrorKind::TooLong,
         _ => return None,
     })
 }
 
-/// Whether a table or a column does not exist or may not be read.
+/// The error of a table or a column that a figure needs. Holds its name, such as `column loan.due_date`.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0} does not exist, or may not be read: does this SLiMS version lack it?")]
+pub struct Missing(pub String);
+
+impl Missing {
+    fn reason(&self) -> String {
+        format!("{} is missing in the database", self.0)
+    }
+}
+
+/// Whether a table or a column does not exist, is damaged or may not be read.
 pub fn is_unreadable(error: &anyhow::Error) -> bool {
-    matches!(
-        kind_of(error),
-        Some(ErrorKind::NoTable | ErrorKind::NoColumn | ErrorKind::Denied)
-    )
+    lasting_reason(error).is_some()
+}
+
+/// Why a figure cannot be computed until somebody changes the database, in words that clients may see: without names of
+/// accounts, hosts or people. `None` for an error that may pass by itself.
+pub fn lasting_reason(error: &anyhow::Error) -> Option<String> {
+    if let Some(missing) = error.downcast_ref::<Missing>() {
+        return Some(missing.reason());
+    }
+    let reason = match kind_of(error)? {
+        ErrorKind::NoTable => "a table that it needs is missing in the database",
+        ErrorKind::NoColumn => "a column that it needs is missing in the database",
+        ErrorKind::Denied => "the worker may not read a table that it needs",
+        ErrorKind::Damaged => "a table that it needs is damaged",
+        ErrorKind::Account | ErrorKind::Database | ErrorKind::TooLong => return None,
+    };
+    Some(reason.to_owned())
 }
 
 /// The server's error number; `None` if the error is not the server's.

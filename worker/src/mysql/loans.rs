@@ -306,7 +306,7 @@ fn is_history_missing(read: Result<()>) -> Result<bool> {
         Err(error) if is_unreadable(&error) => {
             warn!(
                 error = format!("{error:#}"),
-                "loan_history is missing: title rankings leave out loans of deleted items, \
+                "loan_history cannot be read: title rankings leave out loans of deleted items, \
                  and names of deleted borrowers come from their visits"
             );
             Ok(true)

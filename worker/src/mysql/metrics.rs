@@ -12,6 +12,7 @@ const KINDS: [&str; 10] = [
     "connection",
     "database",
     "denied",
+    "damaged",
     "no_column",
     "no_table",
     "server",
@@ -90,6 +91,7 @@ fn server_error_kind(error: &anyhow::Error) -> Option<&'static str> {
         Some(ErrorKind::NoColumn) => "no_column",
         Some(ErrorKind::Denied) => "denied",
         Some(ErrorKind::TooLong) => "too_long",
+        Some(ErrorKind::Damaged) => "damaged",
         None => "server",
     })
 }

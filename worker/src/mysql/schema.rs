@@ -2,6 +2,7 @@
 //! SLiMS versions differ, administrators add indexes, and a restored copy may have lost its keys.
 
 use crate::mysql::connection::Session;
+use crate::mysql::error::Missing;
 use crate::mysql::params;
 use anyhow::{Result, ensure};
 use std::borrow::Cow;
@@ -69,7 +70,10 @@ impl TableSchema {
         let table = self.table;
         ensure!(
             self.has(column),
-            "column {table}.{column} does not exist: does this SLiMS version lack it?"
+            Missing(match self.columns.is_empty() {
+                true => format!("table {table}"),
+                false => format!("column {table}.{column}"),
+            })
         );
         Ok(())
     }

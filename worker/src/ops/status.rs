@@ -5,6 +5,7 @@ use crate::ops::metrics::Metrics;
 use crate::ops::state::State;
 use shared::catalog::{Group, Snapshot};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The shared state: the tasks write it, the health endpoints read it.
@@ -39,7 +40,7 @@ impl Status {
     }
 
     /// Records that the refresh of `snapshots` failed.
-    pub fn refresh_failed(&self, snapshots: impl Iterator<Item = Snapshot>, error: &anyhow::Error) {
+    pub fn refresh_failed(&self, snapshots: impl Iterator<Item = Snapshot>, error: &impl Display) {
         let text = format!("{error:#}");
         let errors = snapshots.map(|snapshot| (snapshot, text.clone()));
         self.update(|status| status.errors.extend(errors));

@@ -9,3 +9,4 @@ pub mod publisher;
 pub mod redis_errors;
 mod stored_snapshots;
 mod today_count;
+mod unavailable;

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use shared::catalog::Snapshot;
 use shared::keys::Keys;
 use shared::snapshot::Envelope;
+use shared::unavailable::Reasons;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub struct Publisher {
     pub(super) errors: Arc<RedisErrors>,
     /// Keys of ours whose value has the wrong type, and for which that has been logged.
     pub(super) wrong_types: Mutex<BTreeSet<String>>,
+    /// Why some snapshots cannot be computed.
+    pub(super) unavailable: Mutex<Reasons>,
     changed: Notify,
 }
 
@@ -62,6 +65,7 @@ impl Publisher {
             freshness,
             settings,
             cached: Mutex::default(),
+            unavailable: Mutex::default(),
             changed: Notify::new(),
         }
     }

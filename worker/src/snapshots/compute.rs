@@ -2,6 +2,7 @@
 
 use crate::mysql::books;
 use crate::mysql::connection::Session;
+use crate::mysql::error::lasting_reason;
 use crate::mysql::scan_settings::ScanSettings;
 use crate::mysql::schema::TableSchema;
 use crate::snapshots::circulation::{CirculationFigure, TrackedLoans};
@@ -16,7 +17,7 @@ use crate::snapshots::visit_hours::VisitHours;
 use crate::snapshots::visit_series::VisitSeries;
 use crate::snapshots::visit_types::VisitTypes;
 use crate::snapshots::{loan_pass, visit_pass};
-use anyhow::{Error, Result, anyhow};
+use anyhow::{Error, Result};
 use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -65,7 +66,26 @@ pub struct ComputeRequest<'a> {
 pub type Sink<'a> = &'a mut (dyn FnMut(Snapshot, Box<RawValue>) -> Result<()> + Send);
 
 /// Snapshots that could not be computed, and why.
-pub type Failures = Vec<(Snapshot, Error)>;
+pub type Failures = Vec<(Snapshot, Failure)>;
+
+/// Why a snapshot could not be computed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Failure {
+    /// The whole error, for operators.
+    text: String,
+    /// The reason for clients, if it lasts until somebody changes the database.
+    pub lasting: Option<String>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            text: format!("{error:#}"),
+            lasting: lasting_reason(&error),
+        }
+    }
+}
 
 /// Computes the requested snapshots of `group` and passes each to `sink`. Returns those that failed. A missing table or
 /// column costs only the snapshots that need it.
@@ -178,12 +198,12 @@ impl Results<'_> {
 
     /// Returns the value of `result`. Records an error as a failure of each requested snapshot in `snapshots`.
     pub(super) fn or_fail<T>(&mut self, snapshots: &[Snapshot], result: Result<T>) -> Option<T> {
-        let error = match result {
+        let failure = match result {
             Ok(value) => return Some(value),
-            Err(error) => format!("{error:#}"),
+            Err(error) => Failure::from(error),
         };
         let wanted = snapshots.iter().filter(|one| self.wanted.contains(*one));
-        let failed = wanted.map(|snapshot| (*snapshot, anyhow!(error.clone())));
+        let failed = wanted.map(|snapshot| (*snapshot, failure.clone()));
         self.failed.extend(failed);
         None
     }

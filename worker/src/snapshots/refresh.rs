@@ -10,7 +10,7 @@ use crate::mysql::scan_settings::ScanSettings;
 use crate::ops::status::Status;
 use crate::publish::publisher::Publisher;
 use crate::snapshots::circulation::TrackedLoans;
-use crate::snapshots::compute::{self, ComputeRequest, Failures};
+use crate::snapshots::compute::{self, ComputeRequest, Failure, Failures};
 use crate::snapshots::member_names::MemberNames;
 use anyhow::Result;
 use serde_json::value::RawValue;
@@ -253,12 +253,17 @@ impl Refresher {
         };
         let failed = compute::compute(group, &mut session, &request, &mut publish).await;
         for (snapshot, error) in &failed {
-            let text = format!("{error:#}");
-            error!(%snapshot, error = text, "cannot compute {snapshot}: {text}");
+            error!(%snapshot, %error, "cannot compute {snapshot}: {error}");
             self.status.metrics.record_refresh(*snapshot, None);
             self.status
                 .refresh_failed(std::iter::once(*snapshot), error);
         }
+        let lasting = |(snapshot, failure): &(Snapshot, Failure)| {
+            let reason = failure.lasting.clone()?;
+            Some((*snapshot, reason))
+        };
+        let reasons = failed.iter().filter_map(lasting).collect();
+        self.publisher.set_unavailable(wanted, reasons).await;
         Ok(failed)
     }
 }

@@ -1,6 +1,6 @@
 //! The load on the database: how many rows the worker reads, by which statements, and over how many connections.
 
-use crate::fixture::{Fixture, HOLE, SOON, fixture_on, own_servers};
+use crate::fixture::{Fixture, HOLE, SOON, own_servers};
 use chrono::TimeZone;
 use mysql_async::prelude::Queryable;
 use std::time::Duration;
@@ -9,7 +9,6 @@ use testkit::mariadb::MariaDb;
 use testkit::oracle::Names;
 use testkit::schema::{Engine, Shape};
 use worker::mysql::scan_settings::{ChunkSizes, ScanSettings};
-use worker::mysql::schema;
 use worker::mysql::throttle::Throttle;
 
 const NOW: &str = "2025-09-23T10:00:00";

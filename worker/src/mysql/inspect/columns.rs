@@ -2,7 +2,7 @@
 //! see.
 
 use crate::mysql::connection::Session;
-use crate::mysql::error::{ErrorKind, kind_of};
+use crate::mysql::error::{ErrorKind, is_unreadable, kind_of};
 use anyhow::Result;
 use mysql_async::Params;
 
@@ -30,10 +30,8 @@ pub async fn lacking(
 async fn probe(session: &mut Session, table: &str, columns: &str) -> Result<Option<ErrorKind>> {
     let sql = format!("SELECT {columns} FROM {table} LIMIT 0");
     let read = session.each(table, &sql, Params::Empty, |_| Ok(())).await;
-    match read.as_ref().err().map(kind_of) {
-        Some(Some(why @ (ErrorKind::NoTable | ErrorKind::NoColumn | ErrorKind::Denied))) => {
-            Ok(Some(why))
-        }
-        _ => read.map(|()| None),
+    match read {
+        Err(error) if is_unreadable(&error) => Ok(kind_of(&error)),
+        read => read.map(|()| None),
     }
 }
