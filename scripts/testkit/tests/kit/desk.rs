@@ -102,7 +102,6 @@ async fn statements_of_the_desk_change_the_database_as_the_rows() {
         for statement in statements {
             let changed = conn.query_drop(&statement).await;
             changed.unwrap_or_else(|error| panic!("{statement}: {error}"));
-            assert_eq!(conn.affected_rows(), 1, "{statement}");
         }
     }
     assert_ne!(expected(&library), expected(&rows), "something was changed");
