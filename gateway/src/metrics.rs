@@ -199,7 +199,7 @@ impl Metrics {
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         r.register("build", "Version of this gateway", build);
         Self {
-            registry, responses, cached_responses: Default::default(), streams, streams_limit, streams_opened,
+            registry, responses, cached_responses: std::array::from_fn(|_| Default::default()), streams, streams_limit, streams_opened,
             streams_closed, streams_refused, frames_skipped, counts_received, messages_invalid, refresh_requests, fanout,
             connections_refused, redis_connected, today, generated, expires,
         }

@@ -1,5 +1,8 @@
 //! The list of all snapshots. The worker refreshes them, the gateway serves them, and tests compare with the list. The
-//! key and the field in a summary are derived from the path.
+//! key, the field in a summary and the path of the CSV are derived from the path.
+
+use crate::rows::{DayTotal, MonthTotal, TopBorrower, TopTitle, TopVisitor, YearTotal};
+use std::sync::LazyLock;
 
 /// A figure that is computed once a day and served as stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +44,8 @@ struct Entry {
     group: Group,
     period: Option<Period>,
     lists_people: bool,
+    /// The fields of a row of `data`; empty if `data` is an object.
+    columns: &'static [&'static str],
     meaning: &'static str,
 }
 
@@ -50,29 +55,38 @@ const CATALOG: [Entry; 11] = {
     use Group::{Books, Visitors};
     use Period::{Month, Year};
     [
-        Entry { snapshot: Snapshot::Weekly, path: "/api/visitors/weekly", title: "weekly visitors", group: Visitors, period: None, lists_people: false,
+        Entry { snapshot: Snapshot::Weekly, path: "/api/visitors/weekly", title: "weekly visitors", group: Visitors, period: None, lists_people: false, columns: DayTotal::COLUMNS,
             meaning: "Visits per day for seven days: today and the six days before, oldest first. A day without visits has 0." },
-        Entry { snapshot: Snapshot::Monthly, path: "/api/visitors/monthly", title: "monthly visitors", group: Visitors, period: None, lists_people: false,
+        Entry { snapshot: Snapshot::Monthly, path: "/api/visitors/monthly", title: "monthly visitors", group: Visitors, period: None, lists_people: false, columns: MonthTotal::COLUMNS,
             meaning: "Visits per month for twelve months, including the current one, oldest first. A month without visits has 0." },
-        Entry { snapshot: Snapshot::Yearly, path: "/api/visitors/yearly", title: "yearly visitors", group: Visitors, period: None, lists_people: false,
+        Entry { snapshot: Snapshot::Yearly, path: "/api/visitors/yearly", title: "yearly visitors", group: Visitors, period: None, lists_people: false, columns: YearTotal::COLUMNS,
             meaning: "Visits per year for five years, including the current one, oldest first. A year without visits has 0." },
-        Entry { snapshot: Snapshot::MonthlyTop, path: "/api/visitors/monthly/top", title: "this month's top visitors", group: Visitors, period: Some(Month), lists_people: true,
+        Entry { snapshot: Snapshot::MonthlyTop, path: "/api/visitors/monthly/top", title: "this month's top visitors", group: Visitors, period: Some(Month), lists_people: true, columns: TopVisitor::COLUMNS,
             meaning: "The members with the most visits this month, at most ten. Counted by member id, never by name. Guests are not ranked." },
-        Entry { snapshot: Snapshot::YearlyTop, path: "/api/visitors/yearly/top", title: "this year's top visitors", group: Visitors, period: Some(Year), lists_people: true,
+        Entry { snapshot: Snapshot::YearlyTop, path: "/api/visitors/yearly/top", title: "this year's top visitors", group: Visitors, period: Some(Year), lists_people: true, columns: TopVisitor::COLUMNS,
             meaning: "The members with the most visits this year, at most ten. Counted by member id, never by name. Guests are not ranked." },
-        Entry { snapshot: Snapshot::Collection, path: "/api/books/collection", title: "the size of the collection", group: Books, period: None, lists_people: false,
+        Entry { snapshot: Snapshot::Collection, path: "/api/books/collection", title: "the size of the collection", group: Books, period: None, lists_people: false, columns: &[],
             meaning: "The number of titles and copies that the library has now." },
-        Entry { snapshot: Snapshot::TopBorrowed, path: "/api/books/top-borrowed", title: "the most borrowed books", group: Books, period: None, lists_people: false,
+        Entry { snapshot: Snapshot::TopBorrowed, path: "/api/books/top-borrowed", title: "the most borrowed books", group: Books, period: None, lists_people: false, columns: TopTitle::COLUMNS,
             meaning: "The titles with the most loans since the library began to record them, at most ten. Totals may decrease, because stock-takes delete rows." },
-        Entry { snapshot: Snapshot::TopBorrowedMonth, path: "/api/books/top-borrowed/month", title: "this month's most borrowed books", group: Books, period: Some(Month), lists_people: false,
+        Entry { snapshot: Snapshot::TopBorrowedMonth, path: "/api/books/top-borrowed/month", title: "this month's most borrowed books", group: Books, period: Some(Month), lists_people: false, columns: TopTitle::COLUMNS,
             meaning: "The titles with the most loans this month, at most ten." },
-        Entry { snapshot: Snapshot::TopBorrowedYear, path: "/api/books/top-borrowed/year", title: "this year's most borrowed books", group: Books, period: Some(Year), lists_people: false,
+        Entry { snapshot: Snapshot::TopBorrowedYear, path: "/api/books/top-borrowed/year", title: "this year's most borrowed books", group: Books, period: Some(Year), lists_people: false, columns: TopTitle::COLUMNS,
             meaning: "The titles with the most loans this year, at most ten." },
-        Entry { snapshot: Snapshot::TopBorrowersMonth, path: "/api/books/top-borrowers/month", title: "this month's top borrowers", group: Books, period: Some(Month), lists_people: true,
+        Entry { snapshot: Snapshot::TopBorrowersMonth, path: "/api/books/top-borrowers/month", title: "this month's top borrowers", group: Books, period: Some(Month), lists_people: true, columns: TopBorrower::COLUMNS,
             meaning: "The members with the most loans this month, at most ten. Counted by member id, never by name." },
-        Entry { snapshot: Snapshot::TopBorrowersYear, path: "/api/books/top-borrowers/year", title: "this year's top borrowers", group: Books, period: Some(Year), lists_people: true,
+        Entry { snapshot: Snapshot::TopBorrowersYear, path: "/api/books/top-borrowers/year", title: "this year's top borrowers", group: Books, period: Some(Year), lists_people: true, columns: TopBorrower::COLUMNS,
             meaning: "The members with the most loans this year, at most ten. Counted by member id, never by name." },
     ]
+};
+
+const WITH_ROWS: usize = {
+    let (mut index, mut found) = (0, 0);
+    while index < CATALOG.len() {
+        found += !CATALOG[index].columns.is_empty() as usize;
+        index += 1;
+    }
+    found
 };
 
 impl Snapshot {
@@ -82,6 +96,20 @@ impl Snapshot {
         let mut index = 0;
         while index < all.len() {
             all[index] = CATALOG[index].snapshot;
+            index += 1;
+        }
+        all
+    };
+
+    /// Every snapshot whose `data` is an array of rows. The gateway serves it as CSV too.
+    pub const WITH_ROWS: [Self; WITH_ROWS] = {
+        let mut all = [Self::Weekly; WITH_ROWS];
+        let (mut index, mut found) = (0, 0);
+        while index < CATALOG.len() {
+            if !CATALOG[index].columns.is_empty() {
+                all[found] = CATALOG[index].snapshot;
+                found += 1;
+            }
             index += 1;
         }
         all
@@ -110,6 +138,18 @@ impl Snapshot {
     /// Whether it lists people, so that shared caches must not store it.
     pub const fn lists_people(self) -> bool {
         self.entry().lists_people
+    }
+
+    /// The names of the fields of a row of its `data`; empty if `data` is an object.
+    pub const fn columns(self) -> &'static [&'static str] {
+        self.entry().columns
+    }
+
+    /// The path at which the gateway serves the rows of its `data` as CSV, if it is one of [`Self::WITH_ROWS`].
+    pub fn csv_path(self) -> &'static str {
+        static PATHS: LazyLock<[String; CATALOG.len()]> =
+            LazyLock::new(|| Snapshot::ALL.map(|snapshot| format!("{}.csv", snapshot.path())));
+        &PATHS[self.index()]
     }
 
     /// What it counts and does not count. [`Group::meaning`] says what applies to all snapshots of a group.
@@ -208,6 +248,16 @@ mod tests {
         for (index, entry) in CATALOG.iter().enumerate() {
             assert_eq!(entry.snapshot.index(), index, "{}", entry.path);
         }
+    }
+
+    #[test]
+    fn snapshots_with_rows_have_columns_and_a_path_for_csv() {
+        assert!(Snapshot::WITH_ROWS.contains(&Snapshot::Weekly));
+        assert!(!Snapshot::WITH_ROWS.contains(&Snapshot::Collection));
+        for snapshot in Snapshot::WITH_ROWS {
+            assert!(!snapshot.columns().is_empty(), "{snapshot}");
+        }
+        assert_eq!(Snapshot::Weekly.csv_path(), "/api/visitors/weekly.csv");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The rows of the snapshots' `data`. The JSON has the same order of fields, and the API document has the same field
-//! descriptions.
+//! descriptions. `COLUMNS` is the header line of the CSV.
 //!
 //! `Option<Option<_>>` distinguishes a value that is not shown (absent) from one that is unknown (null).
 
@@ -21,6 +21,11 @@ pub struct DayTotal {
     pub partial: bool,
 }
 
+impl DayTotal {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["date", "total", "partial"];
+}
+
 /// Visits of one month.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -39,6 +44,11 @@ pub struct MonthTotal {
     pub partial: bool,
 }
 
+impl MonthTotal {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["month", "total", "partial"];
+}
+
 /// Visits of one year.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -52,6 +62,11 @@ pub struct YearTotal {
     /// Whether the year is not over yet. `total` is then as of the envelope's `generated_at`. True only for the last
     /// row.
     pub partial: bool,
+}
+
+impl YearTotal {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["year", "total", "partial"];
 }
 
 /// A member in a ranking of visitors. With `MEMBER_NAMES=hidden` it has only `rank` and `total`.
@@ -79,6 +94,12 @@ pub struct TopVisitor {
     pub total: u64,
 }
 
+impl TopVisitor {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] =
+        &["rank", "member_id", "member_name", "institution", "total"];
+}
+
 /// A member in a ranking of borrowers. With `MEMBER_NAMES=hidden` it has only `rank` and `total`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -98,6 +119,11 @@ pub struct TopBorrower {
     /// Loans in the period.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, examples(17)))]
     pub total: u64,
+}
+
+impl TopBorrower {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["rank", "member_id", "member_name", "total"];
 }
 
 /// A title in a ranking.
@@ -121,6 +147,11 @@ pub struct TopTitle {
     pub total: u64,
 }
 
+impl TopTitle {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["rank", "biblio_id", "title", "total"];
+}
+
 /// The size of the collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -131,4 +162,66 @@ pub struct Collection {
     /// Copies of these titles.
     #[cfg_attr(feature = "openapi", schema(examples(31_977)))]
     pub total_items: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names of the fields of `row` in the order of the JSON. Its texts must contain no quote.
+    fn fields(row: &impl Serialize) -> Vec<String> {
+        let text = serde_json::to_string(row).expect("a row is JSON");
+        let parts: Vec<&str> = text.split('"').collect();
+        let pairs = parts.windows(2);
+        // Only a name is followed by a colon.
+        pairs
+            .filter(|pair| pair[1].starts_with(':'))
+            .map(|pair| pair[0].to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn columns_are_the_fields_of_a_full_row() {
+        let (id, name) = (Some("7".to_owned()), Some(Some("Siti".to_owned())));
+        let day = DayTotal {
+            date: NaiveDate::default(),
+            total: 1,
+            partial: true,
+        };
+        assert_eq!(fields(&day), DayTotal::COLUMNS);
+        let month = MonthTotal {
+            month: "2025-09".to_owned(),
+            total: 1,
+            partial: true,
+        };
+        assert_eq!(fields(&month), MonthTotal::COLUMNS);
+        let year = YearTotal {
+            year: 2025,
+            total: 1,
+            partial: true,
+        };
+        assert_eq!(fields(&year), YearTotal::COLUMNS);
+        let visitor = TopVisitor {
+            rank: 1,
+            member_id: id.clone(),
+            member_name: name.clone(),
+            institution: name.clone(),
+            total: 1,
+        };
+        assert_eq!(fields(&visitor), TopVisitor::COLUMNS);
+        let borrower = TopBorrower {
+            rank: 1,
+            member_id: id,
+            member_name: name,
+            total: 1,
+        };
+        assert_eq!(fields(&borrower), TopBorrower::COLUMNS);
+        let title = TopTitle {
+            rank: 1,
+            biblio_id: 1,
+            title: None,
+            total: 1,
+        };
+        assert_eq!(fields(&title), TopTitle::COLUMNS);
+    }
 }
