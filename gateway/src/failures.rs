@@ -11,6 +11,8 @@ pub const REDIS: &str = "redis";
 pub const SUBSCRIPTION: &str = "subscription";
 /// The messages on these channels.
 pub const MESSAGES: &str = "messages";
+/// Reads of the first bytes of a value.
+pub const READS: &str = "reads";
 /// The key of today's count: its value and its TTL.
 pub const TODAY: &str = "today";
 /// Refresh requests to the worker.

@@ -19,7 +19,7 @@ pub struct Limits {
     pub count_wait: Duration,
     /// The shortest time between two refresh requests of this gateway.
     pub refresh_request_gap: Duration,
-    /// The interval at which every key is read again.
+    /// The interval at which every key is compared with the cache.
     pub reread: Duration,
     /// How long a value that is older than the cached one is ignored: a snapshot, or a count from another Redis server
     /// after a fail-over.

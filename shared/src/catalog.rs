@@ -1,5 +1,11 @@
 //! The list of all snapshots. The worker refreshes them, the gateway serves them, and tests compare with the list. The
-//! key and the field in a summary are derived from the path.
+//! key, the field in a summary and the path of the CSV are derived from the path.
+
+use crate::rows::{
+    DayTotal, MonthLoans, MonthTotal, MonthTypeTotal, TopBorrower, TopTitle, TopVisitor, WeekdayHour,
+    YearTotal,
+};
+use std::sync::LazyLock;
 
 /// A figure that is computed once a day, or more often, and served as stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +56,8 @@ struct Entry {
     period: Option<Period>,
     lists_people: bool,
     in_summary: bool,
+    /// The fields of a row of `data`; empty if `data` is an object.
+    columns: &'static [&'static str],
     meaning: &'static str,
 }
 
@@ -59,45 +67,54 @@ const CATALOG: [Entry; 19] = {
     use Group::{Books, Visitors};
     use Period::{Month, Year};
     [
-        Entry { snapshot: Snapshot::Weekly, path: "/api/visitors/weekly", title: "weekly visitors", group: Visitors, period: None, lists_people: false, in_summary: true,
+        Entry { snapshot: Snapshot::Weekly, path: "/api/visitors/weekly", title: "weekly visitors", group: Visitors, period: None, lists_people: false, in_summary: true, columns: DayTotal::COLUMNS,
             meaning: "Visits per day for seven days: today and the six days before, oldest first. A day without visits has 0." },
-        Entry { snapshot: Snapshot::Monthly, path: "/api/visitors/monthly", title: "monthly visitors", group: Visitors, period: None, lists_people: false, in_summary: true,
+        Entry { snapshot: Snapshot::Monthly, path: "/api/visitors/monthly", title: "monthly visitors", group: Visitors, period: None, lists_people: false, in_summary: true, columns: MonthTotal::COLUMNS,
             meaning: "Visits per month for twelve months, including the current one, oldest first. A month without visits has 0." },
-        Entry { snapshot: Snapshot::Yearly, path: "/api/visitors/yearly", title: "yearly visitors", group: Visitors, period: None, lists_people: false, in_summary: true,
+        Entry { snapshot: Snapshot::Yearly, path: "/api/visitors/yearly", title: "yearly visitors", group: Visitors, period: None, lists_people: false, in_summary: true, columns: YearTotal::COLUMNS,
             meaning: "Visits per year for five years, including the current one, oldest first. A year without visits has 0." },
-        Entry { snapshot: Snapshot::MonthlyTop, path: "/api/visitors/monthly/top", title: "this month's top visitors", group: Visitors, period: Some(Month), lists_people: true, in_summary: true,
+        Entry { snapshot: Snapshot::MonthlyTop, path: "/api/visitors/monthly/top", title: "this month's top visitors", group: Visitors, period: Some(Month), lists_people: true, in_summary: true, columns: TopVisitor::COLUMNS,
             meaning: "The members with the most visits this month, at most ten. Counted by member id, never by name. Guests are not ranked." },
-        Entry { snapshot: Snapshot::YearlyTop, path: "/api/visitors/yearly/top", title: "this year's top visitors", group: Visitors, period: Some(Year), lists_people: true, in_summary: true,
+        Entry { snapshot: Snapshot::YearlyTop, path: "/api/visitors/yearly/top", title: "this year's top visitors", group: Visitors, period: Some(Year), lists_people: true, in_summary: true, columns: TopVisitor::COLUMNS,
             meaning: "The members with the most visits this year, at most ten. Counted by member id, never by name. Guests are not ranked." },
-        Entry { snapshot: Snapshot::Daily, path: "/api/visitors/daily", title: "daily visitors", group: Visitors, period: None, lists_people: false, in_summary: false,
+        Entry { snapshot: Snapshot::Daily, path: "/api/visitors/daily", title: "daily visitors", group: Visitors, period: None, lists_people: false, in_summary: false, columns: DayTotal::COLUMNS,
             meaning: "Visits per day for the five years of `/api/visitors/yearly`: from 1 January four years ago to today, oldest first. A day without visits has 0." },
-        Entry { snapshot: Snapshot::Hours, path: "/api/visitors/hours", title: "the visitors by hour", group: Visitors, period: None, lists_people: false, in_summary: false,
+        Entry { snapshot: Snapshot::Hours, path: "/api/visitors/hours", title: "the visitors by hour", group: Visitors, period: None, lists_people: false, in_summary: false, columns: WeekdayHour::COLUMNS,
             meaning: "How busy each hour of each weekday usually is: 168 rows from the 56 days before today. `cumulative_p50` is what half of the open days had reached by the end of that hour: compare today's count with it." },
-        Entry { snapshot: Snapshot::MonthlyTypes, path: "/api/visitors/monthly/types", title: "monthly visitors by member type", group: Visitors, period: None, lists_people: false, in_summary: false,
+        Entry { snapshot: Snapshot::MonthlyTypes, path: "/api/visitors/monthly/types", title: "monthly visitors by member type", group: Visitors, period: None, lists_people: false, in_summary: false, columns: MonthTypeTotal::COLUMNS,
             meaning: "Visits and different members per month and member type for twelve months, oldest first. Each month has the same rows: the types by id, then `unknown`, then `guest`. The visits of a month add up to `/api/visitors/monthly`." },
-        Entry { snapshot: Snapshot::Collection, path: "/api/books/collection", title: "the size of the collection", group: Books, period: None, lists_people: false, in_summary: true,
+        Entry { snapshot: Snapshot::Collection, path: "/api/books/collection", title: "the size of the collection", group: Books, period: None, lists_people: false, in_summary: true, columns: &[],
             meaning: "The number of titles and copies that the library has now." },
-        Entry { snapshot: Snapshot::TopBorrowed, path: "/api/books/top-borrowed", title: "the most borrowed books", group: Books, period: None, lists_people: false, in_summary: true,
+        Entry { snapshot: Snapshot::TopBorrowed, path: "/api/books/top-borrowed", title: "the most borrowed books", group: Books, period: None, lists_people: false, in_summary: true, columns: TopTitle::COLUMNS,
             meaning: "The titles with the most loans since the library began to record them, at most ten. Totals may decrease, because stock-takes delete rows." },
-        Entry { snapshot: Snapshot::TopBorrowedMonth, path: "/api/books/top-borrowed/month", title: "this month's most borrowed books", group: Books, period: Some(Month), lists_people: false, in_summary: true,
+        Entry { snapshot: Snapshot::TopBorrowedMonth, path: "/api/books/top-borrowed/month", title: "this month's most borrowed books", group: Books, period: Some(Month), lists_people: false, in_summary: true, columns: TopTitle::COLUMNS,
             meaning: "The titles with the most loans this month, at most ten." },
-        Entry { snapshot: Snapshot::TopBorrowedYear, path: "/api/books/top-borrowed/year", title: "this year's most borrowed books", group: Books, period: Some(Year), lists_people: false, in_summary: true,
+        Entry { snapshot: Snapshot::TopBorrowedYear, path: "/api/books/top-borrowed/year", title: "this year's most borrowed books", group: Books, period: Some(Year), lists_people: false, in_summary: true, columns: TopTitle::COLUMNS,
             meaning: "The titles with the most loans this year, at most ten." },
-        Entry { snapshot: Snapshot::TopBorrowersMonth, path: "/api/books/top-borrowers/month", title: "this month's top borrowers", group: Books, period: Some(Month), lists_people: true, in_summary: true,
+        Entry { snapshot: Snapshot::TopBorrowersMonth, path: "/api/books/top-borrowers/month", title: "this month's top borrowers", group: Books, period: Some(Month), lists_people: true, in_summary: true, columns: TopBorrower::COLUMNS,
             meaning: "The members with the most loans this month, at most ten. Counted by member id, never by name." },
-        Entry { snapshot: Snapshot::TopBorrowersYear, path: "/api/books/top-borrowers/year", title: "this year's top borrowers", group: Books, period: Some(Year), lists_people: true, in_summary: true,
+        Entry { snapshot: Snapshot::TopBorrowersYear, path: "/api/books/top-borrowers/year", title: "this year's top borrowers", group: Books, period: Some(Year), lists_people: true, in_summary: true, columns: TopBorrower::COLUMNS,
             meaning: "The members with the most loans this year, at most ten. Counted by member id, never by name." },
-        Entry { snapshot: Snapshot::LoansWeekly, path: "/api/books/loans/weekly", title: "weekly loans", group: Books, period: None, lists_people: false, in_summary: false,
+        Entry { snapshot: Snapshot::LoansWeekly, path: "/api/books/loans/weekly", title: "weekly loans", group: Books, period: None, lists_people: false, in_summary: false, columns: DayTotal::COLUMNS,
             meaning: "Loans per day for seven days: today and the six days before, oldest first. A day without loans has 0." },
-        Entry { snapshot: Snapshot::LoansMonthly, path: "/api/books/loans/monthly", title: "monthly loans", group: Books, period: None, lists_people: false, in_summary: false,
+        Entry { snapshot: Snapshot::LoansMonthly, path: "/api/books/loans/monthly", title: "monthly loans", group: Books, period: None, lists_people: false, in_summary: false, columns: MonthLoans::COLUMNS,
             meaning: "Loans and different borrowers per month for twelve months, including the current one, oldest first. A month without loans has 0." },
-        Entry { snapshot: Snapshot::LoansYearly, path: "/api/books/loans/yearly", title: "yearly loans", group: Books, period: None, lists_people: false, in_summary: false,
+        Entry { snapshot: Snapshot::LoansYearly, path: "/api/books/loans/yearly", title: "yearly loans", group: Books, period: None, lists_people: false, in_summary: false, columns: YearTotal::COLUMNS,
             meaning: "Loans per year for five years, including the current one, oldest first. A year without loans has 0." },
-        Entry { snapshot: Snapshot::LoansDaily, path: "/api/books/loans/daily", title: "daily loans", group: Books, period: None, lists_people: false, in_summary: false,
+        Entry { snapshot: Snapshot::LoansDaily, path: "/api/books/loans/daily", title: "daily loans", group: Books, period: None, lists_people: false, in_summary: false, columns: DayTotal::COLUMNS,
             meaning: "Loans per day for the five years of `/api/books/loans/yearly`: from 1 January four years ago to today, oldest first. A day without loans has 0." },
-        Entry { snapshot: Snapshot::Circulation, path: "/api/books/circulation", title: "the circulation", group: Books, period: None, lists_people: false, in_summary: false,
+        Entry { snapshot: Snapshot::Circulation, path: "/api/books/circulation", title: "the circulation", group: Books, period: None, lists_people: false, in_summary: false, columns: &[],
             meaning: "What is on loan, overdue and due today, and what was lent and returned today. Refreshed every minute unless the operator chose another interval." },
     ]
+};
+
+const WITH_ROWS: usize = {
+    let (mut index, mut found) = (0, 0);
+    while index < CATALOG.len() {
+        found += !CATALOG[index].columns.is_empty() as usize;
+        index += 1;
+    }
+    found
 };
 
 impl Snapshot {
@@ -107,6 +124,20 @@ impl Snapshot {
         let mut index = 0;
         while index < all.len() {
             all[index] = CATALOG[index].snapshot;
+            index += 1;
+        }
+        all
+    };
+
+    /// Every snapshot whose `data` is an array of rows. The gateway serves it as CSV too.
+    pub const WITH_ROWS: [Self; WITH_ROWS] = {
+        let mut all = [Self::Weekly; WITH_ROWS];
+        let (mut index, mut found) = (0, 0);
+        while index < CATALOG.len() {
+            if !CATALOG[index].columns.is_empty() {
+                all[found] = CATALOG[index].snapshot;
+                found += 1;
+            }
             index += 1;
         }
         all
@@ -140,6 +171,18 @@ impl Snapshot {
     /// Whether the summary of its group contains it.
     pub const fn in_summary(self) -> bool {
         self.entry().in_summary
+    }
+
+    /// The names of the fields of a row of its `data`; empty if `data` is an object.
+    pub const fn columns(self) -> &'static [&'static str] {
+        self.entry().columns
+    }
+
+    /// The path at which the gateway serves the rows of its `data` as CSV, if it is one of [`Self::WITH_ROWS`].
+    pub fn csv_path(self) -> &'static str {
+        static PATHS: LazyLock<[String; CATALOG.len()]> =
+            LazyLock::new(|| Snapshot::ALL.map(|snapshot| format!("{}.csv", snapshot.path())));
+        &PATHS[self.index()]
     }
 
     /// What it counts and does not count. [`Group::meaning`] says what applies to all snapshots of a group.
@@ -243,6 +286,16 @@ mod tests {
         for (index, entry) in CATALOG.iter().enumerate() {
             assert_eq!(entry.snapshot.index(), index, "{}", entry.path);
         }
+    }
+
+    #[test]
+    fn snapshots_with_rows_have_columns_and_a_path_for_csv() {
+        assert!(Snapshot::WITH_ROWS.contains(&Snapshot::Weekly));
+        assert!(!Snapshot::WITH_ROWS.contains(&Snapshot::Collection));
+        for snapshot in Snapshot::WITH_ROWS {
+            assert!(!snapshot.columns().is_empty(), "{snapshot}");
+        }
+        assert_eq!(Snapshot::Weekly.csv_path(), "/api/visitors/weekly.csv");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The rows of the snapshots' `data`. The JSON has the same order of fields, and the API document has the same field
-//! descriptions.
+//! descriptions. `COLUMNS` is the header line of the CSV.
 //!
 //! `Option<Option<_>>` distinguishes a value that is not shown (absent) from one that is unknown (null).
 
@@ -21,6 +21,11 @@ pub struct DayTotal {
     pub partial: bool,
 }
 
+impl DayTotal {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["date", "total", "partial"];
+}
+
 /// Visits or loans of one month.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -39,6 +44,11 @@ pub struct MonthTotal {
     pub partial: bool,
 }
 
+impl MonthTotal {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["month", "total", "partial"];
+}
+
 /// Visits or loans of one year.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -52,6 +62,11 @@ pub struct YearTotal {
     /// Whether the year is not over yet. `total` is then as of the envelope's `generated_at`. True only for the last
     /// row.
     pub partial: bool,
+}
+
+impl YearTotal {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["year", "total", "partial"];
 }
 
 /// A member in a ranking of visitors. With `MEMBER_NAMES=hidden` it has only `rank` and `total`.
@@ -79,6 +94,12 @@ pub struct TopVisitor {
     pub total: u64,
 }
 
+impl TopVisitor {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] =
+        &["rank", "member_id", "member_name", "institution", "total"];
+}
+
 /// A member in a ranking of borrowers. With `MEMBER_NAMES=hidden` it has only `rank` and `total`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -100,6 +121,11 @@ pub struct TopBorrower {
     pub total: u64,
 }
 
+impl TopBorrower {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["rank", "member_id", "member_name", "total"];
+}
+
 /// A title in a ranking.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -119,6 +145,11 @@ pub struct TopTitle {
     /// Loans of all its copies in the period.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, examples(96)))]
     pub total: u64,
+}
+
+impl TopTitle {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["rank", "biblio_id", "title", "total"];
 }
 
 /// The size of the collection.
@@ -154,6 +185,11 @@ pub struct MonthLoans {
     pub partial: bool,
 }
 
+impl MonthLoans {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["month", "total", "unique_borrowers", "partial"];
+}
+
 /// How busy one hour of one weekday usually is. An open day is one with at least one visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -180,6 +216,11 @@ pub struct WeekdayHour {
     /// The same for three quarters of the open days.
     #[cfg_attr(feature = "openapi", schema(required = true, examples(143)))]
     pub cumulative_p75: Option<u64>,
+}
+
+impl WeekdayHour {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["weekday", "hour", "open_days", "total", "cumulative_p25", "cumulative_p50", "cumulative_p75"];
 }
 
 /// What is known of the visitors that one row counts.
@@ -221,6 +262,11 @@ pub struct MonthTypeTotal {
     pub partial: bool,
 }
 
+impl MonthTypeTotal {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["month", "kind", "member_type", "visits", "unique_members", "partial"];
+}
+
 /// The circulation at the time of `generated_at`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -240,4 +286,91 @@ pub struct Circulation {
     /// Copies returned today.
     #[cfg_attr(feature = "openapi", schema(examples(63)))]
     pub returned_today: u64,
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names of the fields of `row` in the order of the JSON. Its texts must contain no quote.
+    fn fields(row: &impl Serialize) -> Vec<String> {
+        let text = serde_json::to_string(row).expect("a row is JSON");
+        let parts: Vec<&str> = text.split('"').collect();
+        let pairs = parts.windows(2);
+        // Only a name is followed by a colon.
+        pairs
+            .filter(|pair| pair[1].starts_with(':'))
+            .map(|pair| pair[0].to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn columns_are_the_fields_of_a_full_row() {
+        let (id, name) = (Some("7".to_owned()), Some(Some("Siti".to_owned())));
+        let day = DayTotal {
+            date: NaiveDate::default(),
+            total: 1,
+            partial: true,
+        };
+        assert_eq!(fields(&day), DayTotal::COLUMNS);
+        let month = MonthTotal {
+            month: "2025-09".to_owned(),
+            total: 1,
+            partial: true,
+        };
+        assert_eq!(fields(&month), MonthTotal::COLUMNS);
+        let year = YearTotal {
+            year: 2025,
+            total: 1,
+            partial: true,
+        };
+        assert_eq!(fields(&year), YearTotal::COLUMNS);
+        let visitor = TopVisitor {
+            rank: 1,
+            member_id: id.clone(),
+            member_name: name.clone(),
+            institution: name.clone(),
+            total: 1,
+        };
+        assert_eq!(fields(&visitor), TopVisitor::COLUMNS);
+        let borrower = TopBorrower {
+            rank: 1,
+            member_id: id,
+            member_name: name,
+            total: 1,
+        };
+        assert_eq!(fields(&borrower), TopBorrower::COLUMNS);
+        let title = TopTitle {
+            rank: 1,
+            biblio_id: 1,
+            title: None,
+            total: 1,
+        };
+        assert_eq!(fields(&title), TopTitle::COLUMNS);
+        let loans = MonthLoans {
+            month: "2025-09".to_owned(),
+            total: 1,
+            unique_borrowers: 1,
+            partial: true,
+        };
+        assert_eq!(fields(&loans), MonthLoans::COLUMNS);
+        let hour = WeekdayHour {
+            weekday: 1,
+            hour: 0,
+            open_days: 0,
+            total: 0,
+            cumulative_p25: None,
+            cumulative_p50: None,
+            cumulative_p75: None,
+        };
+        assert_eq!(fields(&hour), WeekdayHour::COLUMNS);
+        let of_type = MonthTypeTotal {
+            month: "2025-09".to_owned(),
+            kind: VisitorKind::Guest,
+            member_type: None,
+            visits: 1,
+            unique_members: None,
+            partial: true,
+        };
+        assert_eq!(fields(&of_type), MonthTypeTotal::COLUMNS);
+    }
 }

@@ -1,10 +1,14 @@
 //! A snapshot or summary that is ready to send: body and headers in every content coding.
 
+use crate::cache::csv;
 use crate::cache::representation::Representation;
 use crate::http::security_headers::add_security_headers;
 use bytes::Bytes;
-use hyper::header::{AGE, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, LAST_MODIFIED};
+use hyper::header::{
+    AGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderValue, LAST_MODIFIED,
+};
 use serde::de::Error as _;
+use serde_json::value::RawValue;
 use shared::catalog::Snapshot;
 use shared::snapshot::Envelope;
 use shared::time::{Clock, Timestamp};
@@ -14,6 +18,8 @@ use std::time::{Duration, SystemTime};
 pub const MAX_VALUE_BYTES: usize = 1 << 20;
 /// The content type of nearly every response.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// RFC 4180, section 3: the first line is a header.
+const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
 
 /// A snapshot, or a summary of several snapshots.
 #[derive(Debug)]
@@ -30,6 +36,9 @@ pub struct CachedResponse {
     pub last_modified: Option<LastModified>,
     /// The body in every content coding that makes it smaller, with the headers; the identity coding is last.
     pub representations: Vec<Representation>,
+    /// The same for the rows of `data` as CSV; empty if `data` is no array of objects, and of a summary. Made together
+    /// with the others, so that both formats always show the same figures and no request waits for it.
+    pub csv: Vec<Representation>,
 }
 
 /// A time in whole seconds, as HTTP writes it.
@@ -63,6 +72,7 @@ impl CachedResponse {
         let headers = headers(snapshot.lists_people(), Some(&modified));
         Ok(Self {
             representations: Representation::encode_all(&body, &headers),
+            csv: encode_csv(snapshot, &envelope, &body, headers),
             data,
             generated_at,
             ttl_seconds,
@@ -95,6 +105,30 @@ impl LastModified {
             header: header.expect("an HTTP date is ASCII"),
         })
     }
+}
+
+/// Encodes the rows of a snapshot as CSV; returns nothing if it has no rows. `stored` is the value of its key, and
+/// `headers` are those of the JSON. The tags change with `stored` too: its date is in the name of the file.
+fn encode_csv(
+    snapshot: Snapshot,
+    envelope: &Envelope<&RawValue>,
+    stored: &[u8],
+    mut headers: HeaderMap,
+) -> Vec<Representation> {
+    let columns = snapshot.columns();
+    let text = match csv::render(columns, envelope.data.get()) {
+        Ok(text) if !columns.is_empty() => Bytes::from(text),
+        _ => return Vec::new(),
+    };
+    let name = snapshot.name().replace(':', "-");
+    let date = envelope.generated_at.utc().date_naive();
+    let file = HeaderValue::try_from(format!("attachment; filename=\"{name}-{date}.csv\""));
+    headers.insert(
+        CONTENT_DISPOSITION,
+        file.expect("names and dates are ASCII"),
+    );
+    headers.insert(CONTENT_TYPE, CSV);
+    Representation::encode_derived(&text, stored, &headers)
 }
 
 /// The headers that do not depend on the content coding; each response sets its own `Age`. Caches must revalidate each

@@ -2,6 +2,7 @@
 
 pub mod cached_count;
 pub mod cached_response;
+pub mod csv;
 pub mod live_cache;
 pub mod representation;
 pub mod state;

@@ -45,7 +45,8 @@ pub struct Representation {
     pub coding: ContentCoding,
     /// The encoded bytes.
     pub body: Bytes,
-    /// A strong entity tag. It depends only on the value and the coding, so that it is equal on all gateways.
+    /// A strong entity tag. It depends only on the value, on what that was made from, and on the coding, so that it is
+    /// equal on all gateways.
     pub etag: HeaderValue,
     /// All headers of a `200`.
     pub headers: HeaderMap,
@@ -68,7 +69,15 @@ impl Representation {
     /// Encodes `value` in every coding that makes it smaller: brotli, gzip, and identity last. Each gets the headers
     /// `common` and its own.
     pub fn encode_all(value: &Bytes, common: &HeaderMap) -> Vec<Self> {
-        let hash = xxh3_128(value);
+        Self::encode_with_hash(value, xxh3_128(value), common)
+    }
+
+    /// The same for a value that was made from `source`. Its entity tags change with either of them.
+    pub fn encode_derived(value: &Bytes, source: &[u8], common: &HeaderMap) -> Vec<Self> {
+        Self::encode_with_hash(value, xxh3_128(value) ^ xxh3_128(source), common)
+    }
+
+    fn encode_with_hash(value: &Bytes, hash: u128, common: &HeaderMap) -> Vec<Self> {
         let encoded = |coding: ContentCoding, body: Bytes| {
             let tag = format!("\"{hash:032x}-{}\"", coding.name().unwrap_or("id"));
             let etag = HeaderValue::try_from(tag).expect("a tag is ASCII");

@@ -45,6 +45,7 @@ pub fn compose<'a>(
             &body,
             &cached_response::headers(true, modified.as_ref()),
         ),
+        csv: Vec::new(),
         data: body.slice(head.len()..body.len() - 1),
         body,
         generated_at,

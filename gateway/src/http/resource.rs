@@ -7,6 +7,8 @@ use shared::catalog::{Group, Snapshot};
 pub enum Resource {
     /// A snapshot, such as `/api/visitors/weekly`.
     Snapshot(Snapshot),
+    /// The rows of a snapshot as CSV, such as `/api/visitors/weekly.csv`.
+    Csv(Snapshot),
     /// All snapshots of a group in one response.
     Summary(Group),
     /// Today's count.
@@ -44,16 +46,18 @@ pub enum Asset {
 
 impl Resource {
     /// Every resource.
-    pub const ALL: [Self; FIRST_ASSET + Asset::ALL.len()] = {
-        let mut all = [Self::Today; FIRST_ASSET + Asset::ALL.len()];
+    pub const ALL: [Self; FIRST_CSV + Snapshot::WITH_ROWS.len()] = {
+        let mut all = [Self::Today; FIRST_CSV + Snapshot::WITH_ROWS.len()];
         let mut index = 0;
         while index < all.len() {
             all[index] = if index < OTHERS.len() {
                 OTHERS[index]
             } else if index < FIRST_ASSET {
                 Self::Snapshot(Snapshot::ALL[index - OTHERS.len()])
-            } else {
+            } else if index < FIRST_CSV {
                 Self::Page(Asset::ALL[index - FIRST_ASSET])
+            } else {
+                Self::Csv(Snapshot::WITH_ROWS[index - FIRST_CSV])
             };
             index += 1;
         }
@@ -69,9 +73,10 @@ impl Resource {
     }
 
     /// Returns the URL path.
-    pub const fn path(self) -> &'static str {
+    pub fn path(self) -> &'static str {
         match self {
             Self::Snapshot(snapshot) => snapshot.path(),
+            Self::Csv(snapshot) => snapshot.csv_path(),
             Self::Summary(group) => group.summary_path(),
             Self::Today => "/api/visitors/today",
             Self::Stream => "/api/visitors/today/stream",
@@ -88,7 +93,7 @@ impl Resource {
         match self {
             Self::Snapshot(snapshot) => OTHERS.len() + snapshot.index(),
             Self::Page(asset) => FIRST_ASSET + asset.index(),
-            other => OTHERS
+            other => Self::ALL
                 .iter()
                 .position(|resource| *resource == other)
                 .unwrap_or(0),
@@ -106,8 +111,9 @@ const OTHERS: [Resource; 8] = [
     Resource::Health,
     Resource::Metrics,
 ];
-/// The index of the first asset. Assets come last because they are requested least.
 const FIRST_ASSET: usize = OTHERS.len() + Snapshot::ALL.len();
+/// The index of the first CSV. [`Resource::find`] compares in this order, and CSVs are requested least.
+const FIRST_CSV: usize = FIRST_ASSET + Asset::ALL.len();
 
 impl Asset {
     /// Every asset.
@@ -166,6 +172,10 @@ mod tests {
             "//api/visitors/weekly",
             "/api/visitors/Weekly",
             "/api/visitors/week%6cy",
+            "/api/visitors/weekly.CSV",
+            "/api/visitors/today.csv",
+            "/api/visitors/summary.csv",
+            "/api/books/collection.csv",
             "/api",
             "/health/",
         ] {

@@ -75,13 +75,15 @@ pub struct Problem<'a> {
     detail: &'a str,
 }
 
-/// Returns a snapshot or a summary: 200, or 304 if the client already has it.
-pub fn snapshot(entry: &CachedResponse, request: &HeaderMap, clock: &Clock) -> Response<Body> {
-    let mut response = full_or_not_modified(
-        &entry.representations,
-        entry.last_modified.as_ref(),
-        request,
-    );
+/// Returns a snapshot or a summary in one format, whose content codings are `all`: 200, or 304 if the client already
+/// has it.
+pub fn snapshot(
+    entry: &CachedResponse,
+    all: &[Representation],
+    request: &HeaderMap,
+    clock: &Clock,
+) -> Response<Body> {
+    let mut response = full_or_not_modified(all, entry.last_modified.as_ref(), request);
     // Replaces the value in place: inserting could make the map grow first.
     if let Some(age) = response.headers_mut().get_mut(AGE) {
         *age = entry.age(clock).as_secs().into();

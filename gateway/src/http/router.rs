@@ -108,7 +108,12 @@ fn respond_now(
     request: &HeaderMap,
 ) -> Option<Response<Body>> {
     Some(match resource {
-        Resource::Snapshot(snapshot) => snapshot_response(gateway, snapshot, request),
+        Resource::Snapshot(snapshot) => {
+            snapshot_response(gateway, snapshot, |entry| &entry.representations, request)
+        }
+        Resource::Csv(snapshot) => {
+            snapshot_response(gateway, snapshot, |entry| &entry.csv, request)
+        }
         Resource::Summary(group) => summary_response(gateway, group, request),
         Resource::Today => {
             let state = gateway.cache.state();
@@ -148,10 +153,16 @@ async fn respond_later(
     finish(&gateway, &request, Some(resource), response)
 }
 
-fn snapshot_response(gateway: &Gateway, snapshot: Snapshot, request: &HeaderMap) -> Response<Body> {
+/// Returns a snapshot in one `format`, or a 202 if there is none that may be served.
+fn snapshot_response(
+    gateway: &Gateway,
+    snapshot: Snapshot,
+    format: fn(&CachedResponse) -> &[Representation],
+    request: &HeaderMap,
+) -> Response<Body> {
     match gateway.cache.state().snapshot(snapshot) {
-        Some(entry) if is_served(gateway, entry) => {
-            response::snapshot(entry, request, &gateway.clock)
+        Some(entry) if is_served(gateway, entry) && !format(entry).is_empty() => {
+            response::snapshot(entry, format(entry), request, &gateway.clock)
         }
         _ => response::warming(&snapshot.warming(), None),
     }
@@ -172,7 +183,7 @@ fn summary_response(gateway: &Gateway, group: Group, request: &HeaderMap) -> Res
     if let Some(entry) = state.summary(group, now)
         && group.summary().all(is_part_served)
     {
-        return response::snapshot(entry, request, &gateway.clock);
+        return response::snapshot(entry, &entry.representations, request, &gateway.clock);
     }
     match group {
         Group::Visitors => {

@@ -5,9 +5,11 @@
 //! # Files
 //! - [`figures`]: the schemas of snapshots and summaries
 //! - [`operation_specs`]: each resource with all its responses; [`operations`]: its operation
+//! - [`csv`]: the operations of the CSVs, which share their responses
 //! - [`responses`], [`headers`]: one response, and its headers
 //! - [`examples`]: invented data for the examples
 
+pub mod csv;
 pub mod examples;
 pub mod figures;
 pub mod headers;
@@ -41,8 +43,12 @@ const ABOUT: &str = include_str!("../../docs/about.md");
 pub fn document(config: &Config) -> Bytes {
     let mut paths = PathsBuilder::new();
     for resource in resources(config) {
-        if let Some(spec) = operation_spec(resource) {
-            paths = paths.path(resource.path(), operations::path_item(spec, config));
+        let item = match resource {
+            Resource::Csv(snapshot) => Some(csv::path_item(snapshot)),
+            _ => operation_spec(resource).map(|spec| operations::path_item(spec, config)),
+        };
+        if let Some(item) = item {
+            paths = paths.path(resource.path(), item);
         }
     }
     let license = LicenseBuilder::new()
@@ -127,6 +133,9 @@ fn components(config: &Config) -> Components {
     }
     for (name, response) in responses::common(config) {
         components = components.response(name, response);
+    }
+    for (name, spec) in csv::common() {
+        components = components.response(name, responses::render(spec, config));
     }
     for (name, header) in headers::common() {
         components = components.header(name, header);

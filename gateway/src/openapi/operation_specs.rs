@@ -57,10 +57,12 @@ pub fn group_tag(group: Group) -> &'static str {
     }
 }
 
-/// Returns the description of a resource; `None` for the files of Swagger UI, which are not part of the API.
+/// Returns the description of a resource; `None` for the files of Swagger UI, which are not part of the API, and for
+/// CSVs, which [`crate::openapi::csv`] describes.
 pub fn operation_spec(resource: Resource) -> Option<OperationSpec> {
     Some(match resource {
         Resource::Snapshot(snapshot) => snapshot_spec(snapshot),
+        Resource::Csv(_) => return None,
         Resource::Summary(group) => summary_spec(group),
         Resource::Today => today_spec(),
         Resource::Stream => stream_spec(),
@@ -76,7 +78,7 @@ fn snapshot_spec(snapshot: Snapshot) -> OperationSpec {
     let (state, clock) = (examples::state(), examples::clock());
     let entry = state.snapshot(snapshot).expect("the example is complete");
     let mut responses = cacheable_responses(
-        |request| response::snapshot(entry, request, &clock),
+        |request| response::snapshot(entry, &entry.representations, request, &clock),
         reference(envelope_name(snapshot)),
     );
     responses.push(warming(&snapshot.warming()));
@@ -95,7 +97,7 @@ fn summary_spec(group: Group) -> OperationSpec {
     let entry = state.summary(group, Instant::now());
     let entry = entry.expect("the example is complete");
     let mut responses = cacheable_responses(
-        |request| response::snapshot(entry, request, &clock),
+        |request| response::snapshot(entry, &entry.representations, request, &clock),
         reference(figures::summary_name(group)),
     );
     let tag = group_tag(group);
@@ -267,7 +269,7 @@ fn metrics_spec() -> OperationSpec {
 }
 
 /// Returns the responses of a resource with an `ETag`: 200 and 304.
-fn cacheable_responses(
+pub fn cacheable_responses(
     respond: impl Fn(&HeaderMap) -> hyper::Response<response::Body>,
     schema: RefOr<Schema>,
 ) -> Vec<ResponseSpec> {
@@ -287,7 +289,8 @@ fn cacheable_responses(
     ]
 }
 
-fn warming(message: &str) -> ResponseSpec {
+/// Returns the 202 of a figure.
+pub fn warming(message: &str) -> ResponseSpec {
     ResponseSpec {
         response: response::warming(message, None),
         description: "The figure is being computed for the first time. Retry after the time in `Retry-After`.",
@@ -295,7 +298,8 @@ fn warming(message: &str) -> ResponseSpec {
     }
 }
 
-fn text(media_type: &str) -> RefOr<Schema> {
+/// Returns the schema of a text.
+pub fn text(media_type: &str) -> RefOr<Schema> {
     let text = ObjectBuilder::new().schema_type(Type::String);
     text.content_media_type(media_type).into()
 }

@@ -14,29 +14,38 @@ use utoipa::openapi::{PathItem, Ref, Required};
 
 /// Renders the GET of a resource.
 pub fn path_item(spec: OperationSpec, config: &Config) -> PathItem {
-    let id = format!("get{}", spec.id);
+    let mut operation = builder(&spec);
+    for response_spec in spec.responses {
+        let status = response_spec.response.status();
+        let has_etag = response_spec.response.headers().contains_key(ETAG);
+        let mut response = responses::render(response_spec, config);
+        if has_etag && status == StatusCode::OK {
+            let link = revalidation_link(&operation_id(&spec.id));
+            response.links.insert("revalidate".to_owned(), link.into());
+        }
+        operation = operation.response(status.as_str(), response);
+    }
+    PathItem::new(HttpMethod::Get, operation)
+}
+
+/// Returns an operation with everything but its own responses.
+pub fn builder(spec: &OperationSpec) -> OperationBuilder {
     let mut operation = OperationBuilder::new()
-        .operation_id(Some(&id))
+        .operation_id(Some(operation_id(&spec.id)))
         .tag(spec.tag)
-        .summary(Some(spec.summary))
-        .description(Some(spec.description))
+        .summary(Some(&spec.summary))
+        .description(Some(&spec.description))
         // An operation may replace it with its own.
         .response("503", Ref::from_response_name(UNAVAILABLE));
     for name in spec.parameters {
         let reference = Ref::new(format!("#/components/parameters/{name}"));
         operation = operation.parameter_ref(reference);
     }
-    for response_spec in spec.responses {
-        let status = response_spec.response.status();
-        let has_etag = response_spec.response.headers().contains_key(ETAG);
-        let mut response = responses::render(response_spec, config);
-        if has_etag && status == StatusCode::OK {
-            let link = revalidation_link(&id);
-            response.links.insert("revalidate".to_owned(), link.into());
-        }
-        operation = operation.response(status.as_str(), response);
-    }
-    PathItem::new(HttpMethod::Get, operation)
+    operation
+}
+
+fn operation_id(id: &str) -> String {
+    format!("get{id}")
 }
 
 /// Returns the request headers that have an effect, with their names.

@@ -2,7 +2,7 @@
 
 use crate::cache::cached_count::CachedCount;
 use crate::cache::live_cache::Cache;
-use crate::failures::{Failures, MESSAGES, REDIS, SUBSCRIPTION, TODAY, describe_error};
+use crate::failures::{Failures, MESSAGES, READS, REDIS, SUBSCRIPTION, TODAY, describe_error};
 use crate::metrics::Metrics;
 use crate::redis::client::{ReadResult, StoredValue};
 use crate::redis::encode_batch::{Batch, EncodedBatch, MAX_INLINE_BYTES, NewValue, Outcome};
@@ -149,9 +149,15 @@ impl<'a> CacheUpdater<'a> {
         if let Some(refused) = &read.refused_channels {
             self.report_subscription(refused);
         }
+        match read.head_error {
+            Some(why) => self.report_full_reads(&why),
+            None if read.today.is_some() => self.failures.clear(READS),
+            None => {}
+        }
         for (snapshot, value) in read.snapshots {
             match value {
-                StoredValue::None => self.on_missing(snapshot),
+                // The cached snapshot stays.
+                StoredValue::None | StoredValue::Unchanged => self.on_nothing_new(snapshot),
                 StoredValue::Unusable(why) => {
                     self.warn_invalid(Some(snapshot), why.as_bytes(), &why, why);
                 }
@@ -206,8 +212,16 @@ impl<'a> CacheUpdater<'a> {
         }
     }
 
-    /// The key is missing: the cached snapshot stays.
-    fn on_missing(&mut self, snapshot: Snapshot) {
+    /// Redis does not return only the first bytes of a value.
+    fn report_full_reads(&self, why: &str) {
+        let why = format!("every figure is read in full every 2 s (GETRANGE): {why}");
+        if self.failures.set(READS, why.as_str()) {
+            warn!("the gateway costs Redis more than it should: {why}");
+        }
+    }
+
+    /// The key is missing, or its value is the cached one.
+    fn on_nothing_new(&mut self, snapshot: Snapshot) {
         self.older_since.remove(&snapshot);
         self.queued.remove(&snapshot);
         self.failures.clear(&snapshot.name());
@@ -337,6 +351,7 @@ mod tests {
             announced: BTreeSet::from_iter(announced.then_some(Snapshot::Weekly)),
             refused_channels: None,
             today: None,
+            head_error: None,
         }
     }
 

@@ -1,8 +1,10 @@
-//! The gateway's Redis client: subscribes to two channels, reads twelve keys, publishes refresh requests. It writes no
-//! key.
+//! The gateway's Redis client: subscribes to two channels, reads the keys of the catalogue and today's count, publishes
+//! refresh requests. It writes no key.
 
+use crate::cache::cached_response::CachedResponse;
+use crate::cache::state::CacheState;
 use crate::config::Config;
-use crate::failures::is_permission;
+use crate::failures::{describe_error, is_permission};
 use bytes::Bytes;
 use fred::clients::{Client, WithOptions};
 use fred::error::{Error, ErrorKind};
@@ -14,6 +16,7 @@ use shared::catalog::Snapshot;
 use shared::keys::Keys;
 use std::collections::BTreeSet;
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -21,6 +24,10 @@ use tokio::time::Instant;
 /// Redis answers within milliseconds; this also allows a round trip of a second. Short enough to notice within 5 s that
 /// Redis has fallen silent, even between two reads.
 const COMMAND_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// How many bytes of a cached snapshot are compared with Redis. They contain `generated_at`, so two values that differ
+/// only after them would have to be generated within one millisecond.
+const HEAD_BYTES: usize = 64;
 
 /// The one connection, for messages and commands: a read that is answered shows that messages can arrive too.
 pub struct RedisClient {
@@ -36,11 +43,11 @@ pub struct RedisClient {
 /// The keys to read next.
 #[derive(Clone, Debug, Default)]
 pub struct ReadRequest {
-    /// Read every key.
+    /// Read every key: of a snapshot that is cached only the first bytes, and the rest only if they differ.
     pub all_keys: bool,
     /// Subscribe before the next full read: on a new connection, or after Redis has refused a channel.
     pub subscribe: bool,
-    /// Snapshots to read because a message says that they were stored.
+    /// Snapshots to read in full, because a message says that they were stored.
     pub snapshots: BTreeSet<Snapshot>,
 }
 
@@ -55,8 +62,10 @@ pub struct ReadResult {
     pub announced: BTreeSet<Snapshot>,
     /// The channels that the account may not subscribe to; `None` if no subscription was tried.
     pub refused_channels: Option<Vec<String>>,
-    /// Today's count and its remaining lifetime, if it was read.
+    /// Today's count and its remaining lifetime, if every key was read.
     pub today: Option<(StoredValue, Duration)>,
+    /// Why Redis does not return the first bytes of a value, although it returns the whole value.
+    pub head_error: Option<String>,
 }
 
 /// The value of a key.
@@ -64,6 +73,8 @@ pub struct ReadResult {
 pub enum StoredValue {
     /// The key does not exist.
     None,
+    /// The value begins like the cached one; see [`HEAD_BYTES`].
+    Unchanged,
     /// A string, still in the client's buffer.
     Bytes(Bytes),
     /// It cannot be used, with the reason: for example not a string, or a count of today that never expires.
@@ -126,11 +137,15 @@ impl RedisClient {
         })
     }
 
-    /// Reads the requested keys in one pipeline.
+    /// Reads the requested keys in one pipeline, and then in full those that differ from `cached`.
     ///
     /// # Errors
     /// If Redis is not connected, does not answer within 1.5 s, or answers with an error.
-    pub async fn read(&self, request: ReadRequest) -> Result<ReadResult, Error> {
+    pub async fn read(
+        &self,
+        request: ReadRequest,
+        cached: Arc<CacheState>,
+    ) -> Result<ReadResult, Error> {
         // A cluster may have moved the channel to another node; this subscribes there.
         let refused_channels = match request.all_keys && (request.subscribe || self.is_clustered) {
             true => Some(self.subscribe().await?),
@@ -142,9 +157,13 @@ impl RedisClient {
             true => Snapshot::ALL.to_vec(),
             false => announced.iter().copied().collect(),
         };
-        let snapshots = try_join_all(snapshots.into_iter().map(|snapshot| async move {
-            let value = stored_value(self.commands.get(self.keys.snapshot(snapshot)).await)?;
-            Ok::<_, Error>((snapshot, value))
+        let snapshots = try_join_all(snapshots.into_iter().map(|snapshot| {
+            let cached = cached.snapshot(snapshot).map(AsRef::as_ref);
+            let cached = cached.filter(|_| !announced.contains(&snapshot));
+            async move {
+                let (value, head_error) = self.read_snapshot(snapshot, cached).await?;
+                Ok::<_, Error>((snapshot, value, head_error))
+            }
         }));
         let today = async {
             match request.all_keys {
@@ -152,14 +171,51 @@ impl RedisClient {
                 false => Ok(None),
             }
         };
-        let (snapshots, today) = try_join(snapshots, today).await?;
+        let (values, today) = try_join(snapshots, today).await?;
+        let mut head_error = None;
+        let snapshots = values.into_iter().map(|(snapshot, value, error)| {
+            head_error = head_error.take().or(error);
+            (snapshot, value)
+        });
         Ok(ReadResult {
             sent_at,
-            snapshots,
+            snapshots: snapshots.collect(),
             announced,
             refused_channels,
             today,
+            head_error,
         })
+    }
+
+    /// Reads a snapshot in full, unless it begins like the `cached` one. If Redis does not return the first bytes, the
+    /// second value says why: the account may lack the right, which earlier versions did not need.
+    async fn read_snapshot(
+        &self,
+        snapshot: Snapshot,
+        cached: Option<&CachedResponse>,
+    ) -> Result<(StoredValue, Option<String>), Error> {
+        let key = self.keys.snapshot(snapshot);
+        let mut head_error = None;
+        if let Some(cached) = cached {
+            // The empty string, of a key that does not exist, differs too.
+            match self
+                .commands
+                .getrange::<Bytes, _>(&key, 0, HEAD_BYTES - 1)
+                .await
+            {
+                Ok(head) if cached.body[..HEAD_BYTES.min(cached.body.len())] == head => {
+                    return Ok((StoredValue::Unchanged, None));
+                }
+                Ok(_) => {}
+                // There is no connection. Any other error is an answer.
+                Err(e) if is_connection_lost(&e) => return Err(e),
+                Err(e) => head_error = Some(describe_error(&e)),
+            }
+        }
+        let value = stored_value(self.commands.get(&key).await)?;
+        // Otherwise the key itself is the reason, and it is reported as such.
+        let is_readable = !matches!(value, StoredValue::Unusable(_));
+        Ok((value, head_error.filter(|_| is_readable)))
     }
 
     /// Subscribes to each channel separately, so that one refused channel does not prevent the other. Returns the
@@ -277,6 +333,12 @@ impl RedisClient {
         all.find(|snapshot| self.keys.snapshot(*snapshot).as_bytes() == payload)
             .map_or(ChannelMessage::Unknown, ChannelMessage::Stored)
     }
+}
+
+/// Whether a command was not answered.
+fn is_connection_lost(error: &Error) -> bool {
+    use ErrorKind::{Canceled, IO, Timeout};
+    matches!(error.kind(), Canceled | IO | Timeout)
 }
 
 fn stored_value(reply: Result<Option<Bytes>, Error>) -> Result<StoredValue, Error> {

@@ -1,5 +1,6 @@
 //! The one task that keeps the cache equal to Redis. It subscribes, then reads every key; it reads a key when a message
-//! names it, and every key again every 2 s and after each reconnect.
+//! names it. Every 2 s and after each reconnect it compares the first bytes of every value with the cache, and reads the
+//! values that differ.
 //!
 //! When a key is missing or its value is not valid, the last good copy stays.
 
@@ -8,6 +9,7 @@ use crate::redis::client::{ChannelMessage, ReadRequest, ReadResult, RedisClient}
 use crate::redis::stall_detector::TICK_INTERVAL;
 use crate::state::Gateway;
 use anyhow::{Context, bail};
+use arc_swap::Guard;
 use fred::error::{Error, ErrorKind};
 use fred::interfaces::EventInterface;
 use fred::types::Message;
@@ -74,7 +76,8 @@ pub async fn run(gateway: &Gateway, redis: &RedisClient) -> anyhow::Result<()> {
         }
         if reading.is_terminated() && !subscriber.request.is_empty() {
             subscriber.updater.message_since_read = false;
-            reading.set(redis.read(subscriber.request.take()).fuse());
+            let cached = Guard::into_inner(gateway.cache.state());
+            reading.set(redis.read(subscriber.request.take(), cached).fuse());
         }
         tokio::select! {
             // In the order in which Redis sent them: a message is applied before the replies that follow it.

@@ -17,8 +17,9 @@ const PASSWORD: &str = "change-the-password-of-gateway";
 
 /// Each command of the account, and the part that fails without it; `None` if the gateway runs and reconnects without
 /// it.
-const COMMANDS: [(&str, Option<&str>); 13] = [
-    ("get", Some("visitors:weekly")),
+const COMMANDS: [(&str, Option<&str>); 14] = [
+    ("get", Some("today")),
+    ("getrange", Some("reads")),
     ("pttl", Some("today")),
     ("subscribe", Some("subscription")),
     ("publish", Some("refresh_requests")),
@@ -175,6 +176,31 @@ async fn each_refused_command_is_named_and_the_gateway_recovers() {
         set_rules(worker, None).await;
         site.assert_recovered(round).await;
     }
+}
+
+/// Like the account of an earlier version.
+#[tokio::test]
+async fn without_getrange_every_change_is_found_by_full_reads() {
+    let site = Site::start().await;
+    let worker = &site.fixture.worker;
+    site.fixture.warm().await;
+    set_rules(worker, Some("getrange")).await;
+    let errors = eventually("the right is named", SOON, async || {
+        let errors = site.health().await["errors"].clone();
+        errors["reads"].is_string().then_some(errors)
+    })
+    .await;
+    assert!(
+        errors["reads"].as_str().unwrap().contains("getrange"),
+        "{errors}"
+    );
+    assert_eq!(errors.as_object().unwrap().len(), 1, "{errors}");
+    let value = envelope(Snapshot::Weekly, 2);
+    let key = worker.keys.snapshot(Snapshot::Weekly);
+    worker.set(&key, &value).await;
+    site.fixture.shows(Snapshot::Weekly.path(), &value).await;
+    set_rules(worker, None).await;
+    site.assert_recovered(3).await;
 }
 
 #[tokio::test]

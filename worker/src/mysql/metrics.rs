@@ -7,7 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
 /// All kinds of errors.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "account",
     "connection",
     "database",
