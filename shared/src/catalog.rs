@@ -2,8 +2,8 @@
 //! key, the field in a summary and the path of the CSV are derived from the path.
 
 use crate::rows::{
-    DayTotal, MonthLoans, MonthTotal, MonthTypeTotal, TopBorrower, TopTitle, TopVisitor, WeekdayHour,
-    YearTotal,
+    DayTotal, MonthLoans, MonthTotal, MonthTypeTotal, TopBorrower, TopTitle, TopVisitor,
+    WeekdayHour, YearTotal,
 };
 use std::sync::LazyLock;
 

@@ -220,7 +220,15 @@ pub struct WeekdayHour {
 
 impl WeekdayHour {
     /// The names of its fields, in the order of the JSON.
-    pub const COLUMNS: &'static [&'static str] = &["weekday", "hour", "open_days", "total", "cumulative_p25", "cumulative_p50", "cumulative_p75"];
+    pub const COLUMNS: &'static [&'static str] = &[
+        "weekday",
+        "hour",
+        "open_days",
+        "total",
+        "cumulative_p25",
+        "cumulative_p50",
+        "cumulative_p75",
+    ];
 }
 
 /// What is known of the visitors that one row counts.
@@ -264,7 +272,14 @@ pub struct MonthTypeTotal {
 
 impl MonthTypeTotal {
     /// The names of its fields, in the order of the JSON.
-    pub const COLUMNS: &'static [&'static str] = &["month", "kind", "member_type", "visits", "unique_members", "partial"];
+    pub const COLUMNS: &'static [&'static str] = &[
+        "month",
+        "kind",
+        "member_type",
+        "visits",
+        "unique_members",
+        "partial",
+    ];
 }
 
 /// The circulation at the time of `generated_at`.
@@ -286,6 +301,7 @@ pub struct Circulation {
     /// Copies returned today.
     #[cfg_attr(feature = "openapi", schema(examples(63)))]
     pub returned_today: u64,
+}
 
 #[cfg(test)]
 mod tests {

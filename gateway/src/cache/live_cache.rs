@@ -3,6 +3,7 @@
 use crate::cache::cached_count::CachedCount;
 use crate::cache::state::CacheState;
 use arc_swap::{ArcSwap, Guard};
+use shared::unavailable::Reasons;
 use std::mem;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -48,6 +49,13 @@ impl Cache {
                 }
             );
             self.change(|state| state.connected = connected);
+        }
+    }
+
+    /// Records why some snapshots cannot be computed.
+    pub fn set_unavailable(&self, reasons: Reasons) {
+        if *self.state().unavailable != reasons {
+            self.change(|state| state.unavailable = Arc::new(reasons));
         }
     }
 

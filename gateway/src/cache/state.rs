@@ -5,6 +5,7 @@ use crate::cache::cached_count::CachedCount;
 use crate::cache::cached_response::CachedResponse;
 use crate::cache::summary;
 use shared::catalog::{Group, Snapshot};
+use shared::unavailable::Reasons;
 use std::mem;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -14,6 +15,8 @@ use tokio::time::Instant;
 pub struct CacheState {
     /// Whether Redis answered the last command.
     pub connected: bool,
+    /// Why some snapshots cannot be computed, as the worker says.
+    pub unavailable: Arc<Reasons>,
     snapshots: [Option<Arc<CachedResponse>>; Snapshot::ALL.len()],
     today: Option<Arc<CachedCount>>,
     summaries: Summaries,

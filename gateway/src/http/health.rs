@@ -59,6 +59,10 @@ pub struct SnapshotHealth {
     /// How long ago that was; null when it is missing.
     #[schema(required, minimum = 0)]
     age_seconds: Option<f64>,
+    /// Why it cannot be computed until somebody changes the library's database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reason: Option<String>,
 }
 
 /// `degraded` if `errors` is not empty, Redis is disconnected, a snapshot is stale or missing, or the count is unknown.
@@ -137,7 +141,8 @@ pub fn report(state: &CacheState, failures: &Failures, clock: &Clock) -> Respons
         .into_iter()
         .map(|snapshot| {
             let entry = state.snapshot(snapshot).map(AsRef::as_ref);
-            (snapshot.name(), SnapshotHealth::new(entry, clock))
+            let reason = state.unavailable.get(&snapshot).cloned();
+            (snapshot.name(), SnapshotHealth::new(entry, reason, clock))
         })
         .collect();
     let all_fresh = snapshots
@@ -173,8 +178,9 @@ impl TodayHealth {
 }
 
 impl SnapshotHealth {
-    fn new(entry: Option<&CachedResponse>, clock: &Clock) -> Self {
+    fn new(entry: Option<&CachedResponse>, reason: Option<String>, clock: &Clock) -> Self {
         Self {
+            reason,
             state: match entry {
                 None => SnapshotState::Missing,
                 Some(entry) if entry.is_stale(clock) => SnapshotState::Stale,

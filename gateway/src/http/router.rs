@@ -164,7 +164,16 @@ fn snapshot_response(
         Some(entry) if is_served(gateway, entry) && !format(entry).is_empty() => {
             response::snapshot(entry, format(entry), request, &gateway.clock)
         }
-        _ => response::warming(&snapshot.warming(), None),
+        _ => response::warming(&why_missing(gateway, snapshot), None),
+    }
+}
+
+/// Returns why a snapshot is not there: it is being prepared, or it cannot be computed.
+fn why_missing(gateway: &Gateway, snapshot: Snapshot) -> String {
+    let state = gateway.cache.state();
+    match state.unavailable.get(&snapshot) {
+        Some(reason) => format!("{} cannot be computed: {reason}", snapshot.title()),
+        None => snapshot.warming(),
     }
 }
 
@@ -185,13 +194,15 @@ fn summary_response(gateway: &Gateway, group: Group, request: &HeaderMap) -> Res
     {
         return response::snapshot(entry, &entry.representations, request, &gateway.clock);
     }
-    match group {
-        Group::Visitors => {
-            let today = state.today(now).map(AsRef::as_ref);
-            response::warming(response::VISITORS_WARMING, today)
-        }
-        Group::Books => response::warming(response::BOOKS_WARMING, None),
-    }
+    let (being_prepared, today) = match group {
+        Group::Visitors => (response::VISITORS_WARMING, state.today(now)),
+        Group::Books => (response::BOOKS_WARMING, None),
+    };
+    let is_unavailable = |part: &Snapshot| state.unavailable.contains_key(part);
+    let unavailable = group.summary().find(is_unavailable);
+    let message = unavailable.map(|part| why_missing(gateway, part));
+    let message = message.as_deref().unwrap_or(being_prepared);
+    response::warming(message, today.map(AsRef::as_ref))
 }
 
 /// Grants or refuses a stream. An `EventSource` does not reconnect after any status but 200, so its refusal is a

@@ -168,6 +168,9 @@ impl<'a> CacheUpdater<'a> {
                 }
             }
         }
+        if let Some(reasons) = read.unavailable {
+            self.cache.set_unavailable(reasons);
+        }
         match read.today {
             Some((StoredValue::None, _)) => self.failures.clear(TODAY),
             Some((StoredValue::Unusable(why), _)) => {
@@ -351,6 +354,7 @@ mod tests {
             announced: BTreeSet::from_iter(announced.then_some(Snapshot::Weekly)),
             refused_channels: None,
             today: None,
+            unavailable: None,
             head_error: None,
         }
     }

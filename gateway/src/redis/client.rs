@@ -11,9 +11,10 @@ use fred::error::{Error, ErrorKind};
 use fred::interfaces::{ClientLike, KeysInterface, PubsubInterface};
 use fred::types::config::Options;
 use fred::types::{ClusterHash, CustomCommand};
-use futures_util::future::{join, try_join, try_join_all};
+use futures_util::future::{join, try_join, try_join_all, try_join3};
 use shared::catalog::Snapshot;
 use shared::keys::Keys;
+use shared::unavailable::{self, Reasons};
 use std::collections::BTreeSet;
 use std::mem;
 use std::sync::Arc;
@@ -64,6 +65,8 @@ pub struct ReadResult {
     pub refused_channels: Option<Vec<String>>,
     /// Today's count and its remaining lifetime, if every key was read.
     pub today: Option<(StoredValue, Duration)>,
+    /// Why some snapshots cannot be computed, if every key was read.
+    pub unavailable: Option<Reasons>,
     /// Why Redis does not return the first bytes of a value, although it returns the whole value.
     pub head_error: Option<String>,
 }
@@ -88,6 +91,8 @@ pub enum ChannelMessage {
     Count(Bytes),
     /// A snapshot has been stored.
     Stored(Snapshot),
+    /// The list of snapshots that cannot be computed has been stored.
+    Reasons,
     /// Neither of these.
     Unknown,
 }
@@ -171,7 +176,14 @@ impl RedisClient {
                 false => Ok(None),
             }
         };
-        let (values, today) = try_join(snapshots, today).await?;
+        let unavailable = async {
+            match request.all_keys {
+                true => self.read_unavailable().await.map(Some),
+                false => Ok(None),
+            }
+        };
+        let reads = Box::pin(try_join3(snapshots, today, unavailable));
+        let (values, today, unavailable) = reads.await?;
         let mut head_error = None;
         let snapshots = values.into_iter().map(|(snapshot, value, error)| {
             head_error = head_error.take().or(error);
@@ -183,7 +195,17 @@ impl RedisClient {
             announced,
             refused_channels,
             today,
+            unavailable,
             head_error,
+        })
+    }
+
+    /// Reads why some snapshots cannot be computed. An account without that right knows no reasons.
+    async fn read_unavailable(&self) -> Result<Reasons, Error> {
+        let value = self.commands.get(self.keys.unavailable()).await;
+        Ok(match stored_value(value)? {
+            StoredValue::Bytes(bytes) => unavailable::decode(&bytes),
+            _ => Reasons::new(),
         })
     }
 
@@ -328,6 +350,9 @@ impl RedisClient {
         };
         if message.channel == self.keys.today_channel().as_str() {
             return ChannelMessage::Count(Bytes::copy_from_slice(payload));
+        }
+        if self.keys.unavailable().as_bytes() == payload {
+            return ChannelMessage::Reasons;
         }
         let mut all = Snapshot::ALL.into_iter();
         all.find(|snapshot| self.keys.snapshot(*snapshot).as_bytes() == payload)

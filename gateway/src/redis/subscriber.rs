@@ -101,6 +101,7 @@ impl Subscriber<'_> {
             Ok(message) => match self.redis.parse_message(&message) {
                 ChannelMessage::Count(bytes) => self.updater.apply_message(&bytes, &message.server),
                 ChannelMessage::Stored(snapshot) => drop(self.request.snapshots.insert(snapshot)),
+                ChannelMessage::Reasons => self.request.all_keys = true,
                 ChannelMessage::Unknown => drop(self.gateway.metrics.messages_invalid.inc()),
             },
             Err(RecvError::Lagged(_)) => self.request.all_keys = true,

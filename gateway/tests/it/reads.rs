@@ -101,13 +101,13 @@ async fn summaries_contain_their_parts_in_order() {
         assert_eq!(answer.header("vary"), Some("Accept-Encoding"));
         let visitors = group == Group::Visitors;
         assert_eq!(answer.header("last-modified").is_none(), visitors);
-        let oldest = group.snapshots().next().unwrap().index() + 10;
+        let oldest = group.summary().next().unwrap().index() + 10;
         let body = answer.json();
         let generated_at = format!("2025-09-23T00:05:{oldest:02}.345Z");
         assert_eq!(body["generated_at"], generated_at);
         assert_eq!(body["ttl_seconds"], 90_001);
         let mut fields: Vec<_> = first.map(str::to_owned).into_iter().collect();
-        fields.extend(group.snapshots().map(Snapshot::field));
+        fields.extend(group.summary().map(Snapshot::field));
         let mut at = 0;
         for field in fields {
             let found = answer.text()[at..].find(&format!("\"{field}\":"));

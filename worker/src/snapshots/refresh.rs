@@ -183,7 +183,8 @@ impl Refresher {
         let rounds = self
             .circulation_interval
             .filter(|_| snapshot == Snapshot::Circulation);
-        let ttl = rounds.and_then(|interval| u32::try_from(2 * interval.as_secs()).ok());
+        let ttl = rounds
+            .and_then(|interval| u32::try_from((2 * interval).as_millis().div_ceil(1_000)).ok());
         ttl.unwrap_or(self.ttl_seconds)
     }
 

@@ -71,6 +71,8 @@ pub(crate) struct Fixture {
     environment: Vec<(String, String)>,
     /// The settings of scans, if not those of the configuration.
     pub(crate) scan: Option<ScanSettings>,
+    /// The interval of the rounds of the circulation, if not that of the configuration.
+    pub(crate) circulation_interval: Option<Duration>,
 }
 
 impl Fixture {
@@ -169,6 +171,7 @@ impl Fixture {
                 .map(|(name, value)| (name.to_owned(), value))
                 .into(),
             scan: None,
+            circulation_interval: None,
         }
     }
 
@@ -205,6 +208,7 @@ impl Fixture {
         };
         let mut config = Config::read(Environment::from_lookup(lookup)).unwrap();
         config.scan = self.scan.unwrap_or(config.scan);
+        config.circulation_interval = self.circulation_interval.or(config.circulation_interval);
         config
     }
 

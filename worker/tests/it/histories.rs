@@ -10,6 +10,7 @@ use mysql_async::prelude::Queryable;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::sync::Arc;
+use testkit::desk;
 use testkit::library::{History, Item, Library, Loan, Visit};
 use testkit::oracle::Names;
 use testkit::schema::{Engine, Shape};
@@ -86,7 +87,7 @@ impl Twin {
     async fn change(&mut self) -> Vec<String> {
         let mut done = Vec::new();
         for _ in 0..CHANGES {
-            let statements = match self.rng.random_range(0..16) {
+            let statements = match self.rng.random_range(0..22) {
                 0..4 => self.check_in(),
                 4 => self.forget_visit(),
                 5 => self.redate_visit(),
@@ -98,7 +99,13 @@ impl Twin {
                 12 => self.leave(),
                 13 => self.discard_copy(),
                 14 => self.change_title(),
-                _ => self.purge(),
+                15 => self.purge(),
+                16 => desk::lend(&mut self.library, self.today, &mut self.rng),
+                17 => desk::extend(&mut self.library, self.today, &mut self.rng),
+                18 => desk::take_back(&mut self.library, self.today, &mut self.rng),
+                19 => desk::delete_loan(&mut self.library, &mut self.rng),
+                20 => desk::change_type(&mut self.library, &mut self.rng),
+                _ => desk::edit_types(&mut self.library, &mut self.rng),
             };
             for statement in statements {
                 let result = self.conn.query_drop(&statement).await;

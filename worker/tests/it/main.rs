@@ -6,6 +6,7 @@
 )]
 
 mod check;
+mod circulation;
 mod clocks;
 mod collations;
 mod databases;

@@ -90,7 +90,7 @@ async fn every_endpoint_is_right_through_both() {
     assert_eq!(today["total"], oracle.today_total());
     assert_eq!(today["date"], oracle.today_date());
     let fields = |group: Group| {
-        let fields = group.snapshots().map(|snapshot| {
+        let fields = group.summary().map(|snapshot| {
             let data = oracle.data(snapshot.path().trim_start_matches("/api/"));
             format!(r#""{}":{data}"#, snapshot.field())
         });
@@ -414,4 +414,44 @@ async fn both_real_processes_follow_a_check_in_and_end_cleanly() {
         stream.next().await.is_none() && stream.clean_end,
         "a clean end"
     );
+}
+
+#[tokio::test]
+async fn a_figure_that_cannot_be_computed_says_why() {
+    let fixture = innodb("Asia/Jakarta", NOW).await;
+    fixture.sql("ALTER TABLE loan DROP COLUMN due_date").await;
+    fixture.sql("DROP TABLE visitor_count").await;
+    let running = fixture.start();
+    let gateway = Gateway::start(&fixture).await;
+    let says = async |path: &str, reason: &str| {
+        let what = format!("{path} says: {reason}");
+        eventually(&what, SOON, async || {
+            let answer = gateway.get(path).await;
+            let message = answer.json()["message"].as_str()?.to_owned();
+            (answer.status == 202 && message.contains(reason)).then_some(())
+        })
+        .await;
+    };
+    let column = "cannot be computed: column loan.due_date is missing in the database";
+    says("/api/books/circulation", column).await;
+    let table = "cannot be computed: table visitor_count is missing in the database";
+    says("/api/visitors/summary", table).await;
+    says("/api/visitors/daily.csv", table).await;
+    let health = gateway.get("/health").await.json();
+    let reason = &health["snapshots"]["books:circulation"]["reason"];
+    assert_eq!(reason, "column loan.due_date is missing in the database");
+    assert_eq!(gateway.get("/api/books/loans/monthly").await.status, 200);
+
+    // Once it can be computed, nothing says otherwise.
+    fixture
+        .sql("ALTER TABLE loan ADD COLUMN due_date date NOT NULL")
+        .await;
+    eventually("the circulation is served", SOON, async || {
+        let served = gateway.get("/api/books/circulation").await.status == 200;
+        let health = gateway.get("/health").await.json();
+        let reason = &health["snapshots"]["books:circulation"]["reason"];
+        (served && reason.is_null()).then_some(())
+    })
+    .await;
+    running.stop().await;
 }
