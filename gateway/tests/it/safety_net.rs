@@ -50,8 +50,9 @@ impl Calls {
         self.pttl
     }
 
+    /// Each round also reads in full today's count and what cannot be computed.
     fn full_reads_of_snapshots(&self) -> usize {
-        self.get - self.rounds()
+        self.get - 2 * self.rounds()
     }
 
     /// Waits until `rounds` are over, and no other has begun.

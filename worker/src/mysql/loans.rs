@@ -33,7 +33,7 @@ pub struct Loan<'a> {
     pub item_code: &'a [u8],
     /// The member's id as stored; empty also outside the requested window.
     pub member_id: &'a [u8],
-    /// Whether the copy is on loan, or was lent or returned on the requested day.
+    /// Whether the copy is on loan, or was lent or returned on the requested day or later.
     pub is_current: bool,
 }
 
@@ -90,7 +90,7 @@ impl LoanScan {
         let current = match columns.current {
             Some(day) => {
                 values.extend([date(day), date(day)]);
-                "CASE WHEN is_return = 0 OR loan_date = ? OR return_date = ? THEN 1 END"
+                "CASE WHEN is_return = 0 OR loan_date >= ? OR return_date >= ? THEN 1 END"
             }
             None => "NULL",
         };

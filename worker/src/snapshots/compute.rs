@@ -1,15 +1,11 @@
-//! Computes the `data` of each snapshot from the database. One pass over a table serves every figure that needs it.
+//! The list of figures. One pass over a table serves every figure that needs it.
 
-use crate::mysql::books;
 use crate::mysql::connection::Session;
-use crate::mysql::error::lasting_reason;
-use crate::mysql::scan_settings::ScanSettings;
-use crate::mysql::schema::TableSchema;
-use crate::snapshots::circulation::{CirculationFigure, TrackedLoans};
+use crate::snapshots::circulation::CirculationFigure;
+use crate::snapshots::computation::{Computation, ComputeRequest, Failures, Sink};
 use crate::snapshots::figure::{Figure, Loans, Visits};
 use crate::snapshots::loan_months::LoanMonths;
 use crate::snapshots::loan_series::LoanSeries;
-use crate::snapshots::member_names::MemberNames;
 use crate::snapshots::top_borrowers::TopBorrowers;
 use crate::snapshots::top_titles::TopTitles;
 use crate::snapshots::top_visitors::TopVisitors;
@@ -17,13 +13,8 @@ use crate::snapshots::visit_hours::VisitHours;
 use crate::snapshots::visit_series::VisitSeries;
 use crate::snapshots::visit_types::VisitTypes;
 use crate::snapshots::{loan_pass, visit_pass};
-use anyhow::{Error, Result};
 use chrono::NaiveDate;
-use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
-use shared::catalog::{Group, Snapshot};
-use shared::time::Timestamp;
-use std::collections::BTreeSet;
+use shared::catalog::Group;
 
 /// The figures that are made from visits.
 fn of_visits(today: NaiveDate) -> Vec<Box<dyn Figure<Visits>>> {
@@ -46,47 +37,6 @@ fn of_loans(today: NaiveDate) -> Vec<Box<dyn Figure<Loans>>> {
     ]
 }
 
-/// Which snapshots to compute, and how.
-pub struct ComputeRequest<'a> {
-    /// The snapshots to compute; those of other groups are ignored.
-    pub wanted: &'a BTreeSet<Snapshot>,
-    /// When the computation began.
-    pub began_at: Timestamp,
-    /// The library's day then.
-    pub today: NaiveDate,
-    /// What rankings show of people.
-    pub member_names: MemberNames,
-    /// How to read the database.
-    pub scan: ScanSettings,
-    /// Receives the loans that the next rounds of the circulation read again.
-    pub tracked: &'a TrackedLoans,
-}
-
-/// Receives each snapshot's `data` as soon as it is computed.
-pub type Sink<'a> = &'a mut (dyn FnMut(Snapshot, Box<RawValue>) -> Result<()> + Send);
-
-/// Snapshots that could not be computed, and why.
-pub type Failures = Vec<(Snapshot, Failure)>;
-
-/// Why a snapshot could not be computed.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{text}")]
-pub struct Failure {
-    /// The whole error, for operators.
-    text: String,
-    /// The reason for clients, if it lasts until somebody changes the database.
-    pub lasting: Option<String>,
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self {
-            text: format!("{error:#}"),
-            lasting: lasting_reason(&error),
-        }
-    }
-}
-
 /// Computes the requested snapshots of `group` and passes each to `sink`. Returns those that failed. A missing table or
 /// column costs only the snapshots that need it.
 pub async fn compute(
@@ -95,17 +45,7 @@ pub async fn compute(
     request: &ComputeRequest<'_>,
     sink: Sink<'_>,
 ) -> Failures {
-    let results = Results {
-        wanted: request.wanted,
-        done: BTreeSet::new(),
-        sink,
-        failed: Vec::new(),
-    };
-    let mut computation = Computation {
-        session,
-        request,
-        results,
-    };
+    let mut computation = Computation::new(session, request, sink);
     match group {
         Group::Visitors => {
             let figures = of_visits(request.today);
@@ -117,94 +57,5 @@ pub async fn compute(
             Box::pin(computation.collection()).await;
         }
     }
-    computation.results.failed
-}
-
-/// One computation: the connection, what is requested, and the results.
-pub(super) struct Computation<'a> {
-    pub(super) session: &'a mut Session,
-    pub(super) request: &'a ComputeRequest<'a>,
-    pub(super) results: Results<'a>,
-}
-
-impl Computation<'_> {
-    /// The schema of `table`, if one of `snapshots` is wanted.
-    pub(super) async fn schema(
-        &mut self,
-        snapshots: Vec<Snapshot>,
-        table: &'static str,
-    ) -> Option<TableSchema> {
-        if !self.results.wants(&snapshots) {
-            return None;
-        }
-        let schema = TableSchema::of(self.session, table).await;
-        self.results.or_fail(&snapshots, schema)
-    }
-
-    /// The collection, if no figure has counted it on its way: it needs fewer columns than those.
-    async fn collection(&mut self) {
-        if self.results.misses(Snapshot::Collection) {
-            let collection = books::collection(self.session).await;
-            let collection = collection.map(|collection| [collection]);
-            self.results
-                .computed_all([Snapshot::Collection], collection);
-        }
-    }
-}
-
-/// Passes results to the sink and collects failures.
-pub(super) struct Results<'a> {
-    wanted: &'a BTreeSet<Snapshot>,
-    done: BTreeSet<Snapshot>,
-    sink: Sink<'a>,
-    failed: Failures,
-}
-
-impl Results<'_> {
-    /// Whether one of `snapshots` is wanted.
-    pub(super) fn wants(&self, snapshots: &[Snapshot]) -> bool {
-        let mut snapshots = snapshots.iter();
-        snapshots.any(|snapshot| self.wanted.contains(snapshot))
-    }
-
-    /// Whether `snapshot` is wanted and not computed yet.
-    fn misses(&self, snapshot: Snapshot) -> bool {
-        self.wants(&[snapshot]) && !self.done.contains(&snapshot)
-    }
-
-    /// Passes the `data` of a snapshot on, if it is wanted.
-    pub(super) fn computed(&mut self, snapshot: Snapshot, data: &impl Serialize) {
-        if self.wants(&[snapshot]) {
-            let data = to_raw_value(data).map_err(Error::from);
-            let sent = data.and_then(|data| (self.sink)(snapshot, data));
-            if self.or_fail(&[snapshot], sent).is_some() {
-                self.done.insert(snapshot);
-            }
-        }
-    }
-
-    /// Passes the `data` of several snapshots on, or records an error as a failure of each.
-    pub(super) fn computed_all<T: Serialize, const N: usize>(
-        &mut self,
-        snapshots: [Snapshot; N],
-        all: Result<[T; N]>,
-    ) {
-        if let Some(all) = self.or_fail(&snapshots, all) {
-            for (snapshot, data) in snapshots.into_iter().zip(all) {
-                self.computed(snapshot, &data);
-            }
-        }
-    }
-
-    /// Returns the value of `result`. Records an error as a failure of each requested snapshot in `snapshots`.
-    pub(super) fn or_fail<T>(&mut self, snapshots: &[Snapshot], result: Result<T>) -> Option<T> {
-        let failure = match result {
-            Ok(value) => return Some(value),
-            Err(error) => Failure::from(error),
-        };
-        let wanted = snapshots.iter().filter(|one| self.wanted.contains(*one));
-        let failed = wanted.map(|snapshot| (*snapshot, failure.clone()));
-        self.failed.extend(failed);
-        None
-    }
+    computation.into_failures()
 }

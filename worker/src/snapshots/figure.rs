@@ -5,7 +5,7 @@ use crate::calendar::Window;
 use crate::mysql::loans::Loan;
 use crate::mysql::schema::TableSchema;
 use crate::mysql::visits::Visit;
-use crate::snapshots::compute::Computation;
+use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
 use anyhow::{Error, Result};
 use futures_util::future::BoxFuture;
@@ -15,6 +15,8 @@ use shared::catalog::Snapshot;
 pub(super) trait Table: 'static {
     /// One row.
     type Row<'a>;
+    /// The columns without which no figure can be computed.
+    const COLUMNS: &'static [&'static str];
 }
 
 /// `visitor_count`.
@@ -22,6 +24,7 @@ pub(super) struct Visits;
 
 impl Table for Visits {
     type Row<'a> = Visit<'a>;
+    const COLUMNS: &'static [&'static str] = &["checkin_date"];
 }
 
 /// `loan`, where `is_lent = 1`.
@@ -29,12 +32,13 @@ pub(super) struct Loans;
 
 impl Table for Loans {
     type Row<'a> = Loan<'a>;
+    const COLUMNS: &'static [&'static str] = &["loan_id", "loan_date", "is_lent"];
 }
 
 /// What a figure needs of a table. A pass reads what all its figures together need.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Needs {
-    /// The columns without which the figure cannot be computed, besides the date.
+    /// The columns without which the figure cannot be computed, besides [`Table::COLUMNS`].
     pub(super) columns: Vec<&'static str>,
     /// Whether it needs the totals by day ([`Counts::days`]).
     pub(super) days: bool,
@@ -114,7 +118,7 @@ impl<T: Table> Figures<T> {
             if !computation.results.wants(snapshots) {
                 continue;
             }
-            let columns = needs.columns.iter();
+            let columns = T::COLUMNS.iter().chain(&needs.columns);
             let columns = columns.map(|column| schema.require(column)).collect();
             let columns: Result<Vec<()>> = columns;
             if computation.results.or_fail(snapshots, columns).is_none() {

@@ -1,6 +1,6 @@
 //! Loans and different borrowers by month.
 
-use crate::snapshots::compute::Computation;
+use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, Loans, Needs};
 use crate::snapshots::series;

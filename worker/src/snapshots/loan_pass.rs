@@ -3,7 +3,7 @@
 use crate::mysql::loans::{self, LoanColumns, LoanScan};
 use crate::mysql::row::EventRow;
 use crate::mysql::schema::TableSchema;
-use crate::snapshots::compute::Computation;
+use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, Figures, Loans, snapshots};
 use crate::snapshots::member_counter::member_window;

@@ -1,6 +1,6 @@
 //! Loans by day and year.
 
-use crate::snapshots::compute::Computation;
+use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, Loans, Needs};
 use crate::snapshots::series;

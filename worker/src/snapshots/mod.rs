@@ -2,6 +2,7 @@
 
 pub mod circulation;
 pub mod circulation_loop;
+pub mod computation;
 pub mod compute;
 pub mod counts;
 pub mod cron;
@@ -16,6 +17,7 @@ pub mod member_counter;
 pub mod member_names;
 pub mod member_ranking;
 pub mod member_types;
+pub mod open_loans;
 pub mod ranking;
 pub mod refresh;
 pub mod schedule;

@@ -6,7 +6,7 @@ use crate::mysql::connection::Session;
 use crate::mysql::loans::{self, Borrower};
 use crate::mysql::members::Columns;
 use crate::mysql::visits;
-use crate::snapshots::compute::{Computation, ComputeRequest};
+use crate::snapshots::computation::{Computation, ComputeRequest};
 use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, Loans, Needs};
 use crate::snapshots::member_names::MemberNames;

@@ -9,7 +9,7 @@ use crate::mysql::loans::{self, Loan};
 use crate::mysql::row::WallTime;
 use crate::mysql::scan_settings::ScanSettings;
 use crate::mysql::schema::TableSchema;
-use crate::snapshots::compute::Computation;
+use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, Loans, Needs};
 use crate::snapshots::item_catalog::ItemCatalog;

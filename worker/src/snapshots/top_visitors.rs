@@ -3,7 +3,7 @@
 use crate::mysql::connection::Session;
 use crate::mysql::members::Columns;
 use crate::mysql::visits;
-use crate::snapshots::compute::Computation;
+use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, Needs, Visits};
 use crate::snapshots::member_names::MemberNames;

@@ -2,7 +2,7 @@
 
 use crate::calendar::Window;
 use crate::mysql::visits::Visit;
-use crate::snapshots::compute::Computation;
+use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, Needs, Visits};
 use anyhow::Result;

@@ -14,7 +14,7 @@ use crate::mysql::scan_plan::ScanPlan;
 use crate::mysql::schema::TableSchema;
 use crate::mysql::throttle::Throttle;
 use crate::mysql::visits::{self, VisitQuery};
-use crate::snapshots::compute::Computation;
+use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, Figures, Visits, snapshots};
 use crate::snapshots::member_counter::member_window;

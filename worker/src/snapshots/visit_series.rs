@@ -1,6 +1,6 @@
 //! Visits by day, month and year.
 
-use crate::snapshots::compute::Computation;
+use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, Needs, Visits};
 use crate::snapshots::series;

@@ -2,7 +2,7 @@
 
 use crate::calendar::{last_months, period_name};
 use crate::mysql::visits::Visit;
-use crate::snapshots::compute::Computation;
+use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::{CountedMembers, Counts};
 use crate::snapshots::figure::{Figure, Needs, Visits};
 use crate::snapshots::interner::Interner;
