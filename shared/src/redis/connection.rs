@@ -1,13 +1,15 @@
 //! Keeps a Redis client connected, whatever happens to its connection.
 
-use super::{first_host, tls_advice};
+use super::{address, first_host, plain_error, tls_advice};
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface};
 use fred::types::ClientState;
 use std::convert::Infallible;
+use std::future::pending;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
@@ -20,9 +22,10 @@ const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A client that connects and reconnects until this value is dropped.
 pub struct Connection {
+    // Dropped first: its end must not be taken for that of the client.
+    _task: AbortOnDropHandle<Infallible>,
     client: Client,
     reconnect: watch::Sender<()>,
-    _task: AbortOnDropHandle<Infallible>,
 }
 
 impl Connection {
@@ -70,6 +73,10 @@ async fn keep_connected(client: Client, mut reconnect: watch::Receiver<()>) -> I
             }
             // The client ends by itself, for example in a cluster that is moving a slot (ASK).
             ended = &mut connecting => {
+                // Only the end of the runtime cancels it, and that ends this task too.
+                if ended.as_ref().is_err_and(JoinError::is_cancelled) {
+                    return pending().await;
+                }
                 discard_queue(&client);
                 wait = match began.elapsed() > LOG_INTERVAL {
                     true => RESTART_FIRST,
@@ -97,8 +104,9 @@ fn log_events(client: &Client) {
     let is_encrypted = config.tls.is_some();
     let last_error: Mutex<Option<(String, Instant)>> = Mutex::default();
     client.on_error(move |(error, server)| {
+        let error = plain_error(error);
         let text = error.to_string();
-        let redis = server.map_or_else(|| first_host(&config), |server| server.to_string());
+        let redis = server.map_or_else(|| first_host(&config), |server| address(&server));
         let mut last_error = last_error.lock().unwrap_or_else(PoisonError::into_inner);
         let is_repeated =
             |(last, at): &(String, Instant)| *last == text && at.elapsed() < LOG_INTERVAL;
@@ -112,7 +120,7 @@ fn log_events(client: &Client) {
         std::future::ready(Ok(()))
     });
     client.on_reconnect(move |server| {
-        info!(redis = %server, "connected to Redis");
+        info!(redis = address(&server), "connected to Redis");
         std::future::ready(Ok(()))
     });
 }

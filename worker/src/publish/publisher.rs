@@ -12,6 +12,7 @@ use fred::interfaces::{ClientLike, EventInterface};
 use serde_json::value::RawValue;
 use shared::catalog::Snapshot;
 use shared::keys::Keys;
+use shared::redis::plain_error;
 use shared::snapshot::Envelope;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -132,6 +133,7 @@ impl Publisher {
                 },
                 error = failed.recv() => {
                     if let Ok((error, _)) = error {
+                        let error = plain_error(error);
                         self.errors.set(RedisTask::Connection, &error.into());
                     }
                     continue;
