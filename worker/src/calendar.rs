@@ -224,6 +224,24 @@ mod tests {
     }
 
     #[test]
+    fn other_names_of_zones_are_answered_with_the_iana_name() {
+        for (name, expected) in [
+            ("WIB", "is Asia/Jakarta: write that"),
+            ("wita", "is Asia/Makassar: write that"),
+            ("WIT", "is Asia/Jayapura: write that"),
+            ("Makassar", "is Asia/Makassar: write that"),
+            ("kuala lumpur", "is Asia/Kuala_Lumpur: write that"),
+            ("Bandung", "is not an IANA time zone such as Asia/Jakarta"),
+        ] {
+            assert_eq!(
+                Calendar::parse(name).err().as_deref(),
+                Some(expected),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
     fn days_are_in_the_library_zone() {
         let jakarta = calendar("Asia/Jakarta");
         assert_eq!(

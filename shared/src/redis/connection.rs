@@ -124,3 +124,60 @@ fn log_events(client: &Client) {
         std::future::ready(Ok(()))
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redis::RedisUrl;
+    use std::io::{self, Write};
+    use std::sync::Arc;
+    use tokio::runtime::Builder;
+    use tracing::Dispatch;
+    use tracing::dispatcher;
+
+    /// With many rounds, because the warning depended on which thread ran first.
+    const ROUNDS: usize = 300;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_process_is_no_end_of_the_client() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
+        let dispatch = Dispatch::new(subscriber.finish());
+        for _ in 0..ROUNDS {
+            let dispatch = dispatch.clone();
+            let runtime = Builder::new_multi_thread()
+                .worker_threads(3)
+                .enable_all()
+                // Until the end of the thread.
+                .on_thread_start(move || std::mem::forget(dispatcher::set_default(&dispatch)))
+                .build()
+                .unwrap();
+            let connection = runtime.block_on(async {
+                let url = RedisUrl::parse("redis://127.0.0.1:1").unwrap();
+                let client = url.client(Duration::from_secs(1)).unwrap();
+                tokio::spawn(async move { Connection::start(&client) })
+                    .await
+                    .unwrap()
+            });
+            runtime.shutdown_timeout(Duration::from_secs(5));
+            drop(connection);
+        }
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert!(log.contains("Redis is away"), "the log is written");
+        assert!(!log.contains("has ended"), "{log}");
+    }
+}

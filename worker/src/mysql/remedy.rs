@@ -160,6 +160,26 @@ mod tests {
     }
 
     #[test]
+    fn the_error_of_a_statement_keeps_its_code() {
+        let error = |code| {
+            let message = "refused".to_owned();
+            let state = "HY000".to_owned();
+            of_statement(Error::from(ServerError {
+                code,
+                message,
+                state,
+            }))
+        };
+        let full = error(1461);
+        assert!(
+            full.to_string().contains("max_prepared_stmt_count"),
+            "{full}"
+        );
+        assert_eq!(server_code(&full), Some(1461));
+        assert!(!error(1064).to_string().contains("max_prepared_stmt_count"));
+    }
+
+    #[test]
     fn without_tls_no_remedy_speaks_of_certificates() {
         let error = Error::msg("UnknownIssuer");
         assert_eq!(remedy(&error, Tls::Off), None);

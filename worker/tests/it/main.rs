@@ -6,6 +6,7 @@
 )]
 
 mod check;
+mod client_certificates;
 mod clocks;
 mod collations;
 mod databases;
@@ -35,10 +36,12 @@ mod recorder;
 mod redis_faults;
 mod redis_memory;
 mod refused_commands;
+mod resp2;
 mod rights;
 mod server_clock;
 mod servers;
 mod snapshot_settings;
+mod sockets;
 mod standby_health;
 mod standbys;
 mod tls;

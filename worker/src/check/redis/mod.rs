@@ -130,7 +130,7 @@ async fn existing_keys(config: &Config, clock: &Clock, client: &Client) -> Optio
     let mut count = 0;
     for snapshot in Snapshot::ALL {
         let value: Option<Vec<u8>> = client.get(config.keys.snapshot(snapshot)).await.ok()?;
-        count += usize::from(value.is_some());
+        count += u64::from(value.is_some());
     }
     let active: Option<String> = client.get(config.keys.lease()).await.ok()?;
     let all = Snapshot::ALL.len();
@@ -138,13 +138,14 @@ async fn existing_keys(config: &Config, clock: &Clock, client: &Client) -> Optio
         Some(today) => {
             let ago = format::duration(clock.now().since(today.generated_at));
             format!(
-                "a worker is running: {} visitors today, counted {ago} ago",
-                format::number(today.total)
+                "a worker is running: {} today, counted {ago} ago",
+                format::count(today.total, "visitor")
             )
         }
         None => "no worker is running".to_owned(),
     };
-    let what = format!("{activity}; {count} of {all} figures are stored");
+    let are = format::verb(count, "is", "are");
+    let what = format!("{activity}; {count} of {all} figures {are} stored");
     let details =
         json!({ "today": today, "active_worker": active, "snapshots_held": count, "of": all });
     Some(Finding::ok(Topic::Redis, "keys", what).with_details(details))
