@@ -1,6 +1,7 @@
 //! Keeps a Redis client connected, whatever happens to its connection.
 
 use super::{address, first_host, plain_error, tls_advice};
+use crate::telemetry::RepeatedError;
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface};
 use fred::types::ClientState;
@@ -17,8 +18,8 @@ use tracing::{info, warn};
 /// The first and the longest wait before a client that has ended is started again. The wait doubles in between.
 const RESTART_FIRST: Duration = Duration::from_millis(100);
 const RESTART_LONGEST: Duration = Duration::from_secs(5);
-/// The time between two log lines about the same error.
-const LOG_INTERVAL: Duration = Duration::from_secs(60);
+/// A client that has lived for this long is restarted after the first wait.
+const LONG_LIFE: Duration = Duration::from_secs(60);
 
 /// A client that connects and reconnects until this value is dropped.
 pub struct Connection {
@@ -78,7 +79,7 @@ async fn keep_connected(client: Client, mut reconnect: watch::Receiver<()>) -> I
                     return pending().await;
                 }
                 discard_queue(&client);
-                wait = match began.elapsed() > LOG_INTERVAL {
+                wait = match began.elapsed() > LONG_LIFE {
                     true => RESTART_FIRST,
                     false => (wait * 2).min(RESTART_LONGEST),
                 };
@@ -102,25 +103,22 @@ fn discard_queue(client: &Client) {
 fn log_events(client: &Client) {
     let config = client.client_config();
     let is_encrypted = config.tls.is_some();
-    let last_error: Mutex<Option<(String, Instant)>> = Mutex::default();
+    let last_error: Mutex<RepeatedError> = Mutex::default();
     client.on_error(move |(error, server)| {
         let error = plain_error(error);
         let text = error.to_string();
         let redis = server.map_or_else(|| first_host(&config), |server| address(&server));
         let mut last_error = last_error.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_repeated =
-            |(last, at): &(String, Instant)| *last == text && at.elapsed() < LOG_INTERVAL;
-        if !last_error.as_ref().is_some_and(is_repeated) {
+        if last_error.is_due(&text) {
             match tls_advice(error.details()).filter(|_| is_encrypted) {
                 Some(advice) => warn!(redis, error = text, "Redis is away: {advice}"),
                 None => warn!(redis, error = text, "Redis is away"),
             }
-            *last_error = Some((text, Instant::now()));
         }
         std::future::ready(Ok(()))
     });
     client.on_reconnect(move |server| {
-        info!(redis = address(&server), "connected to Redis");
+        info!(redis = %address(&server), "connected to Redis");
         std::future::ready(Ok(()))
     });
 }
@@ -169,15 +167,18 @@ mod tests {
             let connection = runtime.block_on(async {
                 let url = RedisUrl::parse("redis://127.0.0.1:1").unwrap();
                 let client = url.client(Duration::from_secs(1)).unwrap();
-                tokio::spawn(async move { Connection::start(&client) })
-                    .await
-                    .unwrap()
+                let before = log.0.lock().unwrap().len();
+                let connection = tokio::spawn(async move { Connection::start(&client) });
+                let connection = connection.await.unwrap();
+                while log.0.lock().unwrap().len() == before {
+                    sleep(Duration::from_millis(1)).await;
+                }
+                connection
             });
             runtime.shutdown_timeout(Duration::from_secs(5));
             drop(connection);
         }
         let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        assert!(log.contains("Redis is away"), "the log is written");
         assert!(!log.contains("has ended"), "{log}");
     }
 }

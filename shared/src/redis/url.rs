@@ -173,7 +173,7 @@ impl Parameters {
         for (name, value) in url.query_pairs() {
             match (&*name, kind) {
                 ("node", Kind::Sentinel) => {
-                    parameters.nodes.push(parse_node(&value, SENTINEL_PORT)?)
+                    parameters.nodes.push(parse_node(&value, SENTINEL_PORT)?);
                 }
                 ("node", Kind::Cluster) => parameters.nodes.push(parse_node(&value, PORT)?),
                 ("sentinelServiceName", Kind::Sentinel) => {
