@@ -2,6 +2,7 @@
 //! again.
 
 use fred::error::{Error, ErrorKind};
+use shared::redis::is_without_resp3;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -71,6 +72,9 @@ pub fn describe_error(error: &Error) -> String {
                 None => "the account may not do this (NOPERM)".to_owned(),
             }
         }
+        _ if is_without_resp3(details) => {
+            "Redis, or a proxy before it, does not know RESP3 (HELLO)".to_owned()
+        }
         ErrorKind::Auth if is_code => format!("Redis refuses the user or the password ({code})"),
         _ if is_code => format!("Redis responds with {code}"),
         ErrorKind::Auth => "Redis refuses the user or the password".to_owned(),
@@ -112,7 +116,7 @@ mod tests {
             (
                 ErrorKind::Unknown,
                 "ERR unknown command `HELLO`, with args beginning with: `3` `AUTH` `user` `hunter2`",
-                "Redis responds with ERR",
+                "Redis, or a proxy before it, does not know RESP3 (HELLO)",
             ),
             (
                 ErrorKind::Auth,

@@ -1,24 +1,23 @@
-//! Parses `REDIS_URL` and builds the Redis client, with limits for every wait and queue.
+//! Builds the Redis client from `REDIS_URL`, with limits for every wait and queue.
 //!
 //! Never wrap a call of the client in `tokio::time::timeout`: an abandoned command stays queued and is executed later.
 //! The client's own time-out removes the command from the queue.
 
 mod connection;
+mod errors;
+mod url;
 
 pub use connection::Connection;
+pub use errors::{is_without_resp3, plain_error, tls_advice};
 
 use crate::environment::Environment;
-use crate::tls::{Authorities, Fault};
+use crate::tls::{self, Authorities, Identity};
 use crate::variable::Variable;
 use fred::clients::Client;
-use fred::types::config::{
-    Config, ReconnectPolicy, ServerConfig, TlsConnector, UnresponsiveConfig,
-};
+use fred::types::config::{Config, ReconnectPolicy, Server, TlsConnector, UnresponsiveConfig};
 use fred::types::{Builder, RespVersion};
 use std::fmt::Write as _;
-use std::slice;
 use std::time::Duration;
-use url::Url;
 
 /// The first and the longest wait before a new attempt to connect. The wait doubles in between. It is short, because
 /// all streams must carry the right number within a second after Redis is back. An attempt costs two packets.
@@ -36,21 +35,17 @@ const COMMAND_QUEUE: usize = 1_024;
 /// The limit of pub/sub messages that a receiver may lag behind. A lagging receiver reads the keys again.
 const MESSAGE_QUEUE: usize = 256;
 
-/// How to encode the characters that end a part of a URL.
-const ENCODING_HELP: &str =
-    "in a user or password write %3A for :, %40 for @, %2F for /, %3F for ?, %23 for #, %25 for %";
-
 /// A validated Redis URL.
 #[derive(Clone)]
 pub struct RedisUrl(Config);
 
 impl RedisUrl {
-    /// Reads `REDIS_URL` and `REDIS_TLS_CA`.
+    /// Reads `REDIS_URL` and the variables of TLS.
     pub fn read(environment: &mut Environment<'_>) -> Self {
         let url = Variable::optional(
             "REDIS_URL",
             "redis://127.0.0.1:6379",
-            "Redis 6.2 or later; also rediss:// (TLS), redis-cluster://HOST:6379, redis-sentinel://HOST:26379/0?sentinelServiceName=NAME (further servers as ?node=HOST:PORT)",
+            "Redis 6.2 or later; also rediss:// (TLS), unix:///PATH, redis-cluster://HOST:6379, redis-sentinel://HOST:26379/0?sentinelServiceName=NAME (further servers as ?node=HOST:PORT)",
         );
         let url = url.secret().or_file("REDIS_URL_FILE");
         let authorities = Variable::optional(
@@ -58,64 +53,58 @@ impl RedisUrl {
             "",
             "a PEM file with the certificate authorities to trust for rediss://; empty: those of the system",
         );
+        let certificate = Variable::optional(
+            "REDIS_TLS_CERT",
+            "",
+            "a PEM file with the client certificate for rediss://, if Redis demands one",
+        );
+        let key = Variable::optional(
+            "REDIS_TLS_KEY",
+            "",
+            "a PEM file with the private key of REDIS_TLS_CERT",
+        );
         let authorities = environment.parse(authorities, Authorities::read);
-        let url = environment.parse(url, |text| Self::parse_with(text, authorities.as_ref()));
-        if authorities.is_some() && url.0.tls.is_none() {
-            let wanted =
-                "REDIS_TLS_CA is set, but REDIS_URL does not use TLS: it must begin with rediss://";
-            environment.complain(wanted.to_owned());
+        let identity = Identity::read(environment, certificate, key);
+        let url = environment.parse(url, |text| {
+            Self::parse_with(text, authorities.as_ref(), identity.as_ref())
+        });
+        for (name, is_set) in [
+            ("REDIS_TLS_CA", authorities.is_some()),
+            ("REDIS_TLS_CERT", identity.is_some()),
+        ] {
+            if is_set && url.0.tls.is_none() {
+                environment.complain(format!(
+                    "{name} is set, but REDIS_URL does not use TLS: it must begin with rediss://"
+                ));
+            }
         }
         url
     }
 
-    /// Parses a `redis://`, `rediss://`, `redis-sentinel://` or `redis-cluster://` URL.
+    /// Parses a `redis://`, `rediss://`, `redis-sentinel://`, `redis-cluster://` or `unix:` URL.
     ///
     /// # Errors
     /// What is wrong and how to fix it. Never shows the URL, because it may contain a password.
     pub fn parse(text: &str) -> Result<Self, String> {
-        Self::parse_with(text, None)
+        Self::parse_with(text, None, None)
     }
 
-    /// Like [`Self::parse`]. With TLS it trusts `authorities`, or those of the system.
-    fn parse_with(text: &str, authorities: Option<&Authorities>) -> Result<Self, String> {
-        let invalid =
-            || format!("is not a Redis URL such as redis://127.0.0.1:6379; {ENCODING_HELP}");
-        let (scheme, rest) = text.split_once("://").ok_or_else(invalid)?;
-        let scheme = scheme.to_ascii_lowercase();
-        let tls = scheme.strip_prefix("rediss");
-        let kind = tls.or_else(|| scheme.strip_prefix("redis"));
-        let kind = kind.filter(|kind| matches!(*kind, "" | "-sentinel" | "-cluster"));
-        let kind = kind.ok_or_else(invalid)?;
-        // Parse without TLS: otherwise the client would load the system's authorities before it checks the rest.
-        let plain = format!("redis{kind}://{rest}");
-        let url = Url::parse(&plain).map_err(|_| invalid())?;
-        let mut config = Config::from_url(&plain).map_err(|_| invalid())?;
-        // An unencoded `/`, `?` or `#` in a password ends the host, and the rest would be ignored.
-        let mut query = url.query_pairs();
-        let is_cut_off = query.any(|(key, value)| {
-            key.contains('@') || value.contains('@') && !key.starts_with("sentinel")
-        });
-        if is_cut_off || url.fragment().is_some() || url.path().contains('@') {
-            return Err(invalid());
-        }
-        if config.username.is_some() && config.password.is_none() {
-            return Err(
-                "has a user without a password: write redis://USER:PASSWORD@HOST:PORT, \
-                        or redis://:PASSWORD@HOST:PORT for the default user"
-                    .to_owned(),
-            );
-        }
-        if config.server.is_clustered() && !matches!(url.path(), "" | "/" | "/0") {
-            return Err("names a database: a cluster has database 0 only".to_owned());
-        }
+    /// Like [`Self::parse`]. With TLS it trusts `authorities`, or those of the system, and identifies itself by
+    /// `identity`.
+    fn parse_with(
+        text: &str,
+        authorities: Option<&Authorities>,
+        identity: Option<&Identity>,
+    ) -> Result<Self, String> {
+        let (mut config, is_encrypted) = url::parse(text)?;
         config.username = config.username.map(|user| inline_argument(&user));
         config.password = config.password.map(|password| inline_argument(&password));
-        name_addresses(&mut config.server);
-        config.tls = match authorities {
-            _ if tls.is_none() => None,
-            Some(authorities) => Some(TlsConnector::from(authorities.client_config()).into()),
-            None => Some(system_authorities()?.into()),
-        };
+        if is_encrypted {
+            let tls = tls::client_config(authorities, identity).map_err(|why| {
+                format!("uses TLS, but the system's authorities cannot be read ({why}): set REDIS_TLS_CA")
+            })?;
+            config.tls = Some(TlsConnector::from(tls).into());
+        }
         // Reads, writes and messages share one connection.
         config.version = RespVersion::RESP3;
         // At the start, wait for an unreachable Redis too.
@@ -123,7 +112,7 @@ impl RedisUrl {
         Ok(Self(config))
     }
 
-    /// Host and port for logs; the first one if there are several.
+    /// Host and port, or the path of the socket, for logs; the first one if there are several.
     pub fn address(&self) -> String {
         first_host(&self.0)
     }
@@ -199,57 +188,17 @@ fn inline_argument(text: &str) -> String {
     quoted
 }
 
-/// Sets the name that the certificate of an IPv6 address must have: the address without brackets.
-fn name_addresses(server: &mut ServerConfig) {
-    let servers = match server {
-        ServerConfig::Centralized { server } => slice::from_mut(server),
-        ServerConfig::Clustered { hosts, .. } | ServerConfig::Sentinel { hosts, .. } => hosts,
-    };
-    for server in servers {
-        let address = server
-            .host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
-        if let Some(address) = address {
-            server.tls_server_name = Some(address.into());
-        }
-    }
-}
-
 fn first_host(config: &Config) -> String {
     let hosts = config.server.hosts();
-    hosts.first().map_or_else(String::new, ToString::to_string)
+    hosts.first().map_or_else(String::new, address)
 }
 
-/// The certificate authorities of this system, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
-fn system_authorities() -> Result<TlsConnector, String> {
-    TlsConnector::default_rustls().map_err(|error| {
-        let why = error.details();
-        format!("uses TLS, but the system's authorities cannot be read ({why}): set REDIS_TLS_CA")
-    })
-}
-
-/// Advice about a failed TLS handshake, by the text of its error; `None` for other errors.
-pub fn tls_advice(error: &str) -> Option<&'static str> {
-    // A Redis without TLS reads the handshake as an incomplete line and waits for the rest.
-    let plain = error.contains("timed out").then_some(Fault::Plain);
-    Some(match Fault::classify(error).or(plain)? {
-        Fault::Authority => {
-            "its certificate is signed by an unknown authority: set REDIS_TLS_CA to the PEM file of that authority"
-        }
-        Fault::Host => {
-            "its certificate is for another host: use the certificate's host name in REDIS_URL"
-        }
-        Fault::Time => {
-            "its certificate is not valid at this time: renew it, or correct this machine's clock"
-        }
-        Fault::Plain => {
-            "that port may not use TLS: set REDIS_URL to the TLS port, or begin it with redis://"
-        }
-        Fault::Version => {
-            "its certificate is of X.509 version 1, which cannot be used: make one of version 3"
-        }
-    })
+/// Host and port, or the path of a socket.
+fn address(server: &Server) -> String {
+    match server.port {
+        0 => server.host.to_string(),
+        _ => server.to_string(),
+    }
 }
 
 /// Installs the TLS implementation of the process, for both Redis and MySQL. Call it before the first connection.
@@ -262,53 +211,6 @@ pub fn install_tls_provider() {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls_are_validated_and_never_shown_in_errors() {
-        for good in [
-            "redis://127.0.0.1:6379",
-            "REDIS://127.0.0.1",
-            "redis://[::1]:6379/0",
-            "rediss://:secret@redis.example:6380/2",
-            "redis-sentinel://127.0.0.1:26379/0?sentinelServiceName=main",
-            "redis-sentinel://h/0?sentinelServiceName=main&sentinelPassword=a@b",
-            "redis-cluster://127.0.0.1:7000?node=127.0.0.1:7001",
-            "redis-cluster://127.0.0.1:7000/0",
-        ] {
-            assert!(RedisUrl::parse(good).is_ok(), "{good}");
-        }
-        for (bad, expected) in [
-            ("", "such as redis://127.0.0.1:6379"),
-            ("127.0.0.1", "such as redis://"),
-            ("http://:hunter2@127.0.0.1", "such as redis://"),
-            ("redisss://:hunter2@127.0.0.1", "such as redis://"),
-            ("redis-ring://:hunter2@127.0.0.1", "such as redis://"),
-            ("redis://:hunter2@127.0.0.1:port", "such as redis://"),
-            ("redis://:hunter2@127.0.0.1/zero", "such as redis://"),
-            ("redis://:hunter2@::1:6379", "such as redis://"),
-            ("redis://:hunter2/x@127.0.0.1", "%2F for /"),
-            ("redis://hunter2:1/x@127.0.0.1", "%2F for /"),
-            ("redis-cluster://hunter2:1/x@127.0.0.1", "%2F for /"),
-            ("redis://:hunter2?x@127.0.0.1", "%3F for ?"),
-            ("redis://hunter2:1?x@127.0.0.1", "%3F for ?"),
-            ("redis://hunter2:1?x=y@127.0.0.1", "%3F for ?"),
-            ("redis://:hunter2#x@127.0.0.1", "%23 for #"),
-            ("redis://hunter2:1#x@127.0.0.1", "%23 for #"),
-            ("redis://:hunter2%ff@127.0.0.1", "%25 for %"),
-            ("redis://hunter2@127.0.0.1", "a user without a password"),
-            ("redis://hunter2:@127.0.0.1", "a user without a password"),
-            (
-                "redis-cluster://:hunter2@h/1",
-                "a cluster has database 0 only",
-            ),
-        ] {
-            let error = RedisUrl::parse(bad)
-                .err()
-                .unwrap_or_else(|| panic!("{bad}"));
-            assert!(error.contains(expected), "{bad}: {error}");
-            assert!(!error.contains("hunter2"), "{error}");
-        }
-    }
 
     /// Only the scheme decides about TLS; the rest of the URL is not changed.
     #[test]
@@ -358,28 +260,10 @@ mod tests {
     }
 
     #[test]
-    fn the_database_number_is_parsed() {
-        for (url, number) in [
-            ("redis://h", 0),
-            ("redis://h/", 0),
-            ("redis://[::1]:6379/3", 3),
-            ("redis-sentinel://h/12?sentinelServiceName=main", 12),
-        ] {
-            assert_eq!(RedisUrl::parse(url).unwrap().database(), number, "{url}");
-        }
-    }
-
-    #[test]
-    fn the_tls_name_of_an_ipv6_address_has_no_brackets() {
-        let url = RedisUrl::parse("redis://[::1]:6379").unwrap();
-        let name = url.0.server.hosts()[0].tls_server_name.clone();
-        assert_eq!(name.as_deref(), Some("::1"));
-        assert_eq!(url.address(), "[::1]:6379");
-    }
-
-    #[test]
     fn the_address_for_logs_has_no_password() {
         let url = RedisUrl::parse("redis://user:hunter2@127.0.0.1:6380/1").unwrap();
         assert_eq!(url.address(), "127.0.0.1:6380");
+        let url = RedisUrl::parse("unix://:hunter2@/run/redis.sock").unwrap();
+        assert_eq!(url.address(), "/run/redis.sock");
     }
 }

@@ -6,9 +6,35 @@
 use crate::environment::Environment;
 use crate::variable::Variable;
 use std::io::IsTerminal;
+use std::time::{Duration, Instant};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+
+/// The time between two log lines about the same error.
+pub const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Decides which errors of an attempt that is repeated are logged: a new one at once, the same one once a minute.
+#[derive(Debug, Default)]
+pub struct RepeatedError(Option<(String, Instant)>);
+
+impl RepeatedError {
+    /// Whether an error with this text is to be logged.
+    pub fn is_due(&mut self, text: &str) -> bool {
+        let is_known =
+            |(last, at): &(String, Instant)| last == text && at.elapsed() < REPEAT_INTERVAL;
+        let is_due = !self.0.as_ref().is_some_and(is_known);
+        if is_due {
+            self.0 = Some((text.to_owned(), Instant::now()));
+        }
+        is_due
+    }
+
+    /// Forgets the error after a success. Returns whether there was one.
+    pub fn end(&mut self) -> bool {
+        self.0.take().is_some()
+    }
+}
 
 /// The values of `LOG_FORMAT` and `RUST_LOG`.
 #[derive(Clone, Debug)]
@@ -113,6 +139,18 @@ fn parse_filter(text: &str, name: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_error_is_logged_once_a_minute() {
+        let mut error = RepeatedError::default();
+        assert!(!error.end());
+        assert!(error.is_due("refused") && !error.is_due("refused"));
+        assert!(error.is_due("closed") && error.is_due("refused"));
+        let a_minute_ago = Instant::now().checked_sub(REPEAT_INTERVAL).unwrap();
+        error.0 = Some(("refused".to_owned(), a_minute_ago));
+        assert!(error.is_due("refused") && error.end() && !error.end());
+        assert!(error.is_due("refused"));
+    }
 
     #[test]
     fn an_invalid_filter_is_rejected_without_a_panic() {

@@ -17,6 +17,13 @@ use std::sync::LazyLock;
 /// The folder in which systems keep their zone files.
 const SYSTEM_ZONES: &str = "/usr/share/zoneinfo";
 
+/// The zones of Indonesia, by the names that people there use.
+pub const INDONESIAN_ZONES: [(&str, &str); 3] = [
+    ("WIB", "Asia/Jakarta"),
+    ("WITA", "Asia/Makassar"),
+    ("WIT", "Asia/Jayapura"),
+];
+
 /// The rules of all zones, and their version.
 static ZONES: LazyLock<(TimeZoneDatabase, String)> = LazyLock::new(|| newest(SYSTEM_ZONES));
 
@@ -54,9 +61,13 @@ impl Calendar {
     /// # Errors
     /// If the name is unknown.
     pub fn parse(name: &str) -> Result<Self, String> {
-        let zone = ZONES.0.get(name);
-        zone.map(|zone| Self { zone })
-            .map_err(|_| "is not an IANA time zone such as Asia/Jakarta".to_owned())
+        match ZONES.0.get(name) {
+            Ok(zone) => Ok(Self { zone }),
+            Err(_) => Err(match iana_name(name) {
+                Some(known) => format!("is {known}: write that"),
+                None => "is not an IANA time zone such as Asia/Jakarta".to_owned(),
+            }),
+        }
     }
 
     /// The IANA name of the time zone.
@@ -100,6 +111,26 @@ impl Calendar {
         };
         from_jiff(instant.expect("within the calendar"))
     }
+}
+
+/// The IANA name of a zone that people call by another name: an Indonesian zone, or a city alone.
+fn iana_name(name: &str) -> Option<String> {
+    let indonesian = INDONESIAN_ZONES.iter();
+    if let Some((_, known)) = indonesian
+        .clone()
+        .find(|(short, _)| short.eq_ignore_ascii_case(name))
+    {
+        return Some((*known).to_owned());
+    }
+    let city = name.replace(' ', "_");
+    let mut zones = ZONES.0.available();
+    let is_city = |zone: &str| {
+        let last = zone.rsplit_once('/').map(|(_, last)| last);
+        last.is_some_and(|last| last.eq_ignore_ascii_case(&city))
+    };
+    zones
+        .find(|zone| is_city(zone.as_str()))
+        .map(|zone| zone.as_str().to_owned())
 }
 
 /// Converts an instant of the time zone library.
@@ -253,6 +284,24 @@ mod tests {
 
     fn calendar(zone: &str) -> Calendar {
         Calendar::parse(zone).unwrap()
+    }
+
+    #[test]
+    fn other_names_of_zones_are_answered_with_the_iana_name() {
+        for (name, expected) in [
+            ("WIB", "is Asia/Jakarta: write that"),
+            ("wita", "is Asia/Makassar: write that"),
+            ("WIT", "is Asia/Jayapura: write that"),
+            ("Makassar", "is Asia/Makassar: write that"),
+            ("kuala lumpur", "is Asia/Kuala_Lumpur: write that"),
+            ("Bandung", "is not an IANA time zone such as Asia/Jakarta"),
+        ] {
+            assert_eq!(
+                Calendar::parse(name).err().as_deref(),
+                Some(expected),
+                "{name}"
+            );
+        }
     }
 
     #[test]

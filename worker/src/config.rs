@@ -9,7 +9,7 @@ use shared::keys::Keys;
 use shared::listener;
 use shared::redis::RedisUrl;
 use shared::telemetry::Logging;
-use shared::tls::Authorities;
+use shared::tls::{Authorities, Identity};
 use shared::variable::Variable;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -56,6 +56,8 @@ pub struct Mysql {
     pub host: String,
     /// The TCP port.
     pub port: u16,
+    /// The path of the server's socket, which replaces host and port; `None` for TCP.
+    pub socket: Option<String>,
     /// The account.
     pub user: String,
     /// The password, possibly empty.
@@ -68,6 +70,8 @@ pub struct Mysql {
     pub tls: Tls,
     /// The certificate authorities of `MYSQL_TLS_CA`; `None` for the public ones.
     pub authorities: Option<Authorities>,
+    /// The client certificate of `MYSQL_TLS_CERT` and `MYSQL_TLS_KEY`; `None` without.
+    pub identity: Option<Identity>,
 }
 
 /// `MYSQL_TLS`.
@@ -203,13 +207,17 @@ impl Mysql {
         use Variable as V;
         let host = V::optional("MYSQL_HOST", "127.0.0.1", "host name or IP address of the SLiMS database");
         let port = V::optional("MYSQL_PORT", "3306", "its port");
+        let socket = V::optional("MYSQL_SOCKET", "", "path of its Unix socket, such as /run/mysqld/mysqld.sock, used instead of host and port; without TLS");
         let password = V::optional("MYSQL_PASSWORD", "", "its password").secret().or_file("MYSQL_PASSWORD_FILE");
         let limit = V::optional("MYSQL_POOL_LIMIT", "10", "largest number of connections, 2 to 100; one is reserved for today's count");
         let tls = V::optional("MYSQL_TLS", "off", "off, required (encrypted), verify (encrypted, certificate checked)");
         let authorities = V::optional("MYSQL_TLS_CA", "", "a PEM file with the authorities to trust for verify; empty: the public ones");
+        let certificate = V::optional("MYSQL_TLS_CERT", "", "a PEM file with the client certificate, for an account that must have one (REQUIRE X509)");
+        let key = V::optional("MYSQL_TLS_KEY", "", "a PEM file with the private key of MYSQL_TLS_CERT");
         let mysql = Self {
             host: env.parse(host, parse_host),
             port: env.number(port, 1..=65_535),
+            socket: env.parse(socket, parse_socket),
             user: env.text(V::required("MYSQL_USER", "the account that reads the SLiMS database; SELECT is enough")),
             password: env.text(password),
             database: env.text(V::required("MYSQL_DATABASE", "the name of the SLiMS database")),
@@ -221,13 +229,38 @@ impl Mysql {
                 ("verify", Tls::Verify),
             ]),
             authorities: env.parse(authorities, Authorities::read),
+            identity: Identity::read(env, certificate, key),
         };
+        // The socket never leaves the machine, and the driver does not encrypt it.
+        if mysql.socket.is_some() && mysql.tls != Tls::Off {
+            env.complain("MYSQL_TLS has no effect on MYSQL_SOCKET, which does not leave this machine: set MYSQL_TLS=off, \
+                          or unset MYSQL_SOCKET".to_owned());
+        }
         if mysql.authorities.is_some() && mysql.tls != Tls::Verify {
-            let wanted =
-                "MYSQL_TLS_CA is set but not used: set MYSQL_TLS=verify";
-            env.complain(wanted.to_owned());
+            env.complain("MYSQL_TLS_CA is set but not used: set MYSQL_TLS=verify".to_owned());
+        }
+        if mysql.identity.is_some() && mysql.tls == Tls::Off {
+            env.complain("MYSQL_TLS_CERT is set but not used: set MYSQL_TLS=required or MYSQL_TLS=verify".to_owned());
         }
         mysql
+    }
+
+    /// Host and port, or the path of the socket, for people.
+    pub fn address(&self) -> String {
+        match &self.socket {
+            Some(path) => path.clone(),
+            None if self.host.contains(':') => format!("[{}]:{}", self.host, self.port),
+            None => format!("{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// Checks the path of a socket. The server may create it later.
+fn parse_socket(text: &str) -> Result<Option<String>, String> {
+    match text {
+        "" => Ok(None),
+        path if path.starts_with('/') => Ok(Some(path.to_owned())),
+        _ => Err("is not a path that begins with /, such as /run/mysqld/mysqld.sock".to_owned()),
     }
 }
 
@@ -246,6 +279,9 @@ fn parse_host(text: &str) -> Result<String, String> {
     let is_in_name = |char: char| char.is_alphanumeric() || matches!(char, '.' | '-' | '_');
     if address.parse::<IpAddr>().is_ok() || text.chars().all(is_in_name) {
         return Ok(text.to_owned());
+    }
+    if text.starts_with('/') {
+        return Err("is a path: if it is that of a socket, set MYSQL_SOCKET to it".to_owned());
     }
     let port = text.rsplit_once(':').map(|(_, port)| port);
     Err(match port {
@@ -308,7 +344,7 @@ mod tests {
             ("[::1]", "such as 127.0.0.1 or ::1"),
             ("db:", "is not a host name"),
             ("mysql://db", "is not a host name"),
-            ("/run/mysqld/mysqld.sock", "is not a host name"),
+            ("/run/mysqld/mysqld.sock", "set MYSQL_SOCKET"),
             ("my db", "is not a host name"),
             ("db%eth0", "is not a host name"),
         ] {
@@ -368,7 +404,12 @@ mod tests {
             ("MEMBER_NAMES", "some"),
             ("RUST_LOG", "a=b=c"),
             ("LOG_FORMAT", "xml"),
+            ("MYSQL_SOCKET", "mysqld.sock"),
             ("MYSQL_TLS_CA", "/nowhere/ca.pem"),
+            ("MYSQL_TLS_CERT", "/nowhere/cert.pem"),
+            ("MYSQL_TLS_KEY", "/dev/null"),
+            ("REDIS_TLS_CERT", "/nowhere/cert.pem"),
+            ("REDIS_TLS_KEY", "/nowhere/key.pem"),
             ("REDIS_TLS_CA", "/dev/null"),
         ];
         let text = read(&bad).err().unwrap().to_string();

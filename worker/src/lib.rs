@@ -167,9 +167,10 @@ pub async fn refresh_once(config: Config, clock: Clock, wanted: &[Snapshot]) -> 
     drop(redis);
     if !failed.is_empty() {
         bail!(
-            "{} of {} snapshots were not refreshed: {}",
+            "{} of {} snapshots {} not refreshed: {}",
             failed.len(),
             wanted.len(),
+            if failed.len() == 1 { "was" } else { "were" },
             failed
                 .iter()
                 .map(ToString::to_string)

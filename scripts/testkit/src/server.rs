@@ -154,7 +154,7 @@ impl Redis {
         std::fs::write(&file, configuration).context("configuring a private Redis")?;
         let port = free_port()?;
         let own = format!(
-            "--port {port} --bind 127.0.0.1 --appendonly no --dir {}",
+            "--port {port} --bind 127.0.0.1 -::1 --appendonly no --dir {}",
             folder.path().display()
         );
         let mut args = vec![file.display().to_string()];

@@ -1,13 +1,16 @@
 //! Keeps a Redis client connected, whatever happens to its connection.
 
-use super::{first_host, tls_advice};
+use super::{address, first_host, plain_error, tls_advice};
+use crate::telemetry::RepeatedError;
 use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface};
 use fred::types::ClientState;
 use std::convert::Infallible;
+use std::future::pending;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
@@ -15,14 +18,15 @@ use tracing::{info, warn};
 /// The first and the longest wait before a client that has ended is started again. The wait doubles in between.
 const RESTART_FIRST: Duration = Duration::from_millis(100);
 const RESTART_LONGEST: Duration = Duration::from_secs(5);
-/// The time between two log lines about the same error.
-const LOG_INTERVAL: Duration = Duration::from_secs(60);
+/// A client that has lived for this long is restarted after the first wait.
+const LONG_LIFE: Duration = Duration::from_secs(60);
 
 /// A client that connects and reconnects until this value is dropped.
 pub struct Connection {
+    // Dropped first: its end must not be taken for that of the client.
+    _task: AbortOnDropHandle<Infallible>,
     client: Client,
     reconnect: watch::Sender<()>,
-    _task: AbortOnDropHandle<Infallible>,
 }
 
 impl Connection {
@@ -70,8 +74,12 @@ async fn keep_connected(client: Client, mut reconnect: watch::Receiver<()>) -> I
             }
             // The client ends by itself, for example in a cluster that is moving a slot (ASK).
             ended = &mut connecting => {
+                // Only the end of the runtime cancels it, and that ends this task too.
+                if ended.as_ref().is_err_and(JoinError::is_cancelled) {
+                    return pending().await;
+                }
                 discard_queue(&client);
-                wait = match began.elapsed() > LOG_INTERVAL {
+                wait = match began.elapsed() > LONG_LIFE {
                     true => RESTART_FIRST,
                     false => (wait * 2).min(RESTART_LONGEST),
                 };
@@ -95,24 +103,47 @@ fn discard_queue(client: &Client) {
 fn log_events(client: &Client) {
     let config = client.client_config();
     let is_encrypted = config.tls.is_some();
-    let last_error: Mutex<Option<(String, Instant)>> = Mutex::default();
+    let last_error: Mutex<RepeatedError> = Mutex::default();
     client.on_error(move |(error, server)| {
+        let error = plain_error(error);
         let text = error.to_string();
-        let redis = server.map_or_else(|| first_host(&config), |server| server.to_string());
+        let redis = server.map_or_else(|| first_host(&config), |server| address(&server));
         let mut last_error = last_error.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_repeated =
-            |(last, at): &(String, Instant)| *last == text && at.elapsed() < LOG_INTERVAL;
-        if !last_error.as_ref().is_some_and(is_repeated) {
+        if last_error.is_due(&text) {
             match tls_advice(error.details()).filter(|_| is_encrypted) {
                 Some(advice) => warn!(redis, error = text, "Redis is away: {advice}"),
                 None => warn!(redis, error = text, "Redis is away"),
             }
-            *last_error = Some((text, Instant::now()));
         }
         std::future::ready(Ok(()))
     });
     client.on_reconnect(move |server| {
-        info!(redis = %server, "connected to Redis");
+        info!(redis = %address(&server), "connected to Redis");
         std::future::ready(Ok(()))
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redis::RedisUrl;
+    use std::task::{Context, Waker};
+    use tokio::runtime::Runtime;
+
+    /// A runtime that shuts down may end the client's task before ours.
+    #[test]
+    fn the_end_of_the_process_is_no_end_of_the_client() {
+        let runtime = Runtime::new().unwrap();
+        let client = RedisUrl::parse("redis://127.0.0.1:1").unwrap();
+        let client = client.client(Duration::from_secs(1)).unwrap();
+        let (_sender, reconnect) = watch::channel(());
+        let mut task = Box::pin(keep_connected(client, reconnect));
+        let mut context = Context::from_waker(Waker::noop());
+        let guard = runtime.enter();
+        assert!(task.as_mut().poll(&mut context).is_pending());
+        drop(guard);
+        runtime.shutdown_timeout(Duration::from_secs(5));
+        // To log a restart and to wait for it would panic, because that needs a runtime.
+        assert!(task.as_mut().poll(&mut context).is_pending());
+    }
 }

@@ -48,7 +48,7 @@ pub(super) async fn check(config: &Config, database: &Database) -> Result<(Strin
 
 fn describe_server(config: &Config, server: &Server) -> Finding {
     let (flavour, number) = (server.flavour(), server.number());
-    let address = format!("{}:{}", config.mysql.host, config.mysql.port);
+    let address = config.mysql.address();
     let cipher = match &server.cipher {
         Some(_) => "encrypted",
         None => "not encrypted",
@@ -96,9 +96,9 @@ fn describe_account(config: &Config, account: &str, beyond: &[String]) -> Findin
 /// The finding that there is no connection.
 pub(super) fn unreachable(config: &Config, error: &Error) -> Finding {
     let mysql = &config.mysql;
-    let (host, port, user, database) = (&mysql.host, mysql.port, &mysql.user, &mysql.database);
+    let (address, user, database) = (mysql.address(), &mysql.user, &mysql.database);
     let why = error.root_cause();
-    let what = format!("no connection to {host}:{port} as {user}, database {database}: {why}");
+    let what = format!("no connection to {address} as {user}, database {database}: {why}");
     let found = Finding::ok(Topic::Database, "server", what);
     let remedy = remedy::remedy(error, mysql.tls);
     match kind_of(error) {
@@ -112,6 +112,9 @@ pub(super) fn unreachable(config: &Config, error: &Error) -> Finding {
             Some(remedy) => format::sentence(remedy),
             None if server_code(error).is_some() => {
                 "The server answered with this error: see its manual and its log.".to_owned()
+            }
+            None if mysql.socket.is_some() => {
+                "Check MYSQL_SOCKET, that the server is running, and that this account may open the socket.".to_owned()
             }
             None => "Check MYSQL_HOST and MYSQL_PORT, that the server is running, and that this machine can reach it."
                 .to_owned(),

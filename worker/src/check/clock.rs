@@ -1,6 +1,6 @@
 //! Checks the clocks of the worker, the server and the machine that writes check-ins, and the library's time zone.
 
-use crate::calendar::zone_rules_version;
+use crate::calendar::{INDONESIAN_ZONES, zone_rules_version};
 use crate::check::findings::{Finding, Topic};
 use crate::check::passes::Passes;
 use crate::check::{STATEMENT_LIMIT, format};
@@ -56,7 +56,8 @@ pub(super) async fn check(
     let latest = passes
         .over(visits::TABLE)
         .map(|pass| pass.sample.latest.as_slice());
-    findings.extend(examine_check_ins(latest.unwrap_or_default(), local));
+    let offset = local - now.utc().naive_utc();
+    findings.extend(examine_check_ins(latest.unwrap_or_default(), local, offset));
     Ok(findings)
 }
 
@@ -85,8 +86,13 @@ fn compare_clocks(difference: TimeDelta) -> Finding {
     )
 }
 
-/// Compares the latest check-ins, newest first, with the library's wall clock `now`. Returns `None` without check-ins.
-fn examine_check_ins(latest: &[NaiveDateTime], now: NaiveDateTime) -> Option<Finding> {
+/// Compares the latest check-ins, newest first, with the library's wall clock `now`, which is ahead of UTC by `offset`.
+/// Returns `None` without check-ins.
+fn examine_check_ins(
+    latest: &[NaiveDateTime],
+    now: NaiveDateTime,
+    offset: TimeDelta,
+) -> Option<Finding> {
     let last = latest.first()?;
     let examined = format::number(latest.len() as u64);
     let ahead: Vec<TimeDelta> = latest
@@ -106,18 +112,39 @@ fn examine_check_ins(latest: &[NaiveDateTime], now: NaiveDateTime) -> Option<Fin
         return Some(Finding::ok(Topic::Clock, "check-ins", what).with_details(details));
     };
     let furthest = format::duration(furthest.to_std().unwrap_or_default());
+    let count = ahead.len() as u64;
     let what = format!(
-        "{} of the last {examined} are in the future, by up to {furthest}",
-        format::number(ahead.len() as u64)
+        "{} of the last {examined} {} in the future, by up to {furthest}",
+        format::number(count),
+        format::verb(count, "is", "are")
     );
     let found = Finding::ok(Topic::Clock, "check-ins", what).with_details(details);
-    Some(if ahead.iter().any(|ahead| *ahead <= MAX_ZONE_DIFFERENCE) {
-        found.advise("Compare LIBRARY_TIMEZONE with the zone that SLiMS is set to, then the clocks of both machines.")
+    let by_zone = ahead.iter().filter(|ahead| **ahead <= MAX_ZONE_DIFFERENCE);
+    Some(if let Some(by_zone) = by_zone.max() {
+        let fitting = fitting_zone(offset + *by_zone);
+        found.advise(format!(
+            "SLiMS seems to write the time of {fitting} LIBRARY_TIMEZONE must be the zone that SLiMS is set to. If it \
+             is, compare the clocks of both machines."
+        ))
     } else {
         found.advise(
             "They count when their day comes. Check the clock of the machine that wrote them, and correct the rows.",
         )
     })
+}
+
+/// Names the zone whose clock shows the latest check-in as now: at least `ahead` of UTC, in whole hours. Ends a sentence.
+fn fitting_zone(ahead: TimeDelta) -> String {
+    let minutes = (ahead - FUTURE_TOLERANCE).num_minutes();
+    let hours = -(-minutes).div_euclid(60);
+    match usize::try_from(hours - 7)
+        .ok()
+        .and_then(|index| INDONESIAN_ZONES.get(index))
+    {
+        Some((short, zone)) => format!("{short}: if so, set LIBRARY_TIMEZONE={zone}."),
+        None if hours == 0 => "UTC: if so, set LIBRARY_TIMEZONE=UTC.".to_owned(),
+        None => format!("a zone at UTC{hours:+}."),
+    }
 }
 
 #[cfg(test)]
@@ -127,7 +154,8 @@ mod tests {
 
     fn check_at_ten(latest: &[&str]) -> (Verdict, String) {
         let latest: Vec<NaiveDateTime> = latest.iter().map(|time| time.parse().unwrap()).collect();
-        let found = examine_check_ins(&latest, "2025-09-23T10:00:00".parse().unwrap()).unwrap();
+        let now = "2025-09-23T10:00:00".parse().unwrap();
+        let found = examine_check_ins(&latest, now, TimeDelta::hours(1)).unwrap();
         (
             found.verdict,
             found.what + found.advice.as_deref().unwrap_or_default(),
@@ -143,11 +171,12 @@ mod tests {
         );
         let (verdict, text) = check_at_ten(&["2025-09-23T16:58:00", "2025-09-23T09:00:00"]);
         assert!(
-            verdict == Verdict::Advice && text.contains("1 of the last 2"),
+            verdict == Verdict::Advice && text.contains("1 of the last 2 is in the future"),
             "{text}"
         );
         assert!(
-            text.contains("7 h") && text.contains("LIBRARY_TIMEZONE"),
+            text.contains("7 h")
+                && text.contains("WITA: if so, set LIBRARY_TIMEZONE=Asia/Makassar."),
             "{text}"
         );
         let (verdict, text) = check_at_ten(&["2025-09-23T09:58:00", "2026-09-23T09:00:00"]);
@@ -155,7 +184,28 @@ mod tests {
             verdict == Verdict::Advice && !text.contains("LIBRARY_TIMEZONE"),
             "{text}"
         );
-        assert!(examine_check_ins(&[], NaiveDateTime::MIN).is_none());
+        assert!(examine_check_ins(&[], NaiveDateTime::MIN, TimeDelta::zero()).is_none());
+    }
+
+    #[test]
+    fn the_zone_that_would_fit_is_named() {
+        for (minutes, expected) in [
+            (7 * 60 + 1, "WIB: if so, set LIBRARY_TIMEZONE=Asia/Jakarta."),
+            (
+                6 * 60 + 20,
+                "WIB: if so, set LIBRARY_TIMEZONE=Asia/Jakarta.",
+            ),
+            (
+                7 * 60 + 30,
+                "WITA: if so, set LIBRARY_TIMEZONE=Asia/Makassar.",
+            ),
+            (9 * 60, "WIT: if so, set LIBRARY_TIMEZONE=Asia/Jayapura."),
+            (1, "UTC: if so, set LIBRARY_TIMEZONE=UTC."),
+            (60, "a zone at UTC+1."),
+            (-5 * 60, "a zone at UTC-5."),
+        ] {
+            assert_eq!(fitting_zone(TimeDelta::minutes(minutes)), expected);
+        }
     }
 
     #[test]

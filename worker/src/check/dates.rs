@@ -17,8 +17,12 @@ pub(super) fn check(passes: &Passes) -> Vec<Finding> {
 
 fn describe(pass: &Pass, date: &str) -> Finding {
     let (table, sample) = (pass.key.table, &pass.sample);
-    let all = if sample.is_whole { "all " } else { "" };
-    let examined = format!("{all}{} checked rows", format::number(sample.rows));
+    let examined = format::count(sample.rows, "checked row");
+    let examined = match (sample.is_whole, sample.rows) {
+        (true, 1) => "the only row".to_owned(),
+        (true, _) => format!("all {examined}"),
+        (false, _) => examined,
+    };
     let details = json!({
         "looked_at": sample.rows,
         "is_all": sample.is_whole,
@@ -28,7 +32,10 @@ fn describe(pass: &Pass, date: &str) -> Finding {
         let what = format!("the dates of {examined} are valid");
         return Finding::ok(Topic::Dates, table, what).with_details(details);
     }
-    let zero = format::number(sample.zero_dates);
+    let (zero, have) = (
+        format::number(sample.zero_dates),
+        format::verb(sample.zero_dates, "has", "have"),
+    );
     let counts = if table == visits::TABLE {
         "No figure counts these rows"
     } else {
@@ -37,7 +44,7 @@ fn describe(pass: &Pass, date: &str) -> Finding {
     Finding::ok(
         Topic::Dates,
         table,
-        format!("{zero} of {examined} have a date with a zero in it"),
+        format!("{zero} of {examined} {have} a date with a zero in it"),
     )
     .with_details(details)
     .advise(format!("{counts}. To find them and correct them:"))

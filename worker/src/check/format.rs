@@ -16,6 +16,17 @@ pub(super) fn number(number: u64) -> String {
     text
 }
 
+/// `1 row`, `1,712,034 rows`
+pub(super) fn count(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", number(count))
+}
+
+/// The verb for a number of things: `is` or `are`, `has` or `have`.
+pub(super) fn verb(count: u64, singular: &'static str, plural: &'static str) -> &'static str {
+    if count == 1 { singular } else { plural }
+}
+
 /// `94 MB`
 #[expect(clippy::cast_precision_loss, reason = "it is rounded anyway")]
 pub(super) fn bytes(bytes: u64) -> String {
@@ -87,6 +98,18 @@ mod tests {
             "0.4 ms", "287 ms", "1.4 s", "63.0 s", "3 min", "7 h", "12 days",
         ];
         assert_eq!(times, wanted);
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!(
+            [0, 1, 2].map(|n| count(n, "row")),
+            ["0 rows", "1 row", "2 rows"]
+        );
+        assert_eq!(
+            [0, 1, 2].map(|n| verb(n, "is", "are")),
+            ["are", "is", "are"]
+        );
     }
 
     #[test]

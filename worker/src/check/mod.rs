@@ -3,8 +3,8 @@
 //!
 //! # Layout
 //! - `findings`, `report`, `format`: the findings, and how they are written
-//! - `account`, `tables`, `missing`, `passes`, `today`, `timing`, `daily`, `clock`, `dates`: checks of the database,
-//!   with the SQL of [`inspect`](crate::mysql::inspect)
+//! - `account`, `tables`, `missing`, `passes`, `today`, `timing`, `daily`, `clock`, `writers`, `dates`: checks of the
+//!   database, with the SQL of [`inspect`](crate::mysql::inspect)
 //! - `round_trip`: the distance to both servers
 //! - `requirements`: the tables and columns that each figure needs
 //! - `redis`: checks of Redis
@@ -24,6 +24,7 @@ mod round_trip;
 mod tables;
 mod timing;
 mod today;
+mod writers;
 
 use crate::check::findings::{Finding, Report, Topic};
 use crate::config::Config;
@@ -74,6 +75,8 @@ async fn check_database(
     findings.extend(daily::check(config, &passes));
     let clocks = clock::check(config, &database, clock, &passes).await;
     keep(findings, Topic::Clock, clocks.map(|found| ((), found)));
+    let writers = writers::check(config, &database, clock, &tables).await;
+    keep(findings, Topic::Clock, writers.map(|found| ((), found)));
     findings.extend(dates::check(&passes));
     database.close().await;
     total

@@ -94,7 +94,11 @@ fn summary(report: &Report) -> String {
         Verdict::Advice => format!("The worker can start. There {verb} {advice}."),
         Verdict::Broken => {
             let comma = if advice.is_empty() { "" } else { ", and " };
-            format!("The worker cannot work: see the lines marked ✗{comma}{advice}.")
+            let lines = match count(Verdict::Broken) {
+                1 => "line",
+                _ => "lines",
+            };
+            format!("The worker cannot work: see the {lines} marked ✗{comma}{advice}.")
         }
     }
 }

@@ -92,7 +92,7 @@ fn describe(needed: &requirements::Table, table: Option<&Table>) -> Finding {
     };
     let rows = row_count(engine, table.rows.unwrap_or(0));
     let size = format::bytes(table.bytes.unwrap_or(0));
-    let found = found(format!("{engine}, {rows} rows, {size}; {indexed}")).with_details(json!({
+    let found = found(format!("{engine}, {rows}, {size}; {indexed}")).with_details(json!({
         "engine": engine,
         "rows": table.rows,
         "rows_are_exact": is_exact(engine),
@@ -128,11 +128,14 @@ fn is_exact(engine: &str) -> bool {
     engine != "InnoDB"
 }
 
-/// `1,712,034`, or for an estimate `about 1,710,000`.
+/// `1,712,034 rows`, or for an estimate `about 1,710,000 rows`.
 fn row_count(engine: &str, rows: u64) -> String {
     if is_exact(engine) {
-        return format::number(rows);
+        return format::count(rows, "row");
     }
     let step = 10u64.pow(rows.checked_ilog10().unwrap_or(0).saturating_sub(2));
-    format!("about {}", format::number((rows + step / 2) / step * step))
+    format!(
+        "about {}",
+        format::count((rows + step / 2) / step * step, "row")
+    )
 }

@@ -154,9 +154,9 @@ fn add_advice(cost: &Cost, tables: &Tables, found: Finding) -> Finding {
         ));
     }
     let gain = cost.indexed_estimate.map_or(String::new(), |(rows, took)| {
-        let (rows, took) = (format::number(rows), format::duration(took));
+        let (visits, took) = (format::count(rows, "visit"), format::duration(took));
         format!(
-            ": with it a count takes about {took}, estimated by reading the latest {rows} visits by their key"
+            ": with it a count takes about {took}, estimated by reading the latest {visits} by their key"
         )
     });
     let engine = tables

@@ -88,10 +88,11 @@ impl Database {
         let options: Opts = OptsBuilder::default()
             .ip_or_hostname(config.host.clone())
             .tcp_port(config.port)
+            .socket(config.socket.clone())
             .user(Some(config.user.clone()))
             .pass(Some(config.password.clone()))
             .db_name(Some(config.database.clone()))
-            // Use the configured address, not the socket that the server may announce.
+            // Use the configured address, not another socket that the server may announce.
             .prefer_socket(false)
             .tcp_keepalive(Some(Duration::from_secs(30)))
             .ssl_opts(tls::options(config))
@@ -107,7 +108,10 @@ impl Database {
             statements_ended: Arc::new(AtomicU64::new(0)),
             metrics: MysqlMetrics::default(),
             tls: config.tls,
-            address: format!("{}:{}/{}", config.host, config.port, config.database),
+            address: match config.socket {
+                Some(_) => format!("{}, database {}", config.address(), config.database),
+                None => format!("{}/{}", config.address(), config.database),
+            },
         }
     }
 
@@ -116,7 +120,7 @@ impl Database {
         Self { metrics, ..self }
     }
 
-    /// Host, port and database, for logs.
+    /// Host and port or socket, and database, for logs.
     pub fn address(&self) -> &str {
         &self.address
     }
@@ -336,6 +340,7 @@ impl Session {
             Err(_) => self.metrics.statement_unanswered(),
         }
         let read = outcome.and_then(|read| read);
+        let read = read.map_err(remedy::of_statement);
         if self.connection_permit.is_some() {
             self.statements_ended.fetch_add(1, Ordering::Relaxed);
         }

@@ -22,6 +22,9 @@ pub const KEY: ScanKey = ScanKey {
     column: "loan_id",
 };
 
+/// The table in which triggers keep each loan with its title and its borrower.
+pub const HISTORY: &str = "loan_history";
+
 /// One loan. What was not requested is empty.
 #[derive(Clone, Copy, Debug)]
 pub struct Loan<'a> {

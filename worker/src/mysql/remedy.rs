@@ -11,7 +11,7 @@ const REMEDIES: [(&[u16], &str); 11] = [
     (
         &[1045, 1698, 1130],
         "check MYSQL_USER and MYSQL_PASSWORD, the hosts from which the account can connect, and whether it must use \
-         TLS (MYSQL_TLS)",
+         TLS (MYSQL_TLS) and a client certificate (MYSQL_TLS_CERT)",
     ),
     (
         &[1044],
@@ -87,12 +87,31 @@ pub fn remedy(error: &Error, tls: Tls) -> Option<&'static str> {
                 "the server's certificate is expired or not yet valid: renew it, or correct the clock of this machine"
             }
             Fault::Plain => "the server does not speak TLS on this port: check MYSQL_PORT",
+            Fault::Demanded => {
+                "the server may demand a client certificate: set MYSQL_TLS_CERT and MYSQL_TLS_KEY"
+            }
+            Fault::Refused => {
+                "the server does not accept the client certificate: set MYSQL_TLS_CERT to one that the authorities of \
+                 its ssl_ca have signed"
+            }
             Fault::Version => {
                 "the server's certificate is of X.509 version 1, which cannot be used: make one of version 3 (openssl x509 \
              -req … -extfile with subjectAltName)"
             }
         },
     )
+}
+
+/// Adds the remedy to the error of a statement.
+pub fn of_statement(error: Error) -> Error {
+    match server_code(&error) {
+        // ER_MAX_PREPARED_STMT_COUNT_REACHED
+        Some(1461) => error.context(
+            "the server has no room for another prepared statement: raise max_prepared_stmt_count, or end programs \
+             that leave many open",
+        ),
+        _ => error,
+    }
 }
 
 fn driver_remedy(error: &DriverError) -> Option<&'static str> {
@@ -138,6 +157,26 @@ mod tests {
                 assert_eq!(remedy(&error, Tls::Verify), Some(expected), "{code}");
             }
         }
+    }
+
+    #[test]
+    fn the_error_of_a_statement_keeps_its_code() {
+        let error = |code| {
+            let message = "refused".to_owned();
+            let state = "HY000".to_owned();
+            of_statement(Error::from(ServerError {
+                code,
+                message,
+                state,
+            }))
+        };
+        let full = error(1461);
+        assert!(
+            full.to_string().contains("max_prepared_stmt_count"),
+            "{full}"
+        );
+        assert_eq!(server_code(&full), Some(1461));
+        assert!(!error(1064).to_string().contains("max_prepared_stmt_count"));
     }
 
     #[test]

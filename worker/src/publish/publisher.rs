@@ -12,6 +12,7 @@ use fred::interfaces::{ClientLike, EventInterface};
 use serde_json::value::RawValue;
 use shared::catalog::Snapshot;
 use shared::keys::Keys;
+use shared::redis::plain_error;
 use shared::snapshot::Envelope;
 use shared::unavailable::Reasons;
 use std::collections::{BTreeMap, BTreeSet};
@@ -136,6 +137,7 @@ impl Publisher {
                 },
                 error = failed.recv() => {
                     if let Ok((error, _)) = error {
+                        let error = plain_error(error);
                         self.errors.set(RedisTask::Connection, &error.into());
                     }
                     continue;

@@ -17,6 +17,7 @@ use anyhow::Result;
 use serde_json::value::RawValue;
 use shared::catalog::{Group, Snapshot};
 use shared::snapshot::Envelope;
+use shared::telemetry::RepeatedError;
 use shared::time::{Clock, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -69,6 +70,7 @@ impl Refresher {
         let mut pending: BTreeSet<_> = group.snapshots().collect();
         let (mut connect_backoff, mut refresh_backoff) = (Backoff::SHORT, Backoff::LONG);
         let mut repeats = Repeats::default();
+        let mut logged = RepeatedError::default();
         let mut next_attempt = Instant::now();
         let mut last_due = self.publisher.freshness().last_due(group);
         loop {
@@ -110,6 +112,9 @@ impl Refresher {
                 Ok(failed) => {
                     self.scan = gentle;
                     connect_backoff.reset();
+                    if logged.end() {
+                        info!(?group, "MySQL is back");
+                    }
                     pending = failed.iter().map(|(snapshot, _)| *snapshot).collect();
                     repeats.record(due.difference(&pending).copied(), began);
                     if pending.is_empty() {
@@ -128,11 +133,14 @@ impl Refresher {
                     pending = due;
                     let wait = connect_backoff.next_wait();
                     next_attempt = Instant::now() + wait;
-                    warn!(
-                        error = format!("{error:#}"),
-                        ?wait,
-                        "MySQL is away: trying again in {wait:.1?}"
-                    );
+                    let text = format!("{error:#}");
+                    if logged.is_due(&text) {
+                        warn!(
+                            error = text,
+                            ?wait,
+                            "MySQL is away: trying again in {wait:.1?}"
+                        );
+                    }
                 }
             }
         }

@@ -16,6 +16,7 @@ use crate::publish::publisher::Publisher;
 use crate::today::counter::Counter;
 use crate::today::pace::{CountTime, Pace};
 use anyhow::Result;
+use shared::telemetry::RepeatedError;
 use shared::time::Clock;
 use shared::today::TodayCount;
 use std::pin::pin;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 /// The time-out of a statement. Without any index, a count of one day reads a table of ten million rows in seconds.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
@@ -71,6 +72,7 @@ impl FastLoop {
         let mut backoff = Backoff::SHORT;
         let mut session = None;
         let (mut last, mut last_error) = (CountTime::default(), String::new());
+        let mut logged = RepeatedError::default();
         loop {
             self.stand_by(&mut session).await;
             if !self.publisher.is_connected() {
@@ -85,6 +87,9 @@ impl FastLoop {
                 Ok(took) => {
                     backoff.reset();
                     last_error.clear();
+                    if logged.end() {
+                        info!("today's visitors are counted again");
+                    }
                     // Servers close idle connections: before a long wait, drop this one and open a new one later.
                     session = session.filter(|_| self.pace.interval(took.count) < KEEP_CONNECTION);
                     self.wait(took).await;
@@ -106,11 +111,13 @@ impl FastLoop {
                 Err(error) => {
                     let wait = backoff.next_wait();
                     let text = format!("{error:#}");
-                    warn!(
-                        error = text,
-                        ?wait,
-                        "cannot count today's visitors: trying again in {wait:.1?}"
-                    );
+                    if logged.is_due(&text) {
+                        warn!(
+                            error = text,
+                            ?wait,
+                            "cannot count today's visitors: trying again in {wait:.1?}"
+                        );
+                    }
                     self.status.update(|status| status.today_error = Some(text));
                     sleep(wait).await;
                 }

@@ -7,6 +7,7 @@
 
 mod check;
 mod circulation;
+mod client_certificates;
 mod clocks;
 mod collations;
 mod databases;
@@ -36,10 +37,12 @@ mod recorder;
 mod redis_faults;
 mod redis_memory;
 mod refused_commands;
+mod resp2;
 mod rights;
 mod server_clock;
 mod servers;
 mod snapshot_settings;
+mod sockets;
 mod standby_health;
 mod standbys;
 mod tls;

@@ -67,7 +67,7 @@ fn every_kind_of_bad_variable_is_named_with_status_64() {
         std::fs::write(&path, content).unwrap();
         path.into_os_string()
     };
-    let cases: [(&str, OsString, &str); 17] = [
+    let cases: [(&str, OsString, &str); 18] = [
         (
             "MYSQL_PASSWORD",
             OsString::from_vec(b"hunter2\xe9".into()),
@@ -139,6 +139,11 @@ fn every_kind_of_bad_variable_is_named_with_status_64() {
             "MEMBER_NAMES",
             "SOME".into(),
             "is not one of full, masked, hidden",
+        ),
+        (
+            "LIBRARY_TIMEZONE",
+            "WITA".into(),
+            "LIBRARY_TIMEZONE=WITA is Asia/Makassar: write that",
         ),
         (
             "LIBRARY_TIMEZONE",

@@ -19,23 +19,33 @@ use tokio::net::TcpStream;
 use worker::check::findings::{Topic, Verdict};
 use worker::mysql::connection::Database;
 
-fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
 async fn mariadb(issued: &Issued) -> &'static MariaDb {
+    mariadb_with(issued, &[]).await
+}
+
+/// Starts a MariaDB with TLS and more flags.
+pub(crate) async fn mariadb_with(issued: &Issued, more: &[String]) -> &'static MariaDb {
+    let own = [
+        format!("--ssl-cert={}", text(&issued.certificate)),
+        format!("--ssl-key={}", text(&issued.key)),
+    ];
     let options = MariaDbOptions {
-        extra: vec![
-            format!("--ssl-cert={}", text(&issued.certificate)),
-            format!("--ssl-key={}", text(&issued.key)),
-        ],
+        extra: [&own, more].concat(),
         ..MariaDbOptions::default()
     };
     Box::leak(Box::new(MariaDb::start(&options).await.unwrap()))
 }
 
-/// Starts a Redis with an additional port for TLS, and returns both.
 async fn redis(issued: &Issued) -> (&'static Redis, u16) {
+    redis_with(issued, &["--tls-auth-clients", "no"]).await
+}
+
+/// Starts a Redis with an additional port for TLS and more flags, and returns both.
+pub(crate) async fn redis_with(issued: &Issued, more: &[&str]) -> (&'static Redis, u16) {
     let port = free_port().unwrap();
     let (certificate, key) = (text(&issued.certificate), text(&issued.key));
     let flags = [
@@ -45,14 +55,12 @@ async fn redis(issued: &Issued) -> (&'static Redis, u16) {
         &certificate,
         "--tls-key-file",
         &key,
-        "--tls-auth-clients",
-        "no",
     ];
-    let redis = Redis::start_with(&flags).await.unwrap();
+    let redis = Redis::start_with(&[&flags, more].concat()).await.unwrap();
     (Box::leak(Box::new(redis)), port)
 }
 
-async fn fixture(mariadb: &'static MariaDb, redis: &'static Redis) -> Fixture {
+pub(crate) async fn fixture(mariadb: &'static MariaDb, redis: &'static Redis) -> Fixture {
     let plan = Plan {
         size: Size::Tiny,
         years: 1,
@@ -91,7 +99,7 @@ async fn is_encrypted(fixture: &Fixture) -> bool {
 
 /// Starts a worker that cannot connect, and waits for these texts in its log. `worker check` must give the last one
 /// too.
-async fn assert_reported(fixture: &Fixture, topic: Topic, texts: &[&str]) {
+pub(crate) async fn assert_reported(fixture: &Fixture, topic: Topic, texts: &[&str]) {
     let mut environment = fixture.environment();
     environment.push(("RUST_LOG", "trace".to_owned()));
     let process = Process::spawn("worker", &environment).unwrap();
@@ -153,7 +161,12 @@ async fn mysql_without_tls_or_that_requires_tls_is_reported() {
     assert_reported(
         &fixture,
         Topic::Database,
-        &["MySQL is away", "Access denied", "(MYSQL_TLS)"],
+        &[
+            "MySQL is away",
+            "Access denied",
+            "(MYSQL_TLS)",
+            "(MYSQL_TLS_CERT)",
+        ],
     )
     .await;
     fixture.set("MYSQL_TLS", "verify");

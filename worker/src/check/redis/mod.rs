@@ -12,7 +12,7 @@ use fred::clients::Client;
 use fred::interfaces::{ClientLike, EventInterface, KeysInterface};
 use serde_json::json;
 use shared::catalog::Snapshot;
-use shared::redis::Connection;
+use shared::redis::{Connection, is_without_resp3, plain_error, tls_advice};
 use shared::time::Clock;
 use shared::today::TodayCount;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -68,7 +68,7 @@ async fn connect(config: &Config) -> Result<Connection, String> {
     let error_slot = last_error.clone();
     client.on_error(move |(error, _)| {
         *error_slot.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(plain_message(error.details()));
+            Some(plain_message(plain_error(error).details()));
         std::future::ready(Ok(()))
     });
     let connection = Connection::start(&client);
@@ -103,7 +103,7 @@ fn plain_message(details: &str) -> String {
 
 fn unreachable(config: &Config, reason: &str) -> Finding {
     let address = config.redis.address();
-    let advice = shared::redis::tls_advice(reason).filter(|_| config.redis.is_encrypted());
+    let advice = tls_advice(reason).filter(|_| config.redis.is_encrypted());
     if let Some(advice) = advice {
         let what = format!("no connection to {address}: the TLS handshake failed");
         return Finding::ok(Topic::Redis, "server", what).broken(format::sentence(advice));
@@ -114,6 +114,10 @@ fn unreachable(config: &Config, reason: &str) -> Finding {
         .any(|code| reason.contains(code));
     Finding::ok(Topic::Redis, "server", what).broken(if is_refused {
         "Check REDIS_URL: it is redis://USER:PASSWORD@HOST:PORT. Write special characters of a password as %XX."
+    } else if is_without_resp3(reason) {
+        "Use Redis 6.2 or later, or Valkey. Name Redis itself in REDIS_URL if a proxy before it does not know RESP3."
+    } else if reason.contains("DB index") {
+        "REDIS_URL names a database that this Redis does not have: write a smaller number, or raise its setting databases."
     } else {
         "Check REDIS_URL (rediss:// for TLS), that Redis is running, and that this machine can reach it."
     })
@@ -126,7 +130,7 @@ async fn existing_keys(config: &Config, clock: &Clock, client: &Client) -> Optio
     let mut count = 0;
     for snapshot in Snapshot::ALL {
         let value: Option<Vec<u8>> = client.get(config.keys.snapshot(snapshot)).await.ok()?;
-        count += usize::from(value.is_some());
+        count += u64::from(value.is_some());
     }
     let active: Option<String> = client.get(config.keys.lease()).await.ok()?;
     let all = Snapshot::ALL.len();
@@ -134,13 +138,14 @@ async fn existing_keys(config: &Config, clock: &Clock, client: &Client) -> Optio
         Some(today) => {
             let ago = format::duration(clock.now().since(today.generated_at));
             format!(
-                "a worker is running: {} visitors today, counted {ago} ago",
-                format::number(today.total)
+                "a worker is running: {} today, counted {ago} ago",
+                format::count(today.total, "visitor")
             )
         }
         None => "no worker is running".to_owned(),
     };
-    let what = format!("{activity}; {count} of {all} figures are stored");
+    let are = format::verb(count, "is", "are");
+    let what = format!("{activity}; {count} of {all} figures {are} stored");
     let details =
         json!({ "today": today, "active_worker": active, "snapshots_held": count, "of": all });
     Some(Finding::ok(Topic::Redis, "keys", what).with_details(details))

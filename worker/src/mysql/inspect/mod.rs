@@ -7,3 +7,4 @@ pub mod remedies;
 pub mod sample;
 pub mod server;
 pub mod tables;
+pub mod writers;

@@ -4,6 +4,7 @@ mod read_only;
 mod redis;
 mod servers;
 mod tables;
+mod writers;
 
 use crate::fixture::Fixture;
 use fred::interfaces::ClientLike;
