@@ -89,7 +89,7 @@ async fn csv_of_every_list_equals_the_json_and_an_object_has_none() {
         }
         let answer = store(&fixture, snapshot, &stored).await;
         let expected = lines(&fields(&stored), data);
-        assert_eq!(parse(&answer.text()), expected, "{snapshot}");
+        assert_eq!(parse(answer.text()), expected, "{snapshot}");
         let name = snapshot.name().replace(':', "-");
         assert_eq!(
             answer.header("content-disposition").unwrap(),
@@ -139,7 +139,7 @@ async fn hostile_titles_are_quoted_and_no_formula() {
     }
     assert_eq!(answer.text(), expected);
     let columns = ["rank", "biblio_id", "title", "total"];
-    assert_eq!(parse(&answer.text()), lines(&columns, &data));
+    assert_eq!(parse(answer.text()), lines(&columns, &data));
 }
 
 #[tokio::test]
