@@ -2,6 +2,7 @@
 //! long check-ins wait.
 
 mod check_ins;
+mod circulation;
 mod daily_pass;
 mod latency;
 mod library;
@@ -53,6 +54,8 @@ enum Part {
     Start,
     /// Counts of today's visitors at the end of a busy day, while visitors check in.
     Ticks,
+    /// A round of the circulation, while nobody lends.
+    Circulation,
     /// How long check-ins wait while the daily figures are computed.
     Waits,
     /// The start with a delay of some milliseconds between the worker and MySQL.
@@ -90,8 +93,8 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
             report::print_title(&title);
             for part in Part::value_variants() {
                 let wanted = options.only.is_empty() || options.only.contains(part);
-                // Waits and latency hardly depend on the indexes.
-                let once = matches!(part, Part::Waits | Part::Latency);
+                // These hardly depend on the indexes.
+                let once = matches!(part, Part::Circulation | Part::Waits | Part::Latency);
                 if !wanted || (once && indexed) {
                     continue;
                 }
@@ -99,6 +102,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
                     Part::Pass => daily_pass::measure(&setup, library).await,
                     Part::Start => start::measure(&setup, library).await,
                     Part::Ticks => ticks::measure(&setup, library).await,
+                    Part::Circulation => circulation::measure(&setup, library).await,
                     Part::Waits => check_ins::measure(&setup, library).await,
                     Part::Latency => latency::measure(&setup, library).await,
                 };

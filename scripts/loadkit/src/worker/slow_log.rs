@@ -1,7 +1,6 @@
 //! MariaDB's slow log, which records the duration of every statement.
 
 use super::library::Library;
-use crate::samples::Samples;
 use anyhow::{Context as _, Result};
 use mysql_async::prelude::Queryable as _;
 
@@ -36,19 +35,31 @@ pub(super) async fn clear(library: &Library) -> Result<()> {
     library.execute("SET GLOBAL slow_query_log = ON").await
 }
 
-/// How long the server took for each statement of the worker on `visitor_count`, in milliseconds.
-pub(super) async fn visit_statements(library: &Library) -> Result<Samples> {
+/// A statement of the worker.
+pub(super) struct Statement {
+    /// How long the server took, in milliseconds.
+    pub(super) ms: f64,
+    /// How many rows it read.
+    pub(super) rows: f64,
+    /// The statement.
+    pub(super) sql: String,
+}
+
+/// The statements of the worker on `table`, in their order.
+pub(super) async fn statements_on(library: &Library, table: &str) -> Result<Vec<Statement>> {
     let mut conn = library.connect().await?;
-    let sql = "SELECT CAST(TIME_TO_SEC(query_time) AS DOUBLE) FROM mysql.slow_log \
-         WHERE user_host LIKE CONCAT(?, '[%') AND sql_text LIKE '%visitor_count%'";
-    let seconds: Vec<f64> = conn
-        .exec(sql, (&library.database,))
+    let sql = "SELECT CAST(TIME_TO_SEC(query_time) AS DOUBLE), CAST(rows_examined AS DOUBLE), sql_text \
+         FROM mysql.slow_log WHERE user_host LIKE CONCAT(?, '[%') AND sql_text LIKE ? ORDER BY start_time";
+    let from = format!("% FROM {table} %");
+    let recorded: Vec<(f64, f64, String)> = conn
+        .exec(sql, (&library.database, from))
         .await
         .context("reading the slow log")?;
     conn.disconnect().await.context("disconnecting")?;
-    let mut samples = Samples::default();
-    for seconds in seconds {
-        samples.add(seconds * 1e3);
-    }
-    Ok(samples)
+    let statements = recorded.into_iter().map(|(seconds, rows, sql)| Statement {
+        ms: seconds * 1e3,
+        rows,
+        sql,
+    });
+    Ok(statements.collect())
 }

@@ -5,6 +5,7 @@ use super::check_ins::check_in_during;
 use super::library::{self, Library};
 use super::slow_log;
 use crate::report;
+use crate::samples::Samples;
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -63,7 +64,10 @@ async fn measure_mode(
         let began = Instant::now();
         loop {
             sleep(setup.tick_time).await;
-            let ticks = slow_log::visit_statements(library).await?;
+            let mut ticks = Samples::default();
+            for tick in slow_log::statements_on(library, "visitor_count").await? {
+                ticks.add(tick.ms);
+            }
             if ticks.len() >= ENOUGH || began.elapsed() > TICK_LIMIT {
                 worker.stop().await?;
                 return Ok(ticks);
