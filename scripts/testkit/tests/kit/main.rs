@@ -3,7 +3,9 @@
 
 mod desk;
 mod fault_proxy;
-mod figures;
+mod generated;
 mod imports;
+mod lending;
 mod oracle;
 mod rows;
+mod visits;

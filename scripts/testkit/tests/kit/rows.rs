@@ -114,3 +114,23 @@ pub(crate) fn history<'a>(
 pub(crate) fn data(library: &Library, path: &str) -> String {
     Oracle::new(library, now(), ZONE).data(path)
 }
+
+/// The row of one hour; the weekdays are numbered from Monday = 1.
+pub(crate) fn hour(library: &Library, weekday: usize, hour: usize) -> String {
+    let rows: Vec<serde_json::Value> =
+        serde_json::from_str(&data(library, "visitors/hours")).expect("rows");
+    assert_eq!(rows.len(), 168);
+    let row = &rows[(weekday - 1) * 24 + hour];
+    let fields = [
+        "open_days",
+        "total",
+        "cumulative_p25",
+        "cumulative_p50",
+        "cumulative_p75",
+    ];
+    assert_eq!(
+        (&row["weekday"], &row["hour"]),
+        (&weekday.into(), &hour.into())
+    );
+    fields.map(|field| row[field].to_string()).join(" ")
+}
