@@ -76,7 +76,7 @@ pub struct ReadResult {
 pub enum StoredValue {
     /// The key does not exist.
     None,
-    /// The value begins like the cached one; see [`HEAD_BYTES`].
+    /// The value begins like the cached one, with the same `generated_at`.
     Unchanged,
     /// A string, still in the client's buffer.
     Bytes(Bytes),
