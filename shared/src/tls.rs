@@ -215,8 +215,9 @@ impl Fault {
     /// Finds the cause in the text of an error, which is all that the Redis client keeps.
     pub fn classify(text: &str) -> Option<Self> {
         let has = |codes: &[&str]| codes.iter().any(|code| text.contains(code));
-        // An alert is what the server says about us.
-        if let Some((_, alert)) = text.split_once("received fatal alert: ") {
+        // An alert is what the server says about us. The Redis client keeps the form for debugging.
+        let mut forms = ["received fatal alert: ", "AlertReceived("].into_iter();
+        if let Some((_, alert)) = forms.find_map(|form| text.split_once(form)) {
             let is = |names: &[&str]| names.iter().any(|name| alert.starts_with(name));
             return if is(&["CertificateRequired", "HandshakeFailure"]) {
                 Some(Self::Demanded)
@@ -253,8 +254,12 @@ mod tests {
 
     #[test]
     fn an_alert_is_about_our_certificate() {
-        let alert =
-            |name: &str| Fault::classify(&format!("IO error: received fatal alert: {name}"));
+        let alert = |name: &str| {
+            let plain = Fault::classify(&format!("received fatal alert: {name}"));
+            let debug = format!("Custom {{ kind: InvalidData, error: AlertReceived({name}) }}");
+            assert_eq!(plain, Fault::classify(&debug), "{name}");
+            plain
+        };
         assert_eq!(alert("CertificateRequired"), Some(Fault::Demanded));
         assert_eq!(alert("CertificateExpired"), Some(Fault::Refused));
         assert_eq!(alert("UnknownCA"), Some(Fault::Refused));

@@ -42,15 +42,21 @@ async fn signs_of_faulty_writers_are_reported() {
         );
         fixture.sql(&insert).await;
     }
+    for _ in 0..4 {
+        let again = "INSERT INTO visitor_count (member_id, member_name, checkin_date) \
+                     SELECT member_id, member_name, checkin_date FROM visitor_count WHERE member_id = 'X1'";
+        fixture.sql(again).await;
+    }
     let report = fixture.check().await;
     assert_complaints(&report, &["double visits"]);
     let found = about(&report, "double visits");
-    assert_eq!(found.details["doubles"], 3, "{found:?}");
-    let rows: Vec<Row> = fixture.conn().await.query(&found.run[0]).await.unwrap();
     assert!(
-        rows.iter().any(|row| row.get::<i64, _>(2) == Some(4)),
-        "{rows:?}"
+        found.details["doubles"].as_u64() >= Some(63 + 15),
+        "{found:?}"
     );
+    let rows: Vec<Row> = fixture.conn().await.query(&found.run[0]).await.unwrap();
+    let has_64 = |row: &Row| row.get::<i64, _>(2) == Some(64);
+    assert!(rows.iter().any(has_64), "{rows:?}");
 
     fixture
         .sql("DELETE FROM visitor_count WHERE member_id = 'X1'")
