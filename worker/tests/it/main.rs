@@ -1,4 +1,4 @@
-//! Tests of the worker with a real MariaDB and a real Redis: every number, every mode, every fault.
+//! Tests of the worker with a real MariaDB, or the server that `TEST_DATABASE` names, and a real Redis: every number, every mode, every fault.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@ mod given_up;
 mod guest;
 mod healing;
 mod histories;
+mod indexes;
 mod latency;
 mod lease;
 mod listening;
@@ -37,6 +38,7 @@ mod redis_memory;
 mod refused_commands;
 mod rights;
 mod server_clock;
+mod server_settings;
 mod servers;
 mod snapshot_settings;
 mod standby_health;
