@@ -54,7 +54,7 @@ impl Origins {
         };
         if let Some(allowed) = allowed {
             response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-            let exposed = HeaderValue::from_static("ETag, Retry-After");
+            let exposed = HeaderValue::from_static("ETag, Age, Last-Modified, Retry-After");
             response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         }
     }

@@ -336,7 +336,10 @@ async fn cors_headers_are_on_every_response() {
             assert_eq!(answer.status, status, "{path}");
             assert_eq!(answer.header("access-control-allow-origin"), allowed);
             let exposed = answer.header("access-control-expose-headers");
-            assert_eq!(exposed, allowed.map(|_| "ETag, Retry-After"));
+            assert_eq!(
+                exposed,
+                allowed.map(|_| "ETag, Age, Last-Modified, Retry-After")
+            );
             let encoded = matches!((status, path), (200 | 304, "/api/visitors/weekly"));
             let expected = match (encoded, vary) {
                 (true, Some(_)) => Some("Accept-Encoding, Origin"),

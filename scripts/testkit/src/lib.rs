@@ -26,6 +26,8 @@ mod dirty_titles;
 pub mod document;
 pub mod eventually;
 pub mod fault_proxy;
+#[cfg(feature = "mariadb")]
+mod flavour;
 pub mod generate;
 pub mod http;
 pub mod json_schema;

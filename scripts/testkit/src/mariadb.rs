@@ -1,41 +1,17 @@
-//! A private, strict and fast MariaDB server. It is behind a feature, so that the gateway's tests need no MySQL client.
+//! A private, strict and fast MariaDB server, or another one that `TEST_DATABASE` names. It is behind a feature, so that
+//! the gateway's tests need no MySQL client.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts, OptsBuilder};
 use tokio::sync::OnceCell;
 
-use crate::process::{Process, folder, free_port, program};
-use crate::server::{START_LIMIT, Server};
-
-/// The flags that the installer and the server share. Nothing here outlives the machine's power, so nothing waits for
-/// the disk.
-const COMMON_FLAGS: [&str; 6] = [
-    "--innodb-use-native-aio=0",
-    "--innodb-log-file-size=256M",
-    "--innodb-flush-log-at-trx-commit=0",
-    "--innodb-doublewrite=0",
-    "--innodb-flush-method=nosync",
-    "--skip-name-resolve",
-];
-
-/// The SQL mode is as strict as any server that SLiMS meets.
-const SERVER_FLAGS: [&str; 11] = [
-    "--bind-address=127.0.0.1",
-    "--default-time-zone=+00:00",
-    "--sql-mode=STRICT_TRANS_TABLES,ONLY_FULL_GROUP_BY,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION",
-    "--max-connections=200",
-    "--max-allowed-packet=64M",
-    "--key-buffer-size=128M",
-    "--myisam-sort-buffer-size=256M",
-    "--aria-pagecache-buffer-size=128M",
-    "--aria-sort-buffer-size=256M",
-    "--skip-log-bin",
-    "--performance-schema=OFF",
-];
+use crate::flavour::Flavour;
+use crate::process::{folder, free_port};
+use crate::server::Server;
 
 /// The options of a MariaDB.
 #[derive(Debug, Clone)]
@@ -73,6 +49,7 @@ pub struct LogLine {
 #[derive(Debug)]
 pub struct MariaDb {
     server: Server,
+    flavour: Flavour,
     data: PathBuf,
     port: u16,
 }
@@ -94,43 +71,48 @@ impl MariaDb {
         let data = data.unwrap_or_else(|| folder.path().join("data"));
         // Two servers with one folder for temporary tables would remove each other's.
         std::fs::create_dir(path("tmp")).context("creating a folder for temporary tables")?;
+        let flavour = Flavour::chosen()?;
         let mut common = vec![
-            "--no-defaults".to_owned(),
-            format!("--datadir={}", data.display()),
             format!("--tmpdir={}", path("tmp")),
             format!("--innodb-buffer-pool-size={}M", options.buffer_pool_mib),
         ];
-        common.extend(COMMON_FLAGS.map(str::to_owned));
-        if nix::unistd::Uid::effective().is_root() {
-            common.push("--user=root".to_owned());
-        }
+        common.extend(flavour.common_flags()?);
         if !data.join("mysql").is_dir() {
-            let mut args = common.clone();
-            args.extend(
-                ["--auth-root-authentication-method=normal", "--skip-test-db"].map(str::to_owned),
-            );
-            let installer = program("mariadb-install-db", "mariadb-server")?;
-            let mut installer = Process::spawn_in(&folder, &installer, &args, &[])?;
-            let status = installer.wait_exit(START_LIMIT).await?;
-            ensure!(
-                status.success(),
-                "installing a private MariaDB: {}",
-                installer.log_tail()
-            );
+            let extra = &options.extra;
+            flavour.install(&folder, &data, &common, extra).await?;
         }
         let port = free_port()?;
-        let mut args = common;
+        let mut args = vec![
+            "--no-defaults".to_owned(),
+            format!("--datadir={}", data.display()),
+        ];
+        args.extend(common);
         args.extend([
             format!("--port={port}"),
             format!("--socket={}", path("sock")),
             format!("--pid-file={}", path("pid")),
         ]);
-        args.extend(SERVER_FLAGS.map(str::to_owned));
+        args.extend(flavour.server_flags().into_iter().map(str::to_owned));
         args.extend(options.extra.iter().cloned());
-        let server = Server::new(folder, program("mariadbd", "mariadb-server")?, args)?;
-        let mariadb = Self { server, data, port };
+        let server = Server::new(folder, flavour.program()?, args)?;
+        let mariadb = Self {
+            server,
+            flavour,
+            data,
+            port,
+        };
         mariadb.start_again().await?;
         Ok(mariadb)
+    }
+
+    /// Whether it is MySQL.
+    pub fn is_mysql(&self) -> bool {
+        self.flavour == Flavour::MySql
+    }
+
+    /// The folder of its data, in which MySQL has the certificates that it made itself.
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     /// The TCP port on 127.0.0.1.

@@ -278,15 +278,36 @@ pub fn program(name: &str, package: &str) -> Result<PathBuf> {
     let path = search_path().unwrap_or_default();
     let installed = std::env::split_paths(&path)
         .chain(["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(PathBuf::from));
+    let mut candidates = installed.map(|folder| folder.join(name));
+    match candidates.find(|candidate| candidate.is_file()) {
+        Some(found) => Ok(found),
+        None => unpacked(name, package),
+    }
+}
+
+/// Finds a program where `scripts/install` unpacks the package, and nowhere else.
+///
+/// # Errors
+/// If it is not there. The error names the package.
+pub(crate) fn unpacked(name: &str, package: &str) -> Result<PathBuf> {
     let running = std::env::current_exe().context("finding the running program")?;
-    let unpacked = running.ancestors().flat_map(|folder| {
-        ["sbin", "bin"].map(|bin| folder.join(format!("bench/{package}/usr/{bin}")))
+    let mut candidates = running.ancestors().flat_map(|folder| {
+        ["sbin", "bin"].map(|bin| folder.join(format!("bench/{package}/usr/{bin}/{name}")))
     });
-    let mut candidates = installed.chain(unpacked).map(|folder| folder.join(name));
     let found = candidates.find(|candidate| candidate.is_file());
     found.with_context(|| {
         format!("{name} is not installed; Debian's package {package} or scripts/install has it")
     })
+}
+
+/// The server that a variable such as `TEST_REDIS` chooses for a whole run of tests; `None` for the system's.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "it chooses the servers of the kit, and no process of ours reads it"
+)]
+pub(crate) fn chosen(variable: &str) -> Option<String> {
+    let value = std::env::var(variable).ok();
+    value.filter(|value| !value.is_empty())
 }
 
 /// PATH, the only variable that children inherit.

@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::eventually::eventually;
-use crate::process::{Process, folder, free_port, guard, program};
+use crate::process::{Process, chosen, folder, free_port, guard, program, unpacked};
 
 /// A server is up in a second or two; on a busy machine crash recovery may take longer.
 pub(crate) const START_LIMIT: Duration = Duration::from_secs(60);
@@ -121,6 +121,16 @@ impl Drop for Server {
     }
 }
 
+/// The program of a Redis server: the system's, or the one that `TEST_REDIS` names and `scripts/install` has unpacked:
+/// `redis-8`, `valkey-8` or `valkey-9`.
+pub(crate) fn redis_program() -> Result<PathBuf> {
+    match chosen("TEST_REDIS").as_deref() {
+        None | Some("redis") => program("redis-server", "redis-server"),
+        Some(package) if package.starts_with("valkey-") => unpacked("valkey-server", package),
+        Some(package) => unpacked("redis-server", package),
+    }
+}
+
 /// A private Redis server without persistence.
 #[derive(Debug)]
 pub struct Redis {
@@ -160,7 +170,7 @@ impl Redis {
         let mut args = vec![file.display().to_string()];
         args.extend(own.split(' ').chain(["--save", ""]).map(str::to_owned));
         args.extend(flags.iter().copied().map(str::to_owned));
-        let server = Server::new(folder, program("redis-server", "redis-server")?, args)?;
+        let server = Server::new(folder, redis_program()?, args)?;
         let redis = Self { server, port };
         redis.start_again().await?;
         Ok(redis)

@@ -37,11 +37,12 @@ impl MariaDb {
         account.push_str("@'%'");
         let mut secret = String::new();
         escaped(&mut secret, password);
-        self.execute(
-            None,
-            &format!("CREATE OR REPLACE USER {account} IDENTIFIED BY {secret}"),
-        )
-        .await?;
+        for sql in [
+            format!("DROP USER IF EXISTS {account}"),
+            format!("CREATE USER {account} IDENTIFIED BY {secret}"),
+        ] {
+            self.execute(None, &sql).await?;
+        }
         // In a GRANT, an underscore matches any character.
         let database = database.replace('_', "\\_");
         self.execute(
@@ -49,6 +50,23 @@ impl MariaDb {
             &format!("GRANT SELECT ON `{database}`.* TO {account}"),
         )
         .await
+    }
+
+    /// Ends all connections of an account.
+    pub async fn kill_connections(&self, user: &str) -> Result<()> {
+        let mut conn = Conn::new(self.opts(None))
+            .await
+            .context("connecting to kill connections")?;
+        let sql = "SELECT id FROM information_schema.processlist WHERE user = ?";
+        let ids: Vec<u64> = conn
+            .exec(sql, (user,))
+            .await
+            .context("finding connections")?;
+        for id in ids {
+            // It may have ended by itself.
+            conn.query_drop(format!("KILL {id}")).await.ok();
+        }
+        conn.disconnect().await.context("leaving after kills")
     }
 
     /// Empties the general log and switches it on, or switches it off.

@@ -111,6 +111,7 @@ fn describe(needed: &requirements::Table, table: Option<&Table>) -> Finding {
     if missing.is_empty() {
         return found;
     }
+    missing.insert(0, remedies::allow_zero_dates());
     found
         .advise("These indexes of SLiMS are missing, so a search for a few rows reads all rows. To create them:")
         .run(missing)

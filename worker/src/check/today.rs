@@ -172,5 +172,8 @@ fn add_advice(cost: &Cost, tables: &Tables, found: Finding) -> Finding {
         .advise(format!(
             "Create an index{gain}.{meanwhile} Or set TODAY_COUNT_MODE=delta, which needs no index{tick}."
         ))
-        .run([remedies::create_index(visits::TABLE, "checkin_date")])
+        .run([
+            remedies::allow_zero_dates(),
+            remedies::create_index(visits::TABLE, "checkin_date"),
+        ])
 }

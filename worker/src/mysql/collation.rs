@@ -4,7 +4,8 @@
 //! database.
 //!
 //! Some collations contract: in Czech `ch` is one letter, in Danish `aa` is `å`. So pairs of letters are checked, and
-//! the server weighs a text with a contracting pair as a whole.
+//! the server weighs a text with a contracting pair as a whole. Others weigh a text in levels: first all letters, then
+//! all accents, then all cases. There the server weighs every text as a whole.
 
 use crate::mysql::column::TextColumn;
 use crate::mysql::connection::Session;
@@ -30,6 +31,8 @@ pub struct Collation {
     /// The pairs that were checked, and whether they contract: together they weigh something else than one after the
     /// other.
     pairs: HashMap<(char, char), bool>,
+    /// Whether it weighs texts in levels.
+    is_levelled: bool,
     /// The weights of texts with a contracting pair, each weighed by the server as a whole.
     texts: HashMap<Box<str>, Box<[u8]>>,
 }
@@ -45,6 +48,7 @@ impl Collation {
             ascii: Vec::new(),
             others: HashMap::new(),
             pairs: HashMap::new(),
+            is_levelled: false,
             texts: HashMap::new(),
         };
         let ascii: Vec<char> = PRINTABLE_ASCII.collect();
@@ -52,6 +56,8 @@ impl Collation {
         let letters = || ascii.iter().copied().filter(char::is_ascii_alphabetic);
         let pairs = letters().flat_map(|first| letters().map(move |second| (first, second)));
         collation.learn_pairs(session, pairs.collect()).await?;
+        // No language contracts every pair of letters.
+        collation.is_levelled = collation.pairs.values().all(|contracts| *contracts);
         Ok(collation)
     }
 
@@ -69,8 +75,8 @@ impl Collation {
         for text in texts {
             let text = text.as_ref();
             chars.extend(text.chars().filter(|c| self.weight(*c).is_none()));
-            let mut is_unsure = false;
-            for pair in pairs(text) {
+            let mut is_unsure = self.is_levelled;
+            for pair in pairs(text).filter(|_| !self.is_levelled) {
                 match self.pairs.get(&pair) {
                     Some(contracts) => is_unsure |= contracts,
                     None => {
@@ -88,7 +94,7 @@ impl Collation {
         self.others.extend(chars.into_iter().zip(weights));
         let new_pairs = new_pairs.into_iter().collect();
         self.learn_pairs(session, new_pairs).await?;
-        unsure.retain(|text| pairs(text).any(|pair| self.contracts(pair)));
+        unsure.retain(|text| self.is_levelled || pairs(text).any(|pair| self.contracts(pair)));
         let unsure: Vec<String> = unsure.into_iter().collect();
         let weights = self.weights(session, &unsure).await?;
         for (text, weight) in unsure.into_iter().zip(weights) {
@@ -246,6 +252,7 @@ mod tests {
             ascii: PRINTABLE_ASCII.map(weight).collect(),
             others: HashMap::from([('é', weight('e')), ('\u{1}', [].into())]),
             pairs: HashMap::new(),
+            is_levelled: false,
             texts: HashMap::new(),
         }
     }

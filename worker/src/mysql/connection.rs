@@ -5,7 +5,7 @@
 //! KILLs the statement on the server.
 
 use crate::config::{Mysql, Tls};
-use crate::mysql::error::{catch_panic, server_code};
+use crate::mysql::error::{catch_panic, is_connection_lost, server_code};
 use crate::mysql::metrics::MysqlMetrics;
 use crate::mysql::remedy;
 use crate::mysql::round_trip::TimeSpent;
@@ -348,7 +348,7 @@ impl Session {
         if read
             .as_ref()
             .err()
-            .is_none_or(|error| server_code(error).is_some())
+            .is_none_or(|error| server_code(error).is_some() && !is_connection_lost(error))
         {
             self.conn = in_flight.conn.take();
         }

@@ -83,6 +83,17 @@ pub fn server_code(error: &anyhow::Error) -> Option<u16> {
     error.downcast_ref::<ServerError>().map(|error| error.code)
 }
 
+/// Whether the connection has ended, so that a new one may work at once: the server or a proxy has closed it while it was
+/// idle, or the server announces that it does.
+pub fn is_connection_lost(error: &anyhow::Error) -> bool {
+    match server_code(error) {
+        // ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED of MariaDB, ER_SESSION_WAS_KILLED and
+        // ER_CLIENT_INTERACTION_TIMEOUT of MySQL
+        Some(code) => matches!(code, 1053 | 1927 | 3169 | 4031),
+        None => error.is::<std::io::Error>() || error.is::<mysql_async::Error>(),
+    }
+}
+
 /// Turns a panic of the driver into an error: an answer that the driver cannot read must not end the process.
 pub(super) async fn catch_panic<T>(work: impl Future<Output = T>) -> Result<T> {
     let caught = AssertUnwindSafe(work).catch_unwind().await;

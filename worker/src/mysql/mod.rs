@@ -51,6 +51,25 @@ macro_rules! in_window {
 }
 use in_window;
 
+/// SQL condition on a row of `information_schema.statistics`: the server may read ranges by this index. Not by one that
+/// it ignores (MariaDB) or does not see (MySQL), nor by one whose keys are disabled (MyISAM). Each server skips the
+/// other's comment.
+macro_rules! is_usable_index {
+    ($row:literal) => {
+        concat!(
+            $row,
+            ".index_type = 'BTREE' AND ",
+            $row,
+            ".comment <> 'disabled' /*M!100600 AND ",
+            $row,
+            ".ignored = 'NO' */ /*!80000 AND ",
+            $row,
+            ".is_visible = 'YES' */"
+        )
+    };
+}
+use is_usable_index;
+
 /// Parameter placeholders: `?, ?, ?`.
 fn placeholders(count: usize) -> String {
     vec!["?"; count].join(", ")

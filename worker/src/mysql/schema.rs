@@ -3,7 +3,7 @@
 
 use crate::mysql::connection::Session;
 use crate::mysql::error::Missing;
-use crate::mysql::params;
+use crate::mysql::{is_usable_index, params};
 use anyhow::{Result, ensure};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -40,15 +40,16 @@ impl TableSchema {
                 Ok(())
             })
             .await?;
-        // Ignored and invisible indexes cannot be used in a hint. Each server skips the other's comment.
-        let sql = "SELECT head.column_name, head.index_name, COUNT(*) AS width \
-                   FROM information_schema.statistics AS head JOIN information_schema.statistics AS part \
-                   ON part.table_schema = DATABASE() AND part.table_name = ? AND part.index_name = head.index_name \
-                   WHERE head.table_schema = DATABASE() AND head.table_name = ? AND head.seq_in_index = 1 \
-                   AND head.index_type = 'BTREE' AND head.sub_part IS NULL \
-                   /*M!100600 AND head.ignored = 'NO' */ /*!80000 AND head.is_visible = 'YES' */ \
-                   GROUP BY head.column_name, head.index_name \
-                   ORDER BY head.index_name = 'PRIMARY' DESC, width, head.index_name";
+        let sql = concat!(
+            "SELECT head.column_name, head.index_name, COUNT(*) AS width \
+             FROM information_schema.statistics AS head JOIN information_schema.statistics AS part \
+             ON part.table_schema = DATABASE() AND part.table_name = ? AND part.index_name = head.index_name \
+             WHERE head.table_schema = DATABASE() AND head.table_name = ? AND head.seq_in_index = 1 \
+             AND head.sub_part IS NULL AND ",
+            is_usable_index!("head"),
+            " GROUP BY head.column_name, head.index_name \
+             ORDER BY head.index_name = 'PRIMARY' DESC, width, head.index_name"
+        );
         session
             .each("the indexes", sql, params([table, table]), |row| {
                 let name = row.text(0).unwrap_or_default().to_ascii_lowercase();

@@ -334,17 +334,13 @@ pub async fn greatest_id(
     Ok(greatest.await?.flatten().unwrap_or(0))
 }
 
-/// Whether an index begins with `checkin_date`.
+/// Whether the server can read by an index that begins with `checkin_date`.
 ///
 /// # Errors
 /// If the database does not answer.
 pub async fn has_date_index(session: &mut Session) -> Result<bool> {
-    let sql = "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE() \
-               AND table_name = 'visitor_count' AND column_name = 'checkin_date' AND seq_in_index = 1";
-    let indexes = session.first("the indexes of visitor_count", sql, Params::Empty, |row| {
-        row.count(0)
-    });
-    Ok(indexes.await?.unwrap_or(0) > 0)
+    let schema = TableSchema::of(session, TABLE).await?;
+    Ok(schema.by("checkin_date").is_some())
 }
 
 fn bounds(window: Window) -> Params {

@@ -28,31 +28,46 @@ const DISCONNECT_LIMIT: Duration = Duration::from_millis(500);
 /// Tolerance, in seconds, when comparing uptimes: both start times are rounded to seconds.
 const UPTIME_TOLERANCE: u64 = 2;
 
+/// Where servers list their connections. MySQL has the first since 8.0.22, if its performance schema is on, and then
+/// warns of the second, which all others have. Each server skips the other's comment.
+const PROCESS_LISTS: [&str; 2] = [
+    "/*!80022 performance_schema.processlist */ /*M! information_schema.PROCESSLIST */",
+    "information_schema.PROCESSLIST",
+];
+
 /// The server's id of a connection, and which server that is.
 #[derive(Clone, Debug)]
 pub(super) struct ServerConnId {
     id: u32,
     server: String,
+    /// The one of [`PROCESS_LISTS`] that has the connection.
+    process_list: &'static str,
     opened: Instant,
 }
 
 impl ServerConnId {
     /// Queries the id of `conn`. `None` if a proxy in between uses ids of its own, or the query is refused.
     pub(super) async fn query(conn: &mut Conn) -> mysql_async::Result<Option<Self>> {
-        let sql = "SELECT ID, CONCAT(@@hostname, ':', @@port) FROM information_schema.PROCESSLIST \
-                   WHERE ID = CONNECTION_ID()";
-        let found: Option<(u64, String)> = match conn.query_first(sql).await {
-            // A server may refuse it; only the watchdog needs it.
-            Err(mysql_async::Error::Server(_)) => None,
-            found => found?,
-        };
-        let id = conn.id();
-        let found = found.filter(|(server_id, _)| *server_id == u64::from(id));
-        Ok(found.map(|(_, server)| Self {
-            id,
-            server,
-            opened: Instant::now(),
-        }))
+        for process_list in PROCESS_LISTS {
+            let sql = format!(
+                "SELECT ID, CONCAT(@@hostname, ':', @@port) FROM {process_list} WHERE ID = CONNECTION_ID()"
+            );
+            let found: Option<(u64, String)> = match conn.query_first(sql).await {
+                // A server may refuse it; only the watchdog needs it.
+                Err(mysql_async::Error::Server(_)) => None,
+                found => found?,
+            };
+            let id = conn.id();
+            if let Some((server_id, server)) = found {
+                return Ok((server_id == u64::from(id)).then(|| Self {
+                    id,
+                    server,
+                    process_list,
+                    opened: Instant::now(),
+                }));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -141,8 +156,8 @@ impl Watchdog {
     /// Whether the server runs a statement on `server_id`.
     async fn is_running(&self, server_id: &ServerConnId) -> Result<bool> {
         let sql = format!(
-            "SELECT COMMAND FROM information_schema.PROCESSLIST WHERE ID = {}",
-            server_id.id
+            "SELECT COMMAND FROM {} WHERE ID = {}",
+            server_id.process_list, server_id.id
         );
         self.within_limit(async {
             let Some(mut conn) = self.connect_same_server(server_id).await? else {

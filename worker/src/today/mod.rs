@@ -10,6 +10,7 @@ pub(crate) mod refresh_requests;
 use crate::backoff::Backoff;
 use crate::calendar::Calendar;
 use crate::mysql::connection::{Database, Session};
+use crate::mysql::error::is_connection_lost;
 use crate::ops::status::Status;
 use crate::publish::fence::WriteRefused;
 use crate::publish::publisher::Publisher;
@@ -181,7 +182,7 @@ impl FastLoop {
         last: &mut CountTime,
     ) -> Result<TickTiming> {
         let status = self.status.clone();
-        let mut tick = pin!(self.tick(session, last));
+        let mut tick = pin!(self.tick_on_any_connection(session, last));
         if let Ok(took) = timeout(SLOW_TICK, tick.as_mut()).await {
             return took;
         }
@@ -192,6 +193,20 @@ impl FastLoop {
         warn!("{text}");
         status.update(|status| status.today_error = Some(text));
         tick.await
+    }
+
+    /// Runs [`Self::tick`], and once more on a new connection if the one of the last tick was closed meanwhile.
+    async fn tick_on_any_connection(
+        &mut self,
+        session: &mut Option<Session>,
+        last: &mut CountTime,
+    ) -> Result<TickTiming> {
+        let was_open = session.is_some();
+        let ticked = self.tick(session, last).await;
+        match &ticked {
+            Err(error) if was_open && is_connection_lost(error) => self.tick(session, last).await,
+            _ => ticked,
+        }
     }
 
     /// Counts once and publishes. Returns when the count began and how long it took. `last` has that time even if

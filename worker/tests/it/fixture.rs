@@ -17,15 +17,16 @@ use testkit::library::Library;
 use testkit::load::load;
 use testkit::mariadb::{MariaDb, MariaDbOptions, shared_mariadb};
 use testkit::oracle::{Names, Oracle};
-use testkit::schema::Shape;
+use testkit::schema::{Engine, Shape};
 use testkit::server::{Redis, shared_redis, unique};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use worker::config::Config;
 use worker::mysql::scan_settings::{ChunkSizes, ScanSettings};
 
-/// Long enough for a busy machine. Only a failing test waits this long.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+/// Long enough for a busy machine and for the longest wait between two attempts (30 s), as after a slow restart of a
+/// server. Only a failing test waits this long.
+pub(crate) const SOON: Duration = Duration::from_secs(40);
 
 /// The password of every read-only account.
 pub(crate) const PASSWORD: &str = "reads-only";
@@ -66,7 +67,7 @@ pub(crate) struct Fixture {
     pub(crate) clock: Clock,
     pub(crate) now: DateTime<Utc>,
     pub(crate) redis: Client,
-    mariadb: &'static MariaDb,
+    pub(crate) mariadb: &'static MariaDb,
     prefix: String,
     environment: Vec<(String, String)>,
     /// The settings of scans, if not those of the configuration.
@@ -119,6 +120,14 @@ impl Fixture {
         now: DateTime<Utc>,
         shape: Shape,
     ) -> Self {
+        // MySQL has no Aria, which is MariaDB's successor of MyISAM.
+        let shape = match shape.engine {
+            Engine::Aria if mariadb.is_mysql() => Shape {
+                engine: Engine::MyIsam,
+                ..shape
+            },
+            _ => shape,
+        };
         // In braces, so that a cluster keeps all keys in one slot.
         let (database, prefix) = (unique("slims"), format!("{{{}}}:", unique("lib")));
         let library = Arc::new(library);

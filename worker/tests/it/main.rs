@@ -1,4 +1,4 @@
-//! Tests of the worker with a real MariaDB and a real Redis: every number, every mode, every fault.
+//! Tests of the worker with a real MariaDB, or the server that `TEST_DATABASE` names, and a real Redis: every number, every mode, every fault.
 
 #![expect(
     clippy::unwrap_used,
@@ -18,6 +18,7 @@ mod given_up;
 mod guest;
 mod healing;
 mod histories;
+mod indexes;
 mod latency;
 mod lease;
 mod listening;
@@ -40,6 +41,7 @@ mod refused_commands;
 mod resp2;
 mod rights;
 mod server_clock;
+mod server_settings;
 mod servers;
 mod snapshot_settings;
 mod sockets;

@@ -353,7 +353,7 @@ async fn every_mode_begins_a_day_with_the_right_number() {
         let tomorrow = fixture.day().succ_opt().unwrap();
         let ahead = format!(
             "INSERT INTO visitor_count (member_name, checkin_date) \
-             SELECT 'Tamu', '{tomorrow} 00:00:00' FROM seq_1_to_2000"
+             SELECT 'Tamu', '{tomorrow} 00:00:00' FROM visitor_count LIMIT 2000"
         );
         fixture.sql(&ahead).await;
         let mut parts = fixture.parts().await;

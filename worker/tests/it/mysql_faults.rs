@@ -85,8 +85,8 @@ impl Setup {
 
     /// Kills all connections of the worker.
     async fn kill_connections(&self) {
-        let account = self.account();
-        self.fixture.sql(&format!("KILL USER {account}")).await;
+        let killed = self.mariadb.kill_connections(&self.account()).await;
+        killed.unwrap();
     }
 
     async fn alter_user(&self, change: &str) {

@@ -6,6 +6,7 @@ use fred::interfaces::KeysInterface;
 use mysql_async::prelude::Queryable as _;
 use std::time::Duration;
 use testkit::eventually::eventually;
+use testkit::mariadb::shared_mariadb;
 use testkit::oracle::Names;
 use testkit::schema::{Engine, Shape};
 use tokio::time::sleep;
@@ -36,7 +37,13 @@ async fn global_variables_do_not_matter() {
             .await;
     }
     for variable in HOSTILE_VARIABLES {
-        let set = format!("SET GLOBAL {variable}");
+        let mut set = format!("SET GLOBAL {variable}");
+        if mariadb.is_mysql() {
+            set = set
+                .replace("tx_isolation", "transaction_isolation")
+                .replace("EMPTY_STRING_IS_NULL,", "")
+                .replace("TIME_ROUND_FRACTIONAL", "TIME_TRUNCATE_FRACTIONAL");
+        }
         mariadb.execute(None, &set).await.unwrap();
     }
     fixture.refresh().await.unwrap();
@@ -102,14 +109,30 @@ async fn a_short_wait_timeout_fails_no_tick() {
 /// The tables have different character sets and collations, and texts that not all of them can hold.
 #[tokio::test]
 async fn tables_may_have_different_collations() {
+    let no_pad = match shared_mariadb().await.is_mysql() {
+        true => "utf8mb4 COLLATE utf8mb4_0900_ai_ci",
+        false => "utf8mb4 COLLATE utf8mb4_unicode_nopad_ci",
+    };
+    let [visits_no_pad, members_no_pad, copies_no_pad] =
+        ["visitor_count", "member", "item"].map(|table| format!("{table} {no_pad}"));
     for conversions in [
         &[
             "visitor_count utf8mb4 COLLATE utf8mb4_unicode_ci",
             "member latin1 COLLATE latin1_swedish_ci",
         ][..],
+        &[&visits_no_pad, &members_no_pad],
+        // Each table another one.
         &[
-            "visitor_count utf8mb4 COLLATE utf8mb4_unicode_nopad_ci",
-            "member utf8mb4 COLLATE utf8mb4_unicode_nopad_ci",
+            &visits_no_pad,
+            "member utf8mb4 COLLATE utf8mb4_unicode_ci",
+            "loan utf8mb4 COLLATE utf8mb4_general_ci",
+            "loan_history utf8mb4 COLLATE utf8mb4_unicode_520_ci",
+            "item utf8mb3 COLLATE utf8mb3_general_ci",
+        ],
+        &[
+            &copies_no_pad,
+            "loan utf8mb4 COLLATE utf8mb4_unicode_ci",
+            "loan_history utf8mb3 COLLATE utf8mb3_general_ci",
         ],
         &[
             "loan utf8mb4 COLLATE utf8mb4_general_ci",

@@ -40,6 +40,19 @@ pub(crate) async fn mariadb_with(issued: &Issued, more: &[String]) -> &'static M
     Box::leak(Box::new(MariaDb::start(&options).await.unwrap()))
 }
 
+/// A server that offers no TLS. MySQL does by default, with a certificate that it makes itself.
+async fn without_tls() -> &'static MariaDb {
+    let shared = shared_mariadb().await;
+    if !shared.is_mysql() {
+        return shared;
+    }
+    let options = MariaDbOptions {
+        extra: vec!["--tls-version=".to_owned()],
+        ..MariaDbOptions::default()
+    };
+    Box::leak(Box::new(MariaDb::start(&options).await.unwrap()))
+}
+
 async fn redis(issued: &Issued) -> (&'static Redis, u16) {
     redis_with(issued, &["--tls-auth-clients", "no"]).await
 }
@@ -83,12 +96,12 @@ pub(crate) async fn fixture(mariadb: &'static MariaDb, redis: &'static Redis) ->
 
 /// Whether the worker's session is encrypted, as the server reports.
 async fn is_encrypted(fixture: &Fixture) -> bool {
-    let sql = "SELECT variable_value FROM information_schema.session_status WHERE variable_name = 'Ssl_cipher'";
+    let sql = "SHOW SESSION STATUS LIKE 'Ssl_cipher'";
     let mut session = Database::new(&fixture.config().mysql)
         .session(SOON)
         .await
         .unwrap();
-    let cipher = session.first("cipher", sql, Params::Empty, |row| Ok(row.owned_text(0)));
+    let cipher = session.first("cipher", sql, Params::Empty, |row| Ok(row.owned_text(1)));
     !cipher
         .await
         .unwrap()
@@ -146,7 +159,7 @@ async fn mysql_is_trusted_only_with_a_known_authority_and_its_name() {
 
 #[tokio::test]
 async fn mysql_without_tls_or_that_requires_tls_is_reported() {
-    let mut fixture = fixture(shared_mariadb().await, shared_redis().await).await;
+    let mut fixture = fixture(without_tls().await, shared_redis().await).await;
     for wanted in ["required", "verify"] {
         fixture.set("MYSQL_TLS", wanted);
         let told = "the server offers no TLS: enable TLS on the server, or set MYSQL_TLS=off";
@@ -172,6 +185,25 @@ async fn mysql_without_tls_or_that_requires_tls_is_reported() {
     fixture.set("MYSQL_TLS", "verify");
     fixture.set("MYSQL_TLS_CA", &text(&authority.certificate()));
     fixture.refresh().await.unwrap();
+}
+
+/// It names no host, so that it cannot be verified, even with its own authority.
+#[tokio::test]
+async fn a_certificate_that_mysql_made_itself_encrypts_but_cannot_be_verified() {
+    let mysql = shared_mariadb().await;
+    if !mysql.is_mysql() {
+        return;
+    }
+    let mut fixture = fixture(mysql, shared_redis().await).await;
+    fixture.set("MYSQL_TLS", "required");
+    assert!(is_encrypted(&fixture).await);
+    fixture.refresh().await.unwrap();
+    fixture.set("MYSQL_TLS", "verify");
+    let told = "that the server made itself";
+    assert_reported(&fixture, Topic::Database, &["MySQL is away", told]).await;
+    let authority = mysql.data().join("ca.pem");
+    fixture.set("MYSQL_TLS_CA", &text(&authority));
+    assert_reported(&fixture, Topic::Database, &["MySQL is away", told]).await;
 }
 
 #[tokio::test]

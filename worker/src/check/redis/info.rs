@@ -57,7 +57,8 @@ pub(super) fn server(info: &Info, address: &str) -> Finding {
     let found = Finding::ok(Topic::Redis, "server", what).with_details(json!({
         "version": version,
         "valkey_version": info.text("valkey_version"),
-        "mode": info.text("redis_mode"),
+        // Valkey's name for it is the second.
+        "mode": info.text("redis_mode").or_else(|| info.text("server_mode")),
         "address": address,
     }));
     let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));

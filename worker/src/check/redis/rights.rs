@@ -11,6 +11,9 @@ use fred::util::redis_keyslot;
 use serde_json::json;
 use shared::catalog::Snapshot;
 
+const NEEDED_RIGHTS: &str = "The user needs the permissions of the worker in deploy/rights/redis.acl, for the keys and channels of \
+     REDIS_KEY_PREFIX.";
+
 /// Checks every command that the worker sends or that its scripts call.
 pub(super) async fn check(config: &Config, client: &Client) -> Finding {
     let keys = &config.keys;
@@ -43,7 +46,17 @@ pub(super) async fn check(config: &Config, client: &Client) -> Finding {
     // Without MULTI, Redis would execute the commands that follow.
     if let Err(reason) = find_refused(client, &slot, &[]).await {
         let what = format!("could not be checked: {reason}");
-        return Finding::ok(Topic::Redis, "rights", what);
+        let found = Finding::ok(Topic::Redis, "rights", what);
+        // A script that does nothing shows whether it is the worker's account at all.
+        let (name, arguments) = command("EVAL", &["return 0", "1", &count]);
+        let script =
+            client.custom::<Value, _>(CustomCommand::new_static(name, slot, false), arguments);
+        return match script.await {
+            Err(error) if error.details().contains("NOPERM") => found.broken(format!(
+                "The account may not run the worker's scripts. {NEEDED_RIGHTS}"
+            )),
+            _ => found,
+        };
     }
     let refused = match find_refused(client, &slot, &commands).await {
         Ok(refused) => refused,
@@ -65,7 +78,7 @@ pub(super) async fn check(config: &Config, client: &Client) -> Finding {
     } else if has("OOM") {
         "Redis is full: raise maxmemory, or use a separate Redis for the dashboard. It needs less than 1 MB."
     } else if has("NOPERM") {
-        "The user needs the permissions of deploy/rights/redis.acl, for the keys and channels of REDIS_KEY_PREFIX."
+        NEEDED_RIGHTS
     } else {
         "The worker needs these commands."
     })

@@ -1,7 +1,7 @@
 //! Reads the engine, size and indexes of tables from `information_schema`.
 
 use crate::mysql::connection::Session;
-use crate::mysql::{params, placeholders};
+use crate::mysql::{is_usable_index, params, placeholders};
 use anyhow::Result;
 use std::collections::BTreeMap;
 
@@ -14,7 +14,8 @@ pub struct Table {
     pub rows: Option<u64>,
     /// Bytes of rows and indexes; `None` for a view.
     pub bytes: Option<u64>,
-    /// The columns of each index, the primary key first.
+    /// The columns of each index that the server may use, the primary key first. A functional index has an expression
+    /// in place of a column.
     pub indexes: Vec<Vec<String>>,
 }
 
@@ -51,9 +52,11 @@ pub async fn of(session: &mut Session, names: &[&str]) -> Result<BTreeMap<String
         Ok(())
     });
     read.await?;
+    let is_usable = is_usable_index!("part");
     let sql = format!(
-        "SELECT table_name, index_name, seq_in_index, column_name FROM information_schema.statistics \
-         WHERE table_schema = DATABASE() AND table_name IN ({placeholders}) \
+        "SELECT table_name, index_name, seq_in_index, COALESCE(column_name /*!80013 , expression */) \
+         FROM information_schema.statistics AS part \
+         WHERE table_schema = DATABASE() AND table_name IN ({placeholders}) AND {is_usable} \
          ORDER BY table_name, index_name <> 'PRIMARY', index_name, seq_in_index"
     );
     let read = session.each("the indexes", &sql, names(), |row| {

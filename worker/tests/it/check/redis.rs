@@ -120,6 +120,28 @@ async fn permissions_are_checked_without_executing_a_command() {
     let kept = fixture.stored("visitors:today:count").await;
     assert_eq!(kept.as_deref(), Some("kept"));
 
+    // An account that has neither is the gateway's.
+    let gateway = [
+        "-@all",
+        "+get",
+        "+hello",
+        "+auth",
+        "+client|id",
+        "+client|setname",
+        "+select",
+        "+ping",
+        "+info",
+    ];
+    set_rules(&fixture, &gateway).await;
+    let report = fixture.check().await;
+    assert_complaints(&report, &["server", "rights"]);
+    let rights = about(&report, "rights");
+    assert!(
+        rights.advice.as_ref().unwrap().contains("redis.acl"),
+        "{rights:?}"
+    );
+    assert_eq!(report.findings[1].details["mode"], "standalone");
+
     set_rules(&fixture, &[">other", "<hunter2"]).await;
     let report = fixture.check().await;
     let server = &report.findings[1];
