@@ -2,8 +2,9 @@
 //! key, the field in a summary and the path of the CSV are derived from the path.
 
 use crate::rows::{
-    DayTotal, MonthLoans, MonthTotal, MonthTypeTotal, TopBorrower, TopTitle, TopVisitor,
-    WeekdayHour, YearTotal,
+    ClassTotal, DayTotal, InstitutionTotal, MemberTypeTotal, MonthGrowth, MonthLoans, MonthTotal,
+    MonthTypeTotal, NewTitle, RoomTotal, TopBorrower, TopTitle, TopVisitor, WeekdayHour,
+    YearGrowth, YearTotal,
 };
 use std::sync::LazyLock;
 
@@ -19,6 +20,10 @@ pub enum Snapshot {
     Daily,
     Hours,
     MonthlyTypes,
+    InstitutionsMonth,
+    InstitutionsYear,
+    RoomsMonth,
+    RoomsYear,
     Collection,
     TopBorrowed,
     TopBorrowedMonth,
@@ -30,13 +35,31 @@ pub enum Snapshot {
     LoansYearly,
     LoansDaily,
     Circulation,
+    Classes,
+    GrowthMonthly,
+    GrowthYearly,
+    NewTitles,
+    Usage,
+    MemberCounts,
+    NewMembers,
+    MemberTypes,
 }
 
-/// A half of the dashboard. Each has its own cron and its own summary.
+/// A part of the dashboard. Each has its own summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Group {
     Visitors,
+    Books,
+    Members,
+}
+
+/// The snapshots that one cron refreshes, in one task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schedule {
+    /// Visitors and members, by `VISITOR_SLOW_CRON`.
+    Visitors,
+    /// Books, by `BOOKS_SLOW_CRON`.
     Books,
 }
 
@@ -63,8 +86,8 @@ struct Entry {
 
 /// All snapshots, by group. Those of a summary are in its order.
 #[rustfmt::skip]
-const CATALOG: [Entry; 19] = {
-    use Group::{Books, Visitors};
+const CATALOG: [Entry; 31] = {
+    use Group::{Books, Members, Visitors};
     use Period::{Month, Year};
     [
         Entry { snapshot: Snapshot::Weekly, path: "/api/visitors/weekly", title: "weekly visitors", group: Visitors, period: None, lists_people: false, in_summary: true, columns: DayTotal::COLUMNS,
@@ -83,6 +106,14 @@ const CATALOG: [Entry; 19] = {
             meaning: "How busy each hour of each weekday usually is: 168 rows from the 56 days before today. `cumulative_p50` is what half of the open days had reached by the end of that hour: compare today's count with it." },
         Entry { snapshot: Snapshot::MonthlyTypes, path: "/api/visitors/monthly/types", title: "monthly visitors by member type", group: Visitors, period: None, lists_people: false, in_summary: false, columns: MonthTypeTotal::COLUMNS,
             meaning: "Visits and different members per month and member type for twelve months, oldest first. Each month has the same rows: the types by id, then `unknown`, then `guest`. The visits of a month add up to `/api/visitors/monthly`." },
+        Entry { snapshot: Snapshot::InstitutionsMonth, path: "/api/visitors/institutions/month", title: "this month's visitors by institution", group: Visitors, period: Some(Month), lists_people: false, in_summary: false, columns: InstitutionTotal::COLUMNS,
+            meaning: "Visits and different members per institution: the 20 largest, then `other`, then `none` for visitors without one. The visits add up to those of the month." },
+        Entry { snapshot: Snapshot::InstitutionsYear, path: "/api/visitors/institutions/year", title: "this year's visitors by institution", group: Visitors, period: Some(Year), lists_people: false, in_summary: false, columns: InstitutionTotal::COLUMNS,
+            meaning: "Visits and different members per institution: the 20 largest, then `other`, then `none` for visitors without one. The visits add up to those of the year." },
+        Entry { snapshot: Snapshot::RoomsMonth, path: "/api/visitors/rooms/month", title: "this month's visitors by room", group: Visitors, period: Some(Month), lists_people: false, in_summary: false, columns: RoomTotal::COLUMNS,
+            meaning: "Visits per room, most visits first; the last row, with `room` null, has the visits without a room. They add up to those of the month." },
+        Entry { snapshot: Snapshot::RoomsYear, path: "/api/visitors/rooms/year", title: "this year's visitors by room", group: Visitors, period: Some(Year), lists_people: false, in_summary: false, columns: RoomTotal::COLUMNS,
+            meaning: "Visits per room, most visits first; the last row, with `room` null, has the visits without a room. They add up to those of the year." },
         Entry { snapshot: Snapshot::Collection, path: "/api/books/collection", title: "the size of the collection", group: Books, period: None, lists_people: false, in_summary: true, columns: &[],
             meaning: "The number of titles and copies that the library has now." },
         Entry { snapshot: Snapshot::TopBorrowed, path: "/api/books/top-borrowed", title: "the most borrowed books", group: Books, period: None, lists_people: false, in_summary: true, columns: TopTitle::COLUMNS,
@@ -105,6 +136,22 @@ const CATALOG: [Entry; 19] = {
             meaning: "Loans per day for the five years of `/api/books/loans/yearly`: from 1 January four years ago to today, oldest first. A day without loans has 0." },
         Entry { snapshot: Snapshot::Circulation, path: "/api/books/circulation", title: "the circulation", group: Books, period: None, lists_people: false, in_summary: false, columns: &[],
             meaning: "What is on loan, overdue and due today, and what was lent and returned today. Refreshed every minute unless the operator chose another interval." },
+        Entry { snapshot: Snapshot::Classes, path: "/api/books/classes", title: "the collection by class", group: Books, period: None, lists_people: false, in_summary: false, columns: ClassTotal::COLUMNS,
+            meaning: "Titles, copies and this year's loans per main class of the Dewey Decimal Classification, 0 to 9; the last row, with `class` null, has all else, so that each column adds up to all." },
+        Entry { snapshot: Snapshot::GrowthMonthly, path: "/api/books/growth/monthly", title: "the monthly growth of the collection", group: Books, period: None, lists_people: false, in_summary: false, columns: MonthGrowth::COLUMNS,
+            meaning: "Titles and copies that were catalogued per month, for twelve months, oldest first. What was deleted since is not counted." },
+        Entry { snapshot: Snapshot::GrowthYearly, path: "/api/books/growth/yearly", title: "the yearly growth of the collection", group: Books, period: None, lists_people: false, in_summary: false, columns: YearGrowth::COLUMNS,
+            meaning: "Titles and copies that were catalogued per year, for five years, oldest first. What was deleted since is not counted." },
+        Entry { snapshot: Snapshot::NewTitles, path: "/api/books/new", title: "the newest titles", group: Books, period: None, lists_people: false, in_summary: false, columns: NewTitle::COLUMNS,
+            meaning: "The ten titles with a copy that were catalogued last, the newest first." },
+        Entry { snapshot: Snapshot::Usage, path: "/api/books/usage", title: "the use of the collection", group: Books, period: None, lists_people: false, in_summary: false, columns: &[],
+            meaning: "How much of the collection is used. Counts only: turnover is `loans_12_months` ÷ `items`, the unused share is `titles_never_lent` ÷ `titles_with_items`." },
+        Entry { snapshot: Snapshot::MemberCounts, path: "/api/members/counts", title: "the number of members", group: Members, period: None, lists_people: false, in_summary: true, columns: &[],
+            meaning: "How many members there are, how many of them may borrow today, and how many are new." },
+        Entry { snapshot: Snapshot::NewMembers, path: "/api/members/new/monthly", title: "monthly new members", group: Members, period: None, lists_people: false, in_summary: true, columns: MonthTotal::COLUMNS,
+            meaning: "New members per month for twelve months, including the current one, oldest first. A month without new members has 0." },
+        Entry { snapshot: Snapshot::MemberTypes, path: "/api/members/types", title: "members by type", group: Members, period: None, lists_people: false, in_summary: true, columns: MemberTypeTotal::COLUMNS,
+            meaning: "Members and active members per member type, by the id of the type; the last row, with `member_type` null, has those without a known type." },
     ]
 };
 
@@ -156,6 +203,14 @@ impl Snapshot {
     /// The group that it belongs to.
     pub const fn group(self) -> Group {
         self.entry().group
+    }
+
+    /// The schedule by which it is refreshed.
+    pub const fn schedule(self) -> Schedule {
+        match self.group() {
+            Group::Visitors | Group::Members => Schedule::Visitors,
+            Group::Books => Schedule::Books,
+        }
     }
 
     /// The calendar unit that it covers; `None` for series, for all time and for the collection.
@@ -237,7 +292,21 @@ impl std::fmt::Display for Snapshot {
     }
 }
 
+impl Schedule {
+    /// Both schedules.
+    pub const ALL: [Self; 2] = [Self::Visitors, Self::Books];
+
+    /// Its snapshots.
+    pub fn snapshots(self) -> impl Iterator<Item = Snapshot> {
+        let all = Snapshot::ALL.into_iter();
+        all.filter(move |snapshot| snapshot.schedule() == self)
+    }
+}
+
 impl Group {
+    /// Every group.
+    pub const ALL: [Self; 3] = [Self::Visitors, Self::Books, Self::Members];
+
     /// What its snapshots count and do not count.
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -251,7 +320,13 @@ impl Group {
                 "A loan is one copy lent once, dated by the day on which it was lent; a renewal does not count again. \
                  Loans dated after today are not counted. A loan counts for the title that its copy belongs to now \
                  or, if the copy was deleted, for the title that it had. Titles hidden from the public catalogue are not ranked. \
-                 Rankings are in descending order of `total`, and by `biblio_id` or `member_id` where totals are equal."
+                 Rankings are in descending order of `total`, and by `biblio_id` or `member_id` where totals are equal. \
+                 Hidden titles count in figures that name no title."
+            }
+            Self::Members => {
+                "A member is one row of the library's members. An active member may borrow today: the membership has not \
+                 expired, and the member is not pending. Counts only: visits and loans for each active member are the \
+                 visitors' and the books' figures ÷ `active`."
             }
         }
     }
@@ -261,6 +336,7 @@ impl Group {
         match self {
             Self::Visitors => "/api/visitors/summary",
             Self::Books => "/api/books/summary",
+            Self::Members => "/api/members/summary",
         }
     }
 

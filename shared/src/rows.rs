@@ -303,6 +303,231 @@ pub struct Circulation {
     pub returned_today: u64,
 }
 
+/// What is known of the institution of the visitors that one row counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum InstitutionKind {
+    /// Visitors of one institution.
+    Named,
+    /// Visitors of all smaller institutions together.
+    Other,
+    /// Visitors without an institution.
+    None,
+}
+
+/// Visits by the visitors of one institution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct InstitutionTotal {
+    /// Which visitors this row counts.
+    #[cfg_attr(feature = "openapi", schema(inline))]
+    pub kind: InstitutionKind,
+    /// The institution, as most of these visits spell it; null unless `kind` is `named`.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(required = true, examples("Faculty of Law"))
+    )]
+    pub institution: Option<String>,
+    /// Visits in the period, including guests.
+    #[cfg_attr(feature = "openapi", schema(examples(1204)))]
+    pub visits: u64,
+    /// Different members among these visitors.
+    #[cfg_attr(feature = "openapi", schema(examples(311)))]
+    pub unique_members: u64,
+}
+
+impl InstitutionTotal {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] =
+        &["kind", "institution", "visits", "unique_members"];
+}
+
+/// Visits of one room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RoomTotal {
+    /// The code of the room; null for visits without a room.
+    #[cfg_attr(feature = "openapi", schema(required = true, examples("R01")))]
+    pub room: Option<String>,
+    /// The name of the room; null if the library has not named it.
+    #[cfg_attr(feature = "openapi", schema(required = true, examples("Reading room")))]
+    pub name: Option<String>,
+    /// Visits in the period, including guests.
+    #[cfg_attr(feature = "openapi", schema(examples(2310)))]
+    pub visits: u64,
+}
+
+impl RoomTotal {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["room", "name", "visits"];
+}
+
+/// The collection and its use in one class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ClassTotal {
+    /// The main class of the Dewey Decimal Classification; null for titles without one, and for copies and loans whose
+    /// title is unknown.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(required = true, pattern = "^[0-9]$", examples("3"))
+    )]
+    pub class: Option<String>,
+    /// Titles of the class, including those hidden from the public.
+    #[cfg_attr(feature = "openapi", schema(examples(4120)))]
+    pub titles: u64,
+    /// Copies of these titles.
+    #[cfg_attr(feature = "openapi", schema(examples(7025)))]
+    pub items: u64,
+    /// Loans of these titles this year.
+    #[cfg_attr(feature = "openapi", schema(examples(1911)))]
+    pub loans_year: u64,
+}
+
+impl ClassTotal {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["class", "titles", "items", "loans_year"];
+}
+
+/// What was catalogued in one month.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MonthGrowth {
+    /// The month, in the library's time zone.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(pattern = "^[0-9]{4}-(0[1-9]|1[0-2])$", examples("2025-09"))
+    )]
+    pub month: String,
+    /// Titles that were catalogued in that month and are still there.
+    #[cfg_attr(feature = "openapi", schema(examples(212)))]
+    pub titles: u64,
+    /// Copies, likewise.
+    #[cfg_attr(feature = "openapi", schema(examples(388)))]
+    pub items: u64,
+    /// Whether the month is not over yet. True only for the last row.
+    pub partial: bool,
+}
+
+impl MonthGrowth {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["month", "titles", "items", "partial"];
+}
+
+/// What was catalogued in one year.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct YearGrowth {
+    /// The year, in the library's time zone.
+    #[cfg_attr(feature = "openapi", schema(examples(2025)))]
+    pub year: i32,
+    /// Titles that were catalogued in that year and are still there.
+    #[cfg_attr(feature = "openapi", schema(examples(212)))]
+    pub titles: u64,
+    /// Copies, likewise.
+    #[cfg_attr(feature = "openapi", schema(examples(388)))]
+    pub items: u64,
+    /// Whether the year is not over yet. True only for the last row.
+    pub partial: bool,
+}
+
+impl YearGrowth {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["year", "titles", "items", "partial"];
+}
+
+/// A title that was catalogued lately.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewTitle {
+    /// The title's id in the library's catalogue.
+    #[cfg_attr(feature = "openapi", schema(examples(18205)))]
+    pub biblio_id: i64,
+    /// The title, unabridged; null if unknown.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(required = true, examples("Laut Bercerita"))
+    )]
+    pub title: Option<String>,
+    /// The day on which it was catalogued, in the library's time zone.
+    #[cfg_attr(feature = "openapi", schema(examples("2025-09-22")))]
+    pub added: NaiveDate,
+}
+
+impl NewTitle {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["biblio_id", "title", "added"];
+}
+
+/// How much of the collection is used. The twelve months end with today and begin after the same day of last year.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Usage {
+    /// Titles in the catalogue.
+    #[cfg_attr(feature = "openapi", schema(examples(18_204)))]
+    pub titles: u64,
+    /// Those of them that have a copy.
+    #[cfg_attr(feature = "openapi", schema(examples(17_811)))]
+    pub titles_with_items: u64,
+    /// Copies.
+    #[cfg_attr(feature = "openapi", schema(examples(31_977)))]
+    pub items: u64,
+    /// Titles in the catalogue that were lent in the twelve months.
+    #[cfg_attr(feature = "openapi", schema(examples(5_120)))]
+    pub titles_lent_12_months: u64,
+    /// Titles with a copy that were never lent.
+    #[cfg_attr(feature = "openapi", schema(examples(9_402)))]
+    pub titles_never_lent: u64,
+    /// Loans of the twelve months.
+    #[cfg_attr(feature = "openapi", schema(examples(14_310)))]
+    pub loans_12_months: u64,
+}
+
+/// The members of the library.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MemberCounts {
+    /// All members.
+    #[cfg_attr(feature = "openapi", schema(examples(12_810)))]
+    pub total: u64,
+    /// Members whose membership has not expired today, and who are not pending.
+    #[cfg_attr(feature = "openapi", schema(examples(7_204)))]
+    pub active: u64,
+    /// Members whose membership has expired, and who are not pending.
+    #[cfg_attr(feature = "openapi", schema(examples(5_511)))]
+    pub expired: u64,
+    /// Members whom the staff have blocked, or who have not been accepted yet.
+    #[cfg_attr(feature = "openapi", schema(examples(95)))]
+    pub pending: u64,
+    /// Members who joined this month.
+    #[cfg_attr(feature = "openapi", schema(examples(64)))]
+    pub new_this_month: u64,
+    /// Members who joined this year.
+    #[cfg_attr(feature = "openapi", schema(examples(1_102)))]
+    pub new_this_year: u64,
+}
+
+/// The members of one type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MemberTypeTotal {
+    /// The name of the type; null for members without a known type.
+    #[cfg_attr(feature = "openapi", schema(required = true, examples("Student")))]
+    pub member_type: Option<String>,
+    /// Members of the type.
+    #[cfg_attr(feature = "openapi", schema(examples(8_120)))]
+    pub total: u64,
+    /// Those of them whose membership has not expired today, and who are not pending.
+    #[cfg_attr(feature = "openapi", schema(examples(5_002)))]
+    pub active: u64,
+}
+
+impl MemberTypeTotal {
+    /// The names of its fields, in the order of the JSON.
+    pub const COLUMNS: &'static [&'static str] = &["member_type", "total", "active"];
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -188,6 +188,15 @@ impl Window {
         }
     }
 
+    /// The twelve months that end with today and begin after the same day of last year.
+    pub fn twelve_months(today: NaiveDate) -> Self {
+        let same_day = today.checked_sub_months(Months::new(12));
+        Self {
+            from: next_day(same_day.expect("within the calendar")),
+            ..Self::today(today)
+        }
+    }
+
     /// The last `count` years, including the current one.
     pub fn last_years(count: u32, today: NaiveDate) -> Self {
         let year = Self::current(Period::Year, today);

@@ -37,7 +37,7 @@ use crate::today::counter::Counter;
 use crate::today::delta::RecountSchedule;
 use crate::today::pace::Pace;
 use anyhow::{Context, Result, bail};
-use shared::catalog::{Group, Snapshot};
+use shared::catalog::{Schedule, Snapshot};
 use shared::redis::Connection;
 use shared::time::Clock;
 use std::collections::BTreeSet;
@@ -87,7 +87,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
 
     let mut tasks = TaskGroup::new(&stop);
     let tick = Arc::new(Notify::new());
-    for group in [Group::Visitors, Group::Books] {
+    for group in [Schedule::Visitors, Schedule::Books] {
         tasks.spawn(parts.refresher.clone().run(group, tick.clone()));
     }
     tasks.spawn(snapshots::schedule::run(tick, clock.clone()));
@@ -150,13 +150,15 @@ pub async fn refresh_once(config: Config, clock: Clock, wanted: &[Snapshot]) -> 
         .await
         .with_context(|| format!("no connection to Redis at {address} within 10 s"))?;
 
-    let refresh_group = async |group: Group| {
+    let refresh_group = async |group: Schedule| {
         let of_group = |snapshot: &&Snapshot| group.snapshots().any(|one| one == **snapshot);
         let wanted = wanted.iter().filter(of_group).copied().collect();
         Box::pin(parts.refresh(group, wanted)).await
     };
-    let (mut failed, books) =
-        tokio::join!(refresh_group(Group::Visitors), refresh_group(Group::Books));
+    let (mut failed, books) = tokio::join!(
+        refresh_group(Schedule::Visitors),
+        refresh_group(Schedule::Books)
+    );
     failed.extend(books);
     if let Err(error) = parts.publisher.flush_once().await {
         let text = format!("{error:#}");
@@ -228,7 +230,7 @@ impl Parts {
     }
 
     /// Computes the `wanted` snapshots of `group`, and returns those that failed.
-    async fn refresh(&self, group: Group, wanted: BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
+    async fn refresh(&self, group: Schedule, wanted: BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
         if wanted.is_empty() {
             return wanted;
         }

@@ -1,7 +1,7 @@
 //! Reads `biblio` (titles) and `item` (the copies of titles).
 
 use crate::mysql::connection::{FULL_SCAN_LIMIT, Session};
-use crate::mysql::row::RowDecoder;
+use crate::mysql::row::{RowDecoder, WallTime};
 use crate::mysql::scan::{ChunkedScan, ScanKey};
 use crate::mysql::scan_settings::ScanSettings;
 use crate::mysql::schema::TableSchema;
@@ -50,41 +50,107 @@ pub async fn collection(session: &mut Session) -> Result<Collection> {
     }))
 }
 
-/// Reads the ids of all titles in chunks and calls `on_title` for each.
+/// One title. What was not requested is empty.
+#[derive(Clone, Copy, Debug)]
+pub struct TitleRow<'a> {
+    /// The id.
+    pub id: i64,
+    /// The classification as stored.
+    pub classification: &'a [u8],
+    /// When it was catalogued, which may be a zero date.
+    pub added: WallTime,
+}
+
+/// One copy of a title. What was not requested is empty.
+#[derive(Clone, Copy, Debug)]
+pub struct ItemRow<'a> {
+    /// The code as stored; empty if it is blank.
+    pub code: &'a [u8],
+    /// The id of its title.
+    pub title: Option<i64>,
+    /// When it was catalogued, which may be a zero date.
+    pub added: WallTime,
+}
+
+/// The columns to read of titles and items besides their ids. Each must exist.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CatalogColumns {
+    /// The classification of titles.
+    pub classification: bool,
+    /// When titles were catalogued.
+    pub title_added: bool,
+    /// The codes of items.
+    pub item_code: bool,
+    /// The titles of items.
+    pub item_title: bool,
+    /// When items were catalogued.
+    pub item_added: bool,
+}
+
+/// Reads all titles in chunks and calls `on_title` for each.
 ///
 /// # Errors
-/// If the database does not answer.
-pub async fn title_ids(
+/// If the database does not answer, or the callback fails.
+pub async fn each_title(
     session: &mut Session,
     settings: &ScanSettings,
-    mut on_title: impl FnMut(i64) -> Result<()>,
+    columns: CatalogColumns,
+    mut on_title: impl FnMut(TitleRow<'_>) -> Result<()>,
 ) -> Result<()> {
-    let schema = TableSchema::of(session, "biblio").await?;
-    let columns = "biblio_id";
-    let on_row = |row: RowDecoder<'_>| on_title(row.integer(0)?.unwrap_or(0));
+    let schema = TableSchema::of(session, TITLES.table).await?;
+    let classification = either(columns.classification, "classification");
+    let added = either(columns.title_added, "input_date");
+    let columns = format!("biblio_id, {classification}, {added}");
+    let on_row = |row: RowDecoder<'_>| {
+        on_title(TitleRow {
+            id: row.integer(0)?.unwrap_or(0),
+            classification: row.bytes(1),
+            added: row.time(2)?,
+        })
+    };
     scan(
-        session, settings, &schema, TITLES, columns, "titles", on_row,
+        session, settings, &schema, TITLES, &columns, "titles", on_row,
     )
     .await
 }
 
-/// Reads all items in chunks and calls `on_item` with the code of each, which may be empty, and the id of its title.
+/// Reads all items in chunks and calls `on_item` for each.
 ///
 /// # Errors
-/// If the database does not answer.
-pub async fn items(
+/// If the database does not answer, or the callback fails.
+pub async fn each_item(
     session: &mut Session,
     settings: &ScanSettings,
-    mut on_item: impl FnMut(&[u8], Option<i64>) -> Result<()>,
+    columns: CatalogColumns,
+    mut on_item: impl FnMut(ItemRow<'_>) -> Result<()>,
 ) -> Result<()> {
-    let schema = TableSchema::of(session, "item").await?;
-    let code = schema.as_text("item_code");
-    let columns = format!("CASE WHEN item_code <> '' THEN {code} END, biblio_id");
-    let on_row = |row: RowDecoder<'_>| on_item(row.bytes(0), row.integer(1)?);
+    let schema = TableSchema::of(session, COPIES.table).await?;
+    let code = match columns.item_code {
+        true => format!(
+            "CASE WHEN item_code <> '' THEN {} END",
+            schema.as_text("item_code")
+        ),
+        false => "NULL".to_owned(),
+    };
+    let title = either(columns.item_title, "biblio_id");
+    let added = either(columns.item_added, "input_date");
+    let columns = format!("{code}, {title}, {added}");
+    let on_row = |row: RowDecoder<'_>| {
+        on_item(ItemRow {
+            code: row.bytes(0),
+            title: row.integer(1)?,
+            added: row.time(2)?,
+        })
+    };
     scan(
         session, settings, &schema, COPIES, &columns, "items", on_row,
     )
     .await
+}
+
+/// A column, or NULL.
+fn either(is_wanted: bool, column: &'static str) -> &'static str {
+    if is_wanted { column } else { "NULL" }
 }
 
 /// Calls `on_row` for every row of a table: in chunks along its key, or in one statement if no index leads the key.

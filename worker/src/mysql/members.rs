@@ -4,7 +4,7 @@ use crate::mysql::collation::{Collation, CollationKey};
 use crate::mysql::column::TextColumn;
 use crate::mysql::connection::{FULL_SCAN_LIMIT, Session};
 use crate::mysql::error::is_unreadable;
-use crate::mysql::row::RowDecoder;
+use crate::mysql::row::{RowDecoder, WallTime};
 use crate::mysql::scan_settings::ScanSettings;
 use crate::mysql::schema::TableSchema;
 use crate::mysql::throttle::Throttle;
@@ -14,6 +14,8 @@ use mysql_async::Params;
 use std::collections::HashMap;
 use tracing::warn;
 
+/// The table.
+pub const TABLE: &str = "member";
 /// Members per statement of a scan: about a millisecond.
 const MEMBERS_PER_CHUNK: usize = 1_000;
 
@@ -47,12 +49,12 @@ pub async fn find_present(
     ids: &[&str],
     columns: Columns,
 ) -> Result<HashMap<CollationKey, Member>> {
-    let schema = TableSchema::of(session, "member").await?;
+    let schema = TableSchema::of(session, TABLE).await?;
     let institution = match columns {
         Columns::Name => "NULL",
         Columns::NameAndInstitution => schema.or_null("inst_name"),
     };
-    let column = TextColumn::load(session, "member", "member_id").await?;
+    let column = TextColumn::load(session, TABLE, "member_id").await?;
     let mut members = Vec::new();
     for batch in ids.chunks(IN_LIST_SIZE) {
         let (condition, values) = column.is_one_of("member_id", batch);
@@ -100,7 +102,7 @@ pub async fn types(session: &mut Session) -> Result<Vec<(i64, String)>> {
             "mst_member_type cannot be read: member types are named by their ids"
         ),
     }
-    TableSchema::of(session, "member")
+    TableSchema::of(session, TABLE)
         .await?
         .require("member_type_id")?;
     let mut types = Vec::new();
@@ -114,43 +116,86 @@ pub async fn types(session: &mut Session) -> Result<Vec<(i64, String)>> {
     Ok(types)
 }
 
-/// Calls `on_member` with the id and the type of every member, in short statements along the primary key, or in one
-/// statement if there is no such key.
+/// One member. What was not requested is empty.
+#[derive(Clone, Copy, Debug)]
+pub struct MemberRow<'a> {
+    /// The id as stored.
+    pub id: &'a [u8],
+    /// The id of the type.
+    pub member_type: Option<i64>,
+    /// The institution as stored.
+    pub institution: &'a [u8],
+    /// The last day of the membership, which may be a zero date.
+    pub expires: WallTime,
+    /// Whether the member may not borrow yet.
+    pub is_pending: bool,
+    /// When the member joined, which may be a zero date.
+    pub since: WallTime,
+    /// When the row was made, which may be a zero date.
+    pub added: WallTime,
+}
+
+/// Calls `on_member` for every member, in short statements along the primary key, or in one statement if there is no
+/// such key. Reads the `wanted` columns of those that exist.
 ///
 /// # Errors
-/// If the database does not answer, a column does not exist, or the callback fails.
-pub async fn each_type(
+/// If the database does not answer, there are no ids, or the callback fails.
+pub async fn each(
     session: &mut Session,
     settings: &ScanSettings,
-    mut on_member: impl FnMut(&[u8], Option<i64>) -> Result<()>,
+    wanted: &[&str],
+    mut on_member: impl FnMut(MemberRow<'_>) -> Result<()>,
 ) -> Result<()> {
-    let schema = TableSchema::of(session, "member").await?;
+    let schema = TableSchema::of(session, TABLE).await?;
     schema.require("member_id")?;
-    schema.require("member_type_id")?;
-    let id = schema.as_text("member_id");
+    let column = |name: &'static str| match wanted.contains(&name) {
+        true => schema.or_null(name),
+        false => "NULL",
+    };
+    let columns = [
+        &*schema.as_text("member_id"),
+        column("member_type_id"),
+        column("inst_name"),
+        column("expire_date"),
+        column("is_pending"),
+        column("member_since_date"),
+        column("input_date"),
+    ];
+    let columns = columns.join(", ");
+    let mut on_row = |row: &RowDecoder<'_>| {
+        on_member(MemberRow {
+            id: row.bytes(0),
+            member_type: row.integer(1)?,
+            institution: row.bytes(2),
+            expires: row.time(3)?,
+            is_pending: row.integer(4)? == Some(1),
+            since: row.time(5)?,
+            added: row.time(6)?,
+        })
+    };
     if !schema.is_primary_key("member_id") {
         session.allow(FULL_SCAN_LIMIT).await?;
-        let sql = format!("SELECT {id}, member_type_id FROM member");
-        let on_row = |row: RowDecoder<'_>| on_member(row.bytes(0), row.integer(1)?);
-        return session.each("members", &sql, Params::Empty, on_row).await;
+        let sql = format!("SELECT {columns} FROM member");
+        let read = session.each("members", &sql, Params::Empty, |row| on_row(&row));
+        return read.await;
     }
-    let column = TextColumn::load(session, "member", "member_id").await?;
+    let id = TextColumn::load(session, TABLE, "member_id").await?;
     let mut throttle = Throttle::new(settings);
     let mut last: Option<Vec<u8>> = None;
     loop {
         let after = match last {
-            Some(_) => format!("WHERE member_id > {}", column.converted("?")),
+            Some(_) => format!("WHERE member_id > {}", id.converted("?")),
             None => String::new(),
         };
         let sql = format!(
-            "SELECT {id}, member_type_id FROM member {after} ORDER BY member_id LIMIT {MEMBERS_PER_CHUNK}"
+            "SELECT {columns} FROM member {after} ORDER BY member_id LIMIT {MEMBERS_PER_CHUNK}"
         );
         let (mut rows, before) = (0, session.time_spent());
         session
             .each("members", &sql, params(last.take()), |row| {
                 rows += 1;
                 last = Some(row.bytes(0).to_vec());
-                on_member(row.bytes(0), row.integer(1)?)
+                on_row(&row)
             })
             .await?;
         if rows < MEMBERS_PER_CHUNK {

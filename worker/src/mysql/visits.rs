@@ -3,6 +3,7 @@
 use crate::calendar::Window;
 use crate::mysql::column::TextColumn;
 use crate::mysql::connection::Session;
+use crate::mysql::error::is_unreadable;
 use crate::mysql::row::{DailyTotals, WallTime};
 use crate::mysql::scan::ScanKey;
 use crate::mysql::schema::TableSchema;
@@ -44,6 +45,21 @@ pub struct Visit<'a> {
     pub time: WallTime,
     /// The member's id as stored; empty for a guest.
     pub member_id: &'a [u8],
+    /// The institution as typed or copied at the check-in.
+    pub institution: &'a [u8],
+    /// The code of the room.
+    pub room: &'a [u8],
+}
+
+/// What to read of each visit besides its id and date. Older visits are sent without, which would be most of the bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct VisitColumns {
+    /// The window in which to read the member's id.
+    pub members: Option<Window>,
+    /// The window in which to read the institution.
+    pub institutions: Option<Window>,
+    /// The window in which to read the room.
+    pub rooms: Option<Window>,
 }
 
 /// The visits that one statement reads: a time span, optionally limited to a range of ids.
@@ -97,8 +113,7 @@ pub async fn by_day(session: &mut Session, query: &VisitQuery<'_>) -> Result<Dai
     Ok(days)
 }
 
-/// Calls `on_visit` for each visit, in any order, with the member's id if `members` is set and the visit is within that
-/// window.
+/// Calls `on_visit` for each visit, in any order.
 ///
 /// # Errors
 /// If the database does not answer, or the callback fails.
@@ -106,32 +121,63 @@ pub async fn each(
     session: &mut Session,
     schema: &TableSchema,
     query: &VisitQuery<'_>,
-    members: Option<Window>,
+    columns: VisitColumns,
     mut on_visit: impl FnMut(Visit<'_>) -> Result<()>,
 ) -> Result<()> {
-    // Older visits are sent without the member's id, which would be most of the bytes.
-    let member_id = match members {
-        Some(_) => format!(
-            concat!("CASE WHEN ", in_window!("checkin_date"), " THEN {} END"),
-            schema.as_text("member_id")
-        ),
+    let mut values = Vec::new();
+    let mut within = |window: Option<Window>, column: &str| match window {
+        Some(Window { from, to }) => {
+            values.extend([midnight(from), midnight(to)]);
+            format!(
+                concat!("CASE WHEN ", in_window!("checkin_date"), " THEN {} END"),
+                column
+            )
+        }
         None => "NULL".to_owned(),
     };
-    let id = schema.or_null(query.key.column);
-    let sql = query.sql(&format!("{id}, checkin_date, {member_id}"), "");
-    let mut values = query.values();
-    if let Some(Window { from, to }) = members {
-        values.splice(0..0, [midnight(from), midnight(to)]);
-    }
+    let columns = [
+        schema.or_null(query.key.column).to_owned(),
+        "checkin_date".to_owned(),
+        within(columns.members, &schema.as_text("member_id")),
+        within(columns.institutions, schema.or_null("institution")),
+        within(columns.rooms, &schema.as_text("room_code")),
+    ];
+    let sql = query.sql(&columns.join(", "), "");
+    values.extend(query.values());
     session
         .each("visits", &sql, params(values), |row| {
             on_visit(Visit {
                 id: row.integer(0)?.unwrap_or(0),
                 time: row.time(1)?,
                 member_id: row.bytes(2),
+                institution: row.bytes(3),
+                room: row.bytes(4),
             })
         })
         .await
+}
+
+/// The rooms, each with its code and its name. Empty without `mst_visitor_room`.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn rooms(session: &mut Session) -> Result<Vec<(String, String)>> {
+    let mut rooms = Vec::new();
+    let sql = "SELECT unique_code, name FROM mst_visitor_room";
+    let read = session.each("rooms", sql, Params::Empty, |row| {
+        rooms.extend(row.owned_text(0).zip(row.owned_text(1)));
+        Ok(())
+    });
+    match read.await {
+        Err(error) if is_unreadable(&error) => {
+            warn!(
+                error = format!("{error:#}"),
+                "mst_visitor_room cannot be read: rooms have no names"
+            );
+            Ok(Vec::new())
+        }
+        read => read.map(|()| rooms),
+    }
 }
 
 /// The visitors as recorded in the visits `ids`, by visit id. Empty if the table has no key.

@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
-use shared::catalog::{Group, Snapshot};
+use shared::catalog::{Schedule, Snapshot};
 use shared::listener;
 use shared::time::Clock;
 use std::collections::VecDeque;
@@ -167,7 +167,7 @@ impl Health {
             "today_error": now.today_error,
             "today_drift": self.status.metrics.drifted_visits.get(),
             "snapshots": snapshots,
-            "crons": { "visitors": self.cron(Group::Visitors), "books": self.cron(Group::Books) },
+            "crons": { "visitors": self.cron(Schedule::Visitors), "books": self.cron(Schedule::Books) },
         })
     }
 
@@ -190,7 +190,7 @@ impl Health {
         })
     }
 
-    fn cron(&self, group: Group) -> Value {
+    fn cron(&self, group: Schedule) -> Value {
         let freshness = self.publisher.freshness();
         json!({ "last_run": freshness.last_due(group), "next_run": freshness.next_due(group) })
     }

@@ -14,7 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-use shared::catalog::{Group, Snapshot};
+use shared::catalog::{Schedule, Snapshot};
 use shared::time::Timestamp;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
@@ -42,8 +42,8 @@ pub struct Metrics {
 struct Scraped {
     generated: Family<SnapshotLabels, Seconds>,
     expires: Family<SnapshotLabels, Seconds>,
-    cron_last: Family<GroupLabels, Seconds>,
-    cron_next: Family<GroupLabels, Seconds>,
+    cron_last: Family<ScheduleLabels, Seconds>,
+    cron_next: Family<ScheduleLabels, Seconds>,
     today: Seconds,
     visits: Gauge<u64, AtomicU64>,
     mysql: Flag,
@@ -69,7 +69,7 @@ struct SnapshotLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct GroupLabels {
+struct ScheduleLabels {
     group: &'static str,
 }
 
@@ -265,8 +265,8 @@ impl Scraped {
             let expires = at + f64::from(cached.ttl_seconds);
             self.expires.get_or_create(&labels).set(expires);
         }
-        for group in [Group::Visitors, Group::Books] {
-            let labels = GroupLabels::of(group);
+        for group in [Schedule::Visitors, Schedule::Books] {
+            let labels = ScheduleLabels::of(group);
             // The time of the cron itself, not when this process noticed it: alerts compare it with the snapshots.
             if let Some(last) = publisher.freshness().last_due(group) {
                 self.cron_last.get_or_create(&labels).set(seconds(last));
@@ -304,11 +304,11 @@ impl SnapshotLabels {
     }
 }
 
-impl GroupLabels {
-    fn of(group: Group) -> Self {
+impl ScheduleLabels {
+    fn of(group: Schedule) -> Self {
         let group = match group {
-            Group::Visitors => "visitors",
-            Group::Books => "books",
+            Schedule::Visitors => "visitors",
+            Schedule::Books => "books",
         };
         Self { group }
     }

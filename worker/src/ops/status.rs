@@ -3,7 +3,7 @@
 use crate::config::CountMode;
 use crate::ops::metrics::Metrics;
 use crate::ops::state::State;
-use shared::catalog::{Group, Snapshot};
+use shared::catalog::{Schedule, Snapshot};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -47,7 +47,7 @@ impl Status {
     }
 
     /// Clears the refresh errors of `group`, when this worker takes the refreshes over from another worker.
-    pub fn clear_errors(&self, group: Group) {
+    pub fn clear_errors(&self, group: Schedule) {
         self.update(|status| {
             status
                 .errors

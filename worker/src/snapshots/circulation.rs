@@ -37,7 +37,11 @@ impl Figure<Loans> for CirculationFigure {
 
     fn needs(&self) -> Needs {
         Needs {
-            columns: vec!["is_return", "due_date", "return_date"],
+            columns: vec![
+                ("loan", "is_return"),
+                ("loan", "due_date"),
+                ("loan", "return_date"),
+            ],
             rows: Some(Window::until(self.today)),
             ..Needs::default()
         }

@@ -1,6 +1,5 @@
 //! One computation of figures: the connection, what is requested, and the results.
 
-use crate::mysql::books;
 use crate::mysql::connection::Session;
 use crate::mysql::error::lasting_reason;
 use crate::mysql::scan_settings::ScanSettings;
@@ -13,7 +12,8 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use shared::catalog::Snapshot;
 use shared::time::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 /// Which snapshots to compute, and how.
 pub struct ComputeRequest<'a> {
@@ -49,6 +49,9 @@ pub struct Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        if let Some(failure) = error.downcast_ref::<Self>() {
+            return failure.clone();
+        }
         Self {
             text: format!("{error:#}"),
             lasting: lasting_reason(&error),
@@ -61,6 +64,7 @@ pub(super) struct Computation<'a> {
     pub(super) session: &'a mut Session,
     pub(super) request: &'a ComputeRequest<'a>,
     pub(super) results: Results<'a>,
+    schemas: HashMap<&'static str, TableSchema>,
 }
 
 impl<'a> Computation<'a> {
@@ -72,7 +76,6 @@ impl<'a> Computation<'a> {
     ) -> Self {
         let results = Results {
             wanted: request.wanted,
-            done: BTreeSet::new(),
             sink,
             failed: Vec::new(),
         };
@@ -80,6 +83,7 @@ impl<'a> Computation<'a> {
             session,
             request,
             results,
+            schemas: HashMap::new(),
         }
     }
 
@@ -88,34 +92,29 @@ impl<'a> Computation<'a> {
         self.results.failed
     }
 
-    /// The schema of `table`, if one of `snapshots` is wanted.
-    pub(super) async fn schema(
-        &mut self,
-        snapshots: Vec<Snapshot>,
-        table: &'static str,
-    ) -> Option<TableSchema> {
-        if !self.results.wants(&snapshots) {
-            return None;
-        }
-        let schema = TableSchema::of(self.session, table).await;
-        self.results.or_fail(&snapshots, schema)
+    /// The schema of a table, which is read once.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub(super) async fn schema(&mut self, table: &'static str) -> Result<&TableSchema> {
+        Ok(match self.schemas.entry(table) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(TableSchema::of(self.session, table).await?),
+        })
     }
 
-    /// The collection, if no figure has counted it on its way: it needs fewer columns than those.
-    pub(super) async fn collection(&mut self) {
-        if self.results.misses(Snapshot::Collection) {
-            let collection = books::collection(self.session).await;
-            let collection = collection.map(|collection| [collection]);
-            self.results
-                .computed_all([Snapshot::Collection], collection);
-        }
+    /// Checks that a column exists.
+    ///
+    /// # Errors
+    /// If it does not exist, or the database does not answer.
+    pub(super) async fn require(&mut self, table: &'static str, column: &str) -> Result<()> {
+        self.schema(table).await?.require(column)
     }
 }
 
 /// Passes results to the sink and collects failures.
 pub(super) struct Results<'a> {
     wanted: &'a BTreeSet<Snapshot>,
-    done: BTreeSet<Snapshot>,
     sink: Sink<'a>,
     failed: Failures,
 }
@@ -127,19 +126,12 @@ impl Results<'_> {
         snapshots.any(|snapshot| self.wanted.contains(snapshot))
     }
 
-    /// Whether `snapshot` is wanted and not computed yet.
-    fn misses(&self, snapshot: Snapshot) -> bool {
-        self.wants(&[snapshot]) && !self.done.contains(&snapshot)
-    }
-
     /// Passes the `data` of a snapshot on, if it is wanted.
     pub(super) fn computed(&mut self, snapshot: Snapshot, data: &impl Serialize) {
         if self.wants(&[snapshot]) {
             let data = to_raw_value(data).map_err(Error::from);
             let sent = data.and_then(|data| (self.sink)(snapshot, data));
-            if self.or_fail(&[snapshot], sent).is_some() {
-                self.done.insert(snapshot);
-            }
+            self.or_fail(&[snapshot], sent);
         }
     }
 
@@ -157,10 +149,14 @@ impl Results<'_> {
     }
 
     /// Returns the value of `result`. Records an error as a failure of each requested snapshot in `snapshots`.
-    pub(super) fn or_fail<T>(&mut self, snapshots: &[Snapshot], result: Result<T>) -> Option<T> {
-        let failure = match result {
+    pub(super) fn or_fail<T>(
+        &mut self,
+        snapshots: &[Snapshot],
+        result: Result<T, impl Into<Failure>>,
+    ) -> Option<T> {
+        let failure: Failure = match result {
             Ok(value) => return Some(value),
-            Err(error) => Failure::from(error),
+            Err(error) => error.into(),
         };
         let wanted = snapshots.iter().filter(|one| self.wanted.contains(*one));
         let failed = wanted.map(|snapshot| (*snapshot, failure.clone()));

@@ -1,20 +1,29 @@
 //! The list of figures. One pass over a table serves every figure that needs it.
 
+use crate::mysql::books::CatalogColumns;
 use crate::mysql::connection::Session;
 use crate::snapshots::circulation::CirculationFigure;
-use crate::snapshots::computation::{Computation, ComputeRequest, Failures, Sink};
-use crate::snapshots::figure::{Figure, Loans, Visits};
+use crate::snapshots::classes::Classes;
+use crate::snapshots::collection::{CollectionSize, Growth};
+use crate::snapshots::computation::{Computation, ComputeRequest, Failure, Failures, Sink};
+use crate::snapshots::figure::{Collection, Figure, Figures, Loans, Members, Needs, Visits};
+use crate::snapshots::institutions::Institutions;
 use crate::snapshots::loan_months::LoanMonths;
 use crate::snapshots::loan_series::LoanSeries;
+use crate::snapshots::members::{CountMembers, CountTypes, NewMembers};
+use crate::snapshots::new_titles::NewTitles;
+use crate::snapshots::rooms::Rooms;
+use crate::snapshots::title_catalog::TitleCatalog;
 use crate::snapshots::top_borrowers::TopBorrowers;
 use crate::snapshots::top_titles::TopTitles;
 use crate::snapshots::top_visitors::TopVisitors;
+use crate::snapshots::usage::Usage;
 use crate::snapshots::visit_hours::VisitHours;
 use crate::snapshots::visit_series::VisitSeries;
 use crate::snapshots::visit_types::VisitTypes;
-use crate::snapshots::{loan_pass, visit_pass};
+use crate::snapshots::{loan_pass, member_pass, visit_pass};
 use chrono::NaiveDate;
-use shared::catalog::Group;
+use shared::catalog::Schedule;
 
 /// The figures that are made from visits.
 fn of_visits(today: NaiveDate) -> Vec<Box<dyn Figure<Visits>>> {
@@ -23,6 +32,26 @@ fn of_visits(today: NaiveDate) -> Vec<Box<dyn Figure<Visits>>> {
         Box::new(VisitHours::new(today)),
         Box::new(VisitTypes::new(today)),
         Box::new(TopVisitors),
+        Box::new(Institutions::new(today)),
+        Box::new(Rooms::new(today)),
+    ]
+}
+
+/// The figures that are made from members.
+fn of_members(today: NaiveDate) -> Vec<Box<dyn Figure<Members>>> {
+    vec![
+        Box::new(CountMembers::new(today)),
+        Box::new(NewMembers::new(today)),
+        Box::new(CountTypes::new(today)),
+    ]
+}
+
+/// The figures that are made from titles and items.
+fn of_the_collection() -> Vec<Box<dyn Figure<Collection>>> {
+    vec![
+        Box::new(CollectionSize),
+        Box::new(Growth),
+        Box::new(NewTitles),
     ]
 }
 
@@ -32,30 +61,68 @@ fn of_loans(today: NaiveDate) -> Vec<Box<dyn Figure<Loans>>> {
         Box::new(LoanSeries),
         Box::new(LoanMonths),
         Box::new(TopBorrowers),
-        Box::new(TopTitles::new(today)),
+        Box::new(TopTitles),
+        Box::new(Classes),
+        Box::new(Usage),
         Box::new(CirculationFigure::new(today)),
     ]
 }
 
-/// Computes the requested snapshots of `group` and passes each to `sink`. Returns those that failed. A missing table or
-/// column costs only the snapshots that need it.
+/// Computes the requested snapshots of `schedule` and passes each to `sink`. Returns those that failed. A missing table
+/// or column costs only the snapshots that need it.
 pub async fn compute(
-    group: Group,
+    schedule: Schedule,
     session: &mut Session,
     request: &ComputeRequest<'_>,
     sink: Sink<'_>,
 ) -> Failures {
     let mut computation = Computation::new(session, request, sink);
-    match group {
-        Group::Visitors => {
-            let figures = of_visits(request.today);
-            Box::pin(visit_pass::run(figures, &mut computation)).await;
-        }
-        Group::Books => {
-            let figures = of_loans(request.today);
-            Box::pin(loan_pass::run(figures, &mut computation)).await;
-            Box::pin(computation.collection()).await;
-        }
+    match schedule {
+        Schedule::Visitors => Box::pin(visitors(&mut computation)).await,
+        Schedule::Books => Box::pin(books(&mut computation)).await,
     }
     computation.into_failures()
+}
+
+async fn visitors(computation: &mut Computation<'_>) {
+    let today = computation.request.today;
+    let members = Figures::new(of_members(today), computation).await;
+    let visits = Figures::new(of_visits(today), computation).await;
+    let people = member_pass::run(members, &visits.needs(), computation).await;
+    visit_pass::run(visits, people, computation).await;
+}
+
+async fn books(computation: &mut Computation<'_>) {
+    let today = computation.request.today;
+    let collection = Figures::new(of_the_collection(), computation).await;
+    let loans = Figures::new(of_loans(today), computation).await;
+    let mut needs = collection.needs();
+    let is_needed = !collection.is_empty() || loans.needs().titles;
+    needs.include(&loans.needs());
+    let catalog = match is_needed {
+        true => read_catalog(&needs, computation).await.map(Some),
+        false => Ok(None),
+    };
+    let read = catalog.as_ref().map_err(Clone::clone);
+    if let Some(read) = read.map(Option::as_ref).transpose() {
+        collection.finish(read, computation).await;
+    }
+    loan_pass::run(loans, catalog, computation).await;
+}
+
+async fn read_catalog(
+    needs: &Needs,
+    computation: &mut Computation<'_>,
+) -> Result<TitleCatalog, Failure> {
+    let has = |table, column| needs.has(table, column);
+    let columns = CatalogColumns {
+        classification: has("biblio", "classification"),
+        title_added: has("biblio", "input_date"),
+        item_code: has("item", "item_code"),
+        item_title: has("item", "biblio_id"),
+        item_added: has("item", "input_date"),
+    };
+    let settings = &computation.request.scan;
+    let catalog = TitleCatalog::read(computation.session, settings, columns).await;
+    catalog.map_err(Failure::from)
 }

@@ -1,26 +1,30 @@
-//! What a pass counts for all its figures: events by day and by member.
+//! What a pass counts for all its figures: events by day, by member and by title.
 
 use crate::calendar::Window;
 use crate::mysql::collation::Collation;
 use crate::mysql::connection::Session;
 use crate::mysql::row::{DailyTotals, EventRow};
+use crate::snapshots::figure::Needs;
+use crate::snapshots::member_catalog::MemberCatalog;
 use crate::snapshots::member_counter::MemberCounter;
 use crate::snapshots::series;
-use anyhow::Result;
+use crate::snapshots::title_counter::TitleCounter;
+use anyhow::{Context, Result};
 use chrono::NaiveDate;
 
-/// Events (visits or loans) by day and by member.
+/// Events (visits or loans) by day, by member and by title. Empty where no figure needs it.
 pub struct Counts {
-    /// By day, for the last five years. Empty if no figure needs it.
+    /// By day, for the last five years.
     pub days: DailyTotals,
-    /// By member, for the last twelve months; `None` if no figure needs it.
-    pub members: Option<CountedMembers>,
+    members: Option<CountedMembers>,
+    people: Option<MemberCatalog>,
+    titles: Option<TitleCounter>,
     window: Option<Window>,
     /// Events of a day mostly come in a row, which saves a look-up for each.
     current: (NaiveDate, u64),
 }
 
-/// Events by member, and which ids are equal.
+/// Events by member, for the last twelve months, and which ids are equal.
 pub struct CountedMembers {
     /// The events by member.
     pub counter: MemberCounter,
@@ -29,17 +33,17 @@ pub struct CountedMembers {
 }
 
 impl Counts {
-    /// Starts to count by day if `days`, and by the member ids of `table` if `members`.
+    /// Starts to count what `needs` says: members by the ids of `table`.
     ///
     /// # Errors
     /// If the database does not answer.
-    pub async fn begin(
+    pub(super) async fn begin(
         session: &mut Session,
         table: &'static str,
         today: NaiveDate,
-        (days, members): (bool, bool),
+        needs: &Needs,
     ) -> Result<Self> {
-        let members = match members {
+        let members = match needs.members {
             true => Some(CountedMembers {
                 counter: MemberCounter::new(today),
                 collation: Collation::of(session, table, "member_id").await?,
@@ -49,9 +53,58 @@ impl Counts {
         Ok(Self {
             days: DailyTotals::new(),
             members,
-            window: days.then(|| series::window(today)),
+            people: None,
+            titles: None,
+            window: needs.days.then(|| series::window(today)),
             current: (NaiveDate::MIN, 0),
         })
+    }
+
+    /// Adds the catalogue of members, in which the members of visits are looked up.
+    #[must_use]
+    pub fn with_people(self, people: Option<MemberCatalog>) -> Self {
+        Self { people, ..self }
+    }
+
+    /// Adds the counter of loans by title.
+    #[must_use]
+    pub fn with_titles(self, titles: Option<TitleCounter>) -> Self {
+        Self { titles, ..self }
+    }
+
+    /// Events by member.
+    ///
+    /// # Errors
+    /// If no figure needs them.
+    pub fn members(&self) -> Result<&CountedMembers> {
+        self.members.as_ref().context("members were not counted")
+    }
+
+    /// The catalogue of members, in which every id that was counted is looked up.
+    ///
+    /// # Errors
+    /// If no figure needs it.
+    pub fn people(&self) -> Result<&MemberCatalog> {
+        self.people.as_ref().context("members were not read")
+    }
+
+    /// The catalogue of members, for look-ups.
+    pub fn people_mut(&mut self) -> Option<&mut MemberCatalog> {
+        self.people.as_mut()
+    }
+
+    /// Loans by title.
+    ///
+    /// # Errors
+    /// If no figure needs them, or they could not be counted.
+    pub fn titles(&self) -> Result<&TitleCounter> {
+        let titles = self.titles.as_ref().context("titles were not counted")?;
+        titles.check().map(|()| titles)
+    }
+
+    /// The counter of loans by title, for counting.
+    pub fn titles_mut(&mut self) -> Option<&mut TitleCounter> {
+        self.titles.as_mut()
     }
 
     /// Adds events that the server has counted by day.
@@ -91,6 +144,9 @@ impl Counts {
         self.flush();
         if let Some(CountedMembers { counter, collation }) = &mut self.members {
             collation.learn(session, counter.spellings()).await?;
+        }
+        if let Some(people) = &mut self.people {
+            people.resolve_pending(session).await?;
         }
         Ok(self)
     }

@@ -3,129 +3,167 @@
 
 use crate::calendar::Window;
 use crate::mysql::loans::Loan;
-use crate::mysql::schema::TableSchema;
+use crate::mysql::members::MemberRow;
 use crate::mysql::visits::Visit;
-use crate::snapshots::computation::Computation;
+use crate::snapshots::computation::{Computation, Failure};
 use crate::snapshots::counts::Counts;
+use crate::snapshots::spelling_map::Lookup;
+use crate::snapshots::title_catalog::TitleCatalog;
 use anyhow::{Error, Result};
 use futures_util::future::BoxFuture;
 use shared::catalog::Snapshot;
 
-/// A table whose rows figures take.
-pub(super) trait Table: 'static {
+/// A table, or the two of the catalogue, of which figures are made.
+pub(super) trait Source: 'static {
     /// One row.
     type Row<'a>;
-    /// The columns without which no figure can be computed.
-    const COLUMNS: &'static [&'static str];
+    /// What a pass has counted for all its figures.
+    type Counts: Send + Sync;
+    /// The columns without which there is no pass, each with its table.
+    const COLUMNS: &'static [(&'static str, &'static str)];
 }
 
 /// `visitor_count`.
 pub(super) struct Visits;
 
-impl Table for Visits {
-    type Row<'a> = Visit<'a>;
-    const COLUMNS: &'static [&'static str] = &["checkin_date"];
+/// A visit, and the look-up of its member in the catalogue of members, if a figure needs that.
+pub(super) struct VisitRow<'a> {
+    pub(super) visit: Visit<'a>,
+    /// `None` for a guest.
+    pub(super) member: Option<Lookup>,
+    /// The index of the type of a member that was found.
+    pub(super) member_type: Option<u16>,
+}
+
+impl Source for Visits {
+    type Row<'a> = VisitRow<'a>;
+    type Counts = Counts;
+    const COLUMNS: &'static [(&'static str, &'static str)] = &[("visitor_count", "checkin_date")];
 }
 
 /// `loan`, where `is_lent = 1`.
 pub(super) struct Loans;
 
-impl Table for Loans {
+impl Source for Loans {
     type Row<'a> = Loan<'a>;
-    const COLUMNS: &'static [&'static str] = &["loan_id", "loan_date", "is_lent"];
+    type Counts = Counts;
+    const COLUMNS: &'static [(&'static str, &'static str)] = &[
+        ("loan", "loan_id"),
+        ("loan", "loan_date"),
+        ("loan", "is_lent"),
+    ];
 }
 
-/// What a figure needs of a table. A pass reads what all its figures together need.
+/// `member`.
+pub(super) struct Members;
+
+impl Source for Members {
+    type Row<'a> = MemberRow<'a>;
+    type Counts = ();
+    const COLUMNS: &'static [(&'static str, &'static str)] = &[("member", "member_id")];
+}
+
+/// `biblio` and `item`. Its figures are made from the catalogue, not from rows.
+pub(super) struct Collection;
+
+impl Source for Collection {
+    type Row<'a> = ();
+    type Counts = TitleCatalog;
+    const COLUMNS: &'static [(&'static str, &'static str)] = &[];
+}
+
+/// What a figure needs. A pass reads what all its figures together need.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Needs {
-    /// The columns without which the figure cannot be computed, besides [`Table::COLUMNS`].
-    pub(super) columns: Vec<&'static str>,
+    /// The columns without which the figure cannot be computed, besides [`Source::COLUMNS`], each with its table.
+    pub(super) columns: Vec<(&'static str, &'static str)>,
     /// Whether it needs the totals by day ([`Counts::days`]).
     pub(super) days: bool,
     /// Whether it needs the totals by member ([`Counts::members`]).
     pub(super) members: bool,
+    /// Whether it needs the catalogue of members ([`Counts::people`]).
+    pub(super) people: bool,
+    /// Whether it needs the totals by title ([`Counts::titles`]).
+    pub(super) titles: bool,
     /// The days of which it takes every row; `None` if it takes none.
     pub(super) rows: Option<Window>,
 }
 
 impl Needs {
-    fn include(&mut self, other: &Self) {
+    /// Includes the needs of another figure.
+    pub(super) fn include(&mut self, other: &Self) {
         self.columns.extend(&other.columns);
         self.days |= other.days;
         self.members |= other.members;
+        self.people |= other.people;
+        self.titles |= other.titles;
         let rows = self.rows.into_iter().chain(other.rows);
         self.rows = rows.reduce(Window::cover);
     }
 
     /// Whether a figure needs this column.
-    pub(super) fn has(&self, column: &str) -> bool {
-        self.columns.contains(&column)
+    pub(super) fn has(&self, table: &str, column: &str) -> bool {
+        self.columns.contains(&(table, column))
+    }
+
+    /// The needed columns of a table.
+    pub(super) fn columns_of(&self, table: &str) -> Vec<&'static str> {
+        let columns = self.columns.iter().filter(|(name, _)| *name == table);
+        columns.map(|(_, column)| *column).collect()
     }
 }
 
-/// A figure over the rows of `T`.
-pub(super) trait Figure<T: Table>: Send {
+/// A figure over the rows of `S`.
+pub(super) trait Figure<S: Source>: Send {
     /// The snapshots that it makes.
     fn snapshots(&self) -> &'static [Snapshot];
 
-    /// What it needs of the table.
+    /// What it needs.
     fn needs(&self) -> Needs;
 
-    /// Reads what it needs of other tables, before the first row.
-    fn prepare<'a>(&'a mut self, _: &'a mut Computation<'_>) -> BoxFuture<'a, Result<()>> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-
     /// Takes a row, which may lie outside [`Needs::rows`].
-    fn add(&mut self, _: &T::Row<'_>) -> Result<()> {
+    fn add(&mut self, _: &S::Row<'_>) -> Result<()> {
         Ok(())
-    }
-
-    /// Called between two chunks of the pass, when the connection is free for other statements.
-    fn between_chunks<'a>(&'a mut self, _: &'a mut Computation<'_>) -> BoxFuture<'a, Result<()>> {
-        Box::pin(std::future::ready(Ok(())))
     }
 
     /// Passes the `data` of its snapshots to `computation.results`.
     fn finish<'a>(
         self: Box<Self>,
-        counts: &'a Counts,
+        counts: &'a S::Counts,
         computation: &'a mut Computation<'_>,
     ) -> BoxFuture<'a, ()>;
 }
 
 /// The figures of one pass. A figure that fails costs the others nothing.
-pub(super) struct Figures<T: Table> {
-    figures: Vec<Running<T>>,
+pub(super) struct Figures<S: Source> {
+    figures: Vec<Running<S>>,
 }
 
-struct Running<T: Table> {
-    figure: Box<dyn Figure<T>>,
+struct Running<S: Source> {
+    figure: Box<dyn Figure<S>>,
     takes_rows: bool,
     error: Option<Error>,
 }
 
-impl<T: Table> Figures<T> {
-    /// Prepares those of `all` that are wanted and whose columns exist. The others that are wanted fail.
-    pub(super) async fn prepare(
-        all: Vec<Box<dyn Figure<T>>>,
-        schema: &TableSchema,
+impl<S: Source> Figures<S> {
+    /// Those of `all` that are wanted and whose columns exist. The others that are wanted fail.
+    pub(super) async fn new(
+        all: Vec<Box<dyn Figure<S>>>,
         computation: &mut Computation<'_>,
     ) -> Self {
         let mut figures = Vec::with_capacity(all.len());
-        for mut figure in all {
+        for figure in all {
             let (snapshots, needs) = (figure.snapshots(), figure.needs());
             if !computation.results.wants(snapshots) {
                 continue;
             }
-            let columns = T::COLUMNS.iter().chain(&needs.columns);
-            let columns = columns.map(|column| schema.require(column)).collect();
-            let columns: Result<Vec<()>> = columns;
-            if computation.results.or_fail(snapshots, columns).is_none() {
-                continue;
+            let mut exist = Ok(());
+            for (table, column) in S::COLUMNS.iter().chain(&needs.columns) {
+                if exist.is_ok() {
+                    exist = computation.require(table, column).await;
+                }
             }
-            let prepared = figure.prepare(computation).await;
-            if computation.results.or_fail(snapshots, prepared).is_some() {
+            if computation.results.or_fail(snapshots, exist).is_some() {
                 figures.push(Running {
                     figure,
                     takes_rows: needs.rows.is_some(),
@@ -136,7 +174,7 @@ impl<T: Table> Figures<T> {
         Self { figures }
     }
 
-    /// Whether there is nothing to read.
+    /// Whether there is nothing to compute.
     pub(super) fn is_empty(&self) -> bool {
         self.figures.is_empty()
     }
@@ -151,7 +189,7 @@ impl<T: Table> Figures<T> {
     }
 
     /// Gives a row to the figures that take rows.
-    pub(super) fn add(&mut self, row: &T::Row<'_>) {
+    pub(super) fn add(&mut self, row: &S::Row<'_>) {
         for running in &mut self.figures {
             if running.takes_rows
                 && running.error.is_none()
@@ -162,41 +200,44 @@ impl<T: Table> Figures<T> {
         }
     }
 
-    /// Lets each figure use the connection between two chunks.
-    pub(super) async fn between_chunks(&mut self, computation: &mut Computation<'_>) {
-        for running in &mut self.figures {
-            if running.error.is_none() {
-                running.error = running.figure.between_chunks(computation).await.err();
-            }
-        }
+    /// Lets those figures fail that need what could not be read.
+    pub(super) fn fail_if(
+        &mut self,
+        is_needed: impl Fn(&Needs) -> bool,
+        failure: Failure,
+        computation: &mut Computation<'_>,
+    ) {
+        let lost = self
+            .figures
+            .extract_if(.., |running| is_needed(&running.figure.needs()));
+        let lost: Vec<_> = lost
+            .flat_map(|running| running.figure.snapshots())
+            .copied()
+            .collect();
+        computation.results.or_fail::<()>(&lost, Err(failure));
     }
 
     /// Lets each figure write its snapshots; `read` is the result of the pass.
-    pub(super) async fn finish(self, read: Result<Counts>, computation: &mut Computation<'_>) {
+    pub(super) async fn finish(
+        mut self,
+        read: Result<&S::Counts, Failure>,
+        computation: &mut Computation<'_>,
+    ) {
         let counts = match read {
             Ok(counts) => counts,
-            Err(error) => return self.fail(error, computation),
+            Err(failure) => return self.fail_if(|_| true, failure, computation),
         };
         for Running { figure, error, .. } in self.figures {
             let taken = error.map_or(Ok(()), Err);
             let snapshots = figure.snapshots();
             if computation.results.or_fail(snapshots, taken).is_some() {
-                figure.finish(&counts, computation).await;
+                figure.finish(counts, computation).await;
             }
         }
     }
-
-    fn fail(self, error: Error, computation: &mut Computation<'_>) {
-        let figures = self.figures.into_iter();
-        let figures: Vec<_> = figures.map(|running| running.figure).collect();
-        let snapshots = snapshots(&figures);
-        computation.results.or_fail::<()>(&snapshots, Err(error));
-    }
 }
 
-/// The snapshots that `figures` make.
-pub(super) fn snapshots<T: Table>(figures: &[Box<dyn Figure<T>>]) -> Vec<Snapshot> {
-    let figures = figures.iter();
-    let snapshots = figures.flat_map(|figure| figure.snapshots());
-    snapshots.copied().collect()
+/// A future that has nothing to wait for.
+pub(super) fn done<'a>() -> BoxFuture<'a, ()> {
+    Box::pin(std::future::ready(()))
 }

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::publish::cached_snapshot::{CachedSnapshot, Recency};
 use crate::snapshots::cron::Cron;
-use shared::catalog::{Group, Snapshot};
+use shared::catalog::{Schedule, Snapshot};
 use shared::time::{Clock, Timestamp};
 use std::time::Duration;
 
@@ -33,19 +33,19 @@ impl FreshnessPolicy {
     }
 
     /// When the cron of `group` last came, whether or not a worker was running; `None` when that was years ago.
-    pub fn last_due(&self, group: Group) -> Option<Timestamp> {
+    pub fn last_due(&self, group: Schedule) -> Option<Timestamp> {
         self.cron(group).before(self.clock.now())
     }
 
     /// When the cron of `group` comes next.
-    pub fn next_due(&self, group: Group) -> Option<Timestamp> {
+    pub fn next_due(&self, group: Schedule) -> Option<Timestamp> {
         self.cron(group).after(self.clock.now())
     }
 
-    fn cron(&self, group: Group) -> &Cron {
+    fn cron(&self, group: Schedule) -> &Cron {
         match group {
-            Group::Visitors => &self.visitors,
-            Group::Books => &self.books,
+            Schedule::Visitors => &self.visitors,
+            Schedule::Books => &self.books,
         }
     }
 

@@ -2,9 +2,9 @@
 
 use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
-use crate::snapshots::figure::{Figure, Loans, Needs};
+use crate::snapshots::figure::{Figure, Loans, Needs, done};
 use crate::snapshots::series;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
 use shared::catalog::Snapshot;
@@ -20,10 +20,10 @@ impl Figure<Loans> for LoanMonths {
 
     fn needs(&self) -> Needs {
         Needs {
-            columns: vec!["member_id"],
+            columns: vec![("loan", "member_id")],
             days: true,
             members: true,
-            rows: None,
+            ..Needs::default()
         }
     }
 
@@ -35,7 +35,7 @@ impl Figure<Loans> for LoanMonths {
         let rows = rows(counts, computation.request.today).map(|rows| [rows]);
         let results = &mut computation.results;
         results.computed_all([Snapshot::LoansMonthly], rows);
-        Box::pin(std::future::ready(()))
+        done()
     }
 }
 

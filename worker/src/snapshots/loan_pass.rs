@@ -2,44 +2,55 @@
 
 use crate::mysql::loans::{self, LoanColumns, LoanScan};
 use crate::mysql::row::EventRow;
-use crate::mysql::schema::TableSchema;
-use crate::snapshots::computation::Computation;
+use crate::snapshots::computation::{Computation, Failure};
 use crate::snapshots::counts::Counts;
-use crate::snapshots::figure::{Figure, Figures, Loans, snapshots};
+use crate::snapshots::figure::{Figures, Loans};
 use crate::snapshots::member_counter::member_window;
+use crate::snapshots::title_catalog::TitleCatalog;
+use crate::snapshots::title_counter::TitleCounter;
 use anyhow::Result;
 
-/// Computes the wanted figures of `all`.
-pub(super) async fn run(all: Vec<Box<dyn Figure<Loans>>>, computation: &mut Computation<'_>) {
-    let Some(schema) = computation.schema(snapshots(&all), loans::KEY.table).await else {
-        return;
-    };
-    let mut figures = Figures::prepare(all, &schema, computation).await;
+const TABLE: &str = loans::KEY.table;
+
+/// Computes `figures`; `catalog` is the catalogue of titles, if a figure needs it.
+pub(super) async fn run(
+    mut figures: Figures<Loans>,
+    catalog: Result<Option<TitleCatalog>, Failure>,
+    computation: &mut Computation<'_>,
+) {
+    let catalog = catalog.unwrap_or_else(|failure| {
+        figures.fail_if(|needs| needs.titles, failure, computation);
+        None
+    });
     if !figures.is_empty() {
-        let read = read(computation, &schema, &mut figures).await;
-        figures.finish(read, computation).await;
+        let read = read(computation, &mut figures, catalog).await;
+        let read = read.map_err(Failure::from);
+        figures
+            .finish(read.as_ref().map_err(Clone::clone), computation)
+            .await;
     }
 }
 
 /// Reads every loan of any date: the rankings of all time need them all.
 async fn read(
     computation: &mut Computation<'_>,
-    schema: &TableSchema,
     figures: &mut Figures<Loans>,
+    catalog: Option<TitleCatalog>,
 ) -> Result<Counts> {
     let (needs, today) = (figures.needs(), computation.request.today);
-    let table = loans::KEY.table;
-    let wanted = (needs.days, needs.members);
-    let mut counts = Counts::begin(computation.session, table, today, wanted).await?;
+    let schema = computation.schema(TABLE).await?.clone();
+    let counts = Counts::begin(computation.session, TABLE, today, &needs).await?;
+    let titles = catalog.map(|catalog| TitleCounter::new(catalog, today));
+    let mut counts = counts.with_titles(titles);
     let columns = LoanColumns {
-        item_code: needs.has("item_code"),
+        item_code: needs.titles,
         members: needs.members.then(|| member_window(today)),
-        current: needs.has("is_return").then_some(today),
+        current: needs.has(TABLE, "is_return").then_some(today),
     };
-    let settings = computation.request.scan;
-    let mut scan = LoanScan::begin(computation.session, &settings, schema, columns).await?;
+    let (session, settings) = (&mut *computation.session, computation.request.scan);
+    let mut scan = LoanScan::begin(session, &settings, &schema, columns).await?;
     loop {
-        let more = scan.read_chunk(computation.session, |loan| {
+        let more = scan.read_chunk(session, |loan| {
             if needs.days
                 && let Some(day) = loan.time.date()
             {
@@ -50,12 +61,20 @@ async fn read(
                 row: loan.id,
                 text: loan.member_id,
             })?;
+            if let Some(titles) = counts.titles_mut() {
+                titles.add(&loan);
+            }
             figures.add(&loan);
             Ok(())
         });
-        if !more.await? {
-            return counts.finish(computation.session).await;
+        let more = more.await?;
+        if let Some(titles) = counts.titles_mut()
+            && (!more || titles.pending_count() >= settings.max_pending)
+        {
+            titles.resolve_pending(session, &settings).await;
         }
-        figures.between_chunks(computation).await;
+        if !more {
+            return counts.finish(session).await;
+        }
     }
 }

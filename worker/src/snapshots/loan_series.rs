@@ -2,7 +2,7 @@
 
 use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
-use crate::snapshots::figure::{Figure, Loans, Needs};
+use crate::snapshots::figure::{Figure, Loans, Needs, done};
 use crate::snapshots::series;
 use futures_util::future::BoxFuture;
 use shared::catalog::Snapshot;
@@ -36,6 +36,6 @@ impl Figure<Loans> for LoanSeries {
         results.computed(Snapshot::LoansWeekly, &series::weekly(days, today));
         results.computed(Snapshot::LoansYearly, &series::yearly(days, today));
         results.computed(Snapshot::LoansDaily, &series::daily(days, today));
-        Box::pin(std::future::ready(()))
+        done()
     }
 }

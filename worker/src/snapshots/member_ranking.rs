@@ -6,7 +6,7 @@ use crate::mysql::members::{self, Columns, Member};
 use crate::snapshots::counts::Counts;
 use crate::snapshots::member_counter::MemberTally;
 use crate::snapshots::ranking;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use shared::catalog::Period;
 use std::collections::HashMap;
 

@@ -15,7 +15,7 @@ use crate::snapshots::member_names::MemberNames;
 use crate::snapshots::open_loans::TrackedLoans;
 use anyhow::Result;
 use serde_json::value::RawValue;
-use shared::catalog::{Group, Snapshot};
+use shared::catalog::{Schedule, Snapshot};
 use shared::snapshot::Envelope;
 use shared::telemetry::RepeatedError;
 use shared::time::{Clock, Timestamp};
@@ -62,7 +62,7 @@ pub struct Refresher {
 
 impl Refresher {
     /// Refreshes the snapshots of `group` for ever, while this worker is active. Checks at each `tick` what is due.
-    pub async fn run(mut self, group: Group, tick: Arc<Notify>) {
+    pub async fn run(mut self, group: Schedule, tick: Arc<Notify>) {
         // At the start clients may be waiting for the first snapshots. Later they have the last good ones.
         let gentle = self.scan;
         self.scan = gentle.hurried();
@@ -165,7 +165,7 @@ impl Refresher {
         }
     }
 
-    fn clear_discarded(&self, group: Group) {
+    fn clear_discarded(&self, group: Schedule) {
         self.status.update(|status| {
             let discarded = &mut status.discarded;
             discarded.retain(|snapshot, _| snapshot.group() != group);
@@ -173,7 +173,7 @@ impl Refresher {
     }
 
     /// The snapshots to compute now: those in `pending`, those that are missing, and those that are due.
-    fn due(&self, group: Group, pending: &BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
+    fn due(&self, group: Schedule, pending: &BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
         let freshness = self.publisher.freshness();
         let is_due = |snapshot: &Snapshot| {
             let cached = self.publisher.get(*snapshot);
@@ -228,7 +228,7 @@ impl Refresher {
     ///
     /// # Errors
     /// If there is no connection to MySQL.
-    pub async fn refresh(&self, group: Group, wanted: &BTreeSet<Snapshot>) -> Result<Failures> {
+    pub async fn refresh(&self, group: Schedule, wanted: &BTreeSet<Snapshot>) -> Result<Failures> {
         let started = Instant::now();
         let session = self.database.session(STATEMENT_LIMIT).await;
         self.status

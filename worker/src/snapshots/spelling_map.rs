@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 /// The result of looking up an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lookup {
+pub enum Lookup {
     /// The number of the id.
     Found(u32),
     /// The id has no number.
@@ -70,6 +70,11 @@ impl SpellingMap {
     /// The result for a pending spelling, after [`Self::resolve_pending`].
     pub(super) fn resolved(&self, symbol: u32) -> Lookup {
         self.get(self.ids.text(symbol))
+    }
+
+    /// The id of a symbol, as spelled.
+    pub(super) fn text(&self, symbol: u32) -> &[u8] {
+        self.ids.text(symbol)
     }
 
     /// The result for an id that was looked up before the last [`Self::resolve_pending`].

@@ -30,7 +30,11 @@ impl Figure<Loans> for TopBorrowers {
 
     fn needs(&self) -> Needs {
         Needs {
-            columns: vec!["member_id"],
+            columns: vec![
+                ("loan", "member_id"),
+                ("member", "member_id"),
+                ("member", "member_name"),
+            ],
             members: true,
             ..Needs::default()
         }

@@ -25,7 +25,13 @@ impl Figure<Visits> for TopVisitors {
 
     fn needs(&self) -> Needs {
         Needs {
-            columns: vec!["member_id"],
+            columns: vec![
+                ("visitor_count", "member_id"),
+                ("visitor_count", "member_name"),
+                ("visitor_count", "institution"),
+                ("member", "member_id"),
+                ("member", "member_name"),
+            ],
             members: true,
             ..Needs::default()
         }

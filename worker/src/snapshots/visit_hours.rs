@@ -1,10 +1,9 @@
 //! How busy each hour of each weekday usually is, from the 56 days before today.
 
 use crate::calendar::Window;
-use crate::mysql::visits::Visit;
 use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
-use crate::snapshots::figure::{Figure, Needs, Visits};
+use crate::snapshots::figure::{Figure, Needs, VisitRow, Visits, done};
 use anyhow::Result;
 use chrono::{Datelike, NaiveDate};
 use futures_util::future::BoxFuture;
@@ -82,7 +81,7 @@ impl Figure<Visits> for VisitHours {
         }
     }
 
-    fn add(&mut self, visit: &Visit<'_>) -> Result<()> {
+    fn add(&mut self, VisitRow { visit, .. }: &VisitRow<'_>) -> Result<()> {
         let day = visit.time.date();
         if let Some(day) = day.filter(|day| self.window.contains(*day)) {
             let index = (day - self.window.from).num_days();
@@ -101,7 +100,7 @@ impl Figure<Visits> for VisitHours {
         computation: &'a mut Computation<'_>,
     ) -> BoxFuture<'a, ()> {
         computation.results.computed(Snapshot::Hours, &self.rows());
-        Box::pin(std::future::ready(()))
+        done()
     }
 }
 

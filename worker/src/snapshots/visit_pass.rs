@@ -13,48 +13,64 @@ use crate::mysql::scan::{ChunkedScan, ScanKey};
 use crate::mysql::scan_plan::ScanPlan;
 use crate::mysql::schema::TableSchema;
 use crate::mysql::throttle::Throttle;
-use crate::mysql::visits::{self, VisitQuery};
-use crate::snapshots::computation::Computation;
+use crate::mysql::visits::{self, VisitColumns, VisitQuery};
+use crate::snapshots::computation::{Computation, Failure};
 use crate::snapshots::counts::Counts;
-use crate::snapshots::figure::{Figure, Figures, Visits, snapshots};
-use crate::snapshots::member_counter::member_window;
+use crate::snapshots::figure::{Figures, VisitRow, Visits};
+use crate::snapshots::member_catalog::MemberCatalog;
+use crate::snapshots::member_counter::{is_blank, member_window};
 use crate::snapshots::series;
+use crate::snapshots::spelling_map::Lookup;
 use anyhow::{Context, Result};
 use chrono::{DateTime, NaiveDateTime, NaiveTime};
+use shared::catalog::Period;
 
-/// Computes the wanted figures of `all`.
-pub(super) async fn run(all: Vec<Box<dyn Figure<Visits>>>, computation: &mut Computation<'_>) {
-    let Some(schema) = computation.schema(snapshots(&all), visits::TABLE).await else {
-        return;
-    };
-    let mut figures = Figures::prepare(all, &schema, computation).await;
+/// Computes `figures`; `people` is the catalogue of members, if a figure needs it.
+pub(super) async fn run(
+    mut figures: Figures<Visits>,
+    people: Result<Option<MemberCatalog>, Failure>,
+    computation: &mut Computation<'_>,
+) {
+    let people = people.unwrap_or_else(|failure| {
+        figures.fail_if(|needs| needs.people, failure, computation);
+        None
+    });
     if !figures.is_empty() {
-        let read = read(computation, &schema, &mut figures).await;
-        figures.finish(read, computation).await;
+        let read = read(computation, &mut figures, people).await;
+        let read = read.map_err(Failure::from);
+        figures
+            .finish(read.as_ref().map_err(Clone::clone), computation)
+            .await;
     }
 }
 
 async fn read(
     computation: &mut Computation<'_>,
-    schema: &TableSchema,
     figures: &mut Figures<Visits>,
+    people: Option<MemberCatalog>,
 ) -> Result<Counts> {
     let (needs, today) = (figures.needs(), computation.request.today);
-    let wanted = (needs.days, needs.members);
-    let counts = Counts::begin(computation.session, visits::TABLE, today, wanted).await?;
+    let schema = computation.schema(visits::TABLE).await?.clone();
+    let counts = Counts::begin(computation.session, visits::TABLE, today, &needs).await?;
     let members = needs.members.then(|| member_window(today));
+    let year = Window::current(Period::Year, today);
+    let columns = VisitColumns {
+        members,
+        institutions: needs.has(visits::TABLE, "institution").then_some(year),
+        rooms: needs.has(visits::TABLE, "room_code").then_some(year),
+    };
     let streamed = members.into_iter().chain(needs.rows).reduce(Window::cover);
     let days = needs.days.then(|| series::window(today));
     let mut pass = Pass {
-        key: visits::key(schema),
-        schema,
+        key: visits::key(&schema),
+        schema: &schema,
         throttle: Throttle::new(&computation.request.scan),
-        members,
+        columns,
         streamed,
-        counts,
+        counts: counts.with_people(people),
         figures,
     };
-    match (ScanPlan::through_visits(schema), days.or(streamed)) {
+    match (ScanPlan::through_visits(&schema), days.or(streamed)) {
         (_, None) => {}
         (ScanPlan::ByDate(hint), Some(window)) => pass.by_date(computation, &hint, window).await?,
         (ScanPlan::ByKey(hint), Some(window)) => pass.by_key(computation, &hint, window).await?,
@@ -67,8 +83,7 @@ struct Pass<'a> {
     key: ScanKey,
     schema: &'a TableSchema,
     throttle: Throttle,
-    /// The days of which members are counted.
-    members: Option<Window>,
+    columns: VisitColumns,
     /// The days whose rows must be streamed; of other days the totals are enough.
     streamed: Option<Window>,
     counts: Counts,
@@ -214,7 +229,7 @@ impl Pass<'_> {
             to_stream: 0,
         };
         let session = &mut *computation.session;
-        visits::each(session, self.schema, query, self.members, |visit| {
+        visits::each(session, self.schema, query, self.columns, |visit| {
             found.visits += 1;
             let Some(day) = visit.time.date() else {
                 return Ok(());
@@ -229,7 +244,21 @@ impl Pass<'_> {
                     row: visit.id,
                     text: visit.member_id,
                 })?;
-                figures.add(&visit);
+                let mut row = VisitRow {
+                    visit,
+                    member: None,
+                    member_type: None,
+                };
+                if let Some(people) = counts.people_mut()
+                    && !is_blank(visit.member_id)
+                {
+                    let member = people.lookup(visit.member_id)?;
+                    row.member = Some(member);
+                    if let Lookup::Found(index) = member {
+                        row.member_type = people.member_type(index);
+                    }
+                }
+                figures.add(&row);
             }
             Ok(())
         })

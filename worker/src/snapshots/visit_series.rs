@@ -2,7 +2,7 @@
 
 use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
-use crate::snapshots::figure::{Figure, Needs, Visits};
+use crate::snapshots::figure::{Figure, Needs, Visits, done};
 use crate::snapshots::series;
 use futures_util::future::BoxFuture;
 use shared::catalog::Snapshot;
@@ -38,6 +38,6 @@ impl Figure<Visits> for VisitSeries {
         results.computed(Snapshot::Monthly, &series::monthly(days, today));
         results.computed(Snapshot::Yearly, &series::yearly(days, today));
         results.computed(Snapshot::Daily, &series::daily(days, today));
-        Box::pin(std::future::ready(()))
+        done()
     }
 }

@@ -1,31 +1,28 @@
 //! Visits and different members by month and member type.
 
-use crate::calendar::{last_months, period_name};
-use crate::mysql::visits::Visit;
 use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::{CountedMembers, Counts};
-use crate::snapshots::figure::{Figure, Needs, Visits};
+use crate::snapshots::figure::{Figure, Needs, VisitRow, Visits, done};
 use crate::snapshots::interner::Interner;
-use crate::snapshots::member_counter::{MONTHS, Totals, is_blank, member_window, months_between};
-use crate::snapshots::member_types::MemberTypes;
+use crate::snapshots::member_catalog::MemberCatalog;
+use crate::snapshots::member_counter::{MONTHS, Totals, member_window, months_between};
 use crate::snapshots::series;
 use crate::snapshots::spelling_map::Lookup;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
-use shared::catalog::{Period, Snapshot};
+use shared::catalog::Snapshot;
 use shared::rows::{MonthTypeTotal, VisitorKind};
 use std::collections::HashMap;
 
-/// Visits by month.
+/// Visits or members by month.
 type Months = [u64; MONTHS];
 
 /// Counts the visits of each month by the member's type.
 pub(super) struct VisitTypes {
     today: NaiveDate,
-    types: MemberTypes,
-    /// By the index of the type; the last one is for unknown types.
-    visits: Vec<Months>,
+    /// By the index of the type; `None` for members who were deleted or have no known type.
+    visits: HashMap<Option<u16>, Months>,
     /// By the symbol of an id that no member spells like that.
     pending: HashMap<u32, Months>,
 }
@@ -34,68 +31,82 @@ impl VisitTypes {
     pub(super) fn new(today: NaiveDate) -> Self {
         Self {
             today,
-            types: MemberTypes::default(),
-            visits: Vec::new(),
+            visits: HashMap::new(),
             pending: HashMap::new(),
         }
     }
 
-    /// The index of the type that a look-up has found.
-    fn index(&self, lookup: Lookup) -> usize {
-        match lookup {
-            Lookup::Found(index) => index as usize,
-            Lookup::Missing | Lookup::Pending(_) => self.types.names().len(),
+    fn rows(&mut self, counts: &Counts) -> Result<Vec<MonthTypeTotal>> {
+        let people = counts.people()?;
+        for (symbol, months) in std::mem::take(&mut self.pending) {
+            let visits = self.visits.entry(type_of(people, people.resolved(symbol)));
+            add(visits.or_default(), &months);
         }
-    }
-
-    fn rows(&self, days: &[u64; MONTHS], members: &CountedMembers) -> Result<Vec<MonthTypeTotal>> {
-        let unique = self.unique_members(members)?;
-        let names = self.types.names().iter().map(|name| Some(name.clone()));
-        let names: Vec<Option<String>> = names.chain([None]).collect();
-        let current = period_name(Period::Month, self.today);
-        let mut rows = Vec::with_capacity(MONTHS * (names.len() + 1));
-        for (index, first) in last_months(self.today, series::MONTHS).enumerate() {
-            let month = period_name(Period::Month, first);
-            let partial = month == current;
-            let row = |kind, member_type: &Option<String>, visits, unique_members| MonthTypeTotal {
-                month: month.clone(),
+        let unique = unique_members(counts)?;
+        let types = (0..).zip(people.types().names());
+        let types = types.map(|(index, name)| (Some(index), Some(name.clone())));
+        let types: Vec<_> = types.chain([(None, None)]).collect();
+        let mut rows = Vec::with_capacity(MONTHS * (types.len() + 1));
+        for (index, month) in series::monthly(&counts.days, self.today)
+            .into_iter()
+            .enumerate()
+        {
+            let row = |kind, member_type, visits, unique_members| MonthTypeTotal {
+                month: month.month.clone(),
                 kind,
-                member_type: member_type.clone(),
+                member_type,
                 visits,
                 unique_members,
-                partial,
+                partial: month.partial,
             };
-            for ((name, visits), unique) in names.iter().zip(&self.visits).zip(&unique) {
-                let kind = match name {
+            let mut of_members = 0;
+            for (member_type, name) in &types {
+                let kind = match member_type {
                     Some(_) => VisitorKind::Member,
                     None => VisitorKind::Unknown,
                 };
-                rows.push(row(kind, name, visits[index], Some(unique[index])));
+                let of =
+                    |months: &HashMap<_, Months>| months.get(member_type).map_or(0, |of| of[index]);
+                of_members += of(&self.visits);
+                let (visits, unique) = (of(&self.visits), of(&unique));
+                rows.push(row(kind, name.clone(), visits, Some(unique)));
             }
-            let of_members: u64 = self.visits.iter().map(|visits| visits[index]).sum();
-            let guests = days[index].saturating_sub(of_members);
-            rows.push(row(VisitorKind::Guest, &None, guests, None));
+            let guests = month.total.saturating_sub(of_members);
+            rows.push(row(VisitorKind::Guest, None, guests, None));
         }
         Ok(rows)
     }
+}
 
-    /// The different members of each type and month.
-    fn unique_members(&self, members: &CountedMembers) -> Result<Vec<Months>> {
-        let mut unique = vec![[0; MONTHS]; self.visits.len()];
-        let mut by_key = Interner::<(Totals, usize)>::default();
-        let CountedMembers { counter, collation } = members;
-        counter.for_each_spelling(collation, |key, id, tally| {
-            let index = self.index(self.types.get(id));
-            let (_, member) = by_key.get_or_intern(key, || (Totals::default(), index))?;
-            member.0.merge(&tally.totals);
-            Ok(())
-        })?;
-        for (_, (totals, index)) in by_key.iter() {
-            for (month, members) in unique[*index].iter_mut().enumerate() {
-                *members += u64::from(totals.is_in_month(month));
-            }
-        }
-        Ok(unique)
+/// The different members of each type and month.
+fn unique_members(counts: &Counts) -> Result<HashMap<Option<u16>, Months>> {
+    let (people, members) = (counts.people()?, counts.members()?);
+    let mut by_key = Interner::<(Totals, Option<u16>)>::default();
+    let CountedMembers { counter, collation } = members;
+    counter.for_each_spelling(collation, |key, id, tally| {
+        let member_type = type_of(people, people.find(id));
+        let (_, member) = by_key.get_or_intern(key, || (Totals::default(), member_type))?;
+        member.0.merge(&tally.totals);
+        Ok(())
+    })?;
+    let mut unique = HashMap::<_, Months>::new();
+    for (_, (totals, member_type)) in by_key.iter() {
+        let months = unique.entry(*member_type).or_default();
+        add(
+            months,
+            &std::array::from_fn(|month| totals.is_in_month(month).into()),
+        );
+    }
+    Ok(unique)
+}
+
+fn type_of(people: &MemberCatalog, member: Option<u32>) -> Option<u16> {
+    people.member_type(member?)
+}
+
+fn add(totals: &mut Months, more: &Months) {
+    for (total, more) in totals.iter_mut().zip(more) {
+        *total += more;
     }
 }
 
@@ -106,40 +117,30 @@ impl Figure<Visits> for VisitTypes {
 
     fn needs(&self) -> Needs {
         Needs {
-            columns: vec!["member_id"],
+            columns: vec![
+                ("visitor_count", "member_id"),
+                ("member", "member_id"),
+                ("member", "member_type_id"),
+            ],
             days: true,
             members: true,
+            people: true,
             rows: Some(member_window(self.today)),
+            ..Needs::default()
         }
     }
 
-    fn prepare<'a>(
-        &'a mut self,
-        computation: &'a mut Computation<'_>,
-    ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async {
-            self.types = MemberTypes::read(computation.session, &computation.request.scan).await?;
-            self.visits = vec![[0; MONTHS]; self.types.names().len() + 1];
-            Ok(())
-        })
-    }
-
-    fn add(&mut self, visit: &Visit<'_>) -> Result<()> {
+    fn add(&mut self, row: &VisitRow<'_>) -> Result<()> {
         let window = member_window(self.today);
-        let day = visit.time.date().filter(|day| window.contains(*day));
-        let Some(day) = day.filter(|_| !is_blank(visit.member_id)) else {
+        let day = row.visit.time.date().filter(|day| window.contains(*day));
+        let (Some(day), Some(member)) = (day, row.member) else {
             return Ok(());
         };
-        let month = months_between(window.from, day);
-        let lookup = self.types.lookup(visit.member_id)?;
-        let months = match lookup {
+        let months = match member {
             Lookup::Pending(symbol) => self.pending.entry(symbol).or_default(),
-            found => {
-                let index = self.index(found);
-                &mut self.visits[index]
-            }
+            Lookup::Found(_) | Lookup::Missing => self.visits.entry(row.member_type).or_default(),
         };
-        months[month] += 1;
+        months[months_between(window.from, day)] += 1;
         Ok(())
     }
 
@@ -148,36 +149,10 @@ impl Figure<Visits> for VisitTypes {
         counts: &'a Counts,
         computation: &'a mut Computation<'_>,
     ) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
-            let rows = self.resolve(counts, computation).await.map(|rows| [rows]);
-            let results = &mut computation.results;
-            results.computed_all([Snapshot::MonthlyTypes], rows);
-        })
-    }
-}
-
-impl VisitTypes {
-    async fn resolve(
-        &mut self,
-        counts: &Counts,
-        computation: &mut Computation<'_>,
-    ) -> Result<Vec<MonthTypeTotal>> {
-        self.types.resolve_pending(computation.session).await?;
-        for (symbol, months) in std::mem::take(&mut self.pending) {
-            let index = self.index(self.types.resolved(symbol));
-            for (total, visits) in self.visits[index].iter_mut().zip(months) {
-                *total += visits;
-            }
-        }
-        let members = counts
-            .members
-            .as_ref()
-            .context("members were not counted")?;
-        let months = series::monthly(&counts.days, self.today);
-        let mut days = [0; MONTHS];
-        for (total, month) in days.iter_mut().zip(months) {
-            *total = month.total;
-        }
-        self.rows(&days, members)
+        let rows = self.rows(counts).map(|rows| [rows]);
+        computation
+            .results
+            .computed_all([Snapshot::MonthlyTypes], rows);
+        done()
     }
 }

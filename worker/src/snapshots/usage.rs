@@ -1,0 +1,71 @@
+//! How much of the collection is used.
+
+use crate::calendar::Window;
+use crate::mysql::row::DailyTotals;
+use crate::snapshots::computation::Computation;
+use crate::snapshots::counts::Counts;
+use crate::snapshots::figure::{Figure, Loans, Needs, done};
+use crate::snapshots::title_counter::{ALL_TIME, TWELVE_MONTHS};
+use anyhow::Result;
+use chrono::NaiveDate;
+use futures_util::future::BoxFuture;
+use shared::catalog::Snapshot;
+use shared::rows;
+
+/// Titles and loans of twelve months.
+pub(super) struct Usage;
+
+impl Figure<Loans> for Usage {
+    fn snapshots(&self) -> &'static [Snapshot] {
+        &[Snapshot::Usage]
+    }
+
+    fn needs(&self) -> Needs {
+        Needs {
+            columns: vec![
+                ("loan", "item_code"),
+                ("item", "item_code"),
+                ("item", "biblio_id"),
+                ("biblio", "biblio_id"),
+            ],
+            days: true,
+            titles: true,
+            ..Needs::default()
+        }
+    }
+
+    fn finish<'a>(
+        self: Box<Self>,
+        counts: &'a Counts,
+        computation: &'a mut Computation<'_>,
+    ) -> BoxFuture<'a, ()> {
+        let usage = usage(counts, computation.request.today).map(|usage| [usage]);
+        computation.results.computed_all([Snapshot::Usage], usage);
+        done()
+    }
+}
+
+fn usage(counts: &Counts, today: NaiveDate) -> Result<rows::Usage> {
+    let titles = counts.titles()?;
+    let catalog = titles.catalog();
+    let each = || catalog.titles().iter().zip(titles.totals());
+    let with_items = catalog.titles().iter().filter(|title| title.has_item);
+    Ok(rows::Usage {
+        titles: catalog.titles().len() as u64,
+        titles_with_items: with_items.count() as u64,
+        items: catalog.items(),
+        titles_lent_12_months: each()
+            .filter(|(_, totals)| totals[TWELVE_MONTHS] > 0)
+            .count() as u64,
+        titles_never_lent: each()
+            .filter(|(title, totals)| title.has_item && totals[ALL_TIME] == 0)
+            .count() as u64,
+        loans_12_months: sum(&counts.days, Window::twelve_months(today)),
+    })
+}
+
+/// The events of a window.
+pub(super) fn sum(days: &DailyTotals, window: Window) -> u64 {
+    let days = days.range(window.from..window.to);
+    days.map(|(_, total)| total).sum()
+}
