@@ -231,7 +231,7 @@ impl WeekdayHour {
     ];
 }
 
-/// What is known of the visitors that one row counts.
+/// Which visitors a row counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
@@ -254,8 +254,11 @@ pub struct MonthTypeTotal {
         schema(pattern = "^[0-9]{4}-(0[1-9]|1[0-2])$", examples("2025-09"))
     )]
     pub month: String,
-    /// Which visitors this row counts.
     #[cfg_attr(feature = "openapi", schema(inline))]
+    #[expect(
+        missing_docs,
+        reason = "a description of the field would hide that of its type"
+    )]
     pub kind: VisitorKind,
     /// The name of the member type; null unless `kind` is `member`.
     #[cfg_attr(feature = "openapi", schema(required = true, examples("Student")))]

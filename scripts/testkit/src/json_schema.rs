@@ -95,12 +95,6 @@ fn validate(document: &Value, at: &str, schema: &Value, value: &Value, errors: &
                     schemas.filter(|schema| self::errors(document, schema, value).is_empty());
                 valid.count() == 1
             }
-            "allOf" => {
-                for schema in expected.as_array().unwrap() {
-                    validate(document, at, schema, value, errors);
-                }
-                true
-            }
             unknown => panic!("the keyword {unknown} is not supported"),
         };
         if !is_valid {

@@ -11,7 +11,7 @@ const REMEDIES: [(&[u16], &str); 11] = [
     (
         &[1045, 1698, 1130],
         "check MYSQL_USER and MYSQL_PASSWORD, the hosts from which the account can connect, and whether it must use \
-         TLS (MYSQL_TLS) and a client certificate (MYSQL_TLS_CERT)",
+         TLS (MYSQL_TLS) and X509 (MYSQL_TLS_CERT)",
     ),
     (
         &[1044],

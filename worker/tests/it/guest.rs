@@ -67,10 +67,14 @@ async fn no_row_is_read_twice() {
         let read = rows_read(mariadb).await - before;
         fixture.assert_all(Names::Full).await;
         let library = &fixture.library;
+        // The round of the circulation reads the open loans again.
+        let open = library.loans.iter().filter(|loan| loan.is_open());
         let rows = library.visits.len()
             + library.loans.len()
+            + open.count()
             + library.items.len()
-            + library.biblios.len();
+            + library.biblios.len()
+            + library.members.len();
         let most = rows as u64 * 11 / 10;
         assert!(
             read <= most,
@@ -98,7 +102,9 @@ async fn long_tables_are_read_in_key_ranges() {
         let mut seen = [0; 4];
         for line in mariadb.general_log_lines().await.unwrap() {
             let text = line.text;
-            if line.command != "Execute" || text.contains("MIN(") || text.contains(" IN (") {
+            // A look-up of a few rows, or the new loans of a round of the circulation.
+            let is_lookup = ["MIN(", " IN (", "loan_id > "].map(|part| text.contains(part));
+            if line.command != "Execute" || is_lookup.contains(&true) {
                 continue;
             }
             let hints = [

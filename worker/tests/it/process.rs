@@ -212,7 +212,7 @@ async fn refresh_reports_failure_by_its_exit_status() {
         "{}",
         text(&output.stdout)
     );
-    let output = worker(&["refresh", "visitors:daily"], &environment);
+    let output = worker(&["refresh", "visitors:hourly"], &environment);
     assert_eq!(output.status.code(), Some(2));
     assert!(
         text(&output.stderr).contains("visitors:weekly"),

@@ -143,14 +143,20 @@ async fn too_many_and_too_few_privileges_are_reported() {
             "REVOKE ALL PRIVILEGES, GRANT OPTION FROM '{user}'@'%'"
         ))
         .await;
-    for table in ["visitor_count", "member", "item", "biblio"] {
+    for table in [
+        "visitor_count",
+        "member",
+        "mst_member_type",
+        "item",
+        "biblio",
+    ] {
         fixture
             .sql(&format!(
                 "GRANT SELECT ON `{database}`.{table} TO '{user}'@'%'"
             ))
             .await;
     }
-    let columns = "loan_id, loan_date, is_lent, member_id";
+    let columns = "loan_id, loan_date, is_lent, member_id, is_return, due_date, return_date";
     fixture
         .sql(&format!(
             "GRANT SELECT ({columns}) ON `{database}`.loan TO '{user}'@'%'"
