@@ -307,6 +307,11 @@ impl Group {
     /// Every group.
     pub const ALL: [Self; 3] = [Self::Visitors, Self::Books, Self::Members];
 
+    /// Its index in [`Self::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// What its snapshots count and do not count.
     pub const fn meaning(self) -> &'static str {
         match self {

@@ -306,7 +306,7 @@ pub struct Circulation {
     pub returned_today: u64,
 }
 
-/// What is known of the institution of the visitors that one row counts.
+/// Which visitors a row counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
@@ -323,8 +323,11 @@ pub enum InstitutionKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InstitutionTotal {
-    /// Which visitors this row counts.
     #[cfg_attr(feature = "openapi", schema(inline))]
+    #[expect(
+        missing_docs,
+        reason = "a description of the field would hide that of its type"
+    )]
     pub kind: InstitutionKind,
     /// The institution, as most of these visits spell it; null unless `kind` is `named`.
     #[cfg_attr(

@@ -26,13 +26,12 @@ pub struct CacheState {
 /// [`CacheState::compose`].
 #[derive(Clone, Debug, Default)]
 struct Summaries {
-    books: Option<Arc<CachedResponse>>,
-    visitors: Option<Arc<CachedResponse>>,
+    /// By the index of the group, without today's count.
+    plain: [Option<Arc<CachedResponse>>; Group::ALL.len()],
     /// The summary of visitors with today's count, until that count expires. [`CacheState::compose`] renews it, so it may
     /// be one count behind.
     visitors_with_today: Option<(Arc<CachedCount>, Arc<CachedResponse>)>,
-    books_changed: bool,
-    visitors_changed: bool,
+    changed: [bool; Group::ALL.len()],
     today_changed: bool,
 }
 
@@ -54,12 +53,11 @@ impl CacheState {
 
     /// The summary of a group; `None` if one of its snapshots is missing.
     pub fn summary(&self, group: Group, now: Instant) -> Option<&Arc<CachedResponse>> {
-        match group {
-            Group::Books => self.summaries.books.as_ref(),
-            Group::Visitors => match &self.summaries.visitors_with_today {
-                Some((today, summary)) if today.is_current(now) => Some(summary),
-                _ => self.summaries.visitors.as_ref(),
-            },
+        match &self.summaries.visitors_with_today {
+            Some((today, summary)) if group == Group::Visitors && today.is_current(now) => {
+                Some(summary)
+            }
+            _ => self.summaries.plain[group.index()].as_ref(),
         }
     }
 
@@ -78,10 +76,7 @@ impl CacheState {
     /// Inserts a snapshot without composing a summary.
     pub fn insert(&mut self, snapshot: Snapshot, response: CachedResponse) {
         self.snapshots[snapshot.index()] = Some(Arc::new(response));
-        match snapshot.group() {
-            Group::Books => self.summaries.books_changed = true,
-            Group::Visitors => self.summaries.visitors_changed = true,
-        }
+        self.summaries.changed[snapshot.group().index()] |= snapshot.in_summary();
     }
 
     /// Sets today's count without composing a summary.
@@ -104,13 +99,7 @@ impl CacheState {
 
     /// Whether the parts of a summary have changed since it was composed.
     pub fn needs_composing(&self) -> bool {
-        let Summaries {
-            books_changed,
-            visitors_changed,
-            today_changed,
-            ..
-        } = self.summaries;
-        books_changed || visitors_changed || today_changed
+        self.summaries.today_changed || self.summaries.changed.contains(&true)
     }
 
     /// The number of bytes that composing all summaries compresses.
@@ -119,7 +108,7 @@ impl CacheState {
             let parts = group.summary().filter_map(|part| self.snapshot(part));
             parts.map(|part| part.body.len()).sum::<usize>()
         };
-        size_of(Group::Books) + size_of(Group::Visitors)
+        Group::ALL.map(size_of).iter().sum()
     }
 
     /// Composes each summary whose parts have changed.
@@ -128,13 +117,12 @@ impl CacheState {
         let compose = |group, today: Option<&CachedCount>| {
             summary::compose(group, |part| self.snapshot(part), today)
         };
-        if summaries.books_changed {
-            summaries.books = compose(Group::Books, None);
+        for group in Group::ALL {
+            if summaries.changed[group.index()] {
+                summaries.plain[group.index()] = compose(group, None);
+            }
         }
-        if summaries.visitors_changed {
-            summaries.visitors = compose(Group::Visitors, None);
-        }
-        if summaries.visitors_changed || summaries.today_changed {
+        if summaries.changed[Group::Visitors.index()] || summaries.today_changed {
             let with_today = |today: &Arc<CachedCount>| {
                 let summary = compose(Group::Visitors, Some(today))?;
                 Some((today.clone(), summary))
@@ -142,8 +130,7 @@ impl CacheState {
             summaries.visitors_with_today = self.today.as_ref().and_then(with_today);
         }
         self.summaries = Summaries {
-            books_changed: false,
-            visitors_changed: false,
+            changed: [false; Group::ALL.len()],
             today_changed: false,
             ..summaries
         };

@@ -35,7 +35,7 @@ pub fn compose<'a>(
     // `generated_at` is that of the oldest part, but `If-Modified-Since` must be compared with the newest part.
     let modified = match group {
         Group::Visitors => None,
-        Group::Books => Some(LastModified {
+        Group::Books | Group::Members => Some(LastModified {
             time: LastModified::at(times().max()?)?.time,
             ..LastModified::at(generated_at)?
         }),

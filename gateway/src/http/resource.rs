@@ -101,10 +101,11 @@ impl Resource {
     }
 }
 
-const OTHERS: [Resource; 8] = [
+const OTHERS: [Resource; 9] = [
     Resource::Today,
     Resource::Summary(Group::Visitors),
     Resource::Summary(Group::Books),
+    Resource::Summary(Group::Members),
     Resource::Stream,
     Resource::Live,
     Resource::Ready,

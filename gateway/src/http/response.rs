@@ -29,6 +29,8 @@ pub const TODAY_WARMING: &str = "today's visitors are being counted";
 pub const VISITORS_WARMING: &str = "the summary of visitors is being prepared";
 /// The `message` of a 202 while the summary of books is incomplete.
 pub const BOOKS_WARMING: &str = "the summary of books is being prepared";
+/// The message while the summary of members is not there yet.
+pub const MEMBERS_WARMING: &str = "the summary of members is being prepared";
 /// When refused clients should retry, drawn at random so that they do not all return at once.
 pub const FULL_RETRY_SECONDS: std::ops::RangeInclusive<u64> = 2..=8;
 /// Two hours. Browsers cache the response to a preflight no longer.

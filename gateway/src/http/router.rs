@@ -197,6 +197,7 @@ fn summary_response(gateway: &Gateway, group: Group, request: &HeaderMap) -> Res
     let (being_prepared, today) = match group {
         Group::Visitors => (response::VISITORS_WARMING, state.today(now)),
         Group::Books => (response::BOOKS_WARMING, None),
+        Group::Members => (response::MEMBERS_WARMING, None),
     };
     let is_unavailable = |part: &Snapshot| state.unavailable.contains_key(part);
     let unavailable = group.summary().find(is_unavailable);

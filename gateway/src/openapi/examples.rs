@@ -9,8 +9,9 @@ use chrono::{Datelike as _, Months, NaiveDate};
 use serde::Serialize;
 use shared::catalog::{Period, Snapshot};
 use shared::rows::{
-    Circulation, Collection, DayTotal, MonthLoans, MonthTotal, MonthTypeTotal, TopBorrower,
-    TopTitle, TopVisitor, VisitorKind, WeekdayHour, YearTotal,
+    Circulation, ClassTotal, Collection, DayTotal, InstitutionKind, InstitutionTotal, MemberCounts,
+    MemberTypeTotal, MonthGrowth, MonthLoans, MonthTotal, MonthTypeTotal, NewTitle, RoomTotal,
+    TopBorrower, TopTitle, TopVisitor, Usage, VisitorKind, WeekdayHour, YearGrowth, YearTotal,
 };
 use shared::snapshot::Envelope;
 use shared::time::{Clock, Timestamp};
@@ -84,6 +85,18 @@ pub fn stored(snapshot: Snapshot) -> Bytes {
         Snapshot::Hours => in_envelope(snapshot, hours()),
         Snapshot::MonthlyTypes => in_envelope(snapshot, month_types()),
         Snapshot::Circulation => in_envelope(snapshot, circulation()),
+        Snapshot::InstitutionsMonth | Snapshot::InstitutionsYear => {
+            in_envelope(snapshot, institutions())
+        }
+        Snapshot::RoomsMonth | Snapshot::RoomsYear => in_envelope(snapshot, rooms()),
+        Snapshot::Classes => in_envelope(snapshot, classes()),
+        Snapshot::GrowthMonthly => in_envelope(snapshot, growth()),
+        Snapshot::GrowthYearly => in_envelope(snapshot, growth_of_years()),
+        Snapshot::NewTitles => in_envelope(snapshot, new_titles()),
+        Snapshot::Usage => in_envelope(snapshot, usage()),
+        Snapshot::MemberCounts => in_envelope(snapshot, member_counts()),
+        Snapshot::NewMembers => in_envelope(snapshot, months()),
+        Snapshot::MemberTypes => in_envelope(snapshot, member_types()),
         Snapshot::MonthlyTop | Snapshot::YearlyTop => in_envelope(snapshot, visitors()),
         Snapshot::Collection => in_envelope(snapshot, collection()),
         Snapshot::TopBorrowed | Snapshot::TopBorrowedMonth | Snapshot::TopBorrowedYear => {
@@ -202,6 +215,112 @@ fn hours() -> Vec<WeekdayHour> {
         cumulative_p75: Some(percentiles[2]),
     };
     vec![row(9, 301, [61, 74, 88]), row(10, 344, [96, 118, 143])]
+}
+
+/// The first and the last rows.
+fn institutions() -> Vec<InstitutionTotal> {
+    let row = |kind, institution: Option<&str>, visits, unique_members| InstitutionTotal {
+        kind,
+        institution: institution.map(str::to_owned),
+        visits,
+        unique_members,
+    };
+    vec![
+        row(InstitutionKind::Named, Some("Faculty of Law"), 1_204, 311),
+        row(InstitutionKind::Other, None, 96, 20),
+        row(InstitutionKind::None, None, 388, 0),
+    ]
+}
+
+fn rooms() -> Vec<RoomTotal> {
+    let row = |room: Option<&str>, name: Option<&str>, visits| RoomTotal {
+        room: room.map(str::to_owned),
+        name: name.map(str::to_owned),
+        visits,
+    };
+    vec![
+        row(Some("R01"), Some("Reading room"), 2_310),
+        row(Some("R09"), None, 4),
+        row(None, None, 811),
+    ]
+}
+
+/// One class, and all else.
+fn classes() -> Vec<ClassTotal> {
+    let row = |class: Option<&str>, titles, items, loans_year| ClassTotal {
+        class: class.map(str::to_owned),
+        titles,
+        items,
+        loans_year,
+    };
+    vec![row(Some("3"), 4_120, 7_025, 1_911), row(None, 302, 415, 88)]
+}
+
+fn growth() -> Vec<MonthGrowth> {
+    let months = months().into_iter();
+    months
+        .map(|month| MonthGrowth {
+            month: month.month,
+            titles: month.total / 40,
+            items: month.total / 25,
+            partial: month.partial,
+        })
+        .collect()
+}
+
+fn growth_of_years() -> Vec<YearGrowth> {
+    let years = years().into_iter();
+    years
+        .map(|year| YearGrowth {
+            year: year.year,
+            titles: year.total / 40,
+            items: year.total / 25,
+            partial: year.partial,
+        })
+        .collect()
+}
+
+fn new_titles() -> Vec<NewTitle> {
+    let row = |biblio_id, title: &str, ago| NewTitle {
+        biblio_id,
+        title: Some(title.to_owned()),
+        added: day() - chrono::Days::new(ago),
+    };
+    vec![
+        row(18_205, "Laut Bercerita", 1),
+        row(18_190, "Statistika Dasar", 6),
+    ]
+}
+
+fn usage() -> Usage {
+    Usage {
+        titles: 18_204,
+        titles_with_items: 17_811,
+        items: 31_977,
+        titles_lent_12_months: 5_120,
+        titles_never_lent: 9_402,
+        loans_12_months: 14_310,
+    }
+}
+
+fn member_counts() -> MemberCounts {
+    MemberCounts {
+        total: 12_810,
+        active: 7_204,
+        expired: 5_511,
+        pending: 95,
+        new_this_month: 64,
+        new_this_year: 1_102,
+    }
+}
+
+fn member_types() -> Vec<MemberTypeTotal> {
+    let row = |member_type: Option<&str>, total, active| MemberTypeTotal {
+        member_type: member_type.map(str::to_owned),
+        total,
+        active,
+    };
+    vec![row(Some("Student"), 8_120, 5_002), row(None, 31, 4)]
 }
 
 fn circulation() -> Circulation {

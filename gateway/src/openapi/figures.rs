@@ -3,8 +3,9 @@
 use crate::cache::cached_count::TodayResponse;
 use shared::catalog::{Group, Period, Snapshot};
 use shared::rows::{
-    Circulation, Collection, DayTotal, MonthLoans, MonthTotal, MonthTypeTotal, TopBorrower,
-    TopTitle, TopVisitor, WeekdayHour, YearTotal,
+    Circulation, ClassTotal, Collection, DayTotal, InstitutionTotal, MemberCounts, MemberTypeTotal,
+    MonthGrowth, MonthLoans, MonthTotal, MonthTypeTotal, NewTitle, RoomTotal, TopBorrower,
+    TopTitle, TopVisitor, Usage, WeekdayHour, YearGrowth, YearTotal,
 };
 use shared::snapshot::Envelope;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
@@ -21,7 +22,7 @@ pub fn schemas() -> Vec<(String, RefOr<Schema>)> {
         schemas.push((data_name(snapshot).to_owned(), data(snapshot)));
         schemas.push((envelope_name(snapshot), envelope(snapshot)));
     }
-    for group in [Group::Visitors, Group::Books] {
+    for group in Group::ALL {
         schemas.push((summary_name(group).to_owned(), summary(group)));
     }
     schemas
@@ -49,6 +50,18 @@ pub fn data_name(snapshot: Snapshot) -> &'static str {
         Snapshot::LoansYearly => "YearlyLoans",
         Snapshot::LoansDaily => "DailyLoans",
         Snapshot::Circulation => "Circulation",
+        Snapshot::InstitutionsMonth => "MonthlyInstitutions",
+        Snapshot::InstitutionsYear => "YearlyInstitutions",
+        Snapshot::RoomsMonth => "MonthlyRooms",
+        Snapshot::RoomsYear => "YearlyRooms",
+        Snapshot::Classes => "Classes",
+        Snapshot::GrowthMonthly => "MonthlyGrowth",
+        Snapshot::GrowthYearly => "YearlyGrowth",
+        Snapshot::NewTitles => "NewTitles",
+        Snapshot::Usage => "Usage",
+        Snapshot::MemberCounts => "MemberCounts",
+        Snapshot::NewMembers => "NewMembers",
+        Snapshot::MemberTypes => "MemberTypes",
     }
 }
 
@@ -62,6 +75,7 @@ pub fn summary_name(group: Group) -> &'static str {
     match group {
         Group::Visitors => "VisitorsSummary",
         Group::Books => "BooksSummary",
+        Group::Members => "MembersSummary",
     }
 }
 
@@ -78,6 +92,16 @@ fn data(snapshot: Snapshot) -> RefOr<Schema> {
         Snapshot::MonthlyTop | Snapshot::YearlyTop => ranking::<TopVisitor>(),
         Snapshot::Collection => return Collection::schema(),
         Snapshot::Circulation => return Circulation::schema(),
+        Snapshot::Usage => return Usage::schema(),
+        Snapshot::MemberCounts => return MemberCounts::schema(),
+        Snapshot::InstitutionsMonth | Snapshot::InstitutionsYear => list::<InstitutionTotal>(),
+        Snapshot::RoomsMonth | Snapshot::RoomsYear => list::<RoomTotal>(),
+        Snapshot::Classes => list::<ClassTotal>(),
+        Snapshot::GrowthMonthly => series::<MonthGrowth>(12),
+        Snapshot::GrowthYearly => series::<YearGrowth>(5),
+        Snapshot::NewTitles => ranking::<NewTitle>(),
+        Snapshot::NewMembers => series::<MonthTotal>(12),
+        Snapshot::MemberTypes => list::<MemberTypeTotal>(),
         Snapshot::TopBorrowed | Snapshot::TopBorrowedMonth | Snapshot::TopBorrowedYear => {
             ranking::<TopTitle>()
         }

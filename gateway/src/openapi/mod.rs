@@ -81,7 +81,7 @@ fn resources(config: &Config) -> impl Iterator<Item = Resource> {
     all.filter(move |resource| role.serves(*resource) && is_enabled(config, *resource))
 }
 
-fn tags() -> [Tag; 4] {
+fn tags() -> [Tag; 5] {
     let tag = |name: &str, description: &str| {
         let tag = TagBuilder::new().name(name);
         tag.description(Some(description)).build()
@@ -98,6 +98,10 @@ fn tags() -> [Tag; 4] {
         tag(
             operation_specs::group_tag(Group::Books),
             Group::Books.meaning(),
+        ),
+        tag(
+            operation_specs::group_tag(Group::Members),
+            Group::Members.meaning(),
         ),
         tag(
             operation_specs::OPERATIONS,
@@ -119,6 +123,13 @@ fn components(config: &Config) -> Components {
         .schema_from::<rows::MonthLoans>()
         .schema_from::<rows::MonthTypeTotal>()
         .schema_from::<rows::WeekdayHour>()
+        .schema_from::<rows::InstitutionTotal>()
+        .schema_from::<rows::RoomTotal>()
+        .schema_from::<rows::ClassTotal>()
+        .schema_from::<rows::MonthGrowth>()
+        .schema_from::<rows::YearGrowth>()
+        .schema_from::<rows::NewTitle>()
+        .schema_from::<rows::MemberTypeTotal>()
         .schema_from::<rows::TopVisitor>()
         .schema_from::<rows::TopTitle>()
         .schema_from::<rows::TopBorrower>()

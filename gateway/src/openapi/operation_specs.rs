@@ -54,6 +54,7 @@ pub fn group_tag(group: Group) -> &'static str {
     match group {
         Group::Visitors => "visitors",
         Group::Books => "books",
+        Group::Members => "members",
     }
 }
 
@@ -109,6 +110,11 @@ fn summary_spec(group: Group) -> OperationSpec {
         ),
         Group::Books => (
             response::BOOKS_WARMING,
+            "",
+            &[IF_NONE, IF_MODIFIED, ACCEPT][..],
+        ),
+        Group::Members => (
+            response::MEMBERS_WARMING,
             "",
             &[IF_NONE, IF_MODIFIED, ACCEPT][..],
         ),

@@ -68,6 +68,32 @@ fn data(snapshot: Snapshot, now: Timestamp) -> Value {
             .collect(),
         Snapshot::MonthlyTypes => (1..=12).flat_map(month_types).collect(),
         Snapshot::Yearly | Snapshot::LoansYearly => (2021..=2025).map(year).collect(),
+        Snapshot::InstitutionsMonth | Snapshot::InstitutionsYear => (0..22)
+            .map(|rank| json!({ "kind": "named", "institution": format!("Fakultas {rank}"), "visits": TOTAL, "unique_members": TOTAL }))
+            .collect(),
+        Snapshot::RoomsMonth | Snapshot::RoomsYear => (0..5)
+            .map(|room| json!({ "room": format!("R{room:02}"), "name": "Ruang baca", "visits": TOTAL }))
+            .collect(),
+        Snapshot::Classes => (0..11)
+            .map(|class| json!({ "class": class.to_string(), "titles": TOTAL, "items": TOTAL, "loans_year": TOTAL }))
+            .collect(),
+        Snapshot::GrowthMonthly => (1..=12)
+            .map(|number| json!({ "month": format!("2025-{number:02}"), "titles": TOTAL, "items": TOTAL, "partial": number == 12 }))
+            .collect(),
+        Snapshot::GrowthYearly => (2021..=2025)
+            .map(|year| json!({ "year": year, "titles": TOTAL, "items": TOTAL, "partial": year == 2025 }))
+            .collect(),
+        Snapshot::NewTitles => (1..=10)
+            .map(|rank| json!({ "biblio_id": 10_000 + rank, "title": TITLES[rank % TITLES.len()], "added": today }))
+            .collect(),
+        Snapshot::Usage => json!({ "titles": 91_234, "titles_with_items": 90_001, "items": 183_127,
+            "titles_lent_12_months": 20_120, "titles_never_lent": 51_002, "loans_12_months": 79_310 }),
+        Snapshot::MemberCounts => json!({ "total": 30_000, "active": 21_204, "expired": 8_511, "pending": 285,
+            "new_this_month": TOTAL, "new_this_year": 6_102 }),
+        Snapshot::NewMembers => (1..=12).map(month).collect(),
+        Snapshot::MemberTypes => (1..=4)
+            .map(|number| json!({ "member_type": format!("Jenis {number}"), "total": TOTAL, "active": TOTAL }))
+            .collect(),
         Snapshot::Circulation => json!({ "on_loan": TOTAL, "overdue": TOTAL, "due_today": TOTAL,
             "lent_today": TOTAL, "returned_today": TOTAL }),
         Snapshot::Collection => json!({ "total_titles": 91_234, "total_items": 183_127 }),

@@ -1,7 +1,7 @@
 //! Describes a table or a column that is missing or may not be read, and the figures that are lost without it.
 
 use crate::check::findings::{Finding, Topic};
-use crate::check::requirements::{self, Figures, Table};
+use crate::check::requirements::{self, Requirement, Table};
 use crate::config::Config;
 use crate::mysql::inspect::remedies;
 use serde_json::json;
@@ -16,10 +16,11 @@ pub(super) fn describe(
     is_denied: bool,
 ) -> Finding {
     let lost = needed.lost_without(columns);
-    let snapshots = lost.iter().flat_map(|figures| figures.snapshots());
+    let is_today_lost = lost.iter().any(Requirement::is_today);
+    let snapshots = lost.iter().flat_map(|figures| figures.snapshots);
     let details = json!({
         "lacking": if is_denied { "denied" } else { "missing" },
-        "today_lost": lost.contains(&Figures::Today),
+        "today_lost": is_today_lost,
         "snapshots_lost": snapshots.map(|snapshot| snapshot.name()).collect::<Vec<_>>(),
     });
     let mut what = if is_denied {
@@ -28,20 +29,15 @@ pub(super) fn describe(
         "missing".to_owned()
     };
     if lost.is_empty() {
-        what.push_str(match needed.name {
-            "member" => ": rankings show no institution of members",
-            "mst_member_type" => ": member types are named by their ids",
-            "visitor_count" => ": visits are read in one statement, or by the column id",
-            "biblio" => ": rankings also show titles that the catalogue hides",
-            _ => ": rankings leave out loans of deleted copies, and name deleted borrowers as their visits do",
-        });
+        what.push_str(": ");
+        what.push_str(needed.loss);
     }
     let found = Finding::ok(Topic::Tables, about, what).with_details(details);
     if lost.is_empty() && !is_denied {
         return found;
     }
 
-    let is_broken = lost.contains(&Figures::Today);
+    let is_broken = is_today_lost;
     let consequence = if is_broken {
         "Without it the worker cannot count.".to_owned()
     } else if lost.is_empty() {

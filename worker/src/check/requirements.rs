@@ -1,65 +1,19 @@
-//! The tables and columns that each figure needs, and the figures that are lost without them.
+//! The tables and columns that the worker reads, and the figures that are lost without them.
 
 use crate::check::format;
-use shared::catalog::Snapshot;
+use crate::snapshots::compute;
+pub use crate::snapshots::figure::Requirement;
 
-/// A set of figures that need the same columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Figures {
-    /// Today's count.
-    Today,
-    /// Visits by day, month, year and hour.
-    Visits,
-    /// Visits by member type.
-    VisitTypes,
-    /// The rankings of visitors.
-    Visitors,
-    /// The size of the collection.
-    Collection,
-    /// Loans by day and year.
-    Loans,
-    /// Loans and borrowers by month.
-    LoanMonths,
-    /// The rankings of titles.
-    Titles,
-    /// The rankings of borrowers.
-    Borrowers,
-    /// What is on loan.
-    Circulation,
-}
-
-impl Figures {
-    /// The snapshots of the set. Today's count is no snapshot.
-    pub fn snapshots(self) -> &'static [Snapshot] {
-        use Snapshot as S;
-        match self {
-            Self::Today => &[],
-            Self::Visits => &[S::Weekly, S::Monthly, S::Yearly, S::Daily, S::Hours],
-            Self::VisitTypes => &[S::MonthlyTypes],
-            Self::Visitors => &[S::MonthlyTop, S::YearlyTop],
-            Self::Collection => &[S::Collection],
-            Self::Loans => &[S::LoansWeekly, S::LoansYearly, S::LoansDaily],
-            Self::LoanMonths => &[S::LoansMonthly],
-            Self::Titles => &[S::TopBorrowed, S::TopBorrowedMonth, S::TopBorrowedYear],
-            Self::Borrowers => &[S::TopBorrowersMonth, S::TopBorrowersYear],
-            Self::Circulation => &[S::Circulation],
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Today => "today's count",
-            Self::Visits => "the visits by day, month, year and hour",
-            Self::VisitTypes => "the visits by member type",
-            Self::Visitors => "the rankings of visitors",
-            Self::Collection => "the size of the collection",
-            Self::Loans => "the loans by day and year",
-            Self::LoanMonths => "the loans by month",
-            Self::Titles => "the rankings of titles",
-            Self::Borrowers => "the rankings of borrowers",
-            Self::Circulation => "the circulation",
-        }
-    }
+/// What every figure needs, today's count first.
+fn all() -> Vec<Requirement> {
+    let today = Requirement {
+        name: "today's count",
+        snapshots: &[],
+        columns: vec![("visitor_count", "checkin_date")],
+    };
+    let mut all = compute::requirements();
+    all.insert(0, today);
+    all
 }
 
 /// A table that the worker reads.
@@ -70,123 +24,89 @@ pub struct Table {
     /// The columns by which the worker scans it or looks rows up: an index should begin with each. The first is the
     /// primary key.
     pub keys: &'static [&'static str],
-    /// The columns that the worker reads, and the figures that need each.
-    pub columns: &'static [(&'static str, &'static [Figures])],
-    /// The figures that need only the number of rows.
-    pub rows: &'static [Figures],
+    /// The columns that no figure needs, and that make figures more complete.
+    pub optional: &'static [&'static str],
+    /// What is lost without the optional columns.
+    pub loss: &'static str,
 }
 
 impl Table {
-    /// The names of the columns.
+    /// The names of all columns that the worker reads.
     pub fn column_names(&self) -> Vec<&'static str> {
-        self.columns.iter().map(|(name, _)| *name).collect()
+        let needed = all();
+        let needed = needed.iter().flat_map(|figure| &figure.columns);
+        let needed = needed.filter(|(table, _)| *table == self.name);
+        let needed = needed.map(|(_, column)| column);
+        let mut names: Vec<_> = needed.chain(self.optional).copied().collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
-    /// The figures that are lost when these columns are missing. If all are missing, so is the table.
-    pub fn lost_without(&self, missing: &[&str]) -> Vec<Figures> {
-        let is_all = missing.len() == self.columns.len();
-        let columns = self
-            .columns
-            .iter()
-            .filter(|(name, _)| missing.contains(name));
-        let by_columns = columns.flat_map(|(_, figures)| *figures);
-        let by_rows = self.rows.iter().filter(|_| is_all);
-        let mut lost: Vec<Figures> = by_columns.chain(by_rows).copied().collect();
-        lost.sort_unstable();
-        lost.dedup();
-        lost
+    /// The figures that are lost when these columns are missing.
+    pub fn lost_without(&self, missing: &[&str]) -> Vec<Requirement> {
+        let is_missing =
+            |(table, column): &(&str, &str)| *table == self.name && missing.contains(column);
+        let mut all = all();
+        all.retain(|figure| figure.columns.iter().any(is_missing));
+        all
     }
 }
 
 /// Names the figures in a sentence: `today's count and the rankings of visitors`.
-pub fn names(figures: &[Figures]) -> String {
-    let names: Vec<&str> = figures.iter().map(|figures| figures.name()).collect();
+pub fn names(figures: &[Requirement]) -> String {
+    let names: Vec<&str> = figures.iter().map(|figure| figure.name).collect();
     format::list(&names)
 }
 
-/// The figures that are made from loans.
-const OF_LOANS: &[Figures] = {
-    use Figures::{Borrowers, Circulation, LoanMonths, Loans, Titles};
-    &[Loans, LoanMonths, Titles, Borrowers, Circulation]
-};
-
-/// Every table that the worker reads. A column that no figure needs (`loan_history`, `inst_name`, `opac_hide`) makes
-/// figures more complete.
-pub const TABLES: [Table; 7] = {
-    use Figures::{
-        Borrowers, Circulation, Collection, LoanMonths, Titles, Today, VisitTypes, Visitors, Visits,
-    };
-    [
-        Table {
-            name: "visitor_count",
-            keys: &["visitor_id", "member_id"],
-            columns: &[
-                ("visitor_id", &[]),
-                ("checkin_date", &[Today, Visits, VisitTypes, Visitors]),
-                ("member_id", &[VisitTypes, Visitors]),
-                ("member_name", &[Visitors]),
-                ("institution", &[Visitors]),
-            ],
-            rows: &[],
-        },
-        Table {
-            name: "member",
-            keys: &["member_id"],
-            columns: &[
-                ("member_id", &[VisitTypes, Visitors, Borrowers]),
-                ("member_name", &[Visitors, Borrowers]),
-                ("member_type_id", &[VisitTypes]),
-                ("inst_name", &[]),
-            ],
-            rows: &[],
-        },
-        Table {
-            name: "mst_member_type",
-            keys: &["member_type_id"],
-            columns: &[("member_type_id", &[]), ("member_type_name", &[])],
-            rows: &[],
-        },
-        Table {
-            name: "loan",
-            keys: &["loan_id", "member_id"],
-            columns: &[
-                ("loan_id", OF_LOANS),
-                ("loan_date", OF_LOANS),
-                ("is_lent", OF_LOANS),
-                ("item_code", &[Titles]),
-                ("member_id", &[LoanMonths, Borrowers]),
-                ("is_return", &[Circulation]),
-                ("due_date", &[Circulation]),
-                ("return_date", &[Circulation]),
-            ],
-            rows: &[],
-        },
-        Table {
-            name: "item",
-            keys: &["item_id"],
-            columns: &[("item_code", &[Titles]), ("biblio_id", &[Titles])],
-            rows: &[Collection],
-        },
-        Table {
-            name: "biblio",
-            keys: &["biblio_id"],
-            columns: &[
-                ("biblio_id", &[Titles]),
-                ("title", &[Titles]),
-                ("opac_hide", &[]),
-            ],
-            rows: &[Collection],
-        },
-        Table {
-            name: "loan_history",
-            keys: &["loan_id"],
-            columns: &[
-                ("loan_id", &[]),
-                ("biblio_id", &[]),
-                ("title", &[]),
-                ("member_name", &[]),
-            ],
-            rows: &[],
-        },
-    ]
-};
+/// Every table that the worker reads.
+pub const TABLES: [Table; 8] = [
+    Table {
+        name: "visitor_count",
+        keys: &["visitor_id", "member_id"],
+        optional: &["visitor_id"],
+        loss: "visits are read by the column id, or in one statement",
+    },
+    Table {
+        name: "mst_visitor_room",
+        keys: &["unique_code"],
+        optional: &["unique_code", "name"],
+        loss: "rooms have no names",
+    },
+    Table {
+        name: "member",
+        keys: &["member_id"],
+        optional: &["inst_name", "is_pending", "member_since_date"],
+        loss: "members have no institution, none is pending, and a member joined when the row was made",
+    },
+    Table {
+        name: "mst_member_type",
+        keys: &["member_type_id"],
+        optional: &["member_type_id", "member_type_name"],
+        loss: "member types are named by their ids",
+    },
+    Table {
+        name: "loan",
+        keys: &["loan_id", "member_id"],
+        optional: &[],
+        loss: "",
+    },
+    Table {
+        name: "item",
+        keys: &["item_id"],
+        optional: &[],
+        loss: "",
+    },
+    Table {
+        name: "biblio",
+        keys: &["biblio_id"],
+        optional: &["opac_hide"],
+        loss: "lists also show titles that the catalogue hides",
+    },
+    Table {
+        name: "loan_history",
+        keys: &["loan_id"],
+        optional: &["loan_id", "biblio_id", "title", "member_name"],
+        loss: "rankings leave out loans of deleted copies, and name deleted borrowers as their visits do",
+    },
+];

@@ -186,7 +186,7 @@ impl Health {
             "generated_at": cached.map(|cached| cached.generated_at),
             "age_seconds": age.map(|age| age.as_secs_f64()),
             "last_error": now.errors.get(&snapshot).or(now.discarded.get(&snapshot)),
-            "next_run": self.publisher.freshness().next_due(snapshot.group()),
+            "next_run": self.publisher.freshness().next_due(snapshot.schedule()),
         })
     }
 

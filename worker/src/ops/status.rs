@@ -51,10 +51,10 @@ impl Status {
         self.update(|status| {
             status
                 .errors
-                .retain(|snapshot, _| snapshot.group() != group);
+                .retain(|snapshot, _| snapshot.schedule() != group);
             status
                 .discarded
-                .retain(|snapshot, _| snapshot.group() != group);
+                .retain(|snapshot, _| snapshot.schedule() != group);
         });
     }
 

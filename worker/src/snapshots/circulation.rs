@@ -31,6 +31,10 @@ impl CirculationFigure {
 }
 
 impl Figure<Loans> for CirculationFigure {
+    fn name(&self) -> &'static str {
+        "the circulation"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &[Snapshot::Circulation]
     }

@@ -17,6 +17,10 @@ use shared::rows::ClassTotal;
 pub(super) struct Classes;
 
 impl Figure<Loans> for Classes {
+    fn name(&self) -> &'static str {
+        "the collection by class"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &[Snapshot::Classes]
     }

@@ -14,6 +14,10 @@ use shared::rows::{Collection, MonthGrowth, YearGrowth};
 pub(super) struct CollectionSize;
 
 impl Figure<figure::Collection> for CollectionSize {
+    fn name(&self) -> &'static str {
+        "the size of the collection"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &[Snapshot::Collection]
     }
@@ -40,6 +44,10 @@ impl Figure<figure::Collection> for CollectionSize {
 pub(super) struct Growth;
 
 impl Figure<figure::Collection> for Growth {
+    fn name(&self) -> &'static str {
+        "the growth of the collection"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &[Snapshot::GrowthMonthly, Snapshot::GrowthYearly]
     }

@@ -6,7 +6,9 @@ use crate::snapshots::circulation::CirculationFigure;
 use crate::snapshots::classes::Classes;
 use crate::snapshots::collection::{CollectionSize, Growth};
 use crate::snapshots::computation::{Computation, ComputeRequest, Failure, Failures, Sink};
-use crate::snapshots::figure::{Collection, Figure, Figures, Loans, Members, Needs, Visits};
+use crate::snapshots::figure::{
+    Collection, Figure, Figures, Loans, Members, Needs, Requirement, Source, Visits,
+};
 use crate::snapshots::institutions::Institutions;
 use crate::snapshots::loan_months::LoanMonths;
 use crate::snapshots::loan_series::LoanSeries;
@@ -66,6 +68,31 @@ fn of_loans(today: NaiveDate) -> Vec<Box<dyn Figure<Loans>>> {
         Box::new(Usage),
         Box::new(CirculationFigure::new(today)),
     ]
+}
+
+/// What each figure needs of the database.
+pub fn requirements() -> Vec<Requirement> {
+    // The columns are those of any day.
+    let today = NaiveDate::default();
+    let mut all = Vec::new();
+    all.extend(of_visits(today).iter().map(|figure| requirement(&**figure)));
+    all.extend(
+        of_members(today)
+            .iter()
+            .map(|figure| requirement(&**figure)),
+    );
+    let collection = of_the_collection();
+    all.extend(collection.iter().map(|figure| requirement(&**figure)));
+    all.extend(of_loans(today).iter().map(|figure| requirement(&**figure)));
+    all
+}
+
+fn requirement<S: Source>(figure: &dyn Figure<S>) -> Requirement {
+    Requirement {
+        name: figure.name(),
+        snapshots: figure.snapshots(),
+        columns: [S::COLUMNS, &figure.needs().columns].concat(),
+    }
 }
 
 /// Computes the requested snapshots of `schedule` and passes each to `sink`. Returns those that failed. A missing table

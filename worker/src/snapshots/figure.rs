@@ -69,7 +69,8 @@ pub(super) struct Collection;
 impl Source for Collection {
     type Row<'a> = ();
     type Counts = TitleCatalog;
-    const COLUMNS: &'static [(&'static str, &'static str)] = &[];
+    const COLUMNS: &'static [(&'static str, &'static str)] =
+        &[("biblio", "biblio_id"), ("item", "item_id")];
 }
 
 /// What a figure needs. A pass reads what all its figures together need.
@@ -113,8 +114,29 @@ impl Needs {
     }
 }
 
+/// A figure, or a few that need the same, and the columns without which there is none.
+#[derive(Clone, Debug)]
+pub struct Requirement {
+    /// Their name in a sentence.
+    pub name: &'static str,
+    /// Their snapshots; empty for today's count.
+    pub snapshots: &'static [Snapshot],
+    /// The columns, each with its table.
+    pub columns: Vec<(&'static str, &'static str)>,
+}
+
+impl Requirement {
+    /// Whether it is that of today's count.
+    pub fn is_today(&self) -> bool {
+        self.snapshots.is_empty()
+    }
+}
+
 /// A figure over the rows of `S`.
 pub(super) trait Figure<S: Source>: Send {
+    /// Its name in a sentence.
+    fn name(&self) -> &'static str;
+
     /// The snapshots that it makes.
     fn snapshots(&self) -> &'static [Snapshot];
 

@@ -52,7 +52,7 @@ impl FreshnessPolicy {
     /// Whether a snapshot must be computed again: Redis lost it while it was possibly outdated, or it was computed
     /// before its cron last came, with a wrong clock, or under other settings.
     pub fn is_due(&self, snapshot: Snapshot, cached: &CachedSnapshot) -> bool {
-        let last = self.last_due(snapshot.group());
+        let last = self.last_due(snapshot.schedule());
         cached.recency == Recency::Lost
             || !cached.by_our_settings
             || last.is_some_and(|last| cached.generated_at < last)

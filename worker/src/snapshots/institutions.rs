@@ -134,7 +134,7 @@ fn rank(shares: &[Share], collation: &Collation, window: usize) -> Vec<Instituti
         )
     });
     let mut rows: Vec<_> = named.collect();
-    let mut other_members = HashSet::new();
+    let mut other_members: HashSet<&CollationKey> = HashSet::new();
     for (.., key) in &others {
         other_members.extend(&members[key]);
     }
@@ -150,6 +150,10 @@ fn rank(shares: &[Share], collation: &Collation, window: usize) -> Vec<Instituti
 }
 
 impl Figure<Visits> for Institutions {
+    fn name(&self) -> &'static str {
+        "the visits by institution"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &SNAPSHOTS
     }

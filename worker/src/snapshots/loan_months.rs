@@ -14,6 +14,10 @@ use shared::rows::MonthLoans;
 pub(super) struct LoanMonths;
 
 impl Figure<Loans> for LoanMonths {
+    fn name(&self) -> &'static str {
+        "the loans by month"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &[Snapshot::LoansMonthly]
     }
@@ -40,10 +44,7 @@ impl Figure<Loans> for LoanMonths {
 }
 
 fn rows(counts: &Counts, today: NaiveDate) -> Result<Vec<MonthLoans>> {
-    let members = counts
-        .members
-        .as_ref()
-        .context("members were not counted")?;
+    let members = counts.members()?;
     let borrowers = members.counter.members_by_month(&members.collation)?;
     let months = series::monthly(&counts.days, today).into_iter();
     let rows = months

@@ -11,6 +11,10 @@ use shared::catalog::Snapshot;
 pub(super) struct LoanSeries;
 
 impl Figure<Loans> for LoanSeries {
+    fn name(&self) -> &'static str {
+        "the loans by day and year"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &[
             Snapshot::LoansWeekly,

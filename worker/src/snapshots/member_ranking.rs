@@ -59,10 +59,7 @@ impl Ranking {
         session: &mut Session,
         columns: Columns,
     ) -> Result<Self> {
-        let members = counts
-            .members
-            .as_ref()
-            .context("members were not counted")?;
+        let members = counts.members()?;
         let (counter, mut collation) = (&members.counter, members.collation.clone());
         let all = counter.totals(&collation)?;
         let cutoffs = PERIODS.map(|period| {

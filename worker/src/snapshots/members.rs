@@ -40,6 +40,10 @@ impl CountMembers {
 }
 
 impl Figure<Members> for CountMembers {
+    fn name(&self) -> &'static str {
+        "the number of members"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &[Snapshot::MemberCounts]
     }
@@ -98,6 +102,10 @@ impl NewMembers {
 }
 
 impl Figure<Members> for NewMembers {
+    fn name(&self) -> &'static str {
+        "the new members"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &[Snapshot::NewMembers]
     }
@@ -162,6 +170,10 @@ impl CountTypes {
 }
 
 impl Figure<Members> for CountTypes {
+    fn name(&self) -> &'static str {
+        "the members by type"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &[Snapshot::MemberTypes]
     }

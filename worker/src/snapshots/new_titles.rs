@@ -22,6 +22,10 @@ const LOOKUP_BATCH: usize = 50;
 pub(super) struct NewTitles;
 
 impl Figure<Collection> for NewTitles {
+    fn name(&self) -> &'static str {
+        "the newest titles"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &[Snapshot::NewTitles]
     }

@@ -168,7 +168,7 @@ impl Refresher {
     fn clear_discarded(&self, group: Schedule) {
         self.status.update(|status| {
             let discarded = &mut status.discarded;
-            discarded.retain(|snapshot, _| snapshot.group() != group);
+            discarded.retain(|snapshot, _| snapshot.schedule() != group);
         });
     }
 

@@ -78,6 +78,10 @@ impl Rooms {
 }
 
 impl Figure<Visits> for Rooms {
+    fn name(&self) -> &'static str {
+        "the visits by room"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &SNAPSHOTS
     }

@@ -24,6 +24,10 @@ const SNAPSHOTS: [Snapshot; 2] = [Snapshot::TopBorrowersMonth, Snapshot::TopBorr
 pub(super) struct TopBorrowers;
 
 impl Figure<Loans> for TopBorrowers {
+    fn name(&self) -> &'static str {
+        "the rankings of borrowers"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &SNAPSHOTS
     }

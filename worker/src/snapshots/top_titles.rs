@@ -27,6 +27,10 @@ const SNAPSHOTS: [Snapshot; 3] = [
 pub(super) struct TopTitles;
 
 impl Figure<Loans> for TopTitles {
+    fn name(&self) -> &'static str {
+        "the rankings of titles"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &SNAPSHOTS
     }

@@ -19,6 +19,10 @@ const SNAPSHOTS: [Snapshot; 2] = [Snapshot::MonthlyTop, Snapshot::YearlyTop];
 pub(super) struct TopVisitors;
 
 impl Figure<Visits> for TopVisitors {
+    fn name(&self) -> &'static str {
+        "the rankings of visitors"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &SNAPSHOTS
     }

@@ -16,6 +16,10 @@ use shared::rows;
 pub(super) struct Usage;
 
 impl Figure<Loans> for Usage {
+    fn name(&self) -> &'static str {
+        "the use of the collection"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &[Snapshot::Usage]
     }

@@ -70,6 +70,10 @@ fn row(weekday: u32, hour: u32, open: &[&Hours]) -> WeekdayHour {
 }
 
 impl Figure<Visits> for VisitHours {
+    fn name(&self) -> &'static str {
+        "the visits by hour"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &[Snapshot::Hours]
     }

@@ -11,6 +11,10 @@ use shared::catalog::Snapshot;
 pub(super) struct VisitSeries;
 
 impl Figure<Visits> for VisitSeries {
+    fn name(&self) -> &'static str {
+        "the visits by day, month and year"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &[
             Snapshot::Weekly,

@@ -111,6 +111,10 @@ fn add(totals: &mut Months, more: &Months) {
 }
 
 impl Figure<Visits> for VisitTypes {
+    fn name(&self) -> &'static str {
+        "the visits by member type"
+    }
+
     fn snapshots(&self) -> &'static [Snapshot] {
         &[Snapshot::MonthlyTypes]
     }

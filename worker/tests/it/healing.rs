@@ -63,7 +63,7 @@ async fn check_missing(drop: &str, broken: &[Snapshot]) {
     let error = refreshed.err().map(|error| error.to_string());
     match (broken.len(), error) {
         (0, None) => {}
-        (count, Some(error)) if error.starts_with(&format!("{count} of 19")) => {}
+        (count, Some(error)) if error.starts_with(&format!("{count} of 31")) => {}
         (_, unexpected) => panic!("{drop}: {unexpected:?}"),
     }
 }

@@ -47,7 +47,7 @@ async fn a_full_redis_and_an_evicting_policy_are_reported() {
 async fn existing_keys_and_an_active_worker_are_reported() {
     let (fixture, _) = fixture().await;
     let what = about(&fixture.check().await, "keys").what.clone();
-    assert!(what.starts_with("no worker is running; 0 of 19"), "{what}");
+    assert!(what.starts_with("no worker is running; 0 of 31"), "{what}");
     let now = fixture.clock.now();
     let today = TodayCount {
         total: 313,
@@ -67,7 +67,7 @@ async fn existing_keys_and_an_active_worker_are_reported() {
     }
     let what = about(&fixture.check().await, "keys").what.clone();
     assert!(what.contains("a worker is running: 313 visitors"), "{what}");
-    assert!(what.contains("1 of 19"), "{what}");
+    assert!(what.contains("1 of 31"), "{what}");
     assert_eq!(fixture.stored("visitors:today:count").await, Some(today));
 }
 
