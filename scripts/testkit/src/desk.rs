@@ -1,17 +1,38 @@
-//! What the staff do at the desk and to the types of members. Each function makes a random change to the rows and
+//! What the staff do at the desk and to members, titles, types and rooms. Each function makes a random change to the rows and
 //! returns the statements that make the same change in the database: none if there is nothing to change.
 
 use chrono::{Days, NaiveDate};
 use rand::seq::{IndexedRandom as _, IteratorRandom as _};
 use rand::{Rng, RngExt as _};
 
-use crate::library::{History, Library, Loan, MemberType};
+use crate::library::{History, Library, Loan, MemberType, Room};
+use crate::oracle::fold::fold;
 use crate::schema::Shape;
 use crate::sql::{Row, escaped, insert};
 use crate::wall_clock::WallDate;
 
 /// The longest time in days until a copy is due. Some copies are due on the day that they are lent.
 const LONGEST_LOAN: u64 = 14;
+
+/// What the staff type as an institution, or leave out.
+const INSTITUTIONS: [Option<&str>; 6] = [
+    None,
+    Some("  "),
+    Some("Fakultas Hukum"),
+    Some(" FAKULTAS HUKUM"),
+    Some("Sekolah Nu'man"),
+    Some("sekolah nu'man "),
+];
+
+/// What the staff type as a classification, or leave out.
+const CLASSIFICATIONS: [Option<&str>; 6] = [
+    None,
+    Some(""),
+    Some("813"),
+    Some(" 005.1"),
+    Some("2X4.1"),
+    Some("REF"),
+];
 
 /// Lends a copy to a member. A trigger of SLiMS writes the history.
 pub fn lend(library: &mut Library, today: NaiveDate, rng: &mut impl Rng) -> Vec<String> {
@@ -102,9 +123,95 @@ pub fn change_type(library: &mut Library, rng: &mut impl Rng) -> Vec<String> {
     };
     member.member_type_id = new;
     let id = new.map_or("NULL".to_owned(), |id| id.to_string());
-    let mut sql = format!("UPDATE member SET member_type_id = {id} WHERE member_id = ");
-    escaped(&mut sql, &member.member_id);
-    vec![sql]
+    vec![update_member(
+        &member.member_id,
+        &format!("member_type_id = {id}"),
+    )]
+}
+
+/// Gives a member another institution, or none.
+pub fn change_institution(library: &mut Library, rng: &mut impl Rng) -> Vec<String> {
+    let Some(member) = library.members.iter_mut().choose(rng) else {
+        return Vec::new();
+    };
+    let new = INSTITUTIONS.choose(rng).copied().flatten();
+    member.inst_name = new.map(Into::into);
+    let set = format!("inst_name = {}", literal(new));
+    vec![update_member(&member.member_id, &set)]
+}
+
+/// Ends a membership on a day around `today` or on no day, or changes whether it is pending.
+pub fn change_membership(
+    library: &mut Library,
+    today: NaiveDate,
+    rng: &mut impl Rng,
+) -> Vec<String> {
+    let Some(member) = library.members.iter_mut().choose(rng) else {
+        return Vec::new();
+    };
+    let set = match rng.random_range(0..5) {
+        0 | 1 => {
+            member.is_pending = !member.is_pending;
+            format!("is_pending = {}", u8::from(member.is_pending))
+        }
+        kind => {
+            member.expire_date = match kind {
+                2 => WallDate::default(),
+                _ => (today + Days::new(2) - Days::new(rng.random_range(0..4))).into(),
+            };
+            format!("expire_date = '{}'", member.expire_date)
+        }
+    };
+    vec![update_member(&member.member_id, &set)]
+}
+
+/// Moves a title to another class, or to none.
+pub fn reclassify(library: &mut Library, rng: &mut impl Rng) -> Vec<String> {
+    let Some(biblio) = library.biblios.iter_mut().choose(rng) else {
+        return Vec::new();
+    };
+    let new = CLASSIFICATIONS.choose(rng).copied().flatten();
+    biblio.classification = new.map(Into::into);
+    vec![format!(
+        "UPDATE biblio SET classification = {} WHERE biblio_id = {}",
+        literal(new),
+        biblio.biblio_id
+    )]
+}
+
+/// Deletes, adds or renames a room. Its visits keep the code.
+pub fn edit_rooms(library: &mut Library, rng: &mut impl Rng) -> Vec<String> {
+    let Some(rooms) = &mut library.rooms else {
+        return Vec::new();
+    };
+    let next = rooms.iter().map(|row| row.id).max().unwrap_or(0) + 1;
+    let name = format!("Ruang {next}, {}", rng.random_range(0..u32::MAX));
+    if rooms.len() < 2 || rng.random_bool(0.2) {
+        let row = Room {
+            id: next,
+            name: name.into(),
+            // Old codes may be free again.
+            unique_code: format!("r{next:02}").into(),
+        };
+        let mut taken = rooms.iter().map(|row| fold(&row.unique_code));
+        if taken.any(|code| code == fold(&row.unique_code)) {
+            return Vec::new();
+        }
+        let sql = insert_row("mst_visitor_room", &row);
+        rooms.push(row);
+        return vec![sql];
+    }
+    let at = rng.random_range(0..rooms.len());
+    let id = rooms[at].id;
+    let change = if rng.random_bool(0.3) {
+        rooms.remove(at);
+        "DELETE FROM mst_visitor_room".to_owned()
+    } else {
+        let change = format!("UPDATE mst_visitor_room SET name = '{name}'");
+        rooms[at].name = name.into();
+        change
+    };
+    vec![format!("{change} WHERE id = {id}")]
 }
 
 /// Deletes, adds or renames a type. Its members keep it.
@@ -139,6 +246,21 @@ pub fn edit_types(library: &mut Library, rng: &mut impl Rng) -> Vec<String> {
         change
     };
     vec![format!("{change} WHERE member_type_id = {id}")]
+}
+
+fn update_member(id: &str, set: &str) -> String {
+    let id = literal(Some(id));
+    format!("UPDATE member SET {set} WHERE member_id = {id}")
+}
+
+/// A text as SQL, or `NULL`.
+fn literal(text: Option<&str>) -> String {
+    let Some(text) = text else {
+        return "NULL".to_owned();
+    };
+    let mut sql = String::new();
+    escaped(&mut sql, text);
+    sql
 }
 
 fn open_loan<'a>(library: &'a mut Library, rng: &mut impl Rng) -> Option<&'a mut Loan> {

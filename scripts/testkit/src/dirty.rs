@@ -114,7 +114,7 @@ pub(crate) fn extras(plan: &Plan, stock: &Stock) -> Extras {
 }
 
 /// The last days of and the first days after months, years and leap days, all of the last two weeks, and tomorrow.
-fn boundaries(today: NaiveDate) -> BTreeSet<NaiveDate> {
+pub(crate) fn boundaries(today: NaiveDate) -> BTreeSet<NaiveDate> {
     let mut days: BTreeSet<NaiveDate> = (0..DAYS).map(|back| today - Days::new(back)).collect();
     days.insert(today + Days::new(1));
     let first_of_month = today.with_day(1).unwrap_or(today);

@@ -242,6 +242,10 @@ fn add_accents(library: &mut Library, now: NaiveDateTime) {
         member_name: "Désirée Nu’man".into(),
         inst_name: Some("Fakultas Sastra «é»".into()),
         member_type_id: Some(12),
+        expire_date: WallDate::from(now.date()),
+        member_since_date: Some(now.date().into()),
+        input_date: None,
+        is_pending: false,
     };
     let busiest = visitors(library, now, Window::Month);
     let count = busiest.first().map_or(1, |(_, count)| *count).max(4);

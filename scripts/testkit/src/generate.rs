@@ -14,7 +14,9 @@ use crate::dirty::{Extras, extras};
 use crate::library::{Library, Loan, Visit};
 use crate::stock::{Stock, histories, stock};
 use crate::wall_clock::{WallDate, WallTime};
-use crate::{dirty, dirty_members, dirty_titles, names, ties};
+use crate::{
+    details, dirty, dirty_details, dirty_members, dirty_places, dirty_titles, names, ties,
+};
 
 /// The parameters of a generated library.
 #[derive(Debug, Clone)]
@@ -79,7 +81,8 @@ impl Size {
 pub fn generate(plan: &Plan) -> Library {
     let mut rng = ChaCha8Rng::seed_from_u64(plan.seed);
     let figures = plan.size.figures();
-    let stock = stock(figures.members, figures.titles, figures.items, &mut rng);
+    let mut stock = stock(figures.members, figures.titles, figures.items, &mut rng);
+    details::fill(&mut stock, plan);
     let mut more = if plan.dirty {
         extras(plan, &stock)
     } else {
@@ -102,12 +105,15 @@ pub fn generate(plan: &Plan) -> Library {
         biblios,
         members,
         member_types: Some(names::member_types()),
+        rooms: Some(names::rooms()),
         histories,
     };
     if plan.dirty {
         dirty::spoil(&mut library, plan, &mut rng);
         dirty_members::spoil(&mut library, plan.now);
         dirty_titles::spoil(&mut library, plan.now);
+        dirty_details::spoil(&mut library, plan.now);
+        dirty_places::spoil(&mut library);
         ties::make(&mut library, plan.now);
     }
     library

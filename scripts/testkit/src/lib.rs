@@ -20,8 +20,11 @@ pub mod cluster;
 pub mod descriptors;
 #[cfg(feature = "mariadb")]
 pub mod desk;
+mod details;
 mod dirty;
+mod dirty_details;
 mod dirty_members;
+mod dirty_places;
 mod dirty_titles;
 pub mod document;
 pub mod eventually;

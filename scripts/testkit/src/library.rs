@@ -61,6 +61,8 @@ pub struct Item {
     pub biblio_id: Option<u32>,
     /// At most 20 characters, unique under the collation.
     pub item_code: Option<Arc<str>>,
+    /// When the row was written; an import overwrites it.
+    pub input_date: Option<WallTime>,
 }
 
 /// One row of `biblio`.
@@ -72,6 +74,10 @@ pub struct Biblio {
     pub title: Arc<str>,
     /// Hidden from the public catalogue.
     pub opac_hide: bool,
+    /// At most 40 characters, such as `658.4`, `2X4` or `REF`.
+    pub classification: Option<Arc<str>>,
+    /// When the title was entered.
+    pub input_date: Option<WallTime>,
 }
 
 /// One row of `member`.
@@ -85,6 +91,14 @@ pub struct Member {
     pub inst_name: Option<Arc<str>>,
     /// The type of member, which may be deleted.
     pub member_type_id: Option<u32>,
+    /// The last day of the membership.
+    pub expire_date: WallDate,
+    /// The first day of the membership, typed by the staff.
+    pub member_since_date: Option<WallDate>,
+    /// The day on which the row was written.
+    pub input_date: Option<WallDate>,
+    /// Whether the member may not borrow yet, or no longer.
+    pub is_pending: bool,
 }
 
 /// One row of `mst_member_type`.
@@ -94,6 +108,17 @@ pub struct MemberType {
     pub member_type_id: u32,
     /// At most 50 characters, unique under the collation.
     pub member_type_name: Arc<str>,
+}
+
+/// One row of `mst_visitor_room`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// The primary key.
+    pub id: u32,
+    /// At most 50 characters.
+    pub name: Arc<str>,
+    /// At most 5 characters, unique under the collation; visits name it in `room_code`.
+    pub unique_code: Arc<str>,
 }
 
 /// One row of `loan_history`.
@@ -130,6 +155,8 @@ pub struct Library {
     pub members: Vec<Member>,
     /// `mst_member_type`; `None` is a database without this table.
     pub member_types: Option<Vec<MemberType>>,
+    /// `mst_visitor_room`, by `id`; `None` is a database without this table.
+    pub rooms: Option<Vec<Room>>,
     /// `loan_history`, by `loan_id`.
     pub histories: Vec<History>,
 }
@@ -144,6 +171,7 @@ impl Library {
             biblios: Vec::new(),
             members: Vec::new(),
             member_types: Some(Vec::new()),
+            rooms: Some(Vec::new()),
             histories: Vec::new(),
         }
     }

@@ -50,10 +50,7 @@ pub async fn load(
     conn.query_drop("SET SESSION sql_mode = '', unique_checks = 0, foreign_key_checks = 0")
         .await
         .context("preparing the session for a load")?;
-    for table in tables(&Shape {
-        loan_history: true,
-        ..*shape
-    }) {
+    for table in tables(&Shape::default()) {
         let name = table.name;
         let drop = format!("DROP TABLE IF EXISTS `{name}`");
         conn.query_drop(drop)
@@ -62,7 +59,12 @@ pub async fn load(
     }
     for table in tables(shape) {
         let name = table.name;
-        if name == "mst_member_type" && library.member_types.is_none() {
+        let is_missing = match name {
+            "mst_member_type" => library.member_types.is_none(),
+            "mst_visitor_room" => library.rooms.is_none(),
+            _ => false,
+        };
+        if is_missing {
             continue;
         }
         conn.query_drop(table.create(shape.engine))
@@ -110,6 +112,7 @@ fn rows(library: &Library, table: &str) -> usize {
         "biblio" => library.biblios.len(),
         "member" => library.members.len(),
         "mst_member_type" => library.member_types.as_ref().map_or(0, Vec::len),
+        "mst_visitor_room" => library.rooms.as_ref().map_or(0, Vec::len),
         _ => library.histories.len(),
     }
 }
@@ -130,6 +133,10 @@ fn write_table(
         "mst_member_type" => {
             let types = library.member_types.as_deref().unwrap_or_default();
             write_rows(table, types, shape, sender);
+        }
+        "mst_visitor_room" => {
+            let rooms = library.rooms.as_deref().unwrap_or_default();
+            write_rows(table, rooms, shape, sender);
         }
         _ => write_rows(table, &library.histories, shape, sender),
     }

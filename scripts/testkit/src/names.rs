@@ -6,7 +6,7 @@ use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::library::MemberType;
+use crate::library::{MemberType, Room};
 
 #[rustfmt::skip]
 const GIVEN: &[&str] = &[
@@ -52,6 +52,9 @@ const PLACES: &[&str] = &[
 
 #[rustfmt::skip]
 const MEMBER_TYPES: &[&str] = &["Mahasiswa", "Dosen", "Tenaga Kependidikan", "Alumni", "Umum"];
+
+#[rustfmt::skip]
+const ROOMS: &[&str] = &["Ruang Baca", "Ruang Referensi", "Ruang Multimedia"];
 
 #[rustfmt::skip]
 const FORMS: &[&str] = &[
@@ -109,6 +112,16 @@ pub fn member_types() -> Vec<MemberType> {
         member_type_name: name.into(),
     };
     (1..).zip(MEMBER_TYPES).map(row).collect()
+}
+
+/// The rooms, with the codes `R01`, `R02` and so on.
+pub fn rooms() -> Vec<Room> {
+    let row = |(id, &name): (u32, &&str)| Room {
+        id,
+        name: name.into(),
+        unique_code: format!("R{id:02}").into(),
+    };
+    (1..).zip(ROOMS).map(row).collect()
 }
 
 /// The type of the member with that number: 70 % are students, and 5 % have no type.

@@ -2,10 +2,14 @@
 //! code of the worker.
 
 mod circulation;
+mod collection;
 pub mod fold;
 mod hours;
+mod institutions;
 mod loans;
+mod members;
 mod render;
+mod rooms;
 mod series;
 mod types;
 mod visitors;
@@ -19,7 +23,7 @@ use series::{Series, total};
 use window::Window;
 
 /// The paths of all snapshots, as under `/api/`.
-pub const PATHS: [&str; 19] = [
+pub const PATHS: [&str; 31] = [
     "visitors/weekly",
     "visitors/monthly",
     "visitors/yearly",
@@ -28,6 +32,10 @@ pub const PATHS: [&str; 19] = [
     "visitors/daily",
     "visitors/hours",
     "visitors/monthly/types",
+    "visitors/institutions/month",
+    "visitors/institutions/year",
+    "visitors/rooms/month",
+    "visitors/rooms/year",
     "books/collection",
     "books/top-borrowed",
     "books/top-borrowed/month",
@@ -39,6 +47,14 @@ pub const PATHS: [&str; 19] = [
     "books/loans/yearly",
     "books/loans/daily",
     "books/circulation",
+    "books/classes",
+    "books/growth/monthly",
+    "books/growth/yearly",
+    "books/new",
+    "books/usage",
+    "members/counts",
+    "members/new/monthly",
+    "members/types",
 ];
 
 /// What is shown of members (`MEMBER_NAMES`).
@@ -107,6 +123,22 @@ impl<'a> Oracle<'a> {
             "books/loans/yearly" => loans::series(library, Series::Yearly, today),
             "books/loans/daily" => loans::series(library, Series::Daily, today),
             "books/circulation" => circulation::circulation(library, today),
+            "visitors/institutions/month" => {
+                institutions::institutions(library, Window::month(today))
+            }
+            "visitors/institutions/year" => {
+                institutions::institutions(library, Window::year(today))
+            }
+            "visitors/rooms/month" => rooms::rooms(library, Window::month(today)),
+            "visitors/rooms/year" => rooms::rooms(library, Window::year(today)),
+            "books/classes" => collection::classes(library, today),
+            "books/growth/monthly" => collection::growth(library, Series::Monthly, today),
+            "books/growth/yearly" => collection::growth(library, Series::Yearly, today),
+            "books/new" => collection::new_titles(library, today),
+            "books/usage" => collection::usage(library, today),
+            "members/counts" => members::counts(library, today),
+            "members/new/monthly" => members::new_monthly(library, today),
+            "members/types" => members::types(library, today),
             other => panic!("{other} is no snapshot"),
         }
     }
@@ -120,15 +152,15 @@ impl<'a> Oracle<'a> {
 
     /// The `period` of a snapshot: the month or the year, if its window has one.
     pub fn period(&self, path: &str) -> Option<String> {
-        match path {
-            "visitors/monthly/top" | "books/top-borrowed/month" | "books/top-borrowers/month" => {
-                Some(self.today.format("%Y-%m").to_string())
-            }
-            "visitors/yearly/top" | "books/top-borrowed/year" | "books/top-borrowers/year" => {
-                Some(self.today.format("%Y").to_string())
-            }
-            _ => None,
-        }
+        let is = |window: &str, top: &str| path.ends_with(window) || path.ends_with(top);
+        let format = if is("/month", "/monthly/top") {
+            "%Y-%m"
+        } else if is("/year", "/yearly/top") {
+            "%Y"
+        } else {
+            return None;
+        };
+        Some(self.today.format(format).to_string())
     }
 
     /// Every snapshot's path and data.

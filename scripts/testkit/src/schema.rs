@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::library::Library;
+
 /// The storage engine of every table; the installer of SLiMS offers all three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -29,9 +31,9 @@ impl fmt::Display for Engine {
 pub struct Shape {
     /// The storage engine of every table.
     pub engine: Engine,
-    /// Whether there is `visitor_count.room_code`, which SLiMS has since 9.6.0.
+    /// Whether there are `visitor_count.room_code` and the table `mst_visitor_room`, which SLiMS has since 9.6.0.
     pub room_code: bool,
-    /// Whether there is the table `loan_history`, which old versions lack.
+    /// Whether there are the table `loan_history` and the bookkeeping columns of `loan`, which old versions lack.
     pub loan_history: bool,
     /// Whether there are indexes on `visitor_count.checkin_date` and `loan.loan_date`. SLiMS itself has neither.
     pub date_index: bool,
@@ -40,14 +42,67 @@ pub struct Shape {
 impl Default for Shape {
     /// SLiMS 9.7 as it installs itself.
     fn default() -> Self {
-        Self {
-            engine: Engine::MyIsam,
-            room_code: true,
-            loan_history: true,
-            date_index: false,
-        }
+        Self::SLIMS_9_6
     }
 }
+
+impl Shape {
+    /// SLiMS 9.6 and 9.7.
+    pub const SLIMS_9_6: Self = Self {
+        engine: Engine::MyIsam,
+        room_code: true,
+        loan_history: true,
+        date_index: false,
+    };
+    /// SLiMS 9.0 to 9.5.
+    pub const SLIMS_9_0: Self = Self {
+        room_code: false,
+        ..Self::SLIMS_9_6
+    };
+    /// SLiMS 5, 7 and 8 up to 8.4.1.
+    pub const SLIMS_5: Self = Self {
+        loan_history: false,
+        ..Self::SLIMS_9_0
+    };
+
+    /// Each release and its shape.
+    pub const RELEASES: [(&'static str, Self); 6] = [
+        ("5", Self::SLIMS_5),
+        ("7", Self::SLIMS_5),
+        ("8.3", Self::SLIMS_5),
+        ("9.0", Self::SLIMS_9_0),
+        ("9.6", Self::SLIMS_9_6),
+        ("9.7", Self::SLIMS_9_6),
+    ];
+
+    /// Removes what a database of this shape cannot hold, so that the oracle answers for what it does hold.
+    pub fn strip(&self, library: &mut Library) {
+        if !self.room_code {
+            library.rooms = None;
+            for visit in &mut library.visits {
+                visit.room_code = None;
+            }
+        }
+        if !self.loan_history {
+            library.histories.clear();
+        }
+    }
+
+    /// Whether a database of this shape has all that the figure at `path`, as under `/api/`, needs.
+    pub fn has(&self, path: &str) -> bool {
+        self.room_code || !path.starts_with("visitors/rooms/")
+    }
+}
+
+/// What turns a loaded database of [`Shape::SLIMS_5`] into one of the first Senayan 3. Each statement can do without
+/// the others.
+pub const SENAYAN_3: [&str; 5] = [
+    "DROP TABLE visitor_count",
+    "ALTER TABLE biblio DROP KEY references_idx, DROP COLUMN opac_hide",
+    "ALTER TABLE biblio MODIFY publish_year int(4) DEFAULT NULL",
+    "ALTER TABLE member DROP COLUMN is_pending",
+    "ALTER TABLE item MODIFY item_code varchar(20) NOT NULL",
+];
 
 /// One table: its columns with their types, its primary key and its other keys.
 #[derive(Debug, Clone)]
@@ -62,9 +117,14 @@ pub struct Table {
 impl Table {
     /// The statement that creates the table with only its primary key.
     pub fn create(&self, engine: Engine) -> String {
+        // A table of a late release.
+        let charset = match self.name {
+            "mst_visitor_room" => "utf8mb4",
+            _ => "utf8mb3",
+        };
         format!(
             "CREATE TABLE `{}` ({}, PRIMARY KEY ({})) ENGINE = {engine} \
-             DEFAULT CHARACTER SET utf8mb3 COLLATE utf8mb3_unicode_ci",
+             DEFAULT CHARACTER SET {charset} COLLATE {charset}_unicode_ci",
             self.name,
             self.columns.join(", "),
             self.primary,
@@ -84,6 +144,9 @@ pub fn tables(shape: &Shape) -> Vec<Table> {
     let mut tables = vec![mst_member_type(), member(), biblio(), item(), loan(shape)];
     if shape.loan_history {
         tables.push(loan_history());
+    }
+    if shape.room_code {
+        tables.push(mst_visitor_room());
     }
     tables.push(visitor_count(shape));
     tables
@@ -114,15 +177,11 @@ fn visitor_count(shape: &Shape) -> Table {
 }
 
 fn loan(shape: &Shape) -> Table {
-    let mut keys = vec![
-        "KEY item_code (item_code)",
-        "KEY member_id (member_id)",
-        "KEY input_date (input_date, last_update, uid)",
-    ];
+    let mut keys = vec!["KEY item_code (item_code)", "KEY member_id (member_id)"];
     if shape.date_index {
         keys.push("KEY loan_date (loan_date)");
     }
-    let columns = vec![
+    let mut columns = vec![
         "loan_id int(11) NOT NULL AUTO_INCREMENT",
         "item_code varchar(20) DEFAULT NULL",
         "member_id varchar(20) DEFAULT NULL",
@@ -134,10 +193,15 @@ fn loan(shape: &Shape) -> Table {
         "is_lent int(11) NOT NULL DEFAULT 0",
         "is_return int(11) NOT NULL DEFAULT 0",
         "return_date date DEFAULT NULL",
-        "input_date datetime DEFAULT NULL",
-        "last_update datetime DEFAULT NULL",
-        "uid int(11) DEFAULT NULL",
     ];
+    if shape.loan_history {
+        columns.extend([
+            "input_date datetime DEFAULT NULL",
+            "last_update datetime DEFAULT NULL",
+            "uid int(11) DEFAULT NULL",
+        ]);
+        keys.push("KEY input_date (input_date, last_update, uid)");
+    }
     Table {
         name: "loan",
         columns,
@@ -200,8 +264,12 @@ fn member() -> Table {
         "gender int(1) NOT NULL DEFAULT 0",
         "member_type_id int(6) DEFAULT NULL",
         "inst_name varchar(100) DEFAULT NULL",
+        "member_since_date date DEFAULT NULL",
         "register_date date DEFAULT NULL",
         "expire_date date NOT NULL",
+        "is_pending smallint(1) NOT NULL DEFAULT 0",
+        "input_date date DEFAULT NULL",
+        "last_update date DEFAULT NULL",
     ];
     let keys = vec![
         "KEY member_name (member_name)",
@@ -226,6 +294,20 @@ fn mst_member_type() -> Table {
         columns,
         primary: "member_type_id",
         keys: vec!["UNIQUE KEY member_type_name (member_type_name)"],
+    }
+}
+
+fn mst_visitor_room() -> Table {
+    let columns = vec![
+        "id int(11) NOT NULL AUTO_INCREMENT",
+        "name varchar(50) NOT NULL",
+        "unique_code varchar(5) NOT NULL",
+    ];
+    Table {
+        name: "mst_visitor_room",
+        columns,
+        primary: "id",
+        keys: vec!["UNIQUE KEY unique_code (unique_code)"],
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use crate::library::{Biblio, History, Item, Loan, Member, MemberType, Visit};
+use crate::library::{Biblio, History, Item, Loan, Member, MemberType, Room, Visit};
 use crate::schema::Shape;
 
 /// A row that can be written into an INSERT.
@@ -36,12 +36,16 @@ impl Row for Visit {
 }
 
 impl Row for Loan {
-    fn columns(_shape: &Shape) -> &'static str {
-        "loan_id,item_code,member_id,loan_date,due_date,renewed,loan_rules_id,actual,is_lent,is_return,return_date,\
-         input_date,last_update,uid"
+    fn columns(shape: &Shape) -> &'static str {
+        if shape.loan_history {
+            "loan_id,item_code,member_id,loan_date,due_date,renewed,loan_rules_id,actual,is_lent,is_return,return_date,\
+             input_date,last_update,uid"
+        } else {
+            "loan_id,item_code,member_id,loan_date,due_date,renewed,loan_rules_id,actual,is_lent,is_return,return_date"
+        }
     }
 
-    fn write(&self, _shape: &Shape, sql: &mut String) {
+    fn write(&self, shape: &Shape, sql: &mut String) {
         open(sql, self.loan_id);
         optional(sql, self.item_code.as_deref());
         optional(sql, self.member_id.as_deref());
@@ -51,53 +55,52 @@ impl Row for Loan {
         sql.push_str(",1,NULL");
         number(sql, u8::from(self.is_lent));
         number(sql, u8::from(self.is_return));
-        match self.return_date {
-            Some(date) => quoted(sql, date),
-            None => sql.push_str(",NULL"),
+        optional_date(sql, self.return_date);
+        if shape.loan_history {
+            // No figure uses the times of the two bookkeeping columns, so they are always mid-morning.
+            quoted(sql, self.loan_date.at(10, 0, 0));
+            quoted(sql, self.return_date.unwrap_or(self.loan_date).at(10, 0, 0));
+            sql.push_str(",1");
         }
-        // No figure uses the times of the two bookkeeping columns, so they are always mid-morning.
-        quoted(sql, self.loan_date.at(10, 0, 0));
-        quoted(sql, self.return_date.unwrap_or(self.loan_date).at(10, 0, 0));
-        sql.push_str(",1)");
+        sql.push(')');
     }
 }
 
 impl Row for Item {
     fn columns(_shape: &Shape) -> &'static str {
-        "item_id,biblio_id,item_code,coll_type_id,location_id,item_status_id"
+        "item_id,biblio_id,item_code,coll_type_id,location_id,item_status_id,input_date"
     }
 
     fn write(&self, _shape: &Shape, sql: &mut String) {
         open(sql, self.item_id);
         optional_number(sql, self.biblio_id);
         optional(sql, self.item_code.as_deref());
-        sql.push_str(",1,'SL','0')");
+        sql.push_str(",1,'SL','0'");
+        optional_date(sql, self.input_date);
+        sql.push(')');
     }
 }
 
 impl Row for Biblio {
     fn columns(_shape: &Shape) -> &'static str {
-        "biblio_id,title,opac_hide,promoted,classification,publish_year"
+        "biblio_id,title,opac_hide,promoted,publish_year,classification,input_date"
     }
 
     fn write(&self, _shape: &Shape, sql: &mut String) {
         open(sql, self.biblio_id);
         text(sql, &self.title);
         number(sql, u8::from(self.opac_hide));
-        // Spread by the id: the key on this column should look like one.
-        write!(
-            sql,
-            ",0,'{:03}','{}')",
-            self.biblio_id % 1000,
-            1980 + self.biblio_id % 45
-        )
-        .expect(TO_STRING);
+        write!(sql, ",0,'{}'", 1980 + self.biblio_id % 45).expect(TO_STRING);
+        optional(sql, self.classification.as_deref());
+        optional_date(sql, self.input_date);
+        sql.push(')');
     }
 }
 
 impl Row for Member {
     fn columns(_shape: &Shape) -> &'static str {
-        "member_id,member_name,gender,member_type_id,inst_name,register_date,expire_date"
+        "member_id,member_name,gender,member_type_id,inst_name,register_date,expire_date,member_since_date,input_date,\
+         is_pending"
     }
 
     fn write(&self, _shape: &Shape, sql: &mut String) {
@@ -107,7 +110,13 @@ impl Row for Member {
         sql.push_str(",1");
         optional_number(sql, self.member_type_id);
         optional(sql, self.inst_name.as_deref());
-        sql.push_str(",'2020-01-01','2099-12-31')");
+        // An extension overwrites it; no figure uses it.
+        sql.push_str(",'2020-01-01'");
+        quoted(sql, self.expire_date);
+        optional_date(sql, self.member_since_date);
+        optional_date(sql, self.input_date);
+        number(sql, u8::from(self.is_pending));
+        sql.push(')');
     }
 }
 
@@ -120,6 +129,19 @@ impl Row for MemberType {
         open(sql, self.member_type_id);
         text(sql, &self.member_type_name);
         sql.push_str(",365)");
+    }
+}
+
+impl Row for Room {
+    fn columns(_shape: &Shape) -> &'static str {
+        "id,name,unique_code"
+    }
+
+    fn write(&self, _shape: &Shape, sql: &mut String) {
+        open(sql, self.id);
+        text(sql, &self.name);
+        text(sql, &self.unique_code);
+        sql.push(')');
     }
 }
 
@@ -169,6 +191,14 @@ fn optional_number(sql: &mut String, value: Option<u32>) {
 /// A value whose text needs no escaping, such as a date.
 fn quoted(sql: &mut String, value: impl Display) {
     write!(sql, ",'{value}'").expect(TO_STRING);
+}
+
+/// A date, with or without a time.
+fn optional_date(sql: &mut String, value: Option<impl Display>) {
+    match value {
+        Some(value) => quoted(sql, value),
+        None => sql.push_str(",NULL"),
+    }
 }
 
 fn text(sql: &mut String, value: &str) {

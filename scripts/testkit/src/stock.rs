@@ -11,6 +11,7 @@ use rand_distr::{Distribution as _, Gamma};
 use crate::generate::next_id;
 use crate::library::{Biblio, History, Item, Loan, Member};
 use crate::names;
+use crate::wall_clock::WallDate;
 
 /// The share of members who never visit.
 const NEVER: f64 = 0.16;
@@ -46,7 +47,7 @@ impl Stock {
     }
 }
 
-/// Generates members, titles and copies.
+/// Generates members, titles and copies, without their classes and dates.
 pub fn stock(members: usize, titles: u32, items: u32, rng: &mut ChaCha8Rng) -> Stock {
     let institutions = names::institutions();
     let members: Vec<Member> = (0..members)
@@ -59,6 +60,10 @@ pub fn stock(members: usize, titles: u32, items: u32, rng: &mut ChaCha8Rng) -> S
                 _ => Some(institutions[rng.random_range(0..institutions.len())].clone()),
             },
             member_type_id: names::member_type(number),
+            expire_date: WallDate::default(),
+            member_since_date: None,
+            input_date: None,
+            is_pending: false,
         })
         .collect();
     let visit_weights = activity(members.len(), 0.65, rng);
@@ -68,6 +73,8 @@ pub fn stock(members: usize, titles: u32, items: u32, rng: &mut ChaCha8Rng) -> S
             biblio_id,
             title: names::title(rng),
             opac_hide: false,
+            classification: None,
+            input_date: None,
         })
         .collect();
     let title_weights = demand(biblios.len(), rng);
@@ -130,6 +137,7 @@ fn copies(count: u32, weights: &[f64]) -> (Vec<Item>, Vec<usize>) {
                 item_id,
                 biblio_id: Some(biblio_id),
                 item_code,
+                input_date: None,
             });
         }
         first_copy.push(items.len());

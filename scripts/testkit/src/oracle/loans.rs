@@ -14,7 +14,7 @@ use crate::library::{Biblio, History, Library, Loan, Visit};
 use crate::wall_clock::{WallDate, WallTime};
 
 /// The loans of a window: lent, and not after today.
-fn lent(library: &Library, window: Window) -> impl Iterator<Item = &Loan> {
+pub(crate) fn lent(library: &Library, window: Window) -> impl Iterator<Item = &Loan> {
     library
         .loans
         .iter()
@@ -39,6 +39,58 @@ pub(crate) fn monthly(library: &Library, today: NaiveDate) -> String {
     Series::Monthly.rows(today, events, columns)
 }
 
+/// What tells the title of a loan.
+pub(crate) struct Resolver<'a> {
+    biblios: HashMap<u32, &'a Biblio>,
+    histories: HashMap<u32, &'a History>,
+    copies: HashMap<String, Option<u32>>,
+}
+
+/// The id of a loan's title, and how it was found.
+enum Resolved<'a> {
+    /// By the copy, to a title that is there.
+    Copy(u32),
+    /// By the history, to a title that may be gone.
+    History(u32, &'a History),
+}
+
+impl<'a> Resolver<'a> {
+    pub(crate) fn new(library: &'a Library) -> Self {
+        let biblios = library.biblios.iter();
+        let histories = library.histories.iter();
+        let items = library.items.iter();
+        let coded =
+            items.filter_map(|item| Some((fold(item.item_code.as_deref()?), item.biblio_id)));
+        Self {
+            biblios: biblios.map(|biblio| (biblio.biblio_id, biblio)).collect(),
+            histories: histories.map(|row| (row.loan_id, row)).collect(),
+            copies: coded.collect(),
+        }
+    }
+
+    /// By the copy when it leads to a title that is there, else by the history, else by nothing.
+    fn resolve(&self, loan: &Loan) -> Option<Resolved<'a>> {
+        let code = loan.item_code.as_deref();
+        let by_copy = code.and_then(|code| self.copies.get(&fold(code)).copied().flatten());
+        if let Some(id) = by_copy.filter(|id| self.biblios.contains_key(id)) {
+            return Some(Resolved::Copy(id));
+        }
+        let row = *self.histories.get(&loan.loan_id)?;
+        Some(Resolved::History(row.biblio_id, row))
+    }
+
+    /// The title of a loan, if it is there.
+    pub(crate) fn present(&self, loan: &Loan) -> Option<&'a Biblio> {
+        let (Resolved::Copy(id) | Resolved::History(id, _)) = self.resolve(loan)?;
+        self.title(id)
+    }
+
+    /// The title with that id, if it is there.
+    pub(crate) fn title(&self, id: u32) -> Option<&'a Biblio> {
+        self.biblios.get(&id).copied()
+    }
+}
+
 /// What a title's loans come to.
 #[derive(Default)]
 struct TitleLoans<'a> {
@@ -47,42 +99,26 @@ struct TitleLoans<'a> {
     latest: Option<((WallDate, u32), &'a str)>,
 }
 
-/// Titles by loans: by the copy when it leads to a title that is there, else by the history, else in no ranking.
+/// Titles by loans. A loan that leads to no title is in no ranking.
 pub(crate) fn top_titles(library: &Library, window: Window) -> String {
-    let biblios: HashMap<u32, &Biblio> = library
-        .biblios
-        .iter()
-        .map(|biblio| (biblio.biblio_id, biblio))
-        .collect();
-    let histories: HashMap<u32, &History> = library
-        .histories
-        .iter()
-        .map(|row| (row.loan_id, row))
-        .collect();
-    let coded = library
-        .items
-        .iter()
-        .filter_map(|item| Some((fold(item.item_code.as_deref()?), item.biblio_id)));
-    let copies: HashMap<String, Option<u32>> = coded.collect();
+    let resolver = Resolver::new(library);
     let mut titles: BTreeMap<u32, TitleLoans<'_>> = BTreeMap::new();
     for loan in lent(library, window) {
-        let by_copy = loan
-            .item_code
-            .as_deref()
-            .and_then(|code| copies.get(&fold(code)).copied().flatten());
-        if let Some(id) = by_copy.filter(|id| biblios.contains_key(id)) {
-            titles.entry(id).or_default().total += 1;
-        } else if let Some(row) = histories.get(&loan.loan_id) {
-            let title_loans = titles.entry(row.biblio_id).or_default();
-            title_loans.total += 1;
-            if let Some(title) = row.title.as_deref() {
-                let found = Some(((loan.loan_date, loan.loan_id), title));
-                title_loans.latest = title_loans.latest.max(found);
+        match resolver.resolve(loan) {
+            Some(Resolved::Copy(id)) => titles.entry(id).or_default().total += 1,
+            Some(Resolved::History(id, row)) => {
+                let title_loans = titles.entry(id).or_default();
+                title_loans.total += 1;
+                if let Some(title) = row.title.as_deref() {
+                    let found = Some(((loan.loan_date, loan.loan_id), title));
+                    title_loans.latest = title_loans.latest.max(found);
+                }
             }
+            None => {}
         }
     }
     let entry = |(id, title_loans): (u32, TitleLoans<'_>)| {
-        let title = match biblios.get(&id) {
+        let title = match resolver.title(id) {
             Some(biblio) if biblio.opac_hide => return None,
             Some(biblio) => Some(&*biblio.title),
             None => title_loans.latest.map(|(_, title)| title),

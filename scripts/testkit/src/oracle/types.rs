@@ -63,7 +63,7 @@ pub(crate) fn monthly(library: &Library, today: NaiveDate) -> String {
 }
 
 /// The names of the types by id. Without their table, the types are those of the members, named by their ids.
-fn types(library: &Library) -> BTreeMap<u32, String> {
+pub(crate) fn types(library: &Library) -> BTreeMap<u32, String> {
     match &library.member_types {
         Some(types) => types
             .iter()

@@ -1,6 +1,6 @@
 //! The windows of the rankings. All of them end at the end of today.
 
-use chrono::{Datelike as _, NaiveDate};
+use chrono::{Datelike as _, Days, Months, NaiveDate};
 
 use crate::wall_clock::WallDate;
 
@@ -22,6 +22,14 @@ impl Window {
     pub(crate) fn year(today: NaiveDate) -> Self {
         Self {
             first: today.with_ordinal(1),
+            today,
+        }
+    }
+
+    /// The twelve months after the same day of last year, which is 28 February for 29 February.
+    pub(crate) fn twelve_months(today: NaiveDate) -> Self {
+        Self {
+            first: Some(today - Months::new(12) + Days::new(1)),
             today,
         }
     }

@@ -75,6 +75,10 @@ pub(crate) fn member<'a>(id: &str, name: &str, institution: impl Into<Option<&'a
         member_name: name.into(),
         inst_name: text(institution),
         member_type_id: None,
+        expire_date: date("2026-12-31"),
+        member_since_date: None,
+        input_date: None,
+        is_pending: false,
     }
 }
 
@@ -83,6 +87,7 @@ pub(crate) fn item(item_id: u32, biblio_id: impl Into<Option<u32>>, code: &str) 
         item_id,
         biblio_id: biblio_id.into(),
         item_code: text(code),
+        input_date: None,
     }
 }
 
@@ -91,6 +96,8 @@ pub(crate) fn biblio(biblio_id: u32, title: &str) -> Biblio {
         biblio_id,
         title: title.into(),
         opac_hide: false,
+        classification: None,
+        input_date: None,
     }
 }
 
