@@ -1,4 +1,4 @@
--- The worker's account in MySQL or MariaDB: it may read the seven tables that the figures are made of, and nothing else.
+-- The worker's account in MySQL or MariaDB: it may read the eight tables that the figures are made of, and nothing else.
 -- It sees neither the accounts of librarians nor the settings of SLiMS. Put in your own password and, where it is not
 -- slims, the name of the database; then, as root: mysql < mysql.sql
 --
@@ -11,6 +11,8 @@ GRANT SELECT ON slims.visitor_count TO 'dashboard'@'%';
 GRANT SELECT ON slims.member TO 'dashboard'@'%';
 -- The names of member types; without it, types are named by their ids.
 GRANT SELECT ON slims.mst_member_type TO 'dashboard'@'%';
+-- SLiMS 9.6 and later alone: the names of rooms.
+GRANT SELECT ON slims.mst_visitor_room TO 'dashboard'@'%';
 GRANT SELECT ON slims.loan TO 'dashboard'@'%';
 GRANT SELECT ON slims.item TO 'dashboard'@'%';
 GRANT SELECT ON slims.biblio TO 'dashboard'@'%';

@@ -2,6 +2,7 @@
 
 use crate::mysql::books::{self, Title};
 use crate::mysql::connection::Session;
+use crate::mysql::row::WallTime;
 use crate::mysql::schema::TableSchema;
 use crate::snapshots::computation::Computation;
 use crate::snapshots::figure::{Collection, Figure, Needs};
@@ -62,8 +63,9 @@ async fn newest(
     today: NaiveDate,
 ) -> Result<Vec<NewTitle>> {
     let with_items = catalog.titles().iter().filter(|title| title.has_item);
-    let mut dated: Vec<(NaiveDate, i64)> = with_items
-        .filter_map(|title| Some((title.added.filter(|day| *day <= today)?, title.id)))
+    let mut dated: Vec<(WallTime, i64)> = with_items
+        .filter(|title| title.added.date().is_some_and(|day| day <= today))
+        .map(|title| (title.added, title.id))
         .collect();
     dated.sort_unstable_by_key(|title| Reverse(*title));
     let schema = TableSchema::of(session, "biblio").await?;
@@ -77,12 +79,13 @@ async fn newest(
                 text,
                 hidden: false,
             }) = titles.get(biblio_id)
+                && let Some(added) = added.date()
                 && newest.len() < NEWEST
             {
                 newest.push(NewTitle {
                     biblio_id: *biblio_id,
                     title: text.clone(),
-                    added: *added,
+                    added,
                 });
             }
         }

@@ -2,11 +2,10 @@
 
 use crate::mysql::books::{self, CatalogColumns};
 use crate::mysql::connection::Session;
-use crate::mysql::row::DailyTotals;
+use crate::mysql::row::{DailyTotals, WallTime};
 use crate::mysql::scan_settings::ScanSettings;
 use crate::snapshots::spelling_map::{Lookup, MAX_NUMBERS, SpellingMap};
 use anyhow::{Context, Result};
-use chrono::NaiveDate;
 use std::collections::HashMap;
 
 /// The main classes of the Dewey Decimal Classification, and one for all else.
@@ -14,7 +13,7 @@ pub const CLASSES: usize = 11;
 /// The class of titles without a classification, and of what has no title.
 pub const NO_CLASS: usize = CLASSES - 1;
 
-/// The catalogue, in memory: 28 bytes for each item and some 46 for each title.
+/// The catalogue, in memory: 28 bytes for each item and some 54 for each title.
 pub struct TitleCatalog {
     /// The index of each code's title; none if the title is not in the catalogue.
     codes: SpellingMap,
@@ -37,8 +36,8 @@ pub struct Title {
     pub class: u8,
     /// Whether it has an item.
     pub has_item: bool,
-    /// When it was catalogued.
-    pub added: Option<NaiveDate>,
+    /// When it was catalogued, which may be a zero date.
+    pub added: WallTime,
 }
 
 impl TitleCatalog {
@@ -64,15 +63,14 @@ impl TitleCatalog {
             let index = index.filter(|index| *index < MAX_NUMBERS);
             let index = index.context("more titles than fit in 32 bits")?;
             catalog.indexes.insert(title.id, index);
-            let added = title.added.date();
-            if let Some(day) = added {
+            if let Some(day) = title.added.date() {
                 *catalog.titles_by_day.entry(day).or_default() += 1;
             }
             catalog.titles.push(Title {
                 id: title.id,
                 class: class(title.classification),
                 has_item: false,
-                added,
+                added: title.added,
             });
             Ok(())
         })

@@ -87,7 +87,7 @@ impl Twin {
     async fn change(&mut self) -> Vec<String> {
         let mut done = Vec::new();
         for _ in 0..CHANGES {
-            let statements = match self.rng.random_range(0..22) {
+            let statements = match self.rng.random_range(0..26) {
                 0..4 => self.check_in(),
                 4 => self.forget_visit(),
                 5 => self.redate_visit(),
@@ -105,7 +105,11 @@ impl Twin {
                 18 => desk::take_back(&mut self.library, self.today, &mut self.rng),
                 19 => desk::delete_loan(&mut self.library, &mut self.rng),
                 20 => desk::change_type(&mut self.library, &mut self.rng),
-                _ => desk::edit_types(&mut self.library, &mut self.rng),
+                21 => desk::edit_types(&mut self.library, &mut self.rng),
+                22 => desk::change_institution(&mut self.library, &mut self.rng),
+                23 => desk::change_membership(&mut self.library, self.today, &mut self.rng),
+                24 => desk::reclassify(&mut self.library, &mut self.rng),
+                _ => desk::edit_rooms(&mut self.library, &mut self.rng),
             };
             for statement in statements {
                 let result = self.conn.query_drop(&statement).await;

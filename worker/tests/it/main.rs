@@ -38,6 +38,7 @@ mod recorder;
 mod redis_faults;
 mod redis_memory;
 mod refused_commands;
+mod releases;
 mod resp2;
 mod rights;
 mod server_clock;

@@ -59,6 +59,10 @@ cases! {
     a_day_without_a_midnight: "Africa/Cairo" "2026-04-24T01:00:00" MYISAM;
     the_evening_before_a_day_without_a_midnight: "Africa/Cairo" "2026-04-23T23:59:30" MYISAM;
     a_midnight_gap_in_the_south: "America/Santiago" "2026-09-06T01:00:00" INNODB;
+    a_january_whose_windows_began_last_year: "Asia/Jakarta" "2026-01-20T10:00:00" INNODB;
+    a_january_with_date_indexes: "Asia/Jakarta" "2026-01-20T10:00:00" Shape { date_index: true, ..MYISAM };
+    a_day_of_23_hours_within_the_last_weeks: "Europe/Zurich" "2026-04-10T10:00:00" MYISAM;
+    a_day_of_25_hours_within_the_last_weeks: "Europe/Zurich" "2026-11-05T10:00:00" INNODB;
     an_hour_before_midnight_that_comes_twice: "America/Santiago" "2026-04-04T23:30:00" INNODB;
 }
 
