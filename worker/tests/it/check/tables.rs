@@ -147,6 +147,7 @@ async fn too_many_and_too_few_privileges_are_reported() {
         "visitor_count",
         "member",
         "mst_member_type",
+        "mst_visitor_room",
         "item",
         "biblio",
     ] {
