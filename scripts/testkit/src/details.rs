@@ -51,7 +51,10 @@ pub(crate) fn fill(stock: &mut Stock, plan: &Plan) {
         item.input_date = first.map(|first| {
             let day = first.date.calendar().unwrap_or(today);
             WallTime {
-                date: (day + later).min(today).into(),
+                date: Some(day + later)
+                    .filter(|it| *it <= today)
+                    .unwrap_or(day)
+                    .into(),
                 ..first
             }
         });

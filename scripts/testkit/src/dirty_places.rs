@@ -7,8 +7,8 @@ use crate::library::{Library, Room};
 /// How many institutions the guests make up: more than the figure names.
 const SCHOOLS: usize = 43;
 
-/// A code as it is, and as the page address may have it.
-const ROOMS: [&str; 8] = ["r01", " R02", "R03 ", "", "  ", "X9", "x9", "É1"];
+/// Codes as the page address may have them.
+const ROOMS: [&str; 9] = ["r01", " R02", "R03 ", "", "  ", "X9", "x9", "É1", "e1"];
 
 /// Spoils the institutions of members and of visits, and the rooms.
 pub(crate) fn spoil(library: &mut Library) {
