@@ -55,8 +55,8 @@ fn rows(counts: &Counts, today: NaiveDate) -> Result<Vec<ClassTotal>> {
     let counter = counts.titles()?;
     let (mut titles, mut loans) = ([0; CLASSES], [0; CLASSES]);
     for (title, totals) in counter.catalog().titles().iter().zip(counter.totals()) {
-        titles[usize::from(title.class)] += 1;
-        loans[usize::from(title.class)] += u64::from(totals[YEAR]);
+        titles[title.class] += 1;
+        loans[title.class] += u64::from(totals[YEAR]);
     }
     // Loans of titles that are gone or unknown.
     let all = usage::sum(&counts.days, Window::current(Period::Year, today));

@@ -31,9 +31,12 @@ const SNAPSHOTS: [Snapshot; 2] = [Snapshot::InstitutionsMonth, Snapshot::Institu
 pub(super) struct Institutions {
     windows: [Window; 2],
     copies: Interner<()>,
-    /// By the member's id as spelled (`None` for guests) and the copy: the visits of the month and of the year.
-    visits: HashMap<(Option<Box<[u8]>>, u32), [u64; 2]>,
+    /// By visitor: the visits of the month and of the year.
+    visits: HashMap<Visitor, [u64; 2]>,
 }
+
+/// The member's id as spelled (`None` for guests), and the symbol of the institution on the visit.
+type Visitor = (Option<Box<[u8]>>, u32);
 
 /// The visits of one visitor, or of all guests together, in one institution.
 struct Share {

@@ -5,6 +5,7 @@ use crate::calendar::Window;
 use crate::mysql::collation::{Collation, CollationKey};
 use crate::mysql::row::{EventRow, WallTime};
 use crate::snapshots::interner::Interner;
+use crate::snapshots::series;
 use anyhow::Result;
 use chrono::{Datelike, NaiveDate};
 use shared::catalog::Period;
@@ -197,7 +198,7 @@ impl MemberCounter {
 
 /// The days of which members are counted: the last twelve months.
 pub fn member_window(today: NaiveDate) -> Window {
-    Window::last_months(MONTHS as u32, today)
+    Window::last_months(series::MONTHS, today)
 }
 
 /// The number of months from the month of `first` to the month of `day`.

@@ -33,7 +33,7 @@ pub struct Title {
     /// Its id.
     pub id: i64,
     /// The index of its class.
-    pub class: u8,
+    pub class: usize,
     /// Whether it has an item.
     pub has_item: bool,
     /// When it was catalogued, which may be a zero date.
@@ -80,7 +80,7 @@ impl TitleCatalog {
             let title = index.map(|index| &mut catalog.titles[index as usize]);
             let class = title.map_or(NO_CLASS, |title| {
                 title.has_item = true;
-                title.class.into()
+                title.class
             });
             catalog.items_by_class[class] += 1;
             if let Some(day) = item.added.date() {
@@ -130,13 +130,13 @@ impl TitleCatalog {
 }
 
 /// The index of the class: that of the first digit of `classification`, after white space.
-fn class(classification: &[u8]) -> u8 {
+fn class(classification: &[u8]) -> usize {
     match String::from_utf8_lossy(classification)
         .trim()
         .bytes()
         .next()
     {
-        Some(digit @ b'0'..=b'9') => digit - b'0',
-        _ => NO_CLASS as u8,
+        Some(digit @ b'0'..=b'9') => usize::from(digit - b'0'),
+        _ => NO_CLASS,
     }
 }

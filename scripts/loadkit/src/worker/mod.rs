@@ -25,6 +25,8 @@ use testkit::server::Redis;
 
 /// The visits of [`Size::University`] in a year.
 const VISITS_PER_YEAR: u32 = 340_000;
+/// The loans that are open.
+const OPEN_LOANS: usize = 20_000;
 /// Holds the indexes and most of the rows of ten years, like the memory of a small database server.
 const BUFFER_POOL_MIB: u32 = 1024;
 
@@ -126,7 +128,11 @@ async fn load_libraries(maria: &MariaDb, options: &Options) -> Result<Vec<Librar
         dirty: true,
     };
     println!("generating {} years of a university ...", plan.years);
-    let rows = tokio::task::spawn_blocking(move || Arc::new(generate(&plan)));
+    let rows = tokio::task::spawn_blocking(move || {
+        let mut rows = generate(&plan);
+        rows.leave_open(OPEN_LOANS);
+        Arc::new(rows)
+    });
     let rows = rows.await.context("generating a library")?;
     println!("generated in {:.0} s", began.elapsed().as_secs_f64());
     let mut libraries = Vec::new();
