@@ -16,7 +16,7 @@ pub enum Lookup {
     Found(u32),
     /// The id has no number.
     Missing,
-    /// Not known before [`SpellingMap::resolve_pending`]. Holds the symbol of the spelling.
+    /// Not known before the pending spellings are resolved. Holds the symbol of the spelling.
     Pending(u32),
 }
 
