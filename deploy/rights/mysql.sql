@@ -9,12 +9,12 @@ CREATE USER 'dashboard'@'%' IDENTIFIED BY 'change-the-password-of-dashboard';
 
 GRANT SELECT ON slims.visitor_count TO 'dashboard'@'%';
 GRANT SELECT ON slims.member TO 'dashboard'@'%';
--- The names of member types; without it, types are named by their ids.
-GRANT SELECT ON slims.mst_member_type TO 'dashboard'@'%';
--- SLiMS 9.6 and later alone: the names of rooms.
-GRANT SELECT ON slims.mst_visitor_room TO 'dashboard'@'%';
 GRANT SELECT ON slims.loan TO 'dashboard'@'%';
 GRANT SELECT ON slims.item TO 'dashboard'@'%';
 GRANT SELECT ON slims.biblio TO 'dashboard'@'%';
--- SLiMS 9 and later alone; leave it out where there is no such table.
+-- The names of member types; without them, types are named by their ids.
+GRANT SELECT ON slims.mst_member_type TO 'dashboard'@'%';
+-- Only in SLiMS 9 and later: leave it out where there is no such table.
 GRANT SELECT ON slims.loan_history TO 'dashboard'@'%';
+-- Only in SLiMS 9.6 and later: leave it out where there is no such table.
+GRANT SELECT ON slims.mst_visitor_room TO 'dashboard'@'%';

@@ -1,11 +1,12 @@
 //! The list of all snapshots. The worker refreshes them, the gateway serves them, and tests compare with the list. The
 //! key, the field in a summary and the path of the CSV are derived from the path.
 
-use crate::rows::{
-    ClassTotal, DayTotal, InstitutionTotal, MemberTypeTotal, MonthGrowth, MonthLoans, MonthTotal,
-    MonthTypeTotal, NewTitle, RoomTotal, TopBorrower, TopTitle, TopVisitor, WeekdayHour,
-    YearGrowth, YearTotal,
+use crate::rows::books::{
+    ClassTotal, MonthGrowth, MonthLoans, NewTitle, TopBorrower, TopTitle, YearGrowth,
 };
+use crate::rows::members::MemberTypeTotal;
+use crate::rows::series::{DayTotal, MonthTotal, YearTotal};
+use crate::rows::visitors::{InstitutionTotal, MonthTypeTotal, RoomTotal, TopVisitor, WeekdayHour};
 use std::sync::LazyLock;
 
 /// A figure that is computed once a day, or more often, and served as stored.

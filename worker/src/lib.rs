@@ -87,8 +87,8 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
 
     let mut tasks = TaskGroup::new(&stop);
     let tick = Arc::new(Notify::new());
-    for group in [Schedule::Visitors, Schedule::Books] {
-        tasks.spawn(parts.refresher.clone().run(group, tick.clone()));
+    for schedule in Schedule::ALL {
+        tasks.spawn(parts.refresher.clone().run(schedule, tick.clone()));
     }
     tasks.spawn(snapshots::schedule::run(tick, clock.clone()));
     if let Some(interval) = config.circulation_interval {
@@ -150,14 +150,14 @@ pub async fn refresh_once(config: Config, clock: Clock, wanted: &[Snapshot]) -> 
         .await
         .with_context(|| format!("no connection to Redis at {address} within 10 s"))?;
 
-    let refresh_group = async |group: Schedule| {
-        let of_group = |snapshot: &&Snapshot| group.snapshots().any(|one| one == **snapshot);
-        let wanted = wanted.iter().filter(of_group).copied().collect();
-        Box::pin(parts.refresh(group, wanted)).await
+    let refresh_schedule = async |schedule: Schedule| {
+        let of_schedule = |snapshot: &&Snapshot| schedule.snapshots().any(|one| one == **snapshot);
+        let wanted = wanted.iter().filter(of_schedule).copied().collect();
+        Box::pin(parts.refresh(schedule, wanted)).await
     };
     let (mut failed, books) = tokio::join!(
-        refresh_group(Schedule::Visitors),
-        refresh_group(Schedule::Books)
+        refresh_schedule(Schedule::Visitors),
+        refresh_schedule(Schedule::Books)
     );
     failed.extend(books);
     if let Err(error) = parts.publisher.flush_once().await {
@@ -229,16 +229,16 @@ impl Parts {
         })
     }
 
-    /// Computes the `wanted` snapshots of `group`, and returns those that failed.
-    async fn refresh(&self, group: Schedule, wanted: BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
+    /// Computes the `wanted` snapshots of `schedule`, and returns those that failed.
+    async fn refresh(&self, schedule: Schedule, wanted: BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
         if wanted.is_empty() {
             return wanted;
         }
-        match self.refresher.refresh(group, &wanted).await {
+        match self.refresher.refresh(schedule, &wanted).await {
             Ok(failed) => failed.into_iter().map(|(snapshot, _)| snapshot).collect(),
             Err(error) => {
                 let text = format!("{error:#}");
-                error!(error = text, "the {group:?} were not refreshed: {text}");
+                error!(error = text, "the {schedule:?} were not refreshed: {text}");
                 wanted
             }
         }

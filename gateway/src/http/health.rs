@@ -179,8 +179,10 @@ impl TodayHealth {
 
 impl SnapshotHealth {
     fn new(entry: Option<&CachedResponse>, reason: Option<String>, clock: &Clock) -> Self {
+        // A reason that Redis still holds does not concern a figure that was computed since.
+        let is_fresh = entry.is_some_and(|entry| !entry.is_stale(clock));
         Self {
-            reason,
+            reason: reason.filter(|_| !is_fresh),
             state: match entry {
                 None => SnapshotState::Missing,
                 Some(entry) if entry.is_stale(clock) => SnapshotState::Stale,

@@ -8,10 +8,15 @@ use bytes::Bytes;
 use chrono::{Datelike as _, Months, NaiveDate};
 use serde::Serialize;
 use shared::catalog::{Period, Snapshot};
-use shared::rows::{
-    Circulation, ClassTotal, Collection, DayTotal, InstitutionKind, InstitutionTotal, MemberCounts,
-    MemberTypeTotal, MonthGrowth, MonthLoans, MonthTotal, MonthTypeTotal, NewTitle, RoomTotal,
-    TopBorrower, TopTitle, TopVisitor, Usage, VisitorKind, WeekdayHour, YearGrowth, YearTotal,
+use shared::rows::books::{
+    Circulation, ClassTotal, Collection, MonthGrowth, MonthLoans, NewTitle, TopBorrower, TopTitle,
+    Usage, YearGrowth,
+};
+use shared::rows::members::{MemberCounts, MemberTypeTotal};
+use shared::rows::series::{DayTotal, MonthTotal, YearTotal};
+use shared::rows::visitors::{
+    InstitutionKind, InstitutionTotal, MonthTypeTotal, RoomTotal, TopVisitor, VisitorKind,
+    WeekdayHour,
 };
 use shared::snapshot::Envelope;
 use shared::time::{Clock, Timestamp};

@@ -2,10 +2,14 @@
 
 use crate::cache::cached_count::TodayResponse;
 use shared::catalog::{Group, Period, Snapshot};
-use shared::rows::{
-    Circulation, ClassTotal, Collection, DayTotal, InstitutionTotal, MemberCounts, MemberTypeTotal,
-    MonthGrowth, MonthLoans, MonthTotal, MonthTypeTotal, NewTitle, RoomTotal, TopBorrower,
-    TopTitle, TopVisitor, Usage, WeekdayHour, YearGrowth, YearTotal,
+use shared::rows::books::{
+    Circulation, ClassTotal, Collection, MonthGrowth, MonthLoans, NewTitle, TopBorrower, TopTitle,
+    Usage, YearGrowth,
+};
+use shared::rows::members::{MemberCounts, MemberTypeTotal};
+use shared::rows::series::{DayTotal, MonthTotal, YearTotal};
+use shared::rows::visitors::{
+    InstitutionTotal, MonthTypeTotal, RoomTotal, TopVisitor, WeekdayHour,
 };
 use shared::snapshot::Envelope;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};

@@ -299,7 +299,7 @@ pub fn cacheable_responses(
 pub fn warming(message: &str) -> ResponseSpec {
     ResponseSpec {
         response: response::warming(message, None),
-        description: "The figure is being computed for the first time. Retry after the time in `Retry-After`.",
+        description: "There is no figure yet; `message` says why. Retry after the time in `Retry-After`.",
         schema: Some(reference(Warming::name())),
     }
 }

@@ -1,4 +1,5 @@
-//! The gateway's Redis client: subscribes to two channels, reads the keys of the catalogue and today's count, publishes
+//! The gateway's Redis client: subscribes to two channels, reads the snapshots, today's count and why some snapshots cannot
+//! be computed, publishes
 //! refresh requests. It writes no key.
 
 use crate::cache::cached_response::CachedResponse;
@@ -44,7 +45,7 @@ pub struct RedisClient {
 /// The keys to read next.
 #[derive(Clone, Debug, Default)]
 pub struct ReadRequest {
-    /// Read every key: of a snapshot that is cached only the first bytes, and the rest only if they differ.
+    /// Read every key. Of a cached snapshot read the first bytes, and the whole value only if they differ.
     pub all_keys: bool,
     /// Subscribe before the next full read: on a new connection, or after Redis has refused a channel.
     pub subscribe: bool,

@@ -1,9 +1,10 @@
 //! Describes a table or a column that is missing or may not be read, and the figures that are lost without it.
 
 use crate::check::findings::{Finding, Topic};
-use crate::check::requirements::{self, Requirement, Table};
+use crate::check::requirements::{self, Table};
 use crate::config::Config;
 use crate::mysql::inspect::remedies;
+use crate::snapshots::figure::Requirement;
 use serde_json::json;
 
 /// Describes `about`, which is the table `needed` or one of its columns. `columns` are those that cannot be read.

@@ -2,7 +2,7 @@
 
 use crate::check::format;
 use crate::snapshots::compute;
-pub use crate::snapshots::figure::Requirement;
+use crate::snapshots::figure::Requirement;
 
 /// What every figure needs, today's count first.
 fn all() -> Vec<Requirement> {

@@ -51,7 +51,7 @@ pub(super) async fn check(
         let now = clock.now();
         let offset = config.calendar.local(now) - now.utc().naive_utc();
         findings.extend(find_second_zone(&latest, offset, config.calendar.zone()));
-        findings.extend(find_doubles(&latest));
+        findings.extend(find_doubles(key.column, &latest));
     }
     let today = config.calendar.day(clock.now());
     findings.extend(compare_histories(&mut session, tables, today).await?);
@@ -84,7 +84,7 @@ fn find_second_zone(latest: &[CheckIn], offset: TimeDelta, zone: &str) -> Option
 }
 
 /// Finds members who checked in twice in the same second.
-fn find_doubles(latest: &[CheckIn]) -> Option<Finding> {
+fn find_doubles(key: &str, latest: &[CheckIn]) -> Option<Finding> {
     let mut seen = HashSet::new();
     let members = latest.iter().filter(|check_in| !check_in.member.is_empty());
     let doubles = members.filter(|check_in| !seen.insert((&check_in.member, check_in.time)));
@@ -104,7 +104,7 @@ fn find_doubles(latest: &[CheckIn]) -> Option<Finding> {
     Some(
         found
             .advise(advice)
-            .run([remedies::find_double_visits(first.id)]),
+            .run([remedies::find_double_visits(key, first.id)]),
     )
 }
 
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn members_in_the_same_second_are_doubles() {
         let count = |times: &[&str]| {
-            let found = find_doubles(&check_ins(times))?;
+            let found = find_doubles("visitor_id", &check_ins(times))?;
             found.details["doubles"].as_u64()
         };
         let four = ["10:00:00"; 4];
@@ -197,6 +197,6 @@ mod tests {
         assert_eq!(count(&few), Some(3), "3 of 43");
         let mut guests = check_ins(&four);
         guests.iter_mut().for_each(|guest| guest.member.clear());
-        assert!(find_doubles(&guests).is_none());
+        assert!(find_doubles("visitor_id", &guests).is_none());
     }
 }

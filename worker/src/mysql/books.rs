@@ -9,7 +9,6 @@ use crate::mysql::throttle::Throttle;
 use crate::mysql::{IN_LIST_SIZE, params, placeholders};
 use anyhow::Result;
 use mysql_async::Params;
-use shared::rows::Collection;
 use std::collections::HashMap;
 
 /// The key along which titles are scanned.
@@ -30,24 +29,6 @@ pub struct Title {
     pub text: Option<String>,
     /// Whether it is hidden in the public catalogue (`opac_hide`).
     pub hidden: bool,
-}
-
-/// Counts titles and items.
-///
-/// # Errors
-/// If the database does not answer.
-pub async fn collection(session: &mut Session) -> Result<Collection> {
-    let sql = "SELECT (SELECT COUNT(*) FROM biblio), (SELECT COUNT(*) FROM item)";
-    let counts = session.first("the size of the collection", sql, Params::Empty, |row| {
-        Ok(Collection {
-            total_titles: row.count(0)?,
-            total_items: row.count(1)?,
-        })
-    });
-    Ok(counts.await?.unwrap_or(Collection {
-        total_titles: 0,
-        total_items: 0,
-    }))
 }
 
 /// One title. What was not requested is empty.

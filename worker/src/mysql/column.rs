@@ -50,6 +50,11 @@ impl TextColumn {
         })
     }
 
+    /// Whether it is a column of text.
+    pub fn is_text(&self) -> bool {
+        self.is_text
+    }
+
     /// SQL for the column `name` as text.
     fn as_text(&self, name: &str) -> String {
         match self.is_text {

@@ -37,9 +37,9 @@ pub fn kind_of(error: &anyhow::Error) -> Option<ErrorKind> {
         1054 => ErrorKind::NoColumn,
         // ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR
         1142 | 1143 => ErrorKind::Denied,
-        // ER_GET_ERRNO, ER_NOT_KEYFILE, ER_CRASHED_ON_USAGE, ER_CRASHED_ON_REPAIR, ER_VIEW_INVALID, ER_NO_SUCH_USER of a
+        // ER_NOT_KEYFILE, ER_CRASHED_ON_USAGE, ER_CRASHED_ON_REPAIR, ER_VIEW_INVALID, ER_NO_SUCH_USER of a
         // view's definer, ER_NO_SUCH_TABLE_IN_ENGINE, ER_TABLESPACE_MISSING
-        1030 | 1034 | 1194 | 1195 | 1356 | 1449 | 1932 | 1812 => ErrorKind::Damaged,
+        1034 | 1194 | 1195 | 1356 | 1449 | 1932 | 1812 => ErrorKind::Damaged,
         // ER_STATEMENT_TIMEOUT of MariaDB, ER_QUERY_TIMEOUT of MySQL
         1969 | 3024 => ErrorKind::TooLong,
         _ => return None,

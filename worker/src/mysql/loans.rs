@@ -225,6 +225,7 @@ pub async fn histories(
         }
         throttle.pause_since(session, before).await?;
     }
+    session.release_read_slot();
     Ok(histories)
 }
 

@@ -184,7 +184,8 @@ pub async fn each(
     let mut last: Option<Vec<u8>> = None;
     loop {
         let after = match last {
-            Some(_) => format!("WHERE member_id > {}", id.converted("?")),
+            Some(_) if id.is_text() => format!("WHERE member_id > {}", id.converted("?")),
+            Some(_) => "WHERE member_id > ?".to_owned(),
             None => String::new(),
         };
         let sql = format!(

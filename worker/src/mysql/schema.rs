@@ -20,6 +20,8 @@ struct Column {
     is_integer: bool,
     /// The narrowest B-tree index that begins with this column; the primary key is preferred.
     index: Option<String>,
+    /// Whether this column alone is the primary key.
+    is_primary_key: bool,
 }
 
 impl TableSchema {
@@ -35,8 +37,12 @@ impl TableSchema {
             .each("the columns", sql, params([table]), |row| {
                 let name = row.text(0).unwrap_or_default().to_ascii_lowercase();
                 let is_integer = row.count(1)? > 0;
-                let index = None;
-                columns.insert(name, Column { is_integer, index });
+                let column = Column {
+                    is_integer,
+                    index: None,
+                    is_primary_key: false,
+                };
+                columns.insert(name, column);
                 Ok(())
             })
             .await?;
@@ -55,6 +61,8 @@ impl TableSchema {
                 let name = row.text(0).unwrap_or_default().to_ascii_lowercase();
                 if let Some(column) = columns.get_mut(&name) {
                     let index = row.owned_text(1);
+                    column.is_primary_key |=
+                        index.as_deref() == Some("PRIMARY") && row.count(2)? == 1;
                     column.index = column.index.take().or(index);
                 }
                 Ok(())
@@ -99,10 +107,10 @@ impl TableSchema {
         }
     }
 
-    /// Whether the primary key begins with `column`.
+    /// Whether `column` alone is the primary key.
     pub fn is_primary_key(&self, column: &str) -> bool {
         let column = self.columns.get(column);
-        column.is_some_and(|column| column.index.as_deref() == Some("PRIMARY"))
+        column.is_some_and(|column| column.is_primary_key)
     }
 
     /// An SQL hint to use an index that begins with `column`; `None` if there is no such index.

@@ -163,7 +163,8 @@ pub async fn each(
 /// If the database does not answer.
 pub async fn rooms(session: &mut Session) -> Result<Vec<(String, String)>> {
     let mut rooms = Vec::new();
-    let sql = "SELECT unique_code, name FROM mst_visitor_room";
+    // Of two codes that are equal the one with the smaller id counts.
+    let sql = "SELECT unique_code, name FROM mst_visitor_room ORDER BY id DESC";
     let read = session.each("rooms", sql, Params::Empty, |row| {
         rooms.extend(row.owned_text(0).zip(row.owned_text(1)));
         Ok(())

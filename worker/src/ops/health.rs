@@ -190,9 +190,9 @@ impl Health {
         })
     }
 
-    fn cron(&self, group: Schedule) -> Value {
+    fn cron(&self, schedule: Schedule) -> Value {
         let freshness = self.publisher.freshness();
-        json!({ "last_run": freshness.last_due(group), "next_run": freshness.next_due(group) })
+        json!({ "last_run": freshness.last_due(schedule), "next_run": freshness.next_due(schedule) })
     }
 }
 

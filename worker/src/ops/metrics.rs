@@ -265,13 +265,13 @@ impl Scraped {
             let expires = at + f64::from(cached.ttl_seconds);
             self.expires.get_or_create(&labels).set(expires);
         }
-        for group in [Schedule::Visitors, Schedule::Books] {
-            let labels = ScheduleLabels::of(group);
+        for schedule in Schedule::ALL {
+            let labels = ScheduleLabels::of(schedule);
             // The time of the cron itself, not when this process noticed it: alerts compare it with the snapshots.
-            if let Some(last) = publisher.freshness().last_due(group) {
+            if let Some(last) = publisher.freshness().last_due(schedule) {
                 self.cron_last.get_or_create(&labels).set(seconds(last));
             }
-            if let Some(next) = publisher.freshness().next_due(group) {
+            if let Some(next) = publisher.freshness().next_due(schedule) {
                 self.cron_next.get_or_create(&labels).set(seconds(next));
             }
         }
@@ -305,8 +305,8 @@ impl SnapshotLabels {
 }
 
 impl ScheduleLabels {
-    fn of(group: Schedule) -> Self {
-        let group = match group {
+    fn of(schedule: Schedule) -> Self {
+        let group = match schedule {
             Schedule::Visitors => "visitors",
             Schedule::Books => "books",
         };

@@ -46,15 +46,15 @@ impl Status {
         self.update(|status| status.errors.extend(errors));
     }
 
-    /// Clears the refresh errors of `group`, when this worker takes the refreshes over from another worker.
-    pub fn clear_errors(&self, group: Schedule) {
+    /// Clears the refresh errors of `schedule`, when this worker takes the refreshes over from another worker.
+    pub fn clear_errors(&self, schedule: Schedule) {
         self.update(|status| {
             status
                 .errors
-                .retain(|snapshot, _| snapshot.schedule() != group);
+                .retain(|snapshot, _| snapshot.schedule() != schedule);
             status
                 .discarded
-                .retain(|snapshot, _| snapshot.schedule() != group);
+                .retain(|snapshot, _| snapshot.schedule() != schedule);
         });
     }
 

@@ -16,6 +16,7 @@ use shared::redis::plain_error;
 use shared::snapshot::Envelope;
 use shared::unavailable::Reasons;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -41,6 +42,8 @@ pub struct Publisher {
     pub(super) wrong_types: Mutex<BTreeSet<String>>,
     /// Why some snapshots cannot be computed.
     pub(super) unavailable: Mutex<Reasons>,
+    /// Whether this worker has written once that every snapshot can be computed.
+    pub(super) has_cleared_reasons: AtomicBool,
     changed: Notify,
 }
 
@@ -67,6 +70,7 @@ impl Publisher {
             settings,
             cached: Mutex::default(),
             unavailable: Mutex::default(),
+            has_cleared_reasons: AtomicBool::new(false),
             changed: Notify::new(),
         }
     }
@@ -272,7 +276,9 @@ impl Publisher {
                             continue;
                         }
                     }
-                    if cached.stored {
+                    // One that is past its lifetime has expired, and nobody deleted it.
+                    let age = self.freshness.clock.now().since(cached.generated_at);
+                    if cached.stored && age.as_secs() < cached.ttl_seconds.into() {
                         let how = if exists_in_redis {
                             "changed"
                         } else {

@@ -6,12 +6,13 @@ use shared::catalog::Snapshot;
 use shared::unavailable::{Reasons, encode};
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::debug;
 
 /// How long the reasons stay in Redis without being written again. A failed snapshot is tried again within minutes, a
-/// group without failures each day.
+/// schedule without failures each day.
 const TTL: Duration = Duration::from_secs(90_000);
 
 impl Publisher {
@@ -21,9 +22,16 @@ impl Publisher {
         let value = {
             let unavailable = self.unavailable.lock();
             let mut unavailable = unavailable.unwrap_or_else(PoisonError::into_inner);
+            let before = encode(&unavailable);
             unavailable.retain(|snapshot, _| !computed.contains(snapshot));
             unavailable.extend(reasons);
-            encode(&unavailable)
+            let value = encode(&unavailable);
+            // An earlier worker may have left reasons; later, Redis may have lost ours.
+            let is_known = before == value && unavailable.is_empty();
+            if is_known && self.has_cleared_reasons.swap(true, Ordering::Relaxed) {
+                return;
+            }
+            value
         };
         let Some(lease) = self.lease.current() else {
             return;

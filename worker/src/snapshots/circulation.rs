@@ -11,7 +11,7 @@ use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
 use shared::catalog::Snapshot;
-use shared::rows::Circulation;
+use shared::rows::books::Circulation;
 
 /// Finds the current loans in the daily pass.
 pub(super) struct CirculationFigure {
@@ -67,7 +67,7 @@ impl Figure<Loans> for CirculationFigure {
         Box::pin(async move {
             let circulation = self.first_round(computation).await;
             let results = &mut computation.results;
-            results.computed_all([Snapshot::Circulation], circulation.map(|one| [one]));
+            results.computed_or_failed(Snapshot::Circulation, circulation);
         })
     }
 }

@@ -12,7 +12,8 @@ use tracing::{info, warn};
 
 /// The time-out of a statement. Each reads some hundred rows by their ids.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
-/// How long to wait for the first daily pass, which finds the open loans.
+/// How often to look for loans to read again: there are none before the first daily pass, and never without an index on
+/// the ids.
 const PASS_WAIT: Duration = Duration::from_secs(1);
 
 /// Refreshes the circulation every `interval`, while this worker is active.
@@ -64,8 +65,8 @@ impl CirculationLoop {
         }
     }
 
-    /// Reads the tracked loans again and publishes the circulation. Returns how long that took; `None` if no pass has
-    /// found the loans yet.
+    /// Reads the tracked loans again and publishes the circulation. Returns how long that took; `None` if there
+    /// are no loans to read.
     async fn round(&self) -> Result<Option<CountTime>> {
         let Some(open) = self.refresher.tracked.get() else {
             return Ok(None);

@@ -4,14 +4,14 @@ use crate::calendar::Window;
 use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, Loans, Needs, done};
+use crate::snapshots::series;
 use crate::snapshots::title_catalog::{CLASSES, NO_CLASS};
 use crate::snapshots::title_counter::YEAR;
-use crate::snapshots::usage;
 use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
 use shared::catalog::{Period, Snapshot};
-use shared::rows::ClassTotal;
+use shared::rows::books::ClassTotal;
 
 /// Titles, items and loans by class.
 pub(super) struct Classes;
@@ -45,8 +45,10 @@ impl Figure<Loans> for Classes {
         counts: &'a Counts,
         computation: &'a mut Computation<'_>,
     ) -> BoxFuture<'a, ()> {
-        let rows = rows(counts, computation.request.today).map(|rows| [rows]);
-        computation.results.computed_all([Snapshot::Classes], rows);
+        let rows = rows(counts, computation.request.today);
+        computation
+            .results
+            .computed_or_failed(Snapshot::Classes, rows);
         done()
     }
 }
@@ -59,7 +61,8 @@ fn rows(counts: &Counts, today: NaiveDate) -> Result<Vec<ClassTotal>> {
         loans[title.class] += u64::from(totals[YEAR]);
     }
     // Loans of titles that are gone or unknown.
-    let all = usage::sum(&counts.days, Window::current(Period::Year, today));
+    let Window { from, to } = Window::current(Period::Year, today);
+    let all = series::sum(&counts.days, from, to);
     loans[NO_CLASS] += all - loans.iter().sum::<u64>();
     let items = counter.catalog().items_by_class;
     let rows = (0..CLASSES).map(|class| ClassTotal {

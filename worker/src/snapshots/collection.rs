@@ -8,12 +8,12 @@ use crate::snapshots::title_catalog::TitleCatalog;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
 use shared::catalog::Snapshot;
-use shared::rows::{Collection, MonthGrowth, YearGrowth};
+use shared::rows::books::{Collection, MonthGrowth, YearGrowth};
 
 /// The number of titles and items.
 pub(super) struct CollectionSize;
 
-impl Figure<figure::Collection> for CollectionSize {
+impl Figure<figure::Catalogue> for CollectionSize {
     fn name(&self) -> &'static str {
         "the size of the collection"
     }
@@ -43,7 +43,7 @@ impl Figure<figure::Collection> for CollectionSize {
 /// Titles and items by the month and the year in which they were catalogued.
 pub(super) struct Growth;
 
-impl Figure<figure::Collection> for Growth {
+impl Figure<figure::Catalogue> for Growth {
     fn name(&self) -> &'static str {
         "the growth of the collection"
     }
@@ -74,8 +74,8 @@ impl Figure<figure::Collection> for Growth {
 }
 
 fn monthly(titles: &DailyTotals, items: &DailyTotals, today: NaiveDate) -> Vec<MonthGrowth> {
-    let until = |days: &DailyTotals| series::monthly(&until(days, today), today);
-    let rows = until(titles).into_iter().zip(until(items));
+    let items = series::monthly(items, today);
+    let rows = series::monthly(titles, today).into_iter().zip(items);
     rows.map(|(titles, items)| MonthGrowth {
         month: titles.month,
         titles: titles.total,
@@ -86,8 +86,8 @@ fn monthly(titles: &DailyTotals, items: &DailyTotals, today: NaiveDate) -> Vec<M
 }
 
 fn yearly(titles: &DailyTotals, items: &DailyTotals, today: NaiveDate) -> Vec<YearGrowth> {
-    let until = |days: &DailyTotals| series::yearly(&until(days, today), today);
-    let rows = until(titles).into_iter().zip(until(items));
+    let items = series::yearly(items, today);
+    let rows = series::yearly(titles, today).into_iter().zip(items);
     rows.map(|(titles, items)| YearGrowth {
         year: titles.year,
         titles: titles.total,
@@ -95,10 +95,4 @@ fn yearly(titles: &DailyTotals, items: &DailyTotals, today: NaiveDate) -> Vec<Ye
         partial: titles.partial,
     })
     .collect()
-}
-
-/// Without days to come.
-fn until(days: &DailyTotals, today: NaiveDate) -> DailyTotals {
-    let past = days.range(..=today);
-    past.map(|(day, total)| (*day, *total)).collect()
 }

@@ -17,7 +17,7 @@ use std::collections::{BTreeSet, HashMap};
 
 /// Which snapshots to compute, and how.
 pub struct ComputeRequest<'a> {
-    /// The snapshots to compute; those of other groups are ignored.
+    /// The snapshots to compute; those of the other schedule are ignored.
     pub wanted: &'a BTreeSet<Snapshot>,
     /// When the computation began.
     pub began_at: Timestamp,
@@ -132,6 +132,13 @@ impl Results<'_> {
             let data = to_raw_value(data).map_err(Error::from);
             let sent = data.and_then(|data| (self.sink)(snapshot, data));
             self.or_fail(&[snapshot], sent);
+        }
+    }
+
+    /// Passes the `data` of a snapshot on, or records an error as its failure.
+    pub(super) fn computed_or_failed(&mut self, snapshot: Snapshot, data: Result<impl Serialize>) {
+        if let Some(data) = self.or_fail(&[snapshot], data) {
+            self.computed(snapshot, &data);
         }
     }
 

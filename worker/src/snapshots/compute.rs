@@ -7,7 +7,7 @@ use crate::snapshots::classes::Classes;
 use crate::snapshots::collection::{CollectionSize, Growth};
 use crate::snapshots::computation::{Computation, ComputeRequest, Failure, Failures, Sink};
 use crate::snapshots::figure::{
-    Collection, Figure, Figures, Loans, Members, Needs, Requirement, Source, Visits,
+    Catalogue, Figure, Figures, Loans, Members, Needs, Requirement, Source, Visits,
 };
 use crate::snapshots::institutions::Institutions;
 use crate::snapshots::loan_months::LoanMonths;
@@ -19,7 +19,7 @@ use crate::snapshots::title_catalog::TitleCatalog;
 use crate::snapshots::top_borrowers::TopBorrowers;
 use crate::snapshots::top_titles::TopTitles;
 use crate::snapshots::top_visitors::TopVisitors;
-use crate::snapshots::usage::Usage;
+use crate::snapshots::usage::CollectionUsage;
 use crate::snapshots::visit_hours::VisitHours;
 use crate::snapshots::visit_series::VisitSeries;
 use crate::snapshots::visit_types::VisitTypes;
@@ -49,7 +49,7 @@ fn of_members(today: NaiveDate) -> Vec<Box<dyn Figure<Members>>> {
 }
 
 /// The figures that are made from titles and items.
-fn of_the_collection() -> Vec<Box<dyn Figure<Collection>>> {
+fn of_the_collection() -> Vec<Box<dyn Figure<Catalogue>>> {
     vec![
         Box::new(CollectionSize),
         Box::new(Growth),
@@ -65,7 +65,7 @@ fn of_loans(today: NaiveDate) -> Vec<Box<dyn Figure<Loans>>> {
         Box::new(TopBorrowers),
         Box::new(TopTitles),
         Box::new(Classes),
-        Box::new(Usage),
+        Box::new(CollectionUsage),
         Box::new(CirculationFigure::new(today)),
     ]
 }
@@ -115,8 +115,8 @@ async fn visitors(computation: &mut Computation<'_>) {
     let today = computation.request.today;
     let members = Figures::new(of_members(today), computation).await;
     let visits = Figures::new(of_visits(today), computation).await;
-    let people = member_pass::run(members, &visits.needs(), computation).await;
-    visit_pass::run(visits, people, computation).await;
+    let member_catalog = member_pass::run(members, &visits.needs(), computation).await;
+    visit_pass::run(visits, member_catalog, computation).await;
 }
 
 async fn books(computation: &mut Computation<'_>) {

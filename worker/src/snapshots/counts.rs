@@ -17,7 +17,7 @@ pub struct Counts {
     /// By day, for the last five years.
     pub days: DailyTotals,
     members: Option<CountedMembers>,
-    people: Option<MemberCatalog>,
+    member_catalog: Option<MemberCatalog>,
     titles: Option<TitleCounter>,
     window: Option<Window>,
     /// Events of a day mostly come in a row, which saves a look-up for each.
@@ -53,7 +53,7 @@ impl Counts {
         Ok(Self {
             days: DailyTotals::new(),
             members,
-            people: None,
+            member_catalog: None,
             titles: None,
             window: needs.days.then(|| series::window(today)),
             current: (NaiveDate::MIN, 0),
@@ -62,8 +62,11 @@ impl Counts {
 
     /// Adds the catalogue of members, in which the members of visits are looked up.
     #[must_use]
-    pub fn with_people(self, people: Option<MemberCatalog>) -> Self {
-        Self { people, ..self }
+    pub fn with_member_catalog(self, member_catalog: Option<MemberCatalog>) -> Self {
+        Self {
+            member_catalog,
+            ..self
+        }
     }
 
     /// Adds the counter of loans by title.
@@ -84,13 +87,15 @@ impl Counts {
     ///
     /// # Errors
     /// If no figure needs it.
-    pub fn people(&self) -> Result<&MemberCatalog> {
-        self.people.as_ref().context("members were not read")
+    pub fn member_catalog(&self) -> Result<&MemberCatalog> {
+        self.member_catalog
+            .as_ref()
+            .context("members were not read")
     }
 
     /// The catalogue of members, for look-ups.
-    pub fn people_mut(&mut self) -> Option<&mut MemberCatalog> {
-        self.people.as_mut()
+    pub fn member_catalog_mut(&mut self) -> Option<&mut MemberCatalog> {
+        self.member_catalog.as_mut()
     }
 
     /// Loans by title.
@@ -145,8 +150,8 @@ impl Counts {
         if let Some(CountedMembers { counter, collation }) = &mut self.members {
             collation.learn(session, counter.spellings()).await?;
         }
-        if let Some(people) = &mut self.people {
-            people.resolve_pending(session).await?;
+        if let Some(member_catalog) = &mut self.member_catalog {
+            member_catalog.resolve_pending(session).await?;
         }
         Ok(self)
     }

@@ -64,9 +64,9 @@ impl Source for Members {
 }
 
 /// `biblio` and `item`. Its figures are made from the catalogue, not from rows.
-pub(super) struct Collection;
+pub(super) struct Catalogue;
 
-impl Source for Collection {
+impl Source for Catalogue {
     type Row<'a> = ();
     type Counts = TitleCatalog;
     const COLUMNS: &'static [(&'static str, &'static str)] =
@@ -82,8 +82,8 @@ pub(super) struct Needs {
     pub(super) days: bool,
     /// Whether it needs the totals by member ([`Counts::members`]).
     pub(super) members: bool,
-    /// Whether it needs the catalogue of members ([`Counts::people`]).
-    pub(super) people: bool,
+    /// Whether it needs the catalogue of members ([`Counts::member_catalog`]).
+    pub(super) member_catalog: bool,
     /// Whether it needs the totals by title ([`Counts::titles`]).
     pub(super) titles: bool,
     /// The days of which it takes every row; `None` if it takes none.
@@ -96,7 +96,7 @@ impl Needs {
         self.columns.extend(&other.columns);
         self.days |= other.days;
         self.members |= other.members;
-        self.people |= other.people;
+        self.member_catalog |= other.member_catalog;
         self.titles |= other.titles;
         let rows = self.rows.into_iter().chain(other.rows);
         self.rows = rows.reduce(Window::cover);

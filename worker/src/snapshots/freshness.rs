@@ -11,7 +11,7 @@ use std::time::Duration;
 /// back.
 pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
 
-/// Decides when the snapshots of each group are due.
+/// Decides when the snapshots of each schedule are due.
 #[derive(Clone)]
 pub struct FreshnessPolicy {
     /// The time of day.
@@ -32,18 +32,18 @@ impl FreshnessPolicy {
         }
     }
 
-    /// When the cron of `group` last came, whether or not a worker was running; `None` when that was years ago.
-    pub fn last_due(&self, group: Schedule) -> Option<Timestamp> {
-        self.cron(group).before(self.clock.now())
+    /// When the cron of `schedule` last came, whether or not a worker was running; `None` when that was years ago.
+    pub fn last_due(&self, schedule: Schedule) -> Option<Timestamp> {
+        self.cron(schedule).before(self.clock.now())
     }
 
-    /// When the cron of `group` comes next.
-    pub fn next_due(&self, group: Schedule) -> Option<Timestamp> {
-        self.cron(group).after(self.clock.now())
+    /// When the cron of `schedule` comes next.
+    pub fn next_due(&self, schedule: Schedule) -> Option<Timestamp> {
+        self.cron(schedule).after(self.clock.now())
     }
 
-    fn cron(&self, group: Schedule) -> &Cron {
-        match group {
+    fn cron(&self, schedule: Schedule) -> &Cron {
+        match schedule {
             Schedule::Visitors => &self.visitors,
             Schedule::Books => &self.books,
         }

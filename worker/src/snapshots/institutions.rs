@@ -18,7 +18,7 @@ use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
 use shared::catalog::{Period, Snapshot};
-use shared::rows::{InstitutionKind, InstitutionTotal};
+use shared::rows::visitors::{InstitutionKind, InstitutionTotal};
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
@@ -71,11 +71,11 @@ impl Institutions {
 
     /// The shares of all visitors.
     fn shares(&self, counts: &Counts) -> Result<Vec<Share>> {
-        let (people, members) = (counts.people()?, counts.members()?);
+        let (member_catalog, members) = (counts.member_catalog()?, counts.members()?);
         let CountedMembers { counter, collation } = members;
         let mut present = Interner::<(Totals, u32)>::default();
         counter.for_each_spelling(collation, |key, id, tally| {
-            if let Some(member) = people.find(id) {
+            if let Some(member) = member_catalog.find(id) {
                 let (_, present) = present.get_or_intern(key, || (Totals::default(), member))?;
                 present.0.merge(&tally.totals);
             }
@@ -83,11 +83,13 @@ impl Institutions {
         })?;
         let present = present.iter().map(|(key, (totals, member))| Share {
             member: Some(key.into()),
-            institution: people.institution(*member).trim().to_owned(),
+            institution: member_catalog.institution(*member).trim().to_owned(),
             visits: PERIODS.map(|period| totals.for_period(period)),
         });
         let others = self.visits.iter().filter_map(|((id, copy), visits)| {
-            let is_present = id.as_ref().is_some_and(|id| people.find(id).is_some());
+            let is_present = id
+                .as_ref()
+                .is_some_and(|id| member_catalog.find(id).is_some());
             let id = id.as_ref().map(|id| String::from_utf8_lossy(id));
             let institution = String::from_utf8_lossy(self.copies.text(*copy));
             (!is_present).then(|| Share {
@@ -167,9 +169,10 @@ impl Figure<Visits> for Institutions {
                 (visits::TABLE, "member_id"),
                 (visits::TABLE, "institution"),
                 ("member", "member_id"),
+                ("member", "inst_name"),
             ],
             members: true,
-            people: true,
+            member_catalog: true,
             rows: Some(self.windows[1]),
             ..Needs::default()
         }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
 use shared::catalog::Snapshot;
-use shared::rows::MonthLoans;
+use shared::rows::books::MonthLoans;
 
 /// Adds the borrowers of each month to the loans by month.
 pub(super) struct LoanMonths;
@@ -36,9 +36,9 @@ impl Figure<Loans> for LoanMonths {
         counts: &'a Counts,
         computation: &'a mut Computation<'_>,
     ) -> BoxFuture<'a, ()> {
-        let rows = rows(counts, computation.request.today).map(|rows| [rows]);
+        let rows = rows(counts, computation.request.today);
         let results = &mut computation.results;
-        results.computed_all([Snapshot::LoansMonthly], rows);
+        results.computed_or_failed(Snapshot::LoansMonthly, rows);
         done()
     }
 }

@@ -3,7 +3,7 @@
 use crate::mysql::connection::Session;
 use crate::mysql::members::{self, MemberRow};
 use crate::snapshots::interner::Interner;
-use crate::snapshots::spelling_map::{Lookup, MAX_NUMBERS, SpellingMap};
+use crate::snapshots::spelling_map::{Lookup, NUMBER_LIMIT, SpellingMap};
 use anyhow::{Context, Result};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -25,6 +25,7 @@ struct Entry {
 }
 
 /// The member types, ascending by id.
+#[derive(Default)]
 pub struct MemberTypes {
     names: Vec<String>,
     indexes: HashMap<i64, u16>,
@@ -73,7 +74,7 @@ impl MemberCatalog {
     /// If there are too many members.
     pub fn add(&mut self, member: &MemberRow<'_>) -> Result<()> {
         let index = u32::try_from(self.members.len()).ok();
-        let index = index.filter(|index| *index < MAX_NUMBERS);
+        let index = index.filter(|index| *index < NUMBER_LIMIT);
         let index = index.context("more members than fit in 32 bits")?;
         self.ids.insert(member.id, Some(index))?;
         let (institution, ()) = self.institutions.get_or_intern(member.institution, || ())?;
@@ -105,11 +106,6 @@ impl MemberCatalog {
     /// The index of the member whose look-up was pending.
     pub fn resolved(&self, symbol: u32) -> Option<u32> {
         found(self.ids.resolved(symbol))
-    }
-
-    /// The id whose look-up was pending, as the visit spells it.
-    pub fn spelling(&self, symbol: u32) -> &[u8] {
-        self.ids.text(symbol)
     }
 
     /// The index of a member's type; `None` if it is unknown.

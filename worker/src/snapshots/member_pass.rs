@@ -12,7 +12,7 @@ pub(super) async fn run(
     visits: &Needs,
     computation: &mut Computation<'_>,
 ) -> Result<Option<MemberCatalog>, Failure> {
-    if figures.is_empty() && !visits.people {
+    if figures.is_empty() && !visits.member_catalog {
         return Ok(None);
     }
     let read = read(&mut figures, visits, computation).await;
@@ -27,15 +27,13 @@ async fn read(
     visits: &Needs,
     computation: &mut Computation<'_>,
 ) -> Result<Option<MemberCatalog>> {
-    let mut catalog = match visits.people {
-        true => {
-            let types = MemberTypes::read(computation.session).await?;
-            Some(MemberCatalog::new(types))
-        }
-        false => None,
-    };
     let mut needs = figures.needs();
     needs.include(visits);
+    let types = match visits.has(members::TABLE, "member_type_id") {
+        true => MemberTypes::read(computation.session).await?,
+        false => MemberTypes::default(),
+    };
+    let mut catalog = visits.member_catalog.then(|| MemberCatalog::new(types));
     let mut wanted = needs.columns_of(members::TABLE);
     // Without these, members have no institution and joined when their row was made, and none is pending.
     wanted.extend(["inst_name", "is_pending", "member_since_date"]);

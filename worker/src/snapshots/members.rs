@@ -11,7 +11,7 @@ use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
 use shared::catalog::{Period, Snapshot};
-use shared::rows::{MemberCounts, MemberTypeTotal};
+use shared::rows::members::{MemberCounts, MemberTypeTotal};
 use std::collections::HashMap;
 
 /// Whether a member may borrow today: on the last day of the membership too.
@@ -119,7 +119,7 @@ impl Figure<Members> for NewMembers {
     }
 
     fn add(&mut self, member: &MemberRow<'_>) -> Result<()> {
-        if let Some(day) = joined(member).filter(|day| *day <= self.today) {
+        if let Some(day) = joined(member) {
             *self.days.entry(day).or_default() += 1;
         }
         Ok(())
@@ -200,9 +200,9 @@ impl Figure<Members> for CountTypes {
     ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let types = MemberTypes::read(computation.session).await;
-            let rows = types.map(|types| [self.rows(&types)]);
+            let rows = types.map(|types| self.rows(&types));
             let results = &mut computation.results;
-            results.computed_all([Snapshot::MemberTypes], rows);
+            results.computed_or_failed(Snapshot::MemberTypes, rows);
         })
     }
 }

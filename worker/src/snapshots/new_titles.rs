@@ -5,13 +5,13 @@ use crate::mysql::connection::Session;
 use crate::mysql::row::WallTime;
 use crate::mysql::schema::TableSchema;
 use crate::snapshots::computation::Computation;
-use crate::snapshots::figure::{Collection, Figure, Needs};
+use crate::snapshots::figure::{Catalogue, Figure, Needs};
 use crate::snapshots::title_catalog::TitleCatalog;
 use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
 use shared::catalog::Snapshot;
-use shared::rows::NewTitle;
+use shared::rows::books::NewTitle;
 use std::cmp::Reverse;
 
 /// The number of titles.
@@ -22,7 +22,7 @@ const LOOKUP_BATCH: usize = 50;
 /// Lists the newest titles.
 pub(super) struct NewTitles;
 
-impl Figure<Collection> for NewTitles {
+impl Figure<Catalogue> for NewTitles {
     fn name(&self) -> &'static str {
         "the newest titles"
     }
@@ -52,7 +52,7 @@ impl Figure<Collection> for NewTitles {
             let today = computation.request.today;
             let rows = newest(computation.session, catalog, today).await;
             let results = &mut computation.results;
-            results.computed_all([Snapshot::NewTitles], rows.map(|rows| [rows]));
+            results.computed_or_failed(Snapshot::NewTitles, rows);
         })
     }
 }

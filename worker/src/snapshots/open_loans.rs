@@ -9,7 +9,7 @@ use crate::mysql::circulation::{self, LoanState};
 use crate::mysql::connection::Session;
 use anyhow::Result;
 use chrono::NaiveDate;
-use shared::rows::Circulation;
+use shared::rows::books::Circulation;
 use shared::time::Timestamp;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -83,14 +83,13 @@ impl OpenLoans {
     /// If the database does not answer.
     pub async fn new(
         session: &mut Session,
-        mut ids: Vec<i64>,
+        ids: Vec<i64>,
         greatest: i64,
         found_at: Timestamp,
     ) -> Result<Self> {
-        ids.sort_unstable();
         Ok(Self {
             hint: circulation::key_hint(session).await?,
-            ids,
+            ids: in_order(ids),
             settled: greatest.saturating_sub(UNSETTLED_AT_START),
             greatest: (greatest, Instant::now()),
             found_at,
@@ -108,18 +107,22 @@ impl OpenLoans {
     ) -> Result<(Circulation, Self)> {
         let mut counted = Circulation::default();
         let (mut current, mut greatest) = (Vec::with_capacity(self.ids.len()), self.greatest.0);
-        // Those above are read anyway.
-        let settled = self.ids.partition_point(|id| *id <= self.settled);
-        let hint = self.hint.as_deref().unwrap_or_default();
-        circulation::each(session, hint, &self.ids[..settled], self.settled, |loan| {
+        let on_loan = |loan: LoanState| {
             greatest = greatest.max(loan.id);
             if count(&mut counted, &loan, today) {
                 current.push(loan.id);
             }
-        })
-        .await?;
-        current.sort_unstable();
-        self.ids = current;
+        };
+        match &self.hint {
+            Some(hint) => {
+                // Those above are read anyway.
+                let settled = self.ids.partition_point(|id| *id <= self.settled);
+                let settled = &self.ids[..settled];
+                circulation::each(session, hint, settled, self.settled, on_loan).await?;
+            }
+            None => circulation::each_current(session, today, on_loan).await?,
+        }
+        self.ids = in_order(current);
         let (seen, seen_at) = self.greatest;
         if seen_at.elapsed() >= SETTLE {
             self.settled = seen;
@@ -129,14 +132,21 @@ impl OpenLoans {
     }
 }
 
+/// Sorts ids. Where the key is not unique, an id may come twice.
+fn in_order(mut ids: Vec<i64>) -> Vec<i64> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
 /// Counts a loan. Returns whether it is current: on loan, or lent or returned today or on a day to come.
 fn count(counted: &mut Circulation, loan: &LoanState, today: NaiveDate) -> bool {
-    let (due, is_open) = (loan.due.date(), loan.is_return == 0);
+    let (due, is_open) = (loan.due.date(), loan.is_return == Some(0));
     let (lent, returned) = (loan.lent.date(), loan.returned.date());
     counted.on_loan += u64::from(is_open);
     counted.overdue += u64::from(is_open && due.is_some_and(|due| due < today));
     counted.due_today += u64::from(is_open && due == Some(today));
     counted.lent_today += u64::from(lent == Some(today));
-    counted.returned_today += u64::from(returned == Some(today) && loan.is_return == 1);
+    counted.returned_today += u64::from(returned == Some(today) && loan.is_return == Some(1));
     is_open || lent >= Some(today) || returned >= Some(today)
 }

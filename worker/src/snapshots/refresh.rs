@@ -1,7 +1,7 @@
 //! Refreshes the daily snapshots: all of them at the start (the prewarm), the due ones after each cron, and failed ones
 //! again after a back-off. Whether a snapshot is due follows from the cached copy, whichever worker computed it. So
-//! each is computed once a day, and none is forgotten. Visitors and books have one task and one connection each, so
-//! that neither waits for the other.
+//! each is computed once a day, and none is forgotten. The two schedules have one task and one connection each,
+//! and take turns reading.
 
 use crate::backoff::Backoff;
 use crate::calendar::{Calendar, period_name};
@@ -35,7 +35,7 @@ const KEPT_AFTER: Duration = Duration::from_secs(5);
 /// The shortest wait before a refresh whose result was discarded is repeated.
 const REPEAT_AFTER: Duration = Duration::from_secs(1);
 
-/// Refreshes the snapshots of a group.
+/// Refreshes the snapshots of a schedule.
 #[derive(Clone)]
 pub struct Refresher {
     /// The SLiMS database.
@@ -61,42 +61,42 @@ pub struct Refresher {
 }
 
 impl Refresher {
-    /// Refreshes the snapshots of `group` for ever, while this worker is active. Checks at each `tick` what is due.
-    pub async fn run(mut self, group: Schedule, tick: Arc<Notify>) {
+    /// Refreshes the snapshots of `schedule` for ever, while this worker is active. Checks at each `tick` what is due.
+    pub async fn run(mut self, schedule: Schedule, tick: Arc<Notify>) {
         // At the start clients may be waiting for the first snapshots. Later they have the last good ones.
         let gentle = self.scan;
         self.scan = gentle.hurried();
         // A worker that starts computes everything. A standby that is promoted uses the snapshots that it finds.
-        let mut pending: BTreeSet<_> = group.snapshots().collect();
+        let mut pending: BTreeSet<_> = schedule.snapshots().collect();
         let (mut connect_backoff, mut refresh_backoff) = (Backoff::SHORT, Backoff::LONG);
         let mut repeats = Repeats::default();
         let mut logged = RepeatedError::default();
         let mut next_attempt = Instant::now();
-        let mut last_due = self.publisher.freshness().last_due(group);
+        let mut last_due = self.publisher.freshness().last_due(schedule);
         loop {
             if !self.publisher.lease().is_active() {
                 self.publisher.lease().wait_until_active().await;
                 // Other workers may have refreshed the snapshots meanwhile.
                 repeats = Repeats::default();
-                self.status.clear_errors(group);
+                self.status.clear_errors(schedule);
                 if self.publisher.lease().promoted_from_standby() {
                     pending.clear();
                 }
             }
             let previous =
-                std::mem::replace(&mut last_due, self.publisher.freshness().last_due(group));
+                std::mem::replace(&mut last_due, self.publisher.freshness().last_due(schedule));
             if last_due > previous {
-                debug!(?group, "a cron has come");
+                debug!(?schedule, "a cron has come");
                 next_attempt = Instant::now();
                 refresh_backoff.reset();
             }
-            let due = self.due(group, &pending);
+            let due = self.due(schedule, &pending);
             if let Some(wait) = repeats.next_wait(&due, last_due) {
                 next_attempt = Instant::now() + wait;
                 self.report_discarded(&repeats.waiting, wait);
             }
             if repeats.have_ended(&due) {
-                self.clear_discarded(group);
+                self.clear_discarded(schedule);
             }
             if due.is_empty() || next_attempt > Instant::now() {
                 tokio::select! {
@@ -106,14 +106,14 @@ impl Refresher {
                 continue;
             }
             let began = self.clock.now();
-            let refreshed = self.refresh(group, &due).await;
+            let refreshed = self.refresh(schedule, &due).await;
             self.publisher.mark_newest(&due);
             match refreshed {
                 Ok(failed) => {
                     self.scan = gentle;
                     connect_backoff.reset();
                     if logged.end() {
-                        info!(?group, "MySQL is back");
+                        info!(?schedule, "MySQL is back");
                     }
                     pending = failed.iter().map(|(snapshot, _)| *snapshot).collect();
                     repeats.record(due.difference(&pending).copied(), began);
@@ -165,15 +165,15 @@ impl Refresher {
         }
     }
 
-    fn clear_discarded(&self, group: Schedule) {
+    fn clear_discarded(&self, schedule: Schedule) {
         self.status.update(|status| {
             let discarded = &mut status.discarded;
-            discarded.retain(|snapshot, _| snapshot.schedule() != group);
+            discarded.retain(|snapshot, _| snapshot.schedule() != schedule);
         });
     }
 
     /// The snapshots to compute now: those in `pending`, those that are missing, and those that are due.
-    fn due(&self, group: Schedule, pending: &BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
+    fn due(&self, schedule: Schedule, pending: &BTreeSet<Snapshot>) -> BTreeSet<Snapshot> {
         let freshness = self.publisher.freshness();
         let is_due = |snapshot: &Snapshot| {
             let cached = self.publisher.get(*snapshot);
@@ -181,17 +181,16 @@ impl Refresher {
             // Rounds renew its date, but only a pass finds the loans that they read.
             let is_untracked = *snapshot == Snapshot::Circulation
                 && self.circulation_interval.is_some()
-                && !self.tracked.are_known_since(freshness.last_due(group));
+                && !self.tracked.are_known_since(freshness.last_due(schedule));
             pending.contains(snapshot) || !is_fresh || is_untracked
         };
-        group.snapshots().filter(is_due).collect()
+        schedule.snapshots().filter(is_due).collect()
     }
 
-    /// How long a snapshot counts as fresh: the circulation until its second next round.
+    /// How long a snapshot counts as fresh: the circulation until its second next round, if there are rounds.
     fn ttl_seconds(&self, snapshot: Snapshot) -> u32 {
-        let rounds = self
-            .circulation_interval
-            .filter(|_| snapshot == Snapshot::Circulation);
+        let has_rounds = || snapshot == Snapshot::Circulation && self.tracked.get().is_some();
+        let rounds = self.circulation_interval.filter(|_| has_rounds());
         let ttl = rounds
             .and_then(|interval| u32::try_from((2 * interval).as_millis().div_ceil(1_000)).ok());
         ttl.unwrap_or(self.ttl_seconds)
@@ -223,12 +222,16 @@ impl Refresher {
         Ok(())
     }
 
-    /// Computes the `wanted` snapshots of `group` and caches each as soon as it is computed. Returns those that failed,
+    /// Computes the `wanted` snapshots of `schedule` and caches each as soon as it is computed. Returns those that failed,
     /// after it has logged and recorded the errors.
     ///
     /// # Errors
     /// If there is no connection to MySQL.
-    pub async fn refresh(&self, group: Schedule, wanted: &BTreeSet<Snapshot>) -> Result<Failures> {
+    pub async fn refresh(
+        &self,
+        schedule: Schedule,
+        wanted: &BTreeSet<Snapshot>,
+    ) -> Result<Failures> {
         let started = Instant::now();
         let session = self.database.session(STATEMENT_LIMIT).await;
         self.status
@@ -261,7 +264,7 @@ impl Refresher {
             info!(%snapshot, took_ms, "computed {snapshot} in {took_ms} ms ({ready} of {all} ready)");
             Ok(())
         };
-        let failed = compute::compute(group, &mut session, &request, &mut publish).await;
+        let failed = compute::compute(schedule, &mut session, &request, &mut publish).await;
         for (snapshot, error) in &failed {
             error!(%snapshot, %error, "cannot compute {snapshot}: {error}");
             self.status.metrics.record_refresh(*snapshot, None);

@@ -12,7 +12,7 @@ use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
 use shared::catalog::{Period, Snapshot};
-use shared::rows::RoomTotal;
+use shared::rows::visitors::RoomTotal;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 

@@ -1,10 +1,11 @@
-//! Builds the series from events (visits or loans) by day: of fixed length, filled with zeros, ascending.
+//! Builds the series from events (visits, loans, new members) by day: of fixed length, filled with zeros, ascending.
+//! Days to come are in no series.
 
 use crate::calendar::{Window, last_days, last_months, period_name};
 use crate::mysql::row::DailyTotals;
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, Months, NaiveDate};
 use shared::catalog::Period;
-use shared::rows::{DayTotal, MonthTotal, YearTotal};
+use shared::rows::series::{DayTotal, MonthTotal, YearTotal};
 
 const DAYS: u64 = 7;
 /// Number of months in a series by month, including the current one.
@@ -42,14 +43,13 @@ fn days_of(
 
 /// This month and the eleven before.
 pub fn monthly(days: &DailyTotals, today: NaiveDate) -> Vec<MonthTotal> {
-    let current = period_name(Period::Month, today);
+    let (current, end) = (period_name(Period::Month, today), Window::today(today).to);
     last_months(today, MONTHS)
         .map(|first| {
             let month = period_name(Period::Month, first);
+            let next = first + Months::new(1);
             MonthTotal {
-                total: sum(days, |day| {
-                    (day.year(), day.month()) == (first.year(), first.month())
-                }),
+                total: sum(days, first, next.min(end)),
                 partial: month == current,
                 month,
             }
@@ -59,18 +59,20 @@ pub fn monthly(days: &DailyTotals, today: NaiveDate) -> Vec<MonthTotal> {
 
 /// This year and the four before.
 pub fn yearly(days: &DailyTotals, today: NaiveDate) -> Vec<YearTotal> {
-    (window(today).from.year()..=today.year())
-        .map(|year| YearTotal {
-            year,
-            total: sum(days, |day| day.year() == year),
-            partial: year == today.year(),
+    let (first, end) = (window(today).from, Window::today(today).to);
+    (0..YEARS)
+        .map(|years| first + Months::new(12 * years))
+        .map(|first| YearTotal {
+            year: first.year(),
+            total: sum(days, first, (first + Months::new(12)).min(end)),
+            partial: first.year() == today.year(),
         })
         .collect()
 }
 
-fn sum(days: &DailyTotals, belongs: impl Fn(&NaiveDate) -> bool) -> u64 {
-    let selected = days.iter().filter(|(day, _)| belongs(day));
-    selected.map(|(_, total)| total).sum()
+/// The events from the first day up to, but not including, the second.
+pub fn sum(days: &DailyTotals, from: NaiveDate, to: NaiveDate) -> u64 {
+    days.range(from..to).map(|(_, total)| total).sum()
 }
 
 #[cfg(test)]

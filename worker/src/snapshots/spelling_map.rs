@@ -24,8 +24,8 @@ pub enum Lookup {
 const MISSING: u32 = u32::MAX;
 /// Stands for a spelling that is not resolved yet.
 const PENDING: u32 = u32::MAX - 1;
-/// Every number is smaller.
-pub(super) const MAX_NUMBERS: u32 = PENDING;
+/// Numbers are below this; the two above are reserved.
+pub(super) const NUMBER_LIMIT: u32 = PENDING;
 
 /// Ids and their numbers, in memory: 28 bytes for each id of nine characters.
 pub(super) struct SpellingMap {
@@ -70,11 +70,6 @@ impl SpellingMap {
     /// The result for a pending spelling, after [`Self::resolve_pending`].
     pub(super) fn resolved(&self, symbol: u32) -> Lookup {
         self.get(self.ids.text(symbol))
-    }
-
-    /// The id of a symbol, as spelled.
-    pub(super) fn text(&self, symbol: u32) -> &[u8] {
-        self.ids.text(symbol)
     }
 
     /// The result for an id that was looked up before the last [`Self::resolve_pending`].

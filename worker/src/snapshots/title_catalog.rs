@@ -4,7 +4,7 @@ use crate::mysql::books::{self, CatalogColumns};
 use crate::mysql::connection::Session;
 use crate::mysql::row::{DailyTotals, WallTime};
 use crate::mysql::scan_settings::ScanSettings;
-use crate::snapshots::spelling_map::{Lookup, MAX_NUMBERS, SpellingMap};
+use crate::snapshots::spelling_map::{Lookup, NUMBER_LIMIT, SpellingMap};
 use anyhow::{Context, Result};
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ pub const NO_CLASS: usize = CLASSES - 1;
 pub struct TitleCatalog {
     /// The index of each code's title; none if the title is not in the catalogue.
     codes: SpellingMap,
-    titles: Vec<Title>,
+    titles: Vec<CatalogTitle>,
     /// The indexes of the titles by id.
     indexes: HashMap<i64, u32>,
     /// Number of items of the titles of each class.
@@ -29,7 +29,7 @@ pub struct TitleCatalog {
 }
 
 /// A title. What was not requested is empty.
-pub struct Title {
+pub struct CatalogTitle {
     /// Its id.
     pub id: i64,
     /// The index of its class.
@@ -60,13 +60,13 @@ impl TitleCatalog {
         };
         books::each_title(session, settings, columns, |title| {
             let index = u32::try_from(catalog.titles.len()).ok();
-            let index = index.filter(|index| *index < MAX_NUMBERS);
+            let index = index.filter(|index| *index < NUMBER_LIMIT);
             let index = index.context("more titles than fit in 32 bits")?;
             catalog.indexes.insert(title.id, index);
             if let Some(day) = title.added.date() {
                 *catalog.titles_by_day.entry(day).or_default() += 1;
             }
-            catalog.titles.push(Title {
+            catalog.titles.push(CatalogTitle {
                 id: title.id,
                 class: class(title.classification),
                 has_item: false,
@@ -96,7 +96,7 @@ impl TitleCatalog {
     }
 
     /// The titles; their order gives their indexes.
-    pub fn titles(&self) -> &[Title] {
+    pub fn titles(&self) -> &[CatalogTitle] {
         &self.titles
     }
 

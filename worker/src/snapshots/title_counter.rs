@@ -34,7 +34,7 @@ pub struct TitleCounter {
     windows: [Option<Window>; WINDOWS],
     catalog: TitleCatalog,
     /// By the index of the title: 16 bytes each.
-    totals: Vec<Totals>,
+    totals: Vec<LoansByWindow>,
     /// Titles that were deleted from the catalogue, by id.
     deleted: HashMap<i64, DeletedTitle>,
     pending: Vec<PendingLoan>,
@@ -43,7 +43,7 @@ pub struct TitleCounter {
 }
 
 /// Loans by window.
-pub type Totals = [u32; WINDOWS];
+pub type LoansByWindow = [u32; WINDOWS];
 
 /// A loan whose item is not resolved yet, or whose item or title was deleted.
 struct PendingLoan {
@@ -57,7 +57,7 @@ struct PendingLoan {
 #[derive(Default)]
 pub struct DeletedTitle {
     /// Its loans.
-    pub totals: Totals,
+    pub totals: LoansByWindow,
     /// For each window, the latest loan whose history records the title.
     pub latest: [Option<(WallTime, i64)>; WINDOWS],
 }
@@ -84,7 +84,7 @@ impl TitleCounter {
     }
 
     /// The loans of each title in the catalogue, in its order.
-    pub fn totals(&self) -> &[Totals] {
+    pub fn totals(&self) -> &[LoansByWindow] {
         &self.totals
     }
 
@@ -185,7 +185,7 @@ impl TitleCounter {
     }
 }
 
-fn count(totals: &mut Totals, windows: [Option<Window>; WINDOWS], time: WallTime) {
+fn count(totals: &mut LoansByWindow, windows: [Option<Window>; WINDOWS], time: WallTime) {
     for window in windows_of(windows, time) {
         totals[window] += 1;
     }

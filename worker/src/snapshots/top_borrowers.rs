@@ -15,7 +15,7 @@ use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
 use shared::catalog::{Period, Snapshot};
-use shared::rows::TopBorrower;
+use shared::rows::books::TopBorrower;
 use std::collections::HashMap;
 
 const SNAPSHOTS: [Snapshot; 2] = [Snapshot::TopBorrowersMonth, Snapshot::TopBorrowersYear];

@@ -12,7 +12,7 @@ use crate::snapshots::title_counter::{ALL_TIME, MONTH, TitleCounter, YEAR};
 use anyhow::Result;
 use futures_util::future::BoxFuture;
 use shared::catalog::Snapshot;
-use shared::rows::TopTitle;
+use shared::rows::books::TopTitle;
 
 /// Titles per lookup: ten for the ranking, and spare ones because some may be hidden.
 const LOOKUP_BATCH: usize = 50;

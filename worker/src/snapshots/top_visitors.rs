@@ -11,7 +11,7 @@ use crate::snapshots::member_ranking::Ranking;
 use anyhow::Result;
 use futures_util::future::BoxFuture;
 use shared::catalog::Snapshot;
-use shared::rows::TopVisitor;
+use shared::rows::visitors::TopVisitor;
 
 const SNAPSHOTS: [Snapshot; 2] = [Snapshot::MonthlyTop, Snapshot::YearlyTop];
 

@@ -1,10 +1,10 @@
 //! How much of the collection is used.
 
 use crate::calendar::Window;
-use crate::mysql::row::DailyTotals;
 use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, Loans, Needs, done};
+use crate::snapshots::series;
 use crate::snapshots::title_counter::{ALL_TIME, TWELVE_MONTHS};
 use anyhow::Result;
 use chrono::NaiveDate;
@@ -13,9 +13,9 @@ use shared::catalog::Snapshot;
 use shared::rows;
 
 /// Titles and loans of twelve months.
-pub(super) struct Usage;
+pub(super) struct CollectionUsage;
 
-impl Figure<Loans> for Usage {
+impl Figure<Loans> for CollectionUsage {
     fn name(&self) -> &'static str {
         "the use of the collection"
     }
@@ -43,18 +43,20 @@ impl Figure<Loans> for Usage {
         counts: &'a Counts,
         computation: &'a mut Computation<'_>,
     ) -> BoxFuture<'a, ()> {
-        let usage = usage(counts, computation.request.today).map(|usage| [usage]);
-        computation.results.computed_all([Snapshot::Usage], usage);
+        let usage = usage(counts, computation.request.today);
+        computation
+            .results
+            .computed_or_failed(Snapshot::Usage, usage);
         done()
     }
 }
 
-fn usage(counts: &Counts, today: NaiveDate) -> Result<rows::Usage> {
-    let titles = counts.titles()?;
+fn usage(counts: &Counts, today: NaiveDate) -> Result<rows::books::Usage> {
+    let (titles, window) = (counts.titles()?, Window::twelve_months(today));
     let catalog = titles.catalog();
     let each = || catalog.titles().iter().zip(titles.totals());
     let with_items = catalog.titles().iter().filter(|title| title.has_item);
-    Ok(rows::Usage {
+    Ok(rows::books::Usage {
         titles: catalog.titles().len() as u64,
         titles_with_items: with_items.count() as u64,
         items: catalog.items(),
@@ -64,12 +66,6 @@ fn usage(counts: &Counts, today: NaiveDate) -> Result<rows::Usage> {
         titles_never_lent: each()
             .filter(|(title, totals)| title.has_item && totals[ALL_TIME] == 0)
             .count() as u64,
-        loans_12_months: sum(&counts.days, Window::twelve_months(today)),
+        loans_12_months: series::sum(&counts.days, window.from, window.to),
     })
-}
-
-/// The events of a window.
-pub(super) fn sum(days: &DailyTotals, window: Window) -> u64 {
-    let days = days.range(window.from..window.to);
-    days.map(|(_, total)| total).sum()
 }

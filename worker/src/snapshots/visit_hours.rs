@@ -8,7 +8,7 @@ use anyhow::Result;
 use chrono::{Datelike, NaiveDate};
 use futures_util::future::BoxFuture;
 use shared::catalog::Snapshot;
-use shared::rows::WeekdayHour;
+use shared::rows::visitors::WeekdayHour;
 
 /// Eight weeks: eight days of each weekday.
 const DAYS: usize = 56;

@@ -25,18 +25,18 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, NaiveDateTime, NaiveTime};
 use shared::catalog::Period;
 
-/// Computes `figures`; `people` is the catalogue of members, if a figure needs it.
+/// Computes `figures`; `member_catalog` is the catalogue of members, if a figure needs it.
 pub(super) async fn run(
     mut figures: Figures<Visits>,
-    people: Result<Option<MemberCatalog>, Failure>,
+    member_catalog: Result<Option<MemberCatalog>, Failure>,
     computation: &mut Computation<'_>,
 ) {
-    let people = people.unwrap_or_else(|failure| {
-        figures.fail_if(|needs| needs.people, failure, computation);
+    let member_catalog = member_catalog.unwrap_or_else(|failure| {
+        figures.fail_if(|needs| needs.member_catalog, failure, computation);
         None
     });
     if !figures.is_empty() {
-        let read = read(computation, &mut figures, people).await;
+        let read = read(computation, &mut figures, member_catalog).await;
         let read = read.map_err(Failure::from);
         figures
             .finish(read.as_ref().map_err(Clone::clone), computation)
@@ -47,7 +47,7 @@ pub(super) async fn run(
 async fn read(
     computation: &mut Computation<'_>,
     figures: &mut Figures<Visits>,
-    people: Option<MemberCatalog>,
+    member_catalog: Option<MemberCatalog>,
 ) -> Result<Counts> {
     let (needs, today) = (figures.needs(), computation.request.today);
     let schema = computation.schema(visits::TABLE).await?.clone();
@@ -67,7 +67,7 @@ async fn read(
         throttle: Throttle::new(&computation.request.scan),
         columns,
         streamed,
-        counts: counts.with_people(people),
+        counts: counts.with_member_catalog(member_catalog),
         figures,
     };
     match (ScanPlan::through_visits(&schema), days.or(streamed)) {
@@ -249,13 +249,13 @@ impl Pass<'_> {
                     member: None,
                     member_type: None,
                 };
-                if let Some(people) = counts.people_mut()
+                if let Some(member_catalog) = counts.member_catalog_mut()
                     && !is_blank(visit.member_id)
                 {
-                    let member = people.lookup(visit.member_id)?;
+                    let member = member_catalog.lookup(visit.member_id)?;
                     row.member = Some(member);
                     if let Lookup::Found(index) = member {
-                        row.member_type = people.member_type(index);
+                        row.member_type = member_catalog.member_type(index);
                     }
                 }
                 figures.add(&row);

@@ -12,7 +12,7 @@ use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
 use shared::catalog::Snapshot;
-use shared::rows::{MonthTypeTotal, VisitorKind};
+use shared::rows::visitors::{MonthTypeTotal, VisitorKind};
 use std::collections::HashMap;
 
 /// Visits or members by month.
@@ -37,13 +37,15 @@ impl VisitTypes {
     }
 
     fn rows(&mut self, counts: &Counts) -> Result<Vec<MonthTypeTotal>> {
-        let people = counts.people()?;
+        let member_catalog = counts.member_catalog()?;
         for (symbol, months) in std::mem::take(&mut self.pending) {
-            let visits = self.visits.entry(type_of(people, people.resolved(symbol)));
+            let visits = self
+                .visits
+                .entry(type_of(member_catalog, member_catalog.resolved(symbol)));
             add(visits.or_default(), &months);
         }
         let unique = unique_members(counts)?;
-        let types = (0..).zip(people.types().names());
+        let types = (0..).zip(member_catalog.types().names());
         let types = types.map(|(index, name)| (Some(index), Some(name.clone())));
         let types: Vec<_> = types.chain([(None, None)]).collect();
         let mut rows = Vec::with_capacity(MONTHS * (types.len() + 1));
@@ -80,11 +82,11 @@ impl VisitTypes {
 
 /// The different members of each type and month.
 fn unique_members(counts: &Counts) -> Result<HashMap<Option<u16>, Months>> {
-    let (people, members) = (counts.people()?, counts.members()?);
+    let (member_catalog, members) = (counts.member_catalog()?, counts.members()?);
     let mut by_key = Interner::<(Totals, Option<u16>)>::default();
     let CountedMembers { counter, collation } = members;
     counter.for_each_spelling(collation, |key, id, tally| {
-        let member_type = type_of(people, people.find(id));
+        let member_type = type_of(member_catalog, member_catalog.find(id));
         let (_, member) = by_key.get_or_intern(key, || (Totals::default(), member_type))?;
         member.0.merge(&tally.totals);
         Ok(())
@@ -100,8 +102,8 @@ fn unique_members(counts: &Counts) -> Result<HashMap<Option<u16>, Months>> {
     Ok(unique)
 }
 
-fn type_of(people: &MemberCatalog, member: Option<u32>) -> Option<u16> {
-    people.member_type(member?)
+fn type_of(member_catalog: &MemberCatalog, member: Option<u32>) -> Option<u16> {
+    member_catalog.member_type(member?)
 }
 
 fn add(totals: &mut Months, more: &Months) {
@@ -128,7 +130,7 @@ impl Figure<Visits> for VisitTypes {
             ],
             days: true,
             members: true,
-            people: true,
+            member_catalog: true,
             rows: Some(member_window(self.today)),
             ..Needs::default()
         }
@@ -153,10 +155,10 @@ impl Figure<Visits> for VisitTypes {
         counts: &'a Counts,
         computation: &'a mut Computation<'_>,
     ) -> BoxFuture<'a, ()> {
-        let rows = self.rows(counts).map(|rows| [rows]);
+        let rows = self.rows(counts);
         computation
             .results
-            .computed_all([Snapshot::MonthlyTypes], rows);
+            .computed_or_failed(Snapshot::MonthlyTypes, rows);
         done()
     }
 }

@@ -36,10 +36,10 @@ pub fn find_zero_dates(table: &str, key: &str, column: &str) -> String {
     )
 }
 
-/// Finds the visits, from the id `first` on, that a member made in the same second.
-pub fn find_double_visits(first: i64) -> String {
+/// Finds the visits, from the id `first` in the column `key` on, that a member made in the same second.
+pub fn find_double_visits(key: &str, first: i64) -> String {
     format!(
-        "SELECT member_id, checkin_date, COUNT(*) FROM visitor_count WHERE visitor_id >= {first} AND member_id <> '' \
+        "SELECT member_id, checkin_date, COUNT(*) FROM visitor_count WHERE {key} >= {first} AND member_id <> '' \
          GROUP BY member_id, checkin_date HAVING COUNT(*) > 1;"
     )
 }

@@ -7,7 +7,8 @@ use mysql_async::{Conn, Row};
 use shared::catalog::Snapshot;
 use testkit::schema::{Engine, Shape};
 use worker::check::findings::Verdict;
-use worker::check::requirements::{Requirement, TABLES};
+use worker::check::requirements::TABLES;
+use worker::snapshots::figure::Requirement;
 
 const NOW: &str = "2025-09-23T10:00:00";
 
