@@ -3,7 +3,8 @@
 use crate::calendar::Window;
 use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
-use crate::snapshots::figure::{Figure, Loans, Needs, done};
+use crate::snapshots::figure::{Figure, Loans, done};
+use crate::snapshots::needs::Needs;
 use crate::snapshots::series;
 use crate::snapshots::title_catalog::{CLASSES, NO_CLASS};
 use crate::snapshots::title_counter::YEAR;

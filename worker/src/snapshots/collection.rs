@@ -2,7 +2,8 @@
 
 use crate::mysql::row::DailyTotals;
 use crate::snapshots::computation::Computation;
-use crate::snapshots::figure::{self, Figure, Needs};
+use crate::snapshots::figure::{self, Figure};
+use crate::snapshots::needs::Needs;
 use crate::snapshots::series;
 use crate::snapshots::title_catalog::TitleCatalog;
 use chrono::NaiveDate;

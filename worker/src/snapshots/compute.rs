@@ -7,12 +7,13 @@ use crate::snapshots::classes::Classes;
 use crate::snapshots::collection::{CollectionSize, Growth};
 use crate::snapshots::computation::{Computation, ComputeRequest, Failure, Failures, Sink};
 use crate::snapshots::figure::{
-    Catalogue, Figure, Figures, Loans, Members, Needs, Requirement, Source, Visits,
+    Catalogue, Figure, Figures, Loans, Members, Requirement, Source, Visits,
 };
 use crate::snapshots::institutions::Institutions;
 use crate::snapshots::loan_months::LoanMonths;
 use crate::snapshots::loan_series::LoanSeries;
 use crate::snapshots::members::{CountMembers, CountTypes, NewMembers};
+use crate::snapshots::needs::Needs;
 use crate::snapshots::new_titles::NewTitles;
 use crate::snapshots::rooms::Rooms;
 use crate::snapshots::title_catalog::TitleCatalog;

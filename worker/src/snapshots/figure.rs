@@ -1,12 +1,12 @@
 //! A figure is what one file makes of the rows of one table: it says what it needs, takes the rows, and writes the `data`
 //! of its snapshots.
 
-use crate::calendar::Window;
 use crate::mysql::loans::Loan;
 use crate::mysql::members::MemberRow;
 use crate::mysql::visits::Visit;
 use crate::snapshots::computation::{Computation, Failure};
 use crate::snapshots::counts::Counts;
+use crate::snapshots::needs::Needs;
 use crate::snapshots::spelling_map::Lookup;
 use crate::snapshots::title_catalog::TitleCatalog;
 use anyhow::{Error, Result};
@@ -71,47 +71,6 @@ impl Source for Catalogue {
     type Counts = TitleCatalog;
     const COLUMNS: &'static [(&'static str, &'static str)] =
         &[("biblio", "biblio_id"), ("item", "item_id")];
-}
-
-/// What a figure needs. A pass reads what all its figures together need.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Needs {
-    /// The columns without which the figure cannot be computed, besides [`Source::COLUMNS`], each with its table.
-    pub(super) columns: Vec<(&'static str, &'static str)>,
-    /// Whether it needs the totals by day ([`Counts::days`]).
-    pub(super) days: bool,
-    /// Whether it needs the totals by member ([`Counts::members`]).
-    pub(super) members: bool,
-    /// Whether it needs the catalogue of members ([`Counts::member_catalog`]).
-    pub(super) member_catalog: bool,
-    /// Whether it needs the totals by title ([`Counts::titles`]).
-    pub(super) titles: bool,
-    /// The days of which it takes every row; `None` if it takes none.
-    pub(super) rows: Option<Window>,
-}
-
-impl Needs {
-    /// Includes the needs of another figure.
-    pub(super) fn include(&mut self, other: &Self) {
-        self.columns.extend(&other.columns);
-        self.days |= other.days;
-        self.members |= other.members;
-        self.member_catalog |= other.member_catalog;
-        self.titles |= other.titles;
-        let rows = self.rows.into_iter().chain(other.rows);
-        self.rows = rows.reduce(Window::cover);
-    }
-
-    /// Whether a figure needs this column.
-    pub(super) fn has(&self, table: &str, column: &str) -> bool {
-        self.columns.contains(&(table, column))
-    }
-
-    /// The needed columns of a table.
-    pub(super) fn columns_of(&self, table: &str) -> Vec<&'static str> {
-        let columns = self.columns.iter().filter(|(name, _)| *name == table);
-        columns.map(|(_, column)| *column).collect()
-    }
 }
 
 /// A figure, or a few that need the same, and the columns without which there is none.

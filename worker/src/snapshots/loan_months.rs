@@ -2,7 +2,8 @@
 
 use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
-use crate::snapshots::figure::{Figure, Loans, Needs, done};
+use crate::snapshots::figure::{Figure, Loans, done};
+use crate::snapshots::needs::Needs;
 use crate::snapshots::series;
 use anyhow::Result;
 use chrono::NaiveDate;

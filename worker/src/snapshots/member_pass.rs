@@ -2,8 +2,9 @@
 
 use crate::mysql::members;
 use crate::snapshots::computation::{Computation, Failure};
-use crate::snapshots::figure::{Figures, Members, Needs};
+use crate::snapshots::figure::{Figures, Members};
 use crate::snapshots::member_catalog::{MemberCatalog, MemberTypes};
+use crate::snapshots::needs::Needs;
 use anyhow::Result;
 
 /// Computes `figures`. Returns the catalogue of members if `visits`, the needs of the figures of visits, include it.

@@ -22,6 +22,7 @@ pub mod member_names;
 pub mod member_pass;
 pub mod member_ranking;
 pub mod members;
+pub mod needs;
 pub mod new_titles;
 pub mod open_loans;
 pub mod ranking;

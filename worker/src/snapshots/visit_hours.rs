@@ -3,7 +3,8 @@
 use crate::calendar::Window;
 use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
-use crate::snapshots::figure::{Figure, Needs, VisitRow, Visits, done};
+use crate::snapshots::figure::{Figure, VisitRow, Visits, done};
+use crate::snapshots::needs::Needs;
 use anyhow::Result;
 use chrono::{Datelike, NaiveDate};
 use futures_util::future::BoxFuture;

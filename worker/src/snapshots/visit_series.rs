@@ -2,7 +2,8 @@
 
 use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
-use crate::snapshots::figure::{Figure, Needs, Visits, done};
+use crate::snapshots::figure::{Figure, Visits, done};
+use crate::snapshots::needs::Needs;
 use crate::snapshots::series;
 use futures_util::future::BoxFuture;
 use shared::catalog::Snapshot;

@@ -2,10 +2,11 @@
 
 use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::{CountedMembers, Counts};
-use crate::snapshots::figure::{Figure, Needs, VisitRow, Visits, done};
+use crate::snapshots::figure::{Figure, VisitRow, Visits, done};
 use crate::snapshots::interner::Interner;
 use crate::snapshots::member_catalog::MemberCatalog;
 use crate::snapshots::member_counter::{MONTHS, Totals, member_window, months_between};
+use crate::snapshots::needs::Needs;
 use crate::snapshots::series;
 use crate::snapshots::spelling_map::Lookup;
 use anyhow::Result;
