@@ -122,6 +122,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> Resul
             status: parts.status.clone(),
             publisher: parts.publisher.clone(),
             clock,
+            circulation_interval: config.circulation_interval,
         };
         tasks.spawn(health.serve(listener));
     }

@@ -44,6 +44,8 @@ pub struct Health {
     pub publisher: Arc<Publisher>,
     /// The time of day.
     pub clock: Clock,
+    /// How often the circulation is refreshed; `None` if only the daily pass makes it.
+    pub circulation_interval: Option<Duration>,
 }
 
 impl Health {
@@ -181,12 +183,16 @@ impl Health {
             (Some(_), _) => "stale",
             (None, _) => "missing",
         };
+        let interval = self.circulation_interval;
+        let interval = interval.filter(|_| snapshot == Snapshot::Circulation);
+        let next_round = cached.as_ref().zip(interval);
+        let next_round = next_round.map(|(cached, interval)| cached.generated_at.plus(interval));
         json!({
             "state": state,
             "generated_at": cached.map(|cached| cached.generated_at),
             "age_seconds": age.map(|age| age.as_secs_f64()),
             "last_error": now.errors.get(&snapshot).or(now.discarded.get(&snapshot)),
-            "next_run": self.publisher.freshness().next_due(snapshot.schedule()),
+            "next_run": next_round.or(self.publisher.freshness().next_due(snapshot.schedule())),
         })
     }
 

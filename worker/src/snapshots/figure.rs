@@ -1,5 +1,5 @@
-//! A figure is what one file makes of the rows of one table: it says what it needs, takes the rows, and writes the `data`
-//! of its snapshots.
+//! A figure computes one snapshot, or a few that need the same rows: it says what it needs, takes the rows of a table, and
+//! writes the `data`.
 
 use crate::mysql::loans::Loan;
 use crate::mysql::members::MemberRow;
