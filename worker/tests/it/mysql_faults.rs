@@ -32,6 +32,8 @@ impl Setup {
         let mut fixture = fixture_on(mariadb, redis).await;
         let proxy = FaultProxy::to(mariadb.port(), 1).await.unwrap();
         fixture.set("MYSQL_PORT", &proxy.port().to_string());
+        // Its rounds would change a figure meanwhile.
+        fixture.set("CIRCULATION_INTERVAL_SECONDS", "0");
         let running = fixture.start();
         fixture.await_all().await;
         fixture.await_total(fixture.true_total().await).await;

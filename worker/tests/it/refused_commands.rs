@@ -294,8 +294,8 @@ async fn a_snapshot_without_write_permission_affects_no_other() {
     let account = pair.limited.clone();
     pair.allow(&account).await;
     let prefix = pair.fixture.key("");
-    let keys = ["visitors:*", "worker:*"].map(|name| format!("~{prefix}{name}"));
-    pair.set_rules(&account, &["resetkeys", &keys[0], &keys[1]])
+    let keys = ["visitors:*", "members:*", "worker:*"].map(|name| format!("~{prefix}{name}"));
+    pair.set_rules(&account, &["resetkeys", &keys[0], &keys[1], &keys[2]])
         .await;
     let (lone, port) = pair.start(&account);
     let fixture = &pair.fixture;
