@@ -7,7 +7,7 @@ const api = createClient<paths>({ baseUrl: "" });
 
 export async function wrong(visitor: components["schemas"]["TopVisitor"]): Promise<void> {
   // @ts-expect-error: there is no such path
-  await api.GET("/api/visitors/daily");
+  await api.GET("/api/visitors/hourly");
   // @ts-expect-error: the API is read only
   await api.POST("/api/visitors/weekly");
   const { data } = await api.GET("/api/visitors/weekly");
