@@ -134,6 +134,8 @@ mod tests {
         let evening = row(1, 23, &open);
         assert_eq!(evening.cumulative_p75, Some(5), "3, 4, 5, 5, 10");
         assert_eq!(row(1, 17, &open).total, 12);
+        let enough = row(1, 12, &open[..4]);
+        assert_eq!((enough.open_days, enough.cumulative_p50), (4, Some(2)));
         let few = row(1, 12, &open[..3]);
         assert_eq!((few.open_days, few.cumulative_p50), (3, None));
     }
