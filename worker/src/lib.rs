@@ -8,7 +8,8 @@
 //! - [`today`]: the fast loop, which counts today's visitors
 //! - [`publish`]: all writes to Redis, which only the holder of the lease may do
 //! - [`mysql`]: all SQL
-//! - [`config`], [`calendar`], [`backoff`]: the configuration, the library's days, waiting times
+//! - [`config`], [`calendar`], [`window`], [`backoff`]: the configuration, the library's days and ranges of them, waiting
+//!   times
 
 pub mod backoff;
 pub mod calendar;
@@ -20,6 +21,7 @@ pub mod publish;
 pub mod snapshots;
 mod task_group;
 pub mod today;
+pub mod window;
 
 use crate::config::Config;
 use crate::mysql::connection::Database;

@@ -21,15 +21,6 @@ impl MariaDb {
             .context("leaving the private MariaDB")
     }
 
-    /// Creates an empty database with the character set of SLiMS.
-    pub async fn create_database(&self, name: &str) -> Result<()> {
-        self.execute(
-            None,
-            &format!("CREATE DATABASE `{name}` CHARACTER SET utf8mb3 COLLATE utf8mb3_unicode_ci"),
-        )
-        .await
-    }
-
     /// Creates an account that can only SELECT in `database`.
     pub async fn grant_select(&self, user: &str, password: &str, database: &str) -> Result<()> {
         let mut account = String::new();

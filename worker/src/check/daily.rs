@@ -14,17 +14,17 @@ use std::time::Duration;
 const SOURCES: [(&str, &str, &[&str]); 3] = [
     (
         "visits",
-        "series, hours, member types, top visitors",
+        "series, hours, member types, institutions, rooms, top visitors",
         &[visits::TABLE],
     ),
     (
         "catalogue",
-        "collection, titles of copies",
+        "collection, growth, new titles, titles of copies",
         &[books::COPIES.table, books::TITLES.table],
     ),
     (
         "loans",
-        "series, circulation, top titles, top borrowers",
+        "series, circulation, classes, use, top titles, top borrowers",
         &[loans::KEY.table],
     ),
 ];

@@ -1,6 +1,5 @@
 //! Reads `loan` and `loan_history`. One row of `loan` with `is_lent = 1` is one loan.
 
-use crate::calendar::Window;
 use crate::mysql::column::TextColumn;
 use crate::mysql::connection::{FULL_SCAN_LIMIT, Session};
 use crate::mysql::error::is_unreadable;
@@ -10,6 +9,7 @@ use crate::mysql::scan_settings::ScanSettings;
 use crate::mysql::schema::TableSchema;
 use crate::mysql::throttle::Throttle;
 use crate::mysql::{IN_LIST_SIZE, in_window, params, placeholders};
+use crate::window::Window;
 use anyhow::Result;
 use chrono::NaiveDate;
 use mysql_async::Value;

@@ -1,6 +1,5 @@
 //! Reads `visitor_count`: one row is one visit.
 
-use crate::calendar::Window;
 use crate::mysql::column::TextColumn;
 use crate::mysql::connection::Session;
 use crate::mysql::error::is_unreadable;
@@ -8,6 +7,7 @@ use crate::mysql::row::{DailyTotals, WallTime};
 use crate::mysql::scan::ScanKey;
 use crate::mysql::schema::TableSchema;
 use crate::mysql::{IN_LIST_SIZE, in_window, params, placeholders};
+use crate::window::Window;
 use anyhow::Result;
 use chrono::{NaiveDate, NaiveDateTime};
 use mysql_async::{Params, Value};

@@ -1,13 +1,13 @@
 //! The circulation: what is on loan, overdue and due today, and what was lent and returned today. The daily pass finds
 //! the loans, and a first round counts them.
 
-use crate::calendar::Window;
 use crate::mysql::loans::Loan;
 use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, Loans};
 use crate::snapshots::needs::Needs;
 use crate::snapshots::open_loans::OpenLoans;
+use crate::window::Window;
 use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;

@@ -1,13 +1,13 @@
 //! The collection and its use by class.
 
-use crate::calendar::Window;
 use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, Loans, done};
 use crate::snapshots::needs::Needs;
 use crate::snapshots::series;
 use crate::snapshots::title_catalog::{CLASSES, NO_CLASS};
-use crate::snapshots::title_counter::YEAR;
+use crate::snapshots::title_counter::{self, YEAR};
+use crate::window::Window;
 use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
@@ -28,13 +28,7 @@ impl Figure<Loans> for Classes {
 
     fn needs(&self) -> Needs {
         Needs {
-            columns: vec![
-                ("loan", "item_code"),
-                ("item", "item_code"),
-                ("item", "biblio_id"),
-                ("biblio", "biblio_id"),
-                ("biblio", "classification"),
-            ],
+            columns: [&title_counter::COLUMNS[..], &[("biblio", "classification")]].concat(),
             days: true,
             titles: true,
             ..Needs::default()

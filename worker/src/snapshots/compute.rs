@@ -6,12 +6,12 @@ use crate::snapshots::circulation::CirculationFigure;
 use crate::snapshots::classes::Classes;
 use crate::snapshots::collection::{CollectionSize, Growth};
 use crate::snapshots::computation::{Computation, ComputeRequest, Failure, Failures, Sink};
+use crate::snapshots::day_series::DaySeries;
 use crate::snapshots::figure::{
     Catalogue, Figure, Figures, Loans, Members, Requirement, Source, Visits,
 };
 use crate::snapshots::institutions::Institutions;
 use crate::snapshots::loan_months::LoanMonths;
-use crate::snapshots::loan_series::LoanSeries;
 use crate::snapshots::members::{CountMembers, CountTypes, NewMembers};
 use crate::snapshots::needs::Needs;
 use crate::snapshots::new_titles::NewTitles;
@@ -22,7 +22,6 @@ use crate::snapshots::top_titles::TopTitles;
 use crate::snapshots::top_visitors::TopVisitors;
 use crate::snapshots::usage::CollectionUsage;
 use crate::snapshots::visit_hours::VisitHours;
-use crate::snapshots::visit_series::VisitSeries;
 use crate::snapshots::visit_types::VisitTypes;
 use crate::snapshots::{loan_pass, member_pass, visit_pass};
 use chrono::NaiveDate;
@@ -31,7 +30,7 @@ use shared::catalog::Schedule;
 /// The figures that are made from visits.
 fn of_visits(today: NaiveDate) -> Vec<Box<dyn Figure<Visits>>> {
     vec![
-        Box::new(VisitSeries),
+        Box::new(DaySeries::VISITS),
         Box::new(VisitHours::new(today)),
         Box::new(VisitTypes::new(today)),
         Box::new(TopVisitors),
@@ -61,7 +60,7 @@ fn of_the_collection() -> Vec<Box<dyn Figure<Catalogue>>> {
 /// The figures that are made from loans.
 fn of_loans(today: NaiveDate) -> Vec<Box<dyn Figure<Loans>>> {
     vec![
-        Box::new(LoanSeries),
+        Box::new(DaySeries::LOANS),
         Box::new(LoanMonths),
         Box::new(TopBorrowers),
         Box::new(TopTitles),

@@ -1,6 +1,5 @@
 //! What a pass counts for all its figures: events by day, by member and by title.
 
-use crate::calendar::Window;
 use crate::mysql::collation::Collation;
 use crate::mysql::connection::Session;
 use crate::mysql::row::{DailyTotals, EventRow};
@@ -9,6 +8,7 @@ use crate::snapshots::member_counter::MemberCounter;
 use crate::snapshots::needs::Needs;
 use crate::snapshots::series;
 use crate::snapshots::title_counter::TitleCounter;
+use crate::window::Window;
 use anyhow::{Context, Result};
 use chrono::NaiveDate;
 

@@ -198,6 +198,17 @@ impl<S: Source> Figures<S> {
         computation.results.or_fail::<()>(&lost, Err(failure));
     }
 
+    /// Lets each figure write its snapshots; `read` is the result of a pass whose counts nothing else needs.
+    pub(super) async fn finish_pass(
+        self,
+        read: Result<S::Counts>,
+        computation: &mut Computation<'_>,
+    ) {
+        let read = read.map_err(Failure::from);
+        let counts = read.as_ref().map_err(Clone::clone);
+        self.finish(counts, computation).await;
+    }
+
     /// Lets each figure write its snapshots; `read` is the result of the pass.
     pub(super) async fn finish(
         mut self,

@@ -3,7 +3,6 @@
 //! The institution of a present member is the member's; of anybody else it is the copy on each visit. So the visits of
 //! present members follow from the totals by member, and only the others are counted row by row.
 
-use crate::calendar::Window;
 use crate::mysql::collation::{Collation, CollationKey};
 use crate::mysql::connection::Session;
 use crate::mysql::visits;
@@ -15,6 +14,7 @@ use crate::snapshots::labels::Labels;
 use crate::snapshots::member_counter::Totals;
 use crate::snapshots::needs::Needs;
 use crate::snapshots::spelling_map::Lookup;
+use crate::window::Window;
 use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
@@ -28,7 +28,8 @@ const NAMED: usize = 20;
 const PERIODS: [Period; 2] = [Period::Month, Period::Year];
 const SNAPSHOTS: [Snapshot; 2] = [Snapshot::InstitutionsMonth, Snapshot::InstitutionsYear];
 
-/// Counts the visits of guests and of those who may be former members by the copy on the visit.
+/// Counts the visits of guests and of former members by the institution that is written on the visit. Whoever is not found
+/// at once may be a former member.
 pub(super) struct Institutions {
     windows: [Window; 2],
     copies: Interner<()>,

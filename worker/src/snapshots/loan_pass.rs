@@ -24,10 +24,7 @@ pub(super) async fn run(
     });
     if !figures.is_empty() {
         let read = read(computation, &mut figures, catalog).await;
-        let read = read.map_err(Failure::from);
-        figures
-            .finish(read.as_ref().map_err(Clone::clone), computation)
-            .await;
+        figures.finish_pass(read, computation).await;
     }
 }
 

@@ -1,11 +1,11 @@
 //! Counts events (visits or loans) by member: first by the id as spelled, then by the ids that the database holds
 //! equal.
 
-use crate::calendar::Window;
 use crate::mysql::collation::{Collation, CollationKey};
 use crate::mysql::row::{EventRow, WallTime};
 use crate::snapshots::interner::Interner;
 use crate::snapshots::series;
+use crate::window::Window;
 use anyhow::Result;
 use chrono::{Datelike, NaiveDate};
 use shared::catalog::Period;
@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Number of months of which members are counted, including the current one. They include the current year.
-pub const MONTHS: usize = 12;
+pub const MONTHS: usize = series::MONTHS as usize;
 
 /// Number of events in the current month and year, and the months with events.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,6 +1,5 @@
 //! How many members there are, how many joined, and of which types they are.
 
-use crate::calendar::Window;
 use crate::mysql::members::MemberRow;
 use crate::mysql::row::DailyTotals;
 use crate::snapshots::computation::Computation;
@@ -8,6 +7,7 @@ use crate::snapshots::figure::{Figure, Members, done};
 use crate::snapshots::member_catalog::MemberTypes;
 use crate::snapshots::needs::Needs;
 use crate::snapshots::series;
+use crate::window::Window;
 use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
@@ -28,6 +28,8 @@ fn joined(member: &MemberRow<'_>) -> Option<NaiveDate> {
 /// Counts all members.
 pub(super) struct CountMembers {
     today: NaiveDate,
+    month: Window,
+    year: Window,
     counts: MemberCounts,
 }
 
@@ -35,6 +37,8 @@ impl CountMembers {
     pub(super) fn new(today: NaiveDate) -> Self {
         Self {
             today,
+            month: Window::current(Period::Month, today),
+            year: Window::current(Period::Year, today),
             counts: MemberCounts::default(),
         }
     }
@@ -67,12 +71,10 @@ impl Figure<Members> for CountMembers {
         } else {
             counts.expired += 1;
         }
-        let is_new = |period| {
-            let window = Window::current(period, self.today);
-            joined(member).is_some_and(|day| window.contains(day))
-        };
-        counts.new_this_month += u64::from(is_new(Period::Month));
-        counts.new_this_year += u64::from(is_new(Period::Year));
+        if let Some(day) = joined(member) {
+            counts.new_this_month += u64::from(self.month.contains(day));
+            counts.new_this_year += u64::from(self.year.contains(day));
+        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! What a figure needs of the database.
 
-use crate::calendar::Window;
+use crate::window::Window;
 
 /// What a figure needs. A pass reads what all its figures together need.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,7 @@
 //! and take turns reading.
 
 use crate::backoff::Backoff;
-use crate::calendar::{Calendar, period_name};
+use crate::calendar::Calendar;
 use crate::mysql::connection::Database;
 use crate::mysql::scan_settings::ScanSettings;
 use crate::ops::status::Status;
@@ -13,13 +13,15 @@ use crate::snapshots::computation::{ComputeRequest, Failure, Failures};
 use crate::snapshots::compute;
 use crate::snapshots::member_names::MemberNames;
 use crate::snapshots::open_loans::TrackedLoans;
+use crate::snapshots::repeats::Repeats;
+use crate::window::period_name;
 use anyhow::Result;
 use serde_json::value::RawValue;
 use shared::catalog::{Schedule, Snapshot};
 use shared::snapshot::Envelope;
 use shared::telemetry::RepeatedError;
 use shared::time::{Clock, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -29,11 +31,6 @@ use tracing::{debug, error, info, warn};
 /// The time-out of a statement. A chunk takes a few hundredths of a second and a count of a table less than one second,
 /// so a statement that takes longer than this is stuck.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
-/// How long a recomputed snapshot must stay in Redis before the waits become short again.
-const KEPT_AFTER: Duration = Duration::from_secs(5);
-
-/// The shortest wait before a refresh whose result was discarded is repeated.
-const REPEAT_AFTER: Duration = Duration::from_secs(1);
 
 /// Refreshes the snapshots of a schedule.
 #[derive(Clone)]
@@ -281,112 +278,7 @@ impl Refresher {
     }
 }
 
-/// Detects snapshots that were computed and are due again before their cron, because the result was discarded. Such a
-/// refresh must not be repeated at once and for ever, so it waits with back-off.
-struct Repeats {
-    /// When the last refresh of each snapshot began.
-    refreshed_at: BTreeMap<Snapshot, Timestamp>,
-    /// The snapshots that are computed again after a wait.
-    waiting: BTreeSet<Snapshot>,
-    last_refresh: Instant,
-    backoff: Backoff,
-}
-
-impl Default for Repeats {
-    fn default() -> Self {
-        Self {
-            refreshed_at: BTreeMap::new(),
-            waiting: BTreeSet::new(),
-            last_refresh: Instant::now(),
-            backoff: Backoff::LONG,
-        }
-    }
-}
-
-impl Repeats {
-    /// Records a successful refresh of `snapshots` that began at `began`.
-    fn record(&mut self, snapshots: impl Iterator<Item = Snapshot>, began: Timestamp) {
-        self.refreshed_at
-            .extend(snapshots.map(|snapshot| (snapshot, began)));
-        self.last_refresh = Instant::now();
-    }
-
-    /// The wait before the next refresh, if some of `due` were refreshed after their cron last came, at `last`.
-    /// Returned once for each refresh.
-    fn next_wait(&mut self, due: &BTreeSet<Snapshot>, last: Option<Timestamp>) -> Option<Duration> {
-        let is_repeated = |snapshot: &&Snapshot| {
-            let refreshed_at = self.refreshed_at.get(*snapshot);
-            refreshed_at.is_some_and(|at| last.is_none_or(|last| *at >= last))
-        };
-        let repeated: BTreeSet<_> = due.iter().filter(is_repeated).copied().collect();
-        if repeated.is_empty() {
-            return None;
-        }
-        self.refreshed_at
-            .retain(|snapshot, _| !repeated.contains(snapshot));
-        self.waiting.extend(repeated);
-        Some(REPEAT_AFTER + self.backoff.next_wait())
-    }
-
-    /// Whether the snapshots that were computed again have now been kept for a while. True once.
-    fn have_ended(&mut self, due: &BTreeSet<Snapshot>) -> bool {
-        let kept = self.waiting.is_disjoint(due) && self.last_refresh.elapsed() >= KEPT_AFTER;
-        if self.waiting.is_empty() || !kept {
-            return false;
-        }
-        self.waiting.clear();
-        self.backoff.reset();
-        true
-    }
-}
-
 fn names<'a>(snapshots: impl Iterator<Item = &'a Snapshot>) -> String {
     let names: Vec<String> = snapshots.map(ToString::to_string).collect();
     names.join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(time: &str) -> Timestamp {
-        time.parse::<chrono::DateTime<chrono::Utc>>()
-            .unwrap()
-            .into()
-    }
-
-    #[test]
-    fn a_discarded_refresh_is_repeated_with_growing_waits() {
-        let (cron, refreshed_at) = (at("2025-09-23T00:05:00Z"), at("2025-09-23T00:06:00Z"));
-        let due = BTreeSet::from([Snapshot::Weekly]);
-        let mut repeats = Repeats::default();
-        assert_eq!(repeats.next_wait(&due, Some(cron)), None, "never refreshed");
-        for bound in [1, 2, 4, 8] {
-            repeats.record(due.iter().copied(), refreshed_at);
-            let wait = repeats.next_wait(&due, Some(cron)).unwrap();
-            let longest = REPEAT_AFTER + Duration::from_secs(bound);
-            assert!((REPEAT_AFTER..=longest).contains(&wait), "{wait:?}");
-            assert_eq!(
-                repeats.next_wait(&due, Some(cron)),
-                None,
-                "once for each refresh"
-            );
-        }
-        // This time the result is kept.
-        repeats.record(due.iter().copied(), refreshed_at);
-        assert!(
-            !repeats.have_ended(&BTreeSet::new()),
-            "it may still be replaced"
-        );
-        repeats.last_refresh = Instant::now().checked_sub(KEPT_AFTER).unwrap();
-        assert!(repeats.have_ended(&BTreeSet::new()));
-        assert!(!repeats.have_ended(&BTreeSet::new()), "true once");
-        // The next cron.
-        let next = at("2025-09-24T00:05:00Z");
-        assert_eq!(
-            repeats.next_wait(&due, Some(next)),
-            None,
-            "its cron has come"
-        );
-    }
 }

@@ -1,6 +1,5 @@
 //! Visits by room, this month and this year.
 
-use crate::calendar::Window;
 use crate::mysql::collation::Collation;
 use crate::mysql::connection::Session;
 use crate::mysql::visits;
@@ -9,6 +8,7 @@ use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, VisitRow, Visits};
 use crate::snapshots::labels::Labels;
 use crate::snapshots::needs::Needs;
+use crate::window::Window;
 use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;

@@ -1,8 +1,8 @@
 //! Builds the series from events (visits, loans, new members) by day: of fixed length, filled with zeros, ascending.
 //! Days to come are in no series.
 
-use crate::calendar::{Window, last_days, last_months, period_name};
 use crate::mysql::row::DailyTotals;
+use crate::window::{Window, last_days, last_months, period_name};
 use chrono::{Datelike, Months, NaiveDate};
 use shared::catalog::Period;
 use shared::rows::series::{DayTotal, MonthTotal, YearTotal};

@@ -2,7 +2,6 @@
 //!
 //! A loan refers to an item, and the item to a title. If either was deleted, the loan's history still names the title.
 
-use crate::calendar::Window;
 use crate::mysql::connection::Session;
 use crate::mysql::loans::{self, Loan};
 use crate::mysql::row::WallTime;
@@ -10,6 +9,7 @@ use crate::mysql::scan_settings::ScanSettings;
 use crate::snapshots::computation::Failure;
 use crate::snapshots::spelling_map::Lookup;
 use crate::snapshots::title_catalog::TitleCatalog;
+use crate::window::Window;
 use anyhow::{Result, ensure};
 use chrono::NaiveDate;
 use shared::catalog::Period;
@@ -25,6 +25,13 @@ pub const MONTH: usize = 1;
 pub const YEAR: usize = 2;
 /// The index of the window of the twelve months until today.
 pub const TWELVE_MONTHS: usize = 3;
+/// The columns that lead from a loan to its title, each with its table.
+pub const COLUMNS: [(&str, &str); 4] = [
+    ("loan", "item_code"),
+    ("item", "item_code"),
+    ("item", "biblio_id"),
+    ("biblio", "biblio_id"),
+];
 /// Maximum number of pending loans. A full scan cannot look anything up before its one statement ends.
 const MAX_PENDING: usize = 4_000_000;
 

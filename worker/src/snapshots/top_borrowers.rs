@@ -1,6 +1,5 @@
 //! The members with the most loans, this month and this year.
 
-use crate::calendar::Window;
 use crate::mysql::collation::{Collation, CollationKey};
 use crate::mysql::connection::Session;
 use crate::mysql::loans::{self, Borrower};
@@ -12,6 +11,7 @@ use crate::snapshots::figure::{Figure, Loans};
 use crate::snapshots::member_names::MemberNames;
 use crate::snapshots::member_ranking::Ranking;
 use crate::snapshots::needs::Needs;
+use crate::window::Window;
 use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;

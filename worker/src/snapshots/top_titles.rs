@@ -9,7 +9,7 @@ use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, Loans};
 use crate::snapshots::needs::Needs;
 use crate::snapshots::ranking;
-use crate::snapshots::title_counter::{ALL_TIME, MONTH, TitleCounter, YEAR};
+use crate::snapshots::title_counter::{self, ALL_TIME, MONTH, TitleCounter, YEAR};
 use anyhow::Result;
 use futures_util::future::BoxFuture;
 use shared::catalog::Snapshot;
@@ -38,13 +38,7 @@ impl Figure<Loans> for TopTitles {
 
     fn needs(&self) -> Needs {
         Needs {
-            columns: vec![
-                ("loan", "item_code"),
-                ("item", "item_code"),
-                ("item", "biblio_id"),
-                ("biblio", "biblio_id"),
-                ("biblio", "title"),
-            ],
+            columns: [&title_counter::COLUMNS[..], &[("biblio", "title")]].concat(),
             titles: true,
             ..Needs::default()
         }

@@ -1,12 +1,12 @@
 //! How much of the collection is used.
 
-use crate::calendar::Window;
 use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, Loans, done};
 use crate::snapshots::needs::Needs;
 use crate::snapshots::series;
-use crate::snapshots::title_counter::{ALL_TIME, TWELVE_MONTHS};
+use crate::snapshots::title_counter::{self, ALL_TIME, TWELVE_MONTHS};
+use crate::window::Window;
 use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
@@ -27,12 +27,7 @@ impl Figure<Loans> for CollectionUsage {
 
     fn needs(&self) -> Needs {
         Needs {
-            columns: vec![
-                ("loan", "item_code"),
-                ("item", "item_code"),
-                ("item", "biblio_id"),
-                ("biblio", "biblio_id"),
-            ],
+            columns: title_counter::COLUMNS.to_vec(),
             days: true,
             titles: true,
             ..Needs::default()

@@ -1,10 +1,10 @@
 //! How busy each hour of each weekday usually is, from the 56 days before today.
 
-use crate::calendar::Window;
 use crate::snapshots::computation::Computation;
 use crate::snapshots::counts::Counts;
 use crate::snapshots::figure::{Figure, VisitRow, Visits, done};
 use crate::snapshots::needs::Needs;
+use crate::window::Window;
 use anyhow::Result;
 use chrono::{Datelike, NaiveDate};
 use futures_util::future::BoxFuture;

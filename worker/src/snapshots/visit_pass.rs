@@ -6,7 +6,6 @@
 //! edited. The server counts older chunks; once a chunk has shown many rows that a figure needs, the next ones are
 //! streamed.
 
-use crate::calendar::Window;
 use crate::mysql::connection::FULL_SCAN_LIMIT;
 use crate::mysql::row::{DailyTotals, EventRow};
 use crate::mysql::scan::{ChunkedScan, ScanKey};
@@ -21,6 +20,7 @@ use crate::snapshots::member_catalog::MemberCatalog;
 use crate::snapshots::member_counter::{is_blank, member_window};
 use crate::snapshots::series;
 use crate::snapshots::spelling_map::Lookup;
+use crate::window::Window;
 use anyhow::{Context, Result};
 use chrono::{DateTime, NaiveDateTime, NaiveTime};
 use shared::catalog::Period;
@@ -37,10 +37,7 @@ pub(super) async fn run(
     });
     if !figures.is_empty() {
         let read = read(computation, &mut figures, member_catalog).await;
-        let read = read.map_err(Failure::from);
-        figures
-            .finish(read.as_ref().map_err(Clone::clone), computation)
-            .await;
+        figures.finish_pass(read, computation).await;
     }
 }
 

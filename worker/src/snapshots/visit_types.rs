@@ -9,6 +9,7 @@ use crate::snapshots::member_counter::{MONTHS, Totals, member_window, months_bet
 use crate::snapshots::needs::Needs;
 use crate::snapshots::series;
 use crate::snapshots::spelling_map::Lookup;
+use crate::window::Window;
 use anyhow::Result;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
@@ -21,6 +22,8 @@ type Months = [u64; MONTHS];
 
 /// Counts the visits of each month by the member's type.
 pub(super) struct VisitTypes {
+    /// The months that are counted.
+    window: Window,
     today: NaiveDate,
     /// By the index of the type; `None` for members who were deleted or have no known type.
     visits: HashMap<Option<u16>, Months>,
@@ -31,6 +34,7 @@ pub(super) struct VisitTypes {
 impl VisitTypes {
     pub(super) fn new(today: NaiveDate) -> Self {
         Self {
+            window: member_window(today),
             today,
             visits: HashMap::new(),
             pending: HashMap::new(),
@@ -132,14 +136,14 @@ impl Figure<Visits> for VisitTypes {
             days: true,
             members: true,
             member_catalog: true,
-            rows: Some(member_window(self.today)),
+            rows: Some(self.window),
             ..Needs::default()
         }
     }
 
     fn add(&mut self, row: &VisitRow<'_>) -> Result<()> {
-        let window = member_window(self.today);
-        let day = row.visit.time.date().filter(|day| window.contains(*day));
+        let day = row.visit.time.date();
+        let day = day.filter(|day| self.window.contains(*day));
         let (Some(day), Some(member)) = (day, row.member) else {
             return Ok(());
         };
@@ -147,7 +151,7 @@ impl Figure<Visits> for VisitTypes {
             Lookup::Pending(symbol) => self.pending.entry(symbol).or_default(),
             Lookup::Found(_) | Lookup::Missing => self.visits.entry(row.member_type).or_default(),
         };
-        months[months_between(window.from, day)] += 1;
+        months[months_between(self.window.from, day)] += 1;
         Ok(())
     }
 

@@ -26,7 +26,7 @@ use worker::mysql::scan_settings::{ChunkSizes, ScanSettings};
 
 /// Long enough for a busy machine and for the longest wait between two attempts (30 s), as after a slow restart of a
 /// server. Only a failing test waits this long.
-pub(crate) const SOON: Duration = Duration::from_secs(40);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// The password of every read-only account.
 pub(crate) const PASSWORD: &str = "reads-only";
@@ -52,12 +52,6 @@ pub(crate) const TINY_CHUNKS: ScanSettings = ScanSettings {
     max_pending: 4,
     ..ScanSettings::with_duty(100)
 };
-
-/// Inserts and deletes a visit. On MyISAM, the hole that it leaves makes new rows wait for readers.
-pub(crate) const HOLE: [&str; 2] = [
-    "INSERT INTO visitor_count (visitor_id, member_name, checkin_date) VALUES (999999, 'Lubang', '2025-01-01 00:00:00')",
-    "DELETE FROM visitor_count WHERE visitor_id = 999999",
-];
 
 /// One installation for a test: a library in MySQL, a key prefix in Redis, a time zone and a clock.
 pub(crate) struct Fixture {

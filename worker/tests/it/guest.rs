@@ -1,6 +1,6 @@
 //! The load on the database: how many rows the worker reads, by which statements, and over how many connections.
 
-use crate::fixture::{Fixture, HOLE, SOON, own_servers};
+use crate::fixture::{Fixture, SOON, own_servers};
 use chrono::TimeZone;
 use mysql_async::prelude::Queryable;
 use std::time::Duration;
@@ -94,9 +94,6 @@ async fn long_tables_are_read_in_key_ranges() {
             ..Shape::default()
         };
         let (fixture, mariadb) = school(shape).await;
-        for statement in HOLE {
-            fixture.sql(statement).await;
-        }
         mariadb.general_log(true).await.unwrap();
         fixture.refresh().await.unwrap();
         let mut seen = [0; 4];

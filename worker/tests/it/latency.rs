@@ -61,10 +61,6 @@ async fn daily_figures_take_few_statements_at_any_distance() {
             + library.items.len()
             + library.biblios.len();
         let mut fixture = Fixture::on(mariadb, &redis.url(), library, zone, now, shape).await;
-        // With a hole in the table, MyISAM is scanned in chunks and not in one statement.
-        for statement in crate::fixture::HOLE {
-            fixture.sql(statement).await;
-        }
         let proxy = FaultProxy::to(mariadb.port(), 1).await.unwrap();
         fixture.set("MYSQL_PORT", &proxy.port().to_string());
         for millis in DELAYS {

@@ -17,12 +17,13 @@ async fn scrape(port: u16) -> String {
     answer.text().to_owned()
 }
 
-/// A worker on a library without the table `item`.
+/// A worker on a library without the tables `item` and `mst_member_type`.
 async fn worker_without_items() -> (Fixture, Process, u16) {
     let mut fixture = Fixture::new("Asia/Jakarta", "2025-09-23T10:00:00", Shape::default()).await;
     let port = free_port().unwrap();
     fixture.set("WORKER_PORT", &port.to_string());
     fixture.sql("RENAME TABLE item TO item_away").await;
+    fixture.sql("DROP TABLE mst_member_type").await;
     let process = Process::spawn("worker", &fixture.environment()).unwrap();
     let ready = format!("127.0.0.1:{port}");
     eventually("the port is open", SOON, async || {
@@ -58,6 +59,7 @@ async fn refreshes_counts_and_errors_are_in_the_metrics() {
         figure::<u64>(&text, &refreshes("failed", Snapshot::Weekly)),
         None
     );
+    assert!(value("worker_mysql_errors_total{kind=\"no_table\"}") >= 1.0);
     assert!(value("worker_mysql_statements_total") > 10.0);
     // The scan of the visits alone reads more rows.
     assert!(value("worker_mysql_rows_total") > 100.0);

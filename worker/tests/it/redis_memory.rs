@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 /// How much freed memory an allocator may keep. The worker attempts some fifty commands meanwhile, most with a
 /// snapshot; the gateway gets thousands of requests.
-const GROWTH_KIB: [u64; 2] = [512, 512];
+const GROWTH_KIB: [u64; 2] = [256, 512];
 /// The duration of each part of an outage.
 const PART: Duration = Duration::from_millis(1_700);
 
