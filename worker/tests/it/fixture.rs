@@ -24,8 +24,7 @@ use tokio_util::sync::CancellationToken;
 use worker::config::Config;
 use worker::mysql::scan_settings::{ChunkSizes, ScanSettings};
 
-/// Long enough for a busy machine and for the longest wait between two attempts (30 s), as after a slow restart of a
-/// server. Only a failing test waits this long.
+/// Long enough for a busy machine. Only a failing test waits this long.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// The password of every read-only account.
