@@ -1,0 +1,118 @@
+// The panels that several views share: what is known of now, and charts of visits and loans.
+
+import { element, replaceChildren, worded, write } from "./document.js";
+import { DATE, fillIn, hourOf, inWords, localTime, number, percent, someDay, words } from "./format.js";
+import { addPanel, dataOf, redraw, serverNow } from "./figures.js";
+import { barChart, bucketOf, heatMap } from "./charts.js";
+import { compareWithUsual, loansWithToday, quietSpans, sameSpan, usualHours, visitsWithToday } from "./visits.js";
+import { isClosedDay, onLibrary } from "./library.js";
+import { onTotal } from "./today.js";
+
+const SPANS = { weekly: "date", monthly: "month", yearly: "year" };
+
+/** The bars of visits, and of loans below them, of "weekly", "monthly" or "yearly". */
+export function addSeries(section, span, { hasLoans = true, isLying = false } = {}) {
+  const field = SPANS[span];
+  const [visits, loans] = [`visitors:${span}`, `books:loans:${span}`];
+  const chart = barChart(hasLoans ? ["visits", "loans"] : ["visits"]);
+  section.append(chart.node);
+  if (isLying) chart.node.classList.add("lying");
+  const draw = () => {
+    const lent = new Map((hasLoans ? loansWithToday(loans, field) : []).map((row) => [row[field], row.total]));
+    chart.draw(visitsWithToday(visits, field).map((row) => {
+      const isClosed = field === "date" && row.total === 0 && (!row.partial || isClosedDay(row.date));
+      const values = hasLoans ? [row.total, lent.has(row[field]) ? lent.get(row[field]) : null] : [row.total];
+      return { ...bucketOf(row[field]), values, partial: row.partial, note: isClosed ? words.closed : "" };
+    }));
+  };
+  addPanel(section, hasLoans ? [visits, loans, "visitors:weekly", "books:loans:weekly", "books:circulation"] : [visits, "visitors:weekly"], draw);
+  onTotal(() => redraw(visits));
+  onLibrary(() => redraw(visits));
+}
+
+/** How busy it is now compared with the usual, and the quiet hours of today. */
+export function addUsual(section) {
+  const verdict = section.appendChild(element("p", { id: "usual" }));
+  const quiet = section.appendChild(element("p", { id: "quiet-hours", class: "quiet" }));
+  const draw = () => {
+    const found = compareWithUsual();
+    const day = found && inWords(someDay(found.weekday), { weekday: "long" });
+    write(verdict, found ? fillIn(words[found.verdict], { when: fillIn(words.at, { day, hour: hourOf(found.hour) }) }) : "");
+    const spans = quietSpans(usualHours(localTime(serverNow()).date));
+    const said = spans.map(([from, to]) => `${hourOf(from)}–${hourOf(to)}`).join(", ");
+    write(quiet, said && `${words.quietHours}: ${said}`);
+  };
+  addPanel(section, ["visitors:hours"], draw);
+  onTotal(draw);
+}
+
+/** The usual visits of each hour of today's weekday; the present hour is marked. */
+export function addHoursToday(section) {
+  const chart = barChart(["visits"]);
+  section.append(chart.node);
+  addPanel(section, ["visitors:hours"], () => {
+    const { date, hour: now } = localTime(serverNow());
+    const hours = usualHours(date);
+    section.hidden = hours.length === 0 && dataOf("visitors:hours") !== null;
+    chart.draw(hours.map(({ hour, mean }) => ({
+      key: hour, title: hourOf(hour), label: [hourOf(hour), ""], values: [Math.round(mean)], partial: hour === Math.floor(now),
+    })));
+  });
+}
+
+export function addHeatMap(section) {
+  const heat = heatMap();
+  const levels = [0, 1, 2, 3, 4, 5].map((level) => element("i", { "data-level": level }));
+  section.append(heat.node, element("p", { class: "legend quiet" }, worded("span", "less"), ...levels, worded("span", "more"), " · ", worded("span", "perHour")));
+  addPanel(section, ["visitors:hours"], () => {
+    heat.node.setAttribute("aria-label", words.hours);
+    heat.draw(dataOf("visitors:hours") || []);
+  });
+}
+
+/** This month and this year beside the same days of last year. */
+export function addSameSpan(section) {
+  const list = section.appendChild(element("div", { class: "amounts" }));
+  const draw = () => {
+    const span = sameSpan();
+    replaceChildren(list, !span ? [] : ["month", "year"].map((which) => {
+      const [now, before] = span[which];
+      const change = before > 0 ? `${now >= before ? "+" : "−"}${percent(Math.abs(now / before - 1))}` : "–";
+      return element("p", { "data-key": which }, element("span", { class: "quiet" }, which === "month" ? words.thisMonth : words.thisYear),
+        element("strong", { class: "amount", "data-total": now }, number(now)),
+        element("span", { class: "quiet" }, fillIn(words.compared, { change, before: number(before), date: inWords(span.before, DATE) })));
+    }));
+  };
+  addPanel(section, ["visitors:daily"], draw);
+  onTotal(draw);
+}
+
+/** The numbers `keys` of a snapshot that is an object, each with its word. */
+export function addAmounts(section, name, keys) {
+  const amounts = Object.entries(keys).map(([key, word]) => element("p", {},
+    element("strong", { class: "amount", "data-key": key }, "–"), worded("span", word, { class: "quiet" })));
+  section.append(element("div", { class: "amounts" }, ...amounts));
+  addPanel(section, [name], () => {
+    const data = dataOf(name);
+    for (const node of section.querySelectorAll(".amount")) {
+      const value = data && data[node.dataset.key];
+      if (data) node.setAttribute("data-total", value);
+      else node.removeAttribute("data-total");
+      write(node, data ? number(value) : "–");
+    }
+  });
+}
+
+/** The newest titles, at most `most`. */
+export function addNewTitles(section, most = 10) {
+  const rows = section.appendChild(element("ol", { class: "rows plain" }));
+  addPanel(section, ["books:new"], () => {
+    const data = dataOf("books:new");
+    const line = ({ title, added }) => element("li", { class: "row" }, element("div", { class: "who" },
+      element("span", { class: "title", dir: "auto", title }, (title || "").trim() || words.noTitle)),
+      element("time", { class: "quiet", datetime: added }, inWords(added, { day: "numeric", month: "short" })));
+    const lines = (data || []).slice(0, most).map(line);
+    replaceChildren(rows, lines.length ? lines : [element("li", { class: "quiet" }, data ? words.none : words.warming)]);
+  });
+}
+
