@@ -4,6 +4,7 @@ pub mod access_log;
 pub mod assets;
 pub mod conditional;
 pub mod cors;
+pub mod dashboard_files;
 pub mod health;
 pub mod listener_role;
 pub mod resource;

@@ -58,7 +58,7 @@ pub fn group_tag(group: Group) -> &'static str {
     }
 }
 
-/// Returns the description of a resource; `None` for the files of Swagger UI, which are not part of the API, and for
+/// Returns the description of a resource; `None` for the files that a page loads, which are not part of the API, and for
 /// CSVs, which [`crate::openapi::csv`] describes.
 pub fn operation_spec(resource: Resource) -> Option<OperationSpec> {
     Some(match resource {
@@ -170,15 +170,10 @@ fn stream_spec() -> OperationSpec {
 
 fn asset_spec(asset: Asset) -> Option<OperationSpec> {
     let (id, summary, description) = match asset {
-        Asset::Dashboard => (
+        Asset::Dashboard(_) if asset.path() == "/" => (
             "Dashboard",
             "The dashboard",
             "A page that shows all figures.",
-        ),
-        Asset::SharedStream => (
-            "SharedStream",
-            "A script of the dashboard",
-            "The dashboard's shared worker: one stream for all tabs of a browser.",
         ),
         Asset::Docs => ("Docs", "This document, for people", "Swagger UI."),
         Asset::Document => (
@@ -186,7 +181,7 @@ fn asset_spec(asset: Asset) -> Option<OperationSpec> {
             "This document, for machines",
             "OpenAPI 3.1. It describes what this gateway serves.",
         ),
-        Asset::DocsScript | Asset::DocsStyle => return None,
+        Asset::Dashboard(_) | Asset::DocsScript | Asset::DocsStyle => return None,
     };
     let schema = match asset {
         Asset::Document => ObjectBuilder::new().schema_type(Type::Object).into(),

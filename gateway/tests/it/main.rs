@@ -13,6 +13,7 @@ mod conditional;
 mod connections;
 mod crowds;
 mod csv;
+mod dashboard;
 mod disconnects;
 mod docs;
 mod drain;
