@@ -3,6 +3,7 @@
 use crate::cache::representation::Representation;
 use crate::config::Config;
 use crate::http::dashboard_files::{DASHBOARD_FILES, FileKind};
+use crate::http::frame_ancestors::FrameAncestors;
 use crate::http::resource::Asset;
 use crate::http::security_headers::{
     WORKER_POLICY, add_security_headers, dashboard_policy, docs_policy,
@@ -27,7 +28,8 @@ pub struct Assets {
 }
 
 /// Returns the headers that do not depend on the encoding. Browsers may store an asset but must revalidate it.
-pub fn headers(asset: Asset) -> HeaderMap {
+/// `ancestors` are those of the dashboard's page.
+pub fn headers(asset: Asset, ancestors: &FrameAncestors) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let content_type = HeaderValue::from_static(asset.content_type());
@@ -35,7 +37,10 @@ pub fn headers(asset: Asset) -> HeaderMap {
     add_security_headers(&mut headers);
     let policy = match asset {
         Asset::Dashboard(index) => match DASHBOARD_FILES[index].kind {
-            FileKind::Page => Some(dashboard_policy(&DASHBOARD_FILES[index].served_text())),
+            FileKind::Page => {
+                let html = DASHBOARD_FILES[index].served_text();
+                Some(dashboard_policy(&html, ancestors))
+            }
             FileKind::Worker => Some(WORKER_POLICY),
             FileKind::Script | FileKind::Style => None,
         },
@@ -76,7 +81,8 @@ impl Assets {
     /// Returns the encoded asset; encodes it at its first request. A large one takes a tenth of a second.
     pub fn get_or_encode(&self, asset: Asset, config: &Config) -> Arc<[Representation]> {
         let encode = || {
-            Representation::encode_all(&body(asset, config, self.document), &headers(asset)).into()
+            let headers = headers(asset, &config.frame_ancestors);
+            Representation::encode_all(&body(asset, config, self.document), &headers).into()
         };
         self.encoded[asset.index()].get_or_init(encode).clone()
     }

@@ -60,7 +60,8 @@ impl Origins {
     }
 }
 
-fn parse_origin(text: &str) -> Option<String> {
+/// Parses an origin and returns it in lower case, as browsers send it.
+pub fn parse_origin(text: &str) -> Option<String> {
     let uri: Uri = text.parse().ok()?;
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?.as_str());
     let host = uri.host().filter(|host| !host.is_empty())?;

@@ -5,6 +5,7 @@ pub mod assets;
 pub mod conditional;
 pub mod cors;
 pub mod dashboard_files;
+pub mod frame_ancestors;
 pub mod health;
 pub mod listener_role;
 pub mod resource;

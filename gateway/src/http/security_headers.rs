@@ -3,6 +3,7 @@
 //!
 //! They do not decide which pages may read a response; [`crate::http::cors`] does.
 
+use crate::http::frame_ancestors::FrameAncestors;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hyper::header::{CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -28,23 +29,24 @@ pub fn add_security_headers(headers: &mut HeaderMap) {
     headers.insert(CONTENT_SECURITY_POLICY, NO_CONTENT);
 }
 
-/// Returns the policy of the dashboard's page.
-pub fn dashboard_policy(html: &str) -> HeaderValue {
-    page_policy(html, "img-src 'self' data:; worker-src 'self'")
+/// Returns the policy of the dashboard's page, the only one that other pages may show in a frame.
+pub fn dashboard_policy(html: &str, ancestors: &FrameAncestors) -> HeaderValue {
+    page_policy(html, "img-src 'self' data:; worker-src 'self'", ancestors)
 }
 
 /// Returns the policy of the page of the API documentation.
 pub fn docs_policy(html: &str) -> HeaderValue {
-    page_policy(html, "img-src data:")
+    page_policy(html, "img-src data:", &FrameAncestors::default())
 }
 
 /// Returns the policy of the page `html`, with the directives `more`. Scripts and styles come from its own origin or are
 /// in the page.
-fn page_policy(html: &str, more: &str) -> HeaderValue {
+fn page_policy(html: &str, more: &str, ancestors: &FrameAncestors) -> HeaderValue {
+    let ancestors = ancestors.sources();
     let (scripts, styles) = (hashes(html, "script"), hashes(html, "style"));
     let text = format!(
         "default-src 'none'; script-src 'self'{scripts}; style-src 'self'{styles}; connect-src 'self'; {more}; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+         base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
     );
     HeaderValue::try_from(text).expect("a policy consists of ASCII text")
 }
@@ -81,7 +83,7 @@ mod tests {
         let html =
             "<style>a{}</style><script src=\"x.js\"></script><script type=\"module\">b()</script>";
         let hash = |text| format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(text)));
-        let policy = dashboard_policy(html);
+        let policy = dashboard_policy(html, &FrameAncestors::default());
         let directives: Vec<_> = policy.to_str().unwrap().split("; ").collect();
         let (script, style) = (hash("b()"), hash("a{}"));
         assert!(directives.contains(&format!("script-src 'self' {script}").as_str()));

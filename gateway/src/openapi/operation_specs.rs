@@ -5,6 +5,7 @@ use crate::cache::representation::Representation;
 use crate::cache::state::CacheState;
 use crate::failures::Failures;
 use crate::http::assets;
+use crate::http::frame_ancestors::FrameAncestors;
 use crate::http::health::{self, Health, Probe};
 use crate::http::resource::{Asset, Resource};
 use crate::http::response::{self, Problem, Warming};
@@ -187,7 +188,10 @@ fn asset_spec(asset: Asset) -> Option<OperationSpec> {
         Asset::Document => ObjectBuilder::new().schema_type(Type::Object).into(),
         asset => text(asset.content_type()),
     };
-    let encoded = Representation::encode_all(&Bytes::new(), &assets::headers(asset));
+    let encoded = Representation::encode_all(
+        &Bytes::new(),
+        &assets::headers(asset, &FrameAncestors::default()),
+    );
     Some(OperationSpec {
         id: id.to_owned(),
         tag: OPERATIONS,

@@ -2,6 +2,7 @@
 
 use crate::fixture::Fixture;
 use gateway::http::dashboard_files::{DASHBOARD_FILES, FileKind};
+use gateway::http::resource::Resource;
 use testkit::http::request;
 
 /// The directives of a response's policy.
@@ -74,6 +75,40 @@ async fn each_file_has_the_policy_of_its_kind() {
             expected.len() + pages_own,
             "{directives:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn only_the_dashboard_may_be_shown_in_the_frame_of_an_allowed_page() {
+    for (value, sources) in [
+        ("", "'none'"),
+        ("self", "'self'"),
+        ("*", "*"),
+        ("https://a.example", "https://a.example"),
+        ("self,https://a.example", "'self' https://a.example"),
+        (
+            "https://a.example http://b.example:81",
+            "https://a.example http://b.example:81",
+        ),
+    ] {
+        let fixture = Fixture::with(&[("FRAME_ANCESTORS", value)], |_| ()).await;
+        for resource in Resource::ALL {
+            let path = resource.path();
+            let answer = request(fixture.address, "HEAD", path, &[]).await;
+            let ancestors = match path {
+                "/" => sources,
+                _ => "'none'",
+            };
+            let expected = format!("frame-ancestors {ancestors}");
+            let directives = policy(&answer);
+            assert!(
+                directives.contains(&expected.as_str()),
+                "{value}: {path}: {directives:?}"
+            );
+            assert!(answer.header("x-frame-options").is_none());
+        }
+        let none = fixture.get("/none").await;
+        assert!(policy(&none).contains(&"frame-ancestors 'none'"));
     }
 }
 
