@@ -74,7 +74,7 @@ pub fn dispatch(
                 }
             }
         }
-        (&Method::OPTIONS, Some(_)) => response::preflight(),
+        (&Method::OPTIONS, Some(_)) => response::preflight(request.headers()),
         (_, Some(_)) => response::method_not_allowed(),
     };
     Dispatch::Ready(finish(gateway, &request, resource, response))
