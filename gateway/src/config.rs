@@ -10,6 +10,7 @@ use shared::redis::RedisUrl;
 use shared::telemetry::Logging;
 use shared::variable::Variable;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Above any number of sockets that one process can hold; it catches typing errors.
@@ -42,6 +43,8 @@ pub struct Config {
     pub origins: Origins,
     /// `FRAME_ANCESTORS`.
     pub frame_ancestors: FrameAncestors,
+    /// `LIBRARY_FILE`; `None` if there is none.
+    pub library_file: Option<PathBuf>,
     /// `ACCESS_LOG`.
     pub access_log: bool,
     /// `ENABLE_DASHBOARD`.
@@ -105,6 +108,7 @@ impl Config {
         let drain = V::optional("SHUTDOWN_DRAIN_SECONDS", "10", "the seconds over which streams are closed when the gateway stops, 0 to 3600");
         let origins = V::optional("CORS_ORIGINS", "", "the origins whose pages may read the responses: empty (only the same origin), a comma-separated list, or *");
         let ancestors = V::optional("FRAME_ANCESTORS", "", "the pages that may show the dashboard in a frame: empty (none), a comma-separated list of self and origins, or *");
+        let library_file = env.text(V::optional("LIBRARY_FILE", "", "the path of a JSON file with the library's name, logo, opening hours and notices, see the README; empty: none"));
         let redis = RedisUrl::read(env);
         Self {
             host,
@@ -118,8 +122,9 @@ impl Config {
             drain_window: Duration::from_secs(env.number(drain, 0..=MAX_DRAIN_SECONDS)),
             origins: env.parse(origins, Origins::parse),
             frame_ancestors: env.parse(ancestors, FrameAncestors::parse),
+            library_file: Some(library_file).filter(|path| !path.is_empty()).map(PathBuf::from),
             access_log: env.flag(V::optional("ACCESS_LOG", "false", "whether to log each response, with its X-Request-Id and the trace id of its traceparent")),
-            dashboard_enabled: env.flag(V::optional("ENABLE_DASHBOARD", "true", "whether to serve the dashboard at /")),
+            dashboard_enabled: env.flag(V::optional("ENABLE_DASHBOARD", "true", "whether to serve the dashboard at / and the logo at /logo")),
             docs_enabled: env.flag(V::optional("ENABLE_DOCS", "true", "whether to serve the API documentation: /docs for people, /docs/json for machines")),
             keys: Keys::read(env, &redis),
             redis,
@@ -156,6 +161,7 @@ mod tests {
         assert_eq!(config.max_per_address, 0);
         assert_eq!(config.drain_window, Duration::from_secs(10));
         assert_eq!(config.origins, Origins::Same);
+        assert_eq!(config.library_file, None);
         assert_eq!(config.frame_ancestors.sources(), "'none'");
         assert_eq!(config.redis.address(), "127.0.0.1:6379");
     }

@@ -2,6 +2,7 @@
 
 pub mod access_log;
 pub mod assets;
+pub mod badge;
 pub mod conditional;
 pub mod cors;
 pub mod dashboard_files;

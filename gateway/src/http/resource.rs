@@ -16,6 +16,12 @@ pub enum Resource {
     Today,
     /// Today's count as an event stream.
     Stream,
+    /// `/badge.svg`.
+    Badge,
+    /// `/api/library`.
+    Library,
+    /// `/logo`.
+    Logo,
     /// `/livez`.
     Live,
     /// `/readyz`.
@@ -79,6 +85,9 @@ impl Resource {
             Self::Summary(group) => group.summary_path(),
             Self::Today => "/api/visitors/today",
             Self::Stream => "/api/visitors/today/stream",
+            Self::Badge => "/badge.svg",
+            Self::Library => "/api/library",
+            Self::Logo => "/logo",
             Self::Live => "/livez",
             Self::Ready => "/readyz",
             Self::Health => "/health",
@@ -100,12 +109,15 @@ impl Resource {
     }
 }
 
-const OTHERS: [Resource; 9] = [
+const OTHERS: [Resource; 12] = [
     Resource::Today,
     Resource::Summary(Group::Visitors),
     Resource::Summary(Group::Books),
     Resource::Summary(Group::Members),
     Resource::Stream,
+    Resource::Badge,
+    Resource::Library,
+    Resource::Logo,
     Resource::Live,
     Resource::Ready,
     Resource::Health,

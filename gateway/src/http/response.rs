@@ -94,7 +94,7 @@ pub fn snapshot(
     response
 }
 
-/// Returns an asset: 200, or 304 if the browser already has it.
+/// Returns a file or a picture: 200, or 304 if the browser already has it.
 pub fn asset(encoded: &[Representation], request: &HeaderMap) -> Response<Body> {
     full_or_not_modified(encoded, None, request)
 }

@@ -7,6 +7,7 @@ use gateway::http::resource::Resource;
 use gateway::openapi::examples;
 use serde_json::Value;
 use shared::catalog::Snapshot;
+use std::fs;
 use std::net::SocketAddr;
 use testkit::document::Document;
 use testkit::eventually::eventually;
@@ -117,13 +118,22 @@ async fn readme_lists_the_endpoints_of_the_document() {
 
 #[tokio::test]
 async fn every_response_matches_the_document() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("library.json");
+    fs::write(&file, include_str!("../../docs/library.json")).unwrap();
+    fs::write(folder.path().join("logo.svg"), "<svg/>").unwrap();
+    let file = file.to_str().unwrap();
     let lists = [
-        ("", "false"),
-        ("*", "true"),
-        ("https://b.example,https://a.example", "false"),
+        ("", "false", ""),
+        ("*", "true", file),
+        ("https://b.example,https://a.example", "false", file),
     ];
-    for (origins, access_log) in lists {
-        let variables = [("CORS_ORIGINS", origins), ("ACCESS_LOG", access_log)];
+    for (origins, access_log, file) in lists {
+        let variables = [
+            ("CORS_ORIGINS", origins),
+            ("ACCESS_LOG", access_log),
+            ("LIBRARY_FILE", file),
+        ];
         let fixture = Fixture::with(&variables, |_| ()).await;
         let document = document(fixture.address).await;
         document.check_itself();
@@ -210,7 +220,7 @@ async fn disabled_resources_are_neither_served_nor_documented() {
     let left = |resource: &Resource| {
         let is_disabled = matches!(
             resource,
-            Resource::Stream | Resource::Page(Asset::Dashboard(_))
+            Resource::Stream | Resource::Logo | Resource::Page(Asset::Dashboard(_))
         );
         !is_disabled && is_documented(resource)
     };
