@@ -1,6 +1,7 @@
 //! The configuration of the gateway, read from the environment.
 
 use crate::http::cors::Origins;
+use crate::http::frame_ancestors::FrameAncestors;
 use crate::limits::Limits;
 use shared::environment::{BadConfiguration, Environment};
 use shared::keys::Keys;
@@ -9,6 +10,7 @@ use shared::redis::RedisUrl;
 use shared::telemetry::Logging;
 use shared::variable::Variable;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Above any number of sockets that one process can hold; it catches typing errors.
@@ -39,6 +41,10 @@ pub struct Config {
     pub drain_window: Duration,
     /// `CORS_ORIGINS`.
     pub origins: Origins,
+    /// `FRAME_ANCESTORS`.
+    pub frame_ancestors: FrameAncestors,
+    /// `LIBRARY_FILE`; `None` if there is none.
+    pub library_file: Option<PathBuf>,
     /// `ACCESS_LOG`.
     pub access_log: bool,
     /// `ENABLE_DASHBOARD`.
@@ -101,6 +107,8 @@ impl Config {
         let max_per_address = V::optional("MAX_PER_ADDRESS", "0", "maximum number of connections, and of streams, of each peer address (IPv6: each /64), up to 1000000; 0: no limit");
         let drain = V::optional("SHUTDOWN_DRAIN_SECONDS", "10", "the seconds over which streams are closed when the gateway stops, 0 to 3600");
         let origins = V::optional("CORS_ORIGINS", "", "the origins whose pages may read the responses: empty (only the same origin), a comma-separated list, or *");
+        let ancestors = V::optional("FRAME_ANCESTORS", "", "the pages that may show the dashboard in a frame: empty (none), a comma-separated list of self and origins, or *");
+        let library_file = env.text(V::optional("LIBRARY_FILE", "", "the path of a JSON file with the library's name, logo, opening hours and notices, see the README; empty: none"));
         let redis = RedisUrl::read(env);
         Self {
             host,
@@ -113,8 +121,10 @@ impl Config {
             serve_stale: env.flag(V::optional("SERVE_STALE", "true", "whether to serve a figure that is older than its ttl_seconds; false: the response is 202, as for a missing figure")),
             drain_window: Duration::from_secs(env.number(drain, 0..=MAX_DRAIN_SECONDS)),
             origins: env.parse(origins, Origins::parse),
+            frame_ancestors: env.parse(ancestors, FrameAncestors::parse),
+            library_file: Some(library_file).filter(|path| !path.is_empty()).map(PathBuf::from),
             access_log: env.flag(V::optional("ACCESS_LOG", "false", "whether to log each response, with its X-Request-Id and the trace id of its traceparent")),
-            dashboard_enabled: env.flag(V::optional("ENABLE_DASHBOARD", "true", "whether to serve the dashboard at /")),
+            dashboard_enabled: env.flag(V::optional("ENABLE_DASHBOARD", "true", "whether to serve the dashboard at / and the logo at /logo")),
             docs_enabled: env.flag(V::optional("ENABLE_DOCS", "true", "whether to serve the API documentation: /docs for people, /docs/json for machines")),
             keys: Keys::read(env, &redis),
             redis,
@@ -151,6 +161,8 @@ mod tests {
         assert_eq!(config.max_per_address, 0);
         assert_eq!(config.drain_window, Duration::from_secs(10));
         assert_eq!(config.origins, Origins::Same);
+        assert_eq!(config.library_file, None);
+        assert_eq!(config.frame_ancestors.sources(), "'none'");
         assert_eq!(config.redis.address(), "127.0.0.1:6379");
     }
 
@@ -194,6 +206,7 @@ mod tests {
             ("SERVE_STALE", "often"),
             ("SHUTDOWN_DRAIN_SECONDS", "-1"),
             ("CORS_ORIGINS", "example.org"),
+            ("FRAME_ANCESTORS", "example.org"),
             ("ACCESS_LOG", "/var/log"),
             ("ENABLE_DASHBOARD", "here"),
             ("ENABLE_DOCS", "2"),

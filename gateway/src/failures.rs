@@ -18,6 +18,8 @@ pub const READS: &str = "reads";
 pub const TODAY: &str = "today";
 /// Refresh requests to the worker.
 pub const REFRESH_REQUESTS: &str = "refresh_requests";
+/// `LIBRARY_FILE` and the logo.
+pub const LIBRARY_FILE: &str = "library_file";
 
 /// The failing parts and the reasons: the parts above, and each snapshot by its name.
 #[derive(Debug, Default)]

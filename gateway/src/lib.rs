@@ -7,6 +7,7 @@
 //! - [`sse`]: the event stream: permits, hubs, frames, change notices
 //! - [`redis`]: keeps the cache equal to Redis and sends refresh requests
 //! - [`cache`]: the last good copy of everything, ready to send
+//! - [`library`]: what the library says about itself, from a file
 //! - [`state`]: what all of them share
 //! - [`config`], [`limits`], [`metrics`], [`failures`]: values, counters, current failures
 //!
@@ -18,6 +19,7 @@ pub mod cache;
 pub mod config;
 pub mod failures;
 pub mod http;
+pub mod library;
 pub mod limits;
 pub mod metrics;
 pub mod openapi;
@@ -31,6 +33,8 @@ use crate::config::Config;
 use crate::failures::Failures;
 use crate::http::assets::Assets;
 use crate::http::listener_role::Listeners;
+use crate::library::content::Library;
+use crate::library::watcher::LibraryWatcher;
 use crate::metrics::Metrics;
 use crate::redis::client::RedisClient;
 use crate::redis::refresh_request::RefreshRequests;
@@ -54,6 +58,8 @@ use tracing::{info, warn};
 /// How long the first clients wait, in the kernel's queue, until the cache is filled. Redis answers within
 /// milliseconds; without Redis the gateway can only respond with 202.
 const FIRST_READ_LIMIT: Duration = Duration::from_millis(500);
+/// How long the start waits for the library's file. On a network file system that does not answer, it is read later.
+const LIBRARY_READ_LIMIT: Duration = Duration::from_millis(500);
 /// How long after the drain window a blocked stream may delay the exit: half of the promised 2 s.
 const LAST_STREAMS_LIMIT: Duration = Duration::from_secs(1);
 /// How long responses in progress may take after that: the other half, minus the time for the exit itself.
@@ -81,6 +87,7 @@ pub async fn run(
         refresh_requests: RefreshRequests::default(),
         streams,
         assets: Assets::new(openapi::document),
+        library: Library::default(),
         metrics: Metrics::new(),
         failures: Failures::default(),
         client_limiter: ClientLimiter::new(config.max_per_address),
@@ -108,6 +115,12 @@ pub async fn run(
         let gateway = gateway.clone();
         async move { match redis::refresh_sender::run(&gateway, &redis_client).await {} }
     });
+    if let Some(path) = gateway.config.library_file.clone() {
+        let mut watcher = LibraryWatcher::new(path);
+        drop(timeout(LIBRARY_READ_LIMIT, watcher.check(&gateway)).await);
+        let gateway = gateway.clone();
+        tasks.spawn(async move { match watcher.run(&gateway).await {} });
+    }
     let context = Arc::new(ConnectionContext {
         io_threads,
         closing: closing.clone(),

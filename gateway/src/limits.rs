@@ -24,6 +24,8 @@ pub struct Limits {
     /// How long a value that is older than the cached one is ignored: a snapshot, or a count from another Redis server
     /// after a fail-over.
     pub stale_grace: Duration,
+    /// The interval at which the library's file is compared with what was read.
+    pub library_check: Duration,
     /// Open connections of a listener, streams not included.
     pub connections: usize,
 }
@@ -48,6 +50,8 @@ impl Default for Limits {
             // The worker compares Redis with its cache every 2 s, and a standby takes over within 6 s. A value that is
             // still there after 10 s is intended.
             stale_grace: Duration::from_secs(10),
+            // A change is promised to be seen within 5 s. Two calls of the kernel cost nothing.
+            library_check: Duration::from_secs(2),
             // About 160 MiB at 20 KiB each. Balancers and browsers keep far fewer open.
             connections: 8_192,
         }

@@ -4,6 +4,7 @@ use crate::cache::live_cache::Cache;
 use crate::config::Config;
 use crate::failures::Failures;
 use crate::http::assets::Assets;
+use crate::library::content::Library;
 use crate::metrics::Metrics;
 use crate::redis::refresh_request::RefreshRequests;
 use crate::server::client_limit::ClientLimiter;
@@ -26,6 +27,8 @@ pub struct Gateway {
     pub streams: StreamPermits,
     /// The dashboard and the API documents.
     pub assets: Assets,
+    /// What the library says about itself.
+    pub library: Library,
     /// The metrics of the process.
     pub metrics: Metrics,
     /// What fails at present.

@@ -1,17 +1,17 @@
-//! The dashboard of `gateway/dashboard` and the API documentation. Each file is encoded when it is first requested.
+//! The dashboard and the API documentation. Each file is encoded when it is first requested.
 
 use crate::cache::representation::Representation;
 use crate::config::Config;
+use crate::http::dashboard_files::{DASHBOARD_FILES, FileKind};
+use crate::http::frame_ancestors::FrameAncestors;
 use crate::http::resource::Asset;
 use crate::http::security_headers::{
-    WORKER_POLICY, add_security_headers, docs_policy, page_policy,
+    WORKER_POLICY, add_security_headers, dashboard_policy, docs_policy,
 };
 use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue};
 use std::sync::{Arc, OnceLock};
 
-const DASHBOARD: &str = include_str!("../../dashboard/index.html");
-const SHARED_STREAM: &str = include_str!("../../dashboard/stream.js");
 const DOCS: &str = include_str!("../../docs/index.html");
 /// Swagger UI, extracted by `build.rs`.
 const DOCS_SCRIPT: &str = include_str!(concat!(env!("OUT_DIR"), "/swagger-ui.js"));
@@ -28,15 +28,22 @@ pub struct Assets {
 }
 
 /// Returns the headers that do not depend on the encoding. Browsers may store an asset but must revalidate it.
-pub fn headers(asset: Asset) -> HeaderMap {
+/// `ancestors` are those of the dashboard's page.
+pub fn headers(asset: Asset, ancestors: &FrameAncestors) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let content_type = HeaderValue::from_static(asset.content_type());
     headers.insert(CONTENT_TYPE, content_type);
     add_security_headers(&mut headers);
     let policy = match asset {
-        Asset::Dashboard => Some(page_policy(DASHBOARD, "worker-src 'self'")),
-        Asset::SharedStream => Some(WORKER_POLICY),
+        Asset::Dashboard(index) => match DASHBOARD_FILES[index].kind {
+            FileKind::Page => {
+                let html = DASHBOARD_FILES[index].served_text();
+                Some(dashboard_policy(&html, ancestors))
+            }
+            FileKind::Worker => Some(WORKER_POLICY),
+            FileKind::Script | FileKind::Style => None,
+        },
         Asset::Docs => Some(docs_policy(DOCS)),
         Asset::Document | Asset::DocsScript | Asset::DocsStyle => None,
     };
@@ -48,8 +55,7 @@ pub fn headers(asset: Asset) -> HeaderMap {
 
 fn body(asset: Asset, config: &Config, document: Document) -> Bytes {
     let text = match asset {
-        Asset::Dashboard => DASHBOARD,
-        Asset::SharedStream => SHARED_STREAM,
+        Asset::Dashboard(index) => return DASHBOARD_FILES[index].served_text().into(),
         Asset::Docs => DOCS,
         Asset::Document => return document(config),
         Asset::DocsScript => DOCS_SCRIPT,
@@ -62,7 +68,7 @@ impl Assets {
     /// Creates an empty set; `document` is called when the OpenAPI document is first requested.
     pub fn new(document: Document) -> Self {
         Self {
-            encoded: Default::default(),
+            encoded: std::array::from_fn(|_| OnceLock::new()),
             document,
         }
     }
@@ -75,7 +81,8 @@ impl Assets {
     /// Returns the encoded asset; encodes it at its first request. A large one takes a tenth of a second.
     pub fn get_or_encode(&self, asset: Asset, config: &Config) -> Arc<[Representation]> {
         let encode = || {
-            Representation::encode_all(&body(asset, config, self.document), &headers(asset)).into()
+            let headers = headers(asset, &config.frame_ancestors);
+            Representation::encode_all(&body(asset, config, self.document), &headers).into()
         };
         self.encoded[asset.index()].get_or_init(encode).clone()
     }
@@ -88,11 +95,14 @@ mod tests {
     /// The function is duplicated because the page must also work without the other file.
     #[test]
     fn dashboard_and_shared_worker_contain_the_same_follow_function() {
-        let follow = |text: &'static str| {
-            let (_, rest) = text.split_once("\nfunction follow(").unwrap();
+        let follow = |index: usize| {
+            let (_, rest) = DASHBOARD_FILES[index]
+                .text
+                .split_once("\nfunction follow(")
+                .unwrap();
             rest.split_once("\n}\n").unwrap().0
         };
-        assert!(follow(DASHBOARD).contains("new EventSource(url)"));
-        assert_eq!(follow(DASHBOARD), follow(SHARED_STREAM));
+        assert!(follow(0).contains("new EventSource(url)"));
+        assert_eq!(follow(0), follow(1));
     }
 }

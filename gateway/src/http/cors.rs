@@ -2,8 +2,8 @@
 
 use hyper::Uri;
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap, HeaderValue, ORIGIN,
-    VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS,
+    HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 
 /// The origins whose pages may read responses.
@@ -54,13 +54,14 @@ impl Origins {
         };
         if let Some(allowed) = allowed {
             response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-            let exposed = HeaderValue::from_static("ETag, Age, Last-Modified, Retry-After");
+            let exposed = HeaderValue::from_static("ETag, Age, Date, Last-Modified, Retry-After");
             response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         }
     }
 }
 
-fn parse_origin(text: &str) -> Option<String> {
+/// Parses an origin and returns it in lower case, as browsers send it.
+pub fn parse_origin(text: &str) -> Option<String> {
     let uri: Uri = text.parse().ok()?;
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?.as_str());
     let host = uri.host().filter(|host| !host.is_empty())?;
@@ -75,12 +76,25 @@ fn parse_origin(text: &str) -> Option<String> {
         .then(|| text.to_ascii_lowercase())
 }
 
+/// Returns the header names that a preflight asks for, separated by commas; `None` if it asks for none or if one is not
+/// valid.
+pub fn requested_headers(preflight: &HeaderMap) -> Option<HeaderValue> {
+    let mut names = Vec::new();
+    for line in preflight.get_all(ACCESS_CONTROL_REQUEST_HEADERS) {
+        for name in line.as_bytes().split(|byte| *byte == b',') {
+            names.push(HeaderName::from_bytes(name.trim_ascii()).ok()?);
+        }
+    }
+    let names: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
+    let names = HeaderValue::try_from(names.join(", ")).ok();
+    names.filter(|names| !names.is_empty())
+}
+
 fn vary_by_origin(response: &mut HeaderMap) {
-    let has_vary = response.contains_key(VARY);
-    let vary = if has_vary {
-        "Accept-Encoding, Origin"
-    } else {
-        "Origin"
+    let vary = match response.get(VARY).map(HeaderValue::as_bytes) {
+        None => "Origin",
+        Some(b"Access-Control-Request-Headers") => "Access-Control-Request-Headers, Origin",
+        Some(_) => "Accept-Encoding, Origin",
     };
     response.insert(VARY, HeaderValue::from_static(vary));
 }
@@ -124,6 +138,31 @@ mod tests {
             "null",
         ] {
             assert!(Origins::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn requested_headers_are_valid_names() {
+        let requested = |lines: &[&'static str]| {
+            let lines = lines.iter().map(|line| HeaderValue::from_static(line));
+            let preflight = lines.map(|line| (ACCESS_CONTROL_REQUEST_HEADERS, line));
+            let names = requested_headers(&preflight.collect())?;
+            Some(names.to_str().unwrap().to_owned())
+        };
+        for (lines, expected) in [
+            (&["authorization"][..], Some("authorization")),
+            (
+                &["Authorization,x-trace-id"],
+                Some("authorization, x-trace-id"),
+            ),
+            (&["a , b", "c"], Some("a, b, c")),
+            (&[], None),
+            (&[""], None),
+            (&["a,,b"], None),
+            (&["a b"], None),
+            (&["a, b(c)"], None),
+        ] {
+            assert_eq!(requested(lines).as_deref(), expected, "{lines:?}");
         }
     }
 

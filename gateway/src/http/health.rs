@@ -29,8 +29,8 @@ pub struct Health {
     /// Null while the count is unknown.
     #[schema(required)]
     today: Option<TodayHealth>,
-    /// Present failures, by part: `redis`, `subscription`, `messages`, `reads`, `today`, `refresh_requests`, or the name
-    /// of a snapshot. Empty if there are none.
+    /// Present failures, by part: `redis`, `subscription`, `messages`, `reads`, `today`, `refresh_requests`,
+    /// `library_file`, or the name of a snapshot. Empty if there are none.
     errors: BTreeMap<String, String>,
     /// By name, such as `visitors:monthly:top` for `/api/visitors/monthly/top`.
     snapshots: BTreeMap<String, SnapshotHealth>,

@@ -58,7 +58,7 @@ impl From<TcpListener> for Listeners {
 pub fn is_enabled(config: &Config, resource: Resource) -> bool {
     match resource {
         Resource::Stream => config.streams_enabled,
-        Resource::Page(Asset::Dashboard | Asset::SharedStream) => config.dashboard_enabled,
+        Resource::Logo | Resource::Page(Asset::Dashboard(_)) => config.dashboard_enabled,
         Resource::Page(_) => config.docs_enabled,
         _ => true,
     }

@@ -1,5 +1,6 @@
-//! The list of everything that can be requested, with its path. Imports nothing of the gateway.
+//! The list of everything that can be requested, with its path. Imports only the list of the dashboard's files.
 
+use crate::http::dashboard_files::DASHBOARD_FILES;
 use shared::catalog::{Group, Snapshot};
 
 /// A resource that clients can read.
@@ -15,6 +16,12 @@ pub enum Resource {
     Today,
     /// Today's count as an event stream.
     Stream,
+    /// `/badge.svg`.
+    Badge,
+    /// `/api/library`.
+    Library,
+    /// `/logo`.
+    Logo,
     /// `/livez`.
     Live,
     /// `/readyz`.
@@ -30,10 +37,8 @@ pub enum Resource {
 /// A file for browsers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asset {
-    /// The dashboard.
-    Dashboard,
-    /// The dashboard's shared worker: one stream for all tabs of a browser.
-    SharedStream,
+    /// The file of the dashboard with this index in [`DASHBOARD_FILES`].
+    Dashboard(usize),
     /// The page of the API documentation.
     Docs,
     /// The OpenAPI document.
@@ -80,6 +85,9 @@ impl Resource {
             Self::Summary(group) => group.summary_path(),
             Self::Today => "/api/visitors/today",
             Self::Stream => "/api/visitors/today/stream",
+            Self::Badge => "/badge.svg",
+            Self::Library => "/api/library",
+            Self::Logo => "/logo",
             Self::Live => "/livez",
             Self::Ready => "/readyz",
             Self::Health => "/health",
@@ -101,12 +109,15 @@ impl Resource {
     }
 }
 
-const OTHERS: [Resource; 9] = [
+const OTHERS: [Resource; 12] = [
     Resource::Today,
     Resource::Summary(Group::Visitors),
     Resource::Summary(Group::Books),
     Resource::Summary(Group::Members),
     Resource::Stream,
+    Resource::Badge,
+    Resource::Library,
+    Resource::Logo,
     Resource::Live,
     Resource::Ready,
     Resource::Health,
@@ -118,25 +129,35 @@ const FIRST_CSV: usize = FIRST_ASSET + Asset::ALL.len();
 
 impl Asset {
     /// Every asset.
-    pub const ALL: [Self; 6] = [
-        Self::Dashboard,
-        Self::SharedStream,
-        Self::Docs,
-        Self::Document,
-        Self::DocsScript,
-        Self::DocsStyle,
-    ];
+    pub const ALL: [Self; DASHBOARD_FILES.len() + 4] = {
+        let mut all = [Self::Dashboard(0); DASHBOARD_FILES.len() + 4];
+        let mut index = 0;
+        while index < DASHBOARD_FILES.len() {
+            all[index] = Self::Dashboard(index);
+            index += 1;
+        }
+        all[Self::Docs.index()] = Self::Docs;
+        all[Self::Document.index()] = Self::Document;
+        all[Self::DocsScript.index()] = Self::DocsScript;
+        all[Self::DocsStyle.index()] = Self::DocsStyle;
+        all
+    };
 
     /// Returns the index in [`Self::ALL`].
     pub const fn index(self) -> usize {
-        self as usize
+        match self {
+            Self::Dashboard(index) => index,
+            Self::Docs => DASHBOARD_FILES.len(),
+            Self::Document => DASHBOARD_FILES.len() + 1,
+            Self::DocsScript => DASHBOARD_FILES.len() + 2,
+            Self::DocsStyle => DASHBOARD_FILES.len() + 3,
+        }
     }
 
     /// Returns the URL path.
     pub const fn path(self) -> &'static str {
         match self {
-            Self::Dashboard => "/",
-            Self::SharedStream => "/stream.js",
+            Self::Dashboard(index) => DASHBOARD_FILES[index].path,
             Self::Docs => "/docs",
             Self::Document => "/docs/json",
             Self::DocsScript => "/docs/swagger-ui.js",
@@ -147,8 +168,9 @@ impl Asset {
     /// Returns the media type.
     pub const fn content_type(self) -> &'static str {
         match self {
-            Self::Dashboard | Self::Docs => "text/html; charset=utf-8",
-            Self::SharedStream | Self::DocsScript => "text/javascript; charset=utf-8",
+            Self::Dashboard(index) => DASHBOARD_FILES[index].kind.content_type(),
+            Self::Docs => "text/html; charset=utf-8",
+            Self::DocsScript => "text/javascript; charset=utf-8",
             Self::Document => "application/json",
             Self::DocsStyle => "text/css; charset=utf-8",
         }
@@ -178,6 +200,10 @@ mod tests {
             "/api/visitors/summary.csv",
             "/api/books/collection.csv",
             "/api",
+            "/dashboard",
+            "/dashboard/",
+            "/dashboard/index.html",
+            "/index.html",
             "/health/",
         ] {
             assert_eq!(Resource::find(path), None, "{path}");

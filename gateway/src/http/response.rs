@@ -4,13 +4,14 @@ use crate::cache::cached_count::{self, CachedCount, CountSource};
 use crate::cache::cached_response::{CachedResponse, JSON, LastModified};
 use crate::cache::representation::Representation;
 use crate::http::conditional::is_not_modified;
+use crate::http::cors::requested_headers;
 use crate::http::security_headers::add_security_headers;
 use crate::sse::frame::Frame;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, AGE, ALLOW,
-    CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+    CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, VARY,
 };
 use hyper::{Response, StatusCode};
 use serde::Serialize;
@@ -93,7 +94,7 @@ pub fn snapshot(
     response
 }
 
-/// Returns an asset: 200, or 304 if the browser already has it.
+/// Returns a file or a picture: 200, or 304 if the browser already has it.
 pub fn asset(encoded: &[Representation], request: &HeaderMap) -> Response<Body> {
     full_or_not_modified(encoded, None, request)
 }
@@ -170,15 +171,22 @@ pub fn refused_stream(detail: &str) -> Frame {
 }
 
 /// Returns the response to an OPTIONS request, which browsers send as a preflight.
-pub fn preflight() -> Response<Body> {
+pub fn preflight(request: &HeaderMap) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
     add_security_headers(headers);
     headers.insert(ALLOW, METHODS);
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-    // No request header changes what a page may read, so all are allowed.
-    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
+    // No request header changes what a page may read, so all are allowed. They are named, because `*` does not cover
+    // `Authorization`.
+    if let Some(names) = requested_headers(request) {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, names);
+    }
+    headers.insert(
+        VARY,
+        HeaderValue::from_static("Access-Control-Request-Headers"),
+    );
     headers.insert(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS.into());
     response
 }

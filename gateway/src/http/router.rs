@@ -6,7 +6,7 @@ use crate::cache::representation::Representation;
 use crate::http::listener_role::{ListenerRole, is_enabled};
 use crate::http::resource::{Asset, Resource};
 use crate::http::response::Body;
-use crate::http::{access_log, health, response};
+use crate::http::{access_log, badge, health, response};
 use crate::metrics::StreamRefusal;
 use crate::sse::frame::Frame;
 use crate::sse::permits::StreamPermit;
@@ -74,7 +74,7 @@ pub fn dispatch(
                 }
             }
         }
-        (&Method::OPTIONS, Some(_)) => response::preflight(),
+        (&Method::OPTIONS, Some(_)) => response::preflight(request.headers()),
         (_, Some(_)) => response::method_not_allowed(),
     };
     Dispatch::Ready(finish(gateway, &request, resource, response))
@@ -119,6 +119,20 @@ fn respond_now(
             let state = gateway.cache.state();
             response::today(state.today(Instant::now())?, CountSource::Cache)
         }
+        Resource::Badge => {
+            let state = gateway.cache.state();
+            let today = state.today(Instant::now());
+            if today.is_none() {
+                gateway.refresh_requests.request(&gateway.cache);
+            }
+            let total = today.map(|today| today.count.total);
+            response::asset(&badge::encode(total), request)
+        }
+        Resource::Library => response::asset(&gateway.library.content().information, request),
+        Resource::Logo => match &gateway.library.content().logo {
+            Some(logo) => response::asset(logo, request),
+            None => response::not_found(),
+        },
         // Only HEAD arrives here; it needs no permit.
         Resource::Stream => response::event_stream(),
         Resource::Live => health::live(),

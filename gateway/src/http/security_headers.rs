@@ -3,6 +3,7 @@
 //!
 //! They do not decide which pages may read a response; [`crate::http::cors`] does.
 
+use crate::http::frame_ancestors::FrameAncestors;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hyper::header::{CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -17,9 +18,10 @@ const NO_CONTENT: HeaderValue =
 pub const HEADER_LINES: &str = "x-content-type-options: nosniff\r\n\
     content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n";
 
-/// The policy of the shared worker, which does not inherit that of the page. It only allows requests to its own origin.
-pub const WORKER_POLICY: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; connect-src 'self'; frame-ancestors 'none'");
+/// The policy of the shared worker, which does not inherit that of the page: modules and requests of its own origin.
+pub const WORKER_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'",
+);
 
 /// Adds the security headers to `headers`.
 pub fn add_security_headers(headers: &mut HeaderMap) {
@@ -27,32 +29,36 @@ pub fn add_security_headers(headers: &mut HeaderMap) {
     headers.insert(CONTENT_SECURITY_POLICY, NO_CONTENT);
 }
 
-/// Returns the policy of the page `html`, followed by the `extra` directives.
-pub fn page_policy(html: &str, extra: &str) -> HeaderValue {
-    let (scripts, styles) = (hashes(html, "script"), hashes(html, "style"));
-    policy(&scripts, &styles, extra)
+/// Returns the policy of the dashboard's page, the only one that other pages may show in a frame.
+pub fn dashboard_policy(html: &str, ancestors: &FrameAncestors) -> HeaderValue {
+    page_policy(html, "img-src 'self' data:; worker-src 'self'", ancestors)
 }
 
-/// Returns the policy of the page `html`, which also loads a script and a style sheet from its own origin.
+/// Returns the policy of the page of the API documentation.
 pub fn docs_policy(html: &str) -> HeaderValue {
-    let scripts = format!(" 'self'{}", hashes(html, "script"));
-    policy(&scripts, " 'self'", "")
+    page_policy(html, "img-src data:", &FrameAncestors::default())
 }
 
-fn policy(scripts: &str, styles: &str, extra: &str) -> HeaderValue {
+/// Returns the policy of the page `html`, with the directives `more`. Scripts and styles come from its own origin or are
+/// in the page.
+fn page_policy(html: &str, more: &str, ancestors: &FrameAncestors) -> HeaderValue {
+    let ancestors = ancestors.sources();
+    let (scripts, styles) = (hashes(html, "script"), hashes(html, "style"));
     let text = format!(
-        "default-src 'none'; script-src{scripts}; style-src{styles}; connect-src 'self'; img-src data:; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'; {extra}"
+        "default-src 'none'; script-src 'self'{scripts}; style-src 'self'{styles}; connect-src 'self'; {more}; \
+         base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
     );
     HeaderValue::try_from(text).expect("a policy consists of ASCII text")
 }
 
 /// Returns the hashes of the page's inline elements as sources, each preceded by a space.
 fn hashes(html: &str, element: &str) -> String {
-    let (open, close) = (format!("<{element}>"), format!("</{element}>"));
-    let bodies = html.split(&open).skip(1);
-    bodies
-        .filter_map(|tail| tail.split(&close).next())
+    let (open, close) = (format!("<{element}"), format!("</{element}>"));
+    let elements = html.split(&open).skip(1);
+    elements
+        .filter_map(|tail| tail.split_once('>'))
+        .filter(|(attributes, _)| !attributes.contains("src="))
+        .filter_map(|(_, rest)| rest.split(&close).next())
         .map(|body| format!(" 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(body))))
         .collect()
 }
@@ -70,5 +76,17 @@ mod tests {
             .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()))
             .collect();
         assert_eq!(lines, HEADER_LINES);
+    }
+
+    #[test]
+    fn policy_contains_the_hashes_of_inline_elements_only() {
+        let html =
+            "<style>a{}</style><script src=\"x.js\"></script><script type=\"module\">b()</script>";
+        let hash = |text| format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(text)));
+        let policy = dashboard_policy(html, &FrameAncestors::default());
+        let directives: Vec<_> = policy.to_str().unwrap().split("; ").collect();
+        let (script, style) = (hash("b()"), hash("a{}"));
+        assert!(directives.contains(&format!("script-src 'self' {script}").as_str()));
+        assert!(directives.contains(&format!("style-src 'self' {style}").as_str()));
     }
 }

@@ -3,6 +3,9 @@
 use crate::cache::cached_count::{CachedCount, CountSource};
 use crate::cache::cached_response::CachedResponse;
 use crate::cache::state::CacheState;
+use crate::library::content::LibraryContent;
+use crate::library::information::LibraryInformation;
+use crate::library::logo::LogoFormat;
 use crate::sse::change_notice::SnapshotVersions;
 use bytes::Bytes;
 use chrono::{Datelike as _, Months, NaiveDate};
@@ -29,6 +32,10 @@ use tokio::time::Instant;
 const TTL_SECONDS: u32 = 90_000;
 /// Twice the interval of the worker's fast loop.
 const COUNT_TTL: Duration = Duration::from_secs(2);
+/// The example of the README.
+const LIBRARY: &str = include_str!("../../docs/library.json");
+const LOGO: &str =
+    r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="M0 0h1v1z"/></svg>"#;
 /// Building the document takes far less time.
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
@@ -55,6 +62,16 @@ pub fn today() -> CachedCount {
     // Received in the future, so that it does not expire while the document is built.
     let today = CachedCount::from_message(&json(&count()), Instant::now() + AN_HOUR);
     today.expect("the example is a valid message")
+}
+
+/// Returns the library's information and its logo.
+pub fn library() -> LibraryContent {
+    let information = LibraryInformation::parse(LIBRARY.as_bytes());
+    let logo = (LogoFormat::Svg, Bytes::from_static(LOGO.as_bytes()));
+    LibraryContent::new(
+        &information.expect("the example is a valid file"),
+        Some(logo),
+    )
 }
 
 /// Returns the beginning of a stream.

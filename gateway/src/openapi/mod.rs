@@ -23,6 +23,7 @@ use crate::http::health::{Health, Probe, SnapshotHealth, TodayHealth};
 use crate::http::listener_role::{ListenerRole, is_enabled};
 use crate::http::resource::Resource;
 use crate::http::response::{Problem, Warming};
+use crate::library::information::{ClosedDay, LibraryInformation, Notice, OpeningHours};
 use crate::openapi::operation_specs::operation_spec;
 use crate::sse::change_notice::SnapshotEvent;
 use bytes::Bytes;
@@ -81,7 +82,7 @@ fn resources(config: &Config) -> impl Iterator<Item = Resource> {
     all.filter(move |resource| role.serves(*resource) && is_enabled(config, *resource))
 }
 
-fn tags() -> [Tag; 5] {
+fn tags() -> [Tag; 6] {
     let tag = |name: &str, description: &str| {
         let tag = TagBuilder::new().name(name);
         tag.description(Some(description)).build()
@@ -102,6 +103,10 @@ fn tags() -> [Tag; 5] {
         tag(
             operation_specs::group_tag(Group::Members),
             Group::Members.meaning(),
+        ),
+        tag(
+            operation_specs::LIBRARY,
+            "What the library says about itself, from a file of the operator.",
         ),
         tag(
             operation_specs::OPERATIONS,
@@ -133,6 +138,10 @@ fn components(config: &Config) -> Components {
         .schema_from::<rows::visitors::TopVisitor>()
         .schema_from::<rows::books::TopTitle>()
         .schema_from::<rows::books::TopBorrower>()
+        .schema_from::<LibraryInformation>()
+        .schema_from::<OpeningHours>()
+        .schema_from::<ClosedDay>()
+        .schema_from::<Notice>()
         .schema_from::<Warming<'_>>()
         .schema_from::<Problem<'_>>()
         .schema_from::<Probe>()

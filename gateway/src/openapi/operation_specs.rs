@@ -5,9 +5,14 @@ use crate::cache::representation::Representation;
 use crate::cache::state::CacheState;
 use crate::failures::Failures;
 use crate::http::assets;
+use crate::http::badge;
+use crate::http::frame_ancestors::FrameAncestors;
 use crate::http::health::{self, Health, Probe};
 use crate::http::resource::{Asset, Resource};
 use crate::http::response::{self, Problem, Warming};
+use crate::library::content::encode_logo;
+use crate::library::information::LibraryInformation;
+use crate::library::logo::LogoFormat;
 use crate::metrics::Metrics;
 use crate::openapi::examples;
 use crate::openapi::figures::{self, envelope_name, reference};
@@ -29,7 +34,9 @@ pub const IF_MODIFIED: &str = "If-Modified-Since";
 pub const ACCEPT: &str = "Accept-Encoding";
 /// The tag of today's count.
 pub const LIVE: &str = "live";
-/// The tag of all resources that are not figures.
+/// The tag of what the library says about itself.
+pub const LIBRARY: &str = "library";
+/// The tag of all other resources.
 pub const OPERATIONS: &str = "operations";
 const STREAM: &str = include_str!("../../docs/stream.md");
 
@@ -58,7 +65,7 @@ pub fn group_tag(group: Group) -> &'static str {
     }
 }
 
-/// Returns the description of a resource; `None` for the files of Swagger UI, which are not part of the API, and for
+/// Returns the description of a resource; `None` for the files that a page loads, which are not part of the API, and for
 /// CSVs, which [`crate::openapi::csv`] describes.
 pub fn operation_spec(resource: Resource) -> Option<OperationSpec> {
     Some(match resource {
@@ -67,6 +74,9 @@ pub fn operation_spec(resource: Resource) -> Option<OperationSpec> {
         Resource::Summary(group) => summary_spec(group),
         Resource::Today => today_spec(),
         Resource::Stream => stream_spec(),
+        Resource::Badge => badge_spec(),
+        Resource::Library => library_spec(),
+        Resource::Logo => logo_spec(),
         Resource::Page(asset) => asset_spec(asset)?,
         Resource::Live => live_spec(),
         Resource::Ready => ready_spec(),
@@ -168,17 +178,69 @@ fn stream_spec() -> OperationSpec {
     }
 }
 
+fn badge_spec() -> OperationSpec {
+    let picture = badge::encode(Some(examples::today().count.total));
+    OperationSpec {
+        id: "Badge".to_owned(),
+        tag: LIVE,
+        summary: "Today's visitors as a picture".to_owned(),
+        description: "A small SVG for other web pages: `<img src=\"…/badge.svg\" alt=\"\">`. While the count is unknown, it \
+             shows a dash. A browser asks for it when the page is loaded."
+            .to_owned(),
+        parameters: &[IF_NONE, ACCEPT],
+        responses: cacheable_responses(
+            |request| response::asset(&picture, request),
+            text("image/svg+xml"),
+        ),
+    }
+}
+
+fn library_spec() -> OperationSpec {
+    let library = examples::library();
+    OperationSpec {
+        id: "Library".to_owned(),
+        tag: LIBRARY,
+        summary: "Name, opening hours and notices".to_owned(),
+        description: "The content of the operator's `LIBRARY_FILE`; `{}` if there is none. It is read again within 5 s of a \
+             change. Clients leave out the notices of other days."
+            .to_owned(),
+        parameters: &[IF_NONE, ACCEPT],
+        responses: cacheable_responses(
+            |request| response::asset(&library.information, request),
+            reference(LibraryInformation::name()),
+        ),
+    }
+}
+
+fn logo_spec() -> OperationSpec {
+    let logo = |format: LogoFormat| {
+        let encoded = encode_logo(format, &Bytes::new());
+        let respond = |request: &HeaderMap| response::asset(&encoded, request);
+        cacheable_responses(respond, text(format.content_type()))
+    };
+    let mut responses = logo(LogoFormat::Svg);
+    responses.extend(logo(LogoFormat::Png));
+    responses.push(ResponseSpec {
+        response: response::not_found(),
+        description: "The library has no logo.",
+        schema: Some(reference(Problem::name())),
+    });
+    OperationSpec {
+        id: "Logo".to_owned(),
+        tag: LIBRARY,
+        summary: "Logo".to_owned(),
+        description: "The logo that `LIBRARY_FILE` names.".to_owned(),
+        parameters: &[IF_NONE, ACCEPT],
+        responses,
+    }
+}
+
 fn asset_spec(asset: Asset) -> Option<OperationSpec> {
     let (id, summary, description) = match asset {
-        Asset::Dashboard => (
+        Asset::Dashboard(_) if asset.path() == "/" => (
             "Dashboard",
             "The dashboard",
             "A page that shows all figures.",
-        ),
-        Asset::SharedStream => (
-            "SharedStream",
-            "A script of the dashboard",
-            "The dashboard's shared worker: one stream for all tabs of a browser.",
         ),
         Asset::Docs => ("Docs", "This document, for people", "Swagger UI."),
         Asset::Document => (
@@ -186,13 +248,16 @@ fn asset_spec(asset: Asset) -> Option<OperationSpec> {
             "This document, for machines",
             "OpenAPI 3.1. It describes what this gateway serves.",
         ),
-        Asset::DocsScript | Asset::DocsStyle => return None,
+        Asset::Dashboard(_) | Asset::DocsScript | Asset::DocsStyle => return None,
     };
     let schema = match asset {
         Asset::Document => ObjectBuilder::new().schema_type(Type::Object).into(),
         asset => text(asset.content_type()),
     };
-    let encoded = Representation::encode_all(&Bytes::new(), &assets::headers(asset));
+    let encoded = Representation::encode_all(
+        &Bytes::new(),
+        &assets::headers(asset, &FrameAncestors::default()),
+    );
     Some(OperationSpec {
         id: id.to_owned(),
         tag: OPERATIONS,

@@ -5,6 +5,8 @@ use crate::openapi::operation_specs::{ACCEPT, IF_MODIFIED, IF_NONE, OperationSpe
 use crate::openapi::responses::{self, UNAVAILABLE};
 use hyper::StatusCode;
 use hyper::header::ETAG;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use utoipa::openapi::link::{Link, LinkBuilder};
 use utoipa::openapi::path::{
     HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
@@ -15,6 +17,7 @@ use utoipa::openapi::{PathItem, Ref, Required};
 /// Renders the GET of a resource.
 pub fn path_item(spec: OperationSpec, config: &Config) -> PathItem {
     let mut operation = builder(&spec);
+    let mut responses = BTreeMap::<u16, utoipa::openapi::Response>::new();
     for response_spec in spec.responses {
         let status = response_spec.response.status();
         let has_etag = response_spec.response.headers().contains_key(ETAG);
@@ -23,7 +26,14 @@ pub fn path_item(spec: OperationSpec, config: &Config) -> PathItem {
             let link = revalidation_link(&operation_id(&spec.id));
             response.links.insert("revalidate".to_owned(), link.into());
         }
-        operation = operation.response(status.as_str(), response);
+        match responses.entry(status.as_u16()) {
+            Entry::Vacant(entry) => drop(entry.insert(response)),
+            // The same response with another media type.
+            Entry::Occupied(mut entry) => entry.get_mut().content.extend(response.content),
+        }
+    }
+    for (status, response) in responses {
+        operation = operation.response(status.to_string(), response);
     }
     PathItem::new(HttpMethod::Get, operation)
 }

@@ -20,15 +20,23 @@ impl RefreshRequests {
         self.requested.notified()
     }
 
+    /// Asks the worker for a count without waiting for it. Returns false if Redis does not answer.
+    pub fn request(&self, cache: &Cache) -> bool {
+        let connected = cache.state().connected;
+        if connected {
+            self.requested.notify_one();
+        }
+        connected
+    }
+
     /// Asks the worker for a count and waits for it, for `limit` at most.
     ///
     /// Returns `None` at once if Redis does not answer, and after `limit` if no count has come.
     pub async fn wait_for_count(&self, cache: &Cache, limit: Duration) -> Option<Arc<CachedCount>> {
-        if !cache.state().connected {
+        let mut counts = cache.subscribe_counts();
+        if !self.request(cache) {
             return None;
         }
-        let mut counts = cache.subscribe_counts();
-        self.requested.notify_one();
         let is_current = |today: &Option<Arc<CachedCount>>| {
             let today = today.as_ref();
             today.is_some_and(|today| today.is_current(Instant::now()))

@@ -6,6 +6,7 @@
 )]
 
 mod access;
+mod badge;
 mod balancer;
 mod change_notices;
 mod client_limits;
@@ -13,6 +14,7 @@ mod conditional;
 mod connections;
 mod crowds;
 mod csv;
+mod dashboard;
 mod disconnects;
 mod docs;
 mod drain;
@@ -22,6 +24,7 @@ mod health;
 mod host_environment;
 mod hostile;
 mod large_snapshots;
+mod library;
 mod metrics;
 mod outages;
 mod permissions;

@@ -292,9 +292,44 @@ async fn options_answers_preflight() {
     );
     let methods = answer.header("access-control-allow-methods");
     assert_eq!(methods, Some("GET, HEAD, OPTIONS"));
-    assert_eq!(answer.header("vary"), Some("Origin"));
+    let vary = answer.header("vary");
+    assert_eq!(vary, Some("Access-Control-Request-Headers, Origin"));
+    assert!(answer.header("access-control-allow-headers").is_none());
     assert!(answer.header("access-control-allow-credentials").is_none());
     assert!(answer.header("content-length").is_none());
+}
+
+/// A wildcard would not cover `Authorization`, so the names are repeated.
+#[tokio::test]
+async fn preflight_allows_the_headers_that_it_asks_for() {
+    for (origins, vary) in [
+        ("", "Access-Control-Request-Headers"),
+        ("*", "Access-Control-Request-Headers"),
+        (
+            "https://a.example",
+            "Access-Control-Request-Headers, Origin",
+        ),
+    ] {
+        let fixture = Fixture::with(&[("CORS_ORIGINS", origins)], |_| ()).await;
+        for (requested, allowed) in [
+            (
+                "authorization,if-none-match",
+                Some("authorization, if-none-match"),
+            ),
+            ("Authorization", Some("authorization")),
+            ("a b", None),
+            ("authorization,", None),
+        ] {
+            let requested = format!("Access-Control-Request-Headers: {requested}");
+            let lines = ["Origin: https://a.example", &requested];
+            let path = Snapshot::Weekly.path();
+            let answer = request(fixture.address, "OPTIONS", path, &lines).await;
+            assert_eq!(answer.status, 204);
+            let names = answer.header("access-control-allow-headers");
+            assert_eq!(names, allowed, "{requested}");
+            assert_eq!(answer.header("vary"), Some(vary));
+        }
+    }
 }
 
 #[tokio::test]
@@ -338,7 +373,7 @@ async fn cors_headers_are_on_every_response() {
             let exposed = answer.header("access-control-expose-headers");
             assert_eq!(
                 exposed,
-                allowed.map(|_| "ETag, Age, Last-Modified, Retry-After")
+                allowed.map(|_| "ETag, Age, Date, Last-Modified, Retry-After")
             );
             let encoded = matches!((status, path), (200 | 304, "/api/visitors/weekly"));
             let expected = match (encoded, vary) {

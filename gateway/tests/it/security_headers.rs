@@ -122,7 +122,10 @@ async fn admin_port_serves_health_and_metrics() {
         match resource {
             Resource::Live | Resource::Ready => assert_eq!(found, (200, 200), "{path}"),
             Resource::Health | Resource::Metrics => assert_eq!(found, (404, 200), "{path}"),
-            Resource::Page(_) => assert_eq!(found, (200, 404), "{path}"),
+            Resource::Badge | Resource::Library | Resource::Page(_) => {
+                assert_eq!(found, (200, 404), "{path}");
+            }
+            Resource::Logo => assert_eq!(found, (404, 404), "{path}"),
             _ => assert_eq!(found, (202, 404), "{path}"),
         }
     }
