@@ -1,25 +1,25 @@
-// Follows today's count of a library in any web page; returns a function that stops it. README explains the callbacks:
+// Follows today's count of a library; returns a function that stops it. README explains the callbacks:
 // onCount({ total, date, at, life } or null), onState("connecting", "live", "polling", "lost"), onChange(path or null).
 
 const POLL = 10000;
 const LIFE_POLLED = 13000;
-const LIFE_QUIET = 5000; // While the stream is open and quiet.
-const QUIET = 20000; // A stream that is quiet for longer is withheld.
+const LIFE_QUIET = 5000; // While a stream is quiet.
+const QUIET = 20000; // A stream quiet for longer is withheld.
 const SILENCE = 100000; // Its connection is dead: counts come each minute.
 const spread = (time) => time * (0.8 + 0.4 * Math.random());
 
 export function live(gateway, { onCount = () => {}, onState = () => {}, onChange = () => {} }) {
   const url = new URL("api/visitors/today", new URL(gateway, self.location.href)).href;
   let source, count, state, isOpen, isBroken, until, failures = 0, polls = 0, longestLife = 0;
-  let askAt = 4000, openAt = 0, heardAt = -Infinity;
+  let askAt = 4000, openAt = 0, heardAt = -Infinity, request = new AbortController();
   let delay = Infinity; // The smallest between a count and its arrival, by two clocks.
 
-  // A machine that sleeps stops one clock, and somebody may set the other.
+  // A machine that sleeps stops one clock, and somebody may set the other. Both round.
   let now = 0, wall = Date.now(), steady = performance.now();
   function advance() {
-    now += Math.max(Date.now() - wall, performance.now() - steady);
-    wall = Date.now();
-    steady = performance.now();
+    const byWall = Date.now() - wall, bySteady = performance.now() - steady;
+    now += byWall > bySteady + 1000 ? byWall : bySteady;
+    wall += byWall, steady += bySteady;
   }
   const report = (next) => { if (next !== state) onState(state = next); };
   const isLive = () => isOpen && now - heardAt < Math.max(QUIET, longestLife);
@@ -33,7 +33,7 @@ export function live(gateway, { onCount = () => {}, onState = () => {}, onChange
     advance();
     const message = JSON.parse(data);
     const made = Date.parse(message.generated_at || message.at);
-    const life = message.expires_at ? Date.parse(message.expires_at) - made : longestLife || 1000;
+    const life = message.expires_at ? Date.parse(message.expires_at) - made : longestLife || 2000;
     if (now - made > delay + life) return; // Withheld, or from before the machine slept.
     delay = Math.min(delay, now - made);
     longestLife = Math.max(longestLife, life);
@@ -41,7 +41,7 @@ export function live(gateway, { onCount = () => {}, onState = () => {}, onChange
     failures = 0;
     heardAt = now;
     openAt = now + SILENCE;
-    askAt = now + life * (0.75 + 0.2 * Math.random());
+    askAt = now + life * (0.65 + 0.15 * Math.random()); // In time for an answer.
     take(message, life);
     report("live");
     if (isBroken) onChange(null);
@@ -50,11 +50,10 @@ export function live(gateway, { onCount = () => {}, onState = () => {}, onChange
 
   async function ask() {
     askAt = now + spread(POLL);
-    const limit = new AbortController();
-    setTimeout(() => limit.abort(), 0.7 * POLL);
-    const answer = await fetch(url, { cache: "no-store", signal: limit.signal }).catch(() => null);
+    request.abort();
+    request = new AbortController();
+    const answer = await fetch(url, { cache: "no-store", signal: request.signal }).catch(() => null);
     const message = answer && answer.status === 200 && await answer.json().catch(() => null);
-    if (askAt === Infinity) return;
     advance();
     if (message && !(count && message.generated_at < count.at)) {
       delay = now - Date.parse(message.generated_at);
@@ -72,8 +71,7 @@ export function live(gateway, { onCount = () => {}, onState = () => {}, onChange
     isOpen = false;
     openAt = now + SILENCE;
     source = new EventSource(`${url}/stream`);
-    source.addEventListener("init", onMessage);
-    source.addEventListener("update", onMessage);
+    for (const name of ["init", "update"]) source.addEventListener(name, onMessage);
     source.addEventListener("snapshot", ({ data }) => onChange(JSON.parse(data).path));
     source.onerror = () => {
       advance();
@@ -81,22 +79,23 @@ export function live(gateway, { onCount = () => {}, onState = () => {}, onChange
       isOpen = false;
       isBroken = true;
       if (state === "live") report("lost");
-      // After a status other than 200 the browser does not come back by itself.
+      // After a status but 200 the browser does not come back.
       if (source.readyState === EventSource.CLOSED) openAt = now + spread(Math.min(30000, 2000 * 2 ** failures++));
     };
   }
 
-  const timer = setInterval(function tick() {
+  const timer = setInterval(() => {
     advance();
-    if (count && now >= until) onCount(count = null);
     if (now >= openAt) open();
     if (now >= askAt) ask();
+    if (count && now >= until) onCount(count = null);
   }, 250);
   report("connecting");
   open();
   return () => {
     clearInterval(timer);
     source.close();
-    askAt = Infinity;
+    request.abort();
+    onCount = onState = onChange = () => {};
   };
 }

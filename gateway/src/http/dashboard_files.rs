@@ -45,9 +45,27 @@ macro_rules! file {
 }
 
 /// Every file. Those without a path of their own are under `/dashboard/`.
-pub const DASHBOARD_FILES: [DashboardFile; 2] = [
+pub const DASHBOARD_FILES: [DashboardFile; 20] = [
     file!("index.html", Page, "/"),
-    file!("stream.js", Worker, "/stream.js"),
+    file!("style.css", Style),
+    file!("live.js", Script, "/live.js"),
+    file!("shared.js", Worker),
+    file!("charts.js", Script),
+    file!("document.js", Script),
+    file!("embed.js", Script),
+    file!("figures.js", Script),
+    file!("format.js", Script),
+    file!("library.js", Script),
+    file!("lobby.js", Script),
+    file!("page.js", Script),
+    file!("panels.js", Script),
+    file!("rankings.js", Script),
+    file!("report.js", Script),
+    file!("start.js", Script),
+    file!("today.js", Script),
+    file!("upgrade.js", Script),
+    file!("visits.js", Script),
+    file!("words.js", Script),
 ];
 
 impl FileKind {

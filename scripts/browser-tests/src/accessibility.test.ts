@@ -23,7 +23,7 @@ for (const [where, { path, browser }] of Object.entries(VIEWS)) {
       // Without motion, so that no colour is looked at while it changes.
       const options = { path, warm, browser: { ...browser, colorScheme, reducedMotion: "reduce" as const } };
       dashboardTest(`axe finds nothing on ${where}, ${colorScheme}, ${warm ? "warm" : "warming"}`, options, async ({ page }) => {
-        await (warm ? isWarm(page) : isConnected(page, "live"));
+        await (warm ? isWarm(page) : isConnected(page, "polling"));
         assert.deepEqual(await violations(page), []);
       });
     }

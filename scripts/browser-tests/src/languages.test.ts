@@ -7,7 +7,7 @@ import { dashboardTest } from "./harness.js";
 
 async function speaks(page: Page, language: "id" | "en"): Promise<void> {
   await page.locator(`html[lang=${language}]`).waitFor();
-  assert.equal(await textOf(page, "h1"), language === "id" ? "Pengunjung hari ini" : "Visitors today");
+  assert.equal(await textOf(page, "h1"), language === "id" ? "Kunjungan hari ini" : "Visits today");
 }
 
 for (const [preferred, shown] of [["en-GB,en", "en"], ["fr-FR,en,id", "en"], ["id-ID,id", "id"], ["fr-FR,fr", "id"]] as const) {
@@ -26,7 +26,7 @@ dashboardTest("the address overrides the browser, and the button both", { path: 
   await page.evaluate(() => document.body.setAttribute("data-same-page", ""));
   await page.locator("#language").click();
   await speaks(page, "id");
-  await showsCount(page, 1_234, "1.234");
+  await showsCount(page, 1_234, "1\u202f234");
   await page.locator("body[data-same-page]").waitFor();
   await page.locator("#language").click();
   await speaks(page, "en");
@@ -39,11 +39,11 @@ for (const language of ["id", "en"]) {
   for (const view of ["page", "lobby"]) {
     const path = `/?lang=${language}&view=${view}`;
     dashboardTest(`no text is missing at ${path}`, { path, warm: false }, async ({ library, page }) => {
-      await isConnected(page, "live");
+      await isConnected(page, "polling");
       await allTextIsThere(page);
       await library.fill();
       await isWarm(page);
-      await showsCount(page, 1_234, language === "id" ? "1.234" : "1,234");
+      await showsCount(page, 1_234, "1\u202f234");
       await allTextIsThere(page);
     });
   }

@@ -46,7 +46,7 @@ for (const viewport of LOBBIES) {
     assert(!(await scrolls()));
     await library.fill();
     await isWarm(page);
-    await showsCount(page, 1_234, "1,234");
+    await showsCount(page, 1_234, "1\u202f234");
     await fits(page, width, height);
     assert(!(await scrolls()));
     // 16 px where the screen is 720 high.
@@ -70,7 +70,7 @@ dashboardTest("rankings take turns in the lobby", { path: "/?view=lobby" }, asyn
 for (const language of ["id", "en"]) {
   dashboardTest(`a phone scrolls in one direction only (${language})`, { browser: PHONE, path: `/?lang=${language}` }, async ({ page }) => {
     await isWarm(page);
-    await showsCount(page, 1_234, language === "id" ? "1.234" : "1,234");
+    await showsCount(page, 1_234, "1\u202f234");
     assert.deepEqual(await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]), [360, 360]);
     await fits(page, 360, Infinity);
   });

@@ -50,14 +50,67 @@ export const RANKINGS: Record<string, Row[]> = {
   "books:top-borrowers:month": borrowers("F", 6),
   "books:top-borrowers:year": borrowers("G", 7),
 };
+const LAST_YEAR = "2024-09-23";
+/** Each day from 1 January 2021 to today: Sundays are closed. Its days add up to nothing else here. */
+const daily = (perDay: number) => {
+  const rows = [];
+  for (let time = Date.UTC(2021, 0, 1); time <= Date.parse(TODAY); time += 86_400_000) {
+    const date = new Date(time).toISOString().slice(0, 10);
+    const isSunday = new Date(time).getUTCDay() === 0;
+    rows.push({ date, total: isSunday ? 0 : date === LAST_YEAR ? 2 * perDay : perDay, partial: date === TODAY });
+  }
+  return rows;
+};
+const months = SERIES["visitors:monthly"].map(({ month, partial }) => ({ month, partial }));
+
+/** 8 to 16 on weekdays, the most at 10; a quarter and three quarters of the days lie 20 % below and above. */
+const HOURS = [1, 2, 3, 4, 5, 6, 7].flatMap((weekday) => Array.from({ length: 24 }, (_, hour) => {
+  const open_days = weekday === 7 ? 0 : 8;
+  const visits = (at: number) => (open_days === 0 || at < 8 || at > 15 ? 0 : at === 10 ? 200 : at === 15 ? 30 : 100);
+  let median = 0;
+  for (let at = 0; at <= hour; at += 1) median += visits(at);
+  const quartile = (factor: number) => (open_days < 4 ? null : Math.round(median * factor));
+  return { weekday, hour, open_days, total: visits(hour) * open_days,
+    cumulative_p25: quartile(0.8), cumulative_p50: quartile(1), cumulative_p75: quartile(1.2) };
+}));
+
+const TYPES = [["member", "Mahasiswa"], ["member", "Dosen"], ["unknown", null], ["guest", null]] as const;
+const institutions = (most: number) => [
+  ...["Fakultas Hukum", "Fakultas Teknik"].map((institution, row) => ({ kind: "named", institution, visits: most - row, unique_members: 40 })),
+  { kind: "other", institution: null, visits: 0, unique_members: 0 }, { kind: "none", institution: null, visits: 7, unique_members: 3 },
+];
+const rooms = (most: number) => [{ room: "A", name: "Ruang Baca", visits: most }, { room: null, name: null, visits: 2 }];
+
 export const SNAPSHOTS: Record<string, unknown> = {
-  ...SERIES, ...RANKINGS, "books:collection": { total_titles: 91_234, total_items: 183_127 },
+  ...SERIES, ...RANKINGS,
+  "visitors:daily": daily(900),
+  "visitors:hours": HOURS,
+  "visitors:monthly:types": months.flatMap(({ month, partial }, at) => TYPES.map(([kind, member_type], row) => ({
+    month, kind, member_type, visits: 5_000 + 100 * at + row, unique_members: kind === "guest" ? null : 300 + 10 * at + row, partial,
+  }))),
+  "visitors:institutions:month": institutions(811), "visitors:institutions:year": institutions(8_111),
+  "visitors:rooms:month": rooms(822), "visitors:rooms:year": rooms(8_222),
+  "books:collection": { total_titles: 91_234, total_items: 183_127 },
+  "books:loans:weekly": SERIES["visitors:weekly"].map(({ date, partial }, day) => ({ date, total: 201 + day, partial })),
+  "books:loans:monthly": months.map(({ month, partial }, at) => ({ month, total: 4_001 + at, unique_borrowers: 1_501 + at, partial })),
+  "books:loans:yearly": SERIES["visitors:yearly"].map(({ year, partial }, at) => ({ year, total: 40_001 + at, partial })),
+  "books:loans:daily": daily(150),
+  "books:circulation": { on_loan: 6_401, overdue: 402, due_today: 43, lent_today: 207, returned_today: 95 },
+  "books:classes": [..."0123456789", null].map((main, at) => ({ class: main, titles: 8_001 + at, items: 16_001 + at, loans_year: 3_001 + at })),
+  "books:growth:monthly": months.map(({ month, partial }, at) => ({ month, titles: 101 + at, items: 301 + at, partial })),
+  "books:growth:yearly": SERIES["visitors:yearly"].map(({ year, partial }, at) => ({ year, titles: 1_201 + at, items: 2_401 + at, partial })),
+  "books:new": Array.from({ length: 10 }, (_, at) => ({ biblio_id: 900 - at, title: `Judul baru ${at + 1}`, added: `2025-09-${20 - at}` })),
+  "books:usage": { titles: 91_234, titles_with_items: 90_000, items: 180_000, titles_lent_12_months: 20_003, titles_never_lent: 45_000, loans_12_months: 54_000 },
+  "members:counts": { total: 31_111, active: 20_222, expired: 10_333, pending: 556, new_this_month: 77, new_this_year: 4_888 },
+  "members:new:monthly": months.map(({ month, partial }, at) => ({ month, total: 401 + at, partial })),
+  "members:types": [["Mahasiswa", 25_001, 15_002], ["Dosen", 3_003, 2_004], [null, 5, 1]].map(([member_type, total, active]) => ({ member_type, total, active })),
 };
 
 export const isAboutPeople = (key: string): boolean => key.includes("top-borrowers") || (key.startsWith("visitors") && key.endsWith("top"));
 
 /** The month or the year that a snapshot covers. */
 export function periodOf(key: string): string | undefined {
+  if (key.includes("growth")) return undefined;
   if (/:month$|monthly:top$/.test(key)) return "2025-09";
   return /:year$|yearly:top$/.test(key) ? "2025" : undefined;
 }

@@ -16,7 +16,7 @@ dashboardTest("all tabs of a browser use one stream", { path: null }, async ({ l
     const page = await context.newPage();
     await page.goto(library.url());
     await isWarm(page);
-    await showsCount(page, 1_234, "1.234");
+    await showsCount(page, 1_234, "1\u202f234");
     tabs.push(page);
   }
   await streams(library, 1);
@@ -24,7 +24,7 @@ dashboardTest("all tabs of a browser use one stream", { path: null }, async ({ l
   await first!.close();
   await second!.close();
   library.worker.count(1_235);
-  await showsCount(last!, 1_235, "1.235");
+  await showsCount(last!, 1_235, "1\u202f235");
   assert.equal(await library.gateway.metric("gateway_streams_opened_total"), 1);
   await last!.close();
   await streams(library, 0);
@@ -34,9 +34,9 @@ dashboardTest("all tabs of a browser use one stream", { path: null }, async ({ l
 const initScript = () => { delete window.SharedWorker; };
 dashboardTest("without shared workers a tab has a stream of its own", { initScript }, async ({ library, page }) => {
   assert(await page.evaluate(() => !("SharedWorker" in window)));
-  await showsCount(page, 1_234, "1.234");
+  await showsCount(page, 1_234, "1\u202f234");
   library.worker.count(1_235);
-  await showsCount(page, 1_235, "1.235");
+  await showsCount(page, 1_235, "1\u202f235");
   await isConnected(page, "live");
 });
 
@@ -44,10 +44,10 @@ const variables = { ENABLE_SSE_TODAY: "false" };
 const expects = (message: string) => message.includes("404");
 dashboardTest("without streams the page polls", { variables, expects }, async ({ library, page }) => {
   await isConnected(page, "polling");
-  await showsCount(page, 1_234, "1.234");
+  await showsCount(page, 1_234, "1\u202f234");
   await isWarm(page);
   library.worker.count(1_235);
-  await showsCount(page, 1_235, "1.235");
+  await showsCount(page, 1_235, "1\u202f235");
   await isConnected(page, "polling");
 });
 
