@@ -64,12 +64,21 @@ async function listen() {
   return seen;
 }
 
+/** What the library says about itself, and the picture of today's count. */
+async function library() {
+  const { data: library } = await api.GET("/api/library");
+  const { data: badge } = await api.GET("/badge.svg", { parseAs: "text" });
+  const { response: logo } = await api.GET("/logo", { parseAs: "text" });
+  return { opens: library?.hours?.map(({ weekday, open }) => `${weekday} ${open}`), badge: badge?.includes("</svg>"), logo: logo.status };
+}
+
 const health = await api.GET("/health");
 console.log(JSON.stringify({
   today: read(await api.GET("/api/visitors/today"), ({ total }) => total),
   weekly: read(await api.GET("/api/visitors/weekly"), ({ data }) => data.reduce((most, day) => (day.total > most.total ? day : most))),
   summary: read(await api.GET("/api/visitors/summary"), ({ data }) => data.today?.total),
   collection: read(await api.GET("/api/books/collection"), ({ data }) => data),
+  library: await library(),
   notModified: await askAgain(),
   ready: await ready(),
   health: health.data?.snapshots["visitors:weekly"]?.state,

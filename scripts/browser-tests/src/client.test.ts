@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { withLibrary } from "./library.js";
 import { target } from "./processes.js";
@@ -13,7 +14,15 @@ import { SERIES, SNAPSHOTS, TODAY } from "./snapshots.js";
 const packages = join(target, "browser-tests");
 const run = promisify(execFile);
 
-test("a client generated from the document compiles under strict and reads figures", () => withLibrary(async (library) => {
+const folderOfLibrary = mkdtempSync(join(tmpdir(), "library-"));
+const LIBRARY_FILE = join(folderOfLibrary, "library.json");
+writeFileSync(LIBRARY_FILE, JSON.stringify({ hours: [{ weekday: 1, open: "08:00", close: "16:00" }], logo: "logo.svg" }));
+writeFileSync(join(folderOfLibrary, "logo.svg"), "<svg/>");
+after(() => { rmSync(folderOfLibrary, { recursive: true }); });
+
+const library = { opens: ["1 08:00"], badge: true, logo: 200 };
+
+test("a client generated from the document compiles under strict and reads figures", () => withLibrary(async (server) => {
   // Below the folder with the packages, so that it finds them.
   const folder = mkdtempSync(join(packages, "client-"));
   const node = async (program: string, ...args: string[]) => {
@@ -22,18 +31,19 @@ test("a client generated from the document compiles under strict and reads figur
   };
   try {
     cpSync(join(packages, "client"), folder, { recursive: true });
-    await node(join(packages, "node_modules/openapi-typescript/bin/cli.js"), library.url("/docs/json"), "--output", "schema.d.ts");
+    await node(join(packages, "node_modules/openapi-typescript/bin/cli.js"), server.url("/docs/json"), "--output", "schema.d.ts");
     await node(join(packages, "node_modules/typescript/bin/tsc"), "--project", ".");
 
-    assert.deepEqual(JSON.parse(await node("out/client.js", library.url(""))), {
-      today: 5, weekly: 5, summary: 5, collection: 5, notModified: 202, ready: "ready", health: "missing",
+    assert.deepEqual(JSON.parse(await node("out/client.js", server.url(""))), {
+      today: 5, weekly: 5, summary: 5, collection: 5, library, notModified: 202, ready: "ready", health: "missing",
     });
-    await library.fill();
-    assert.deepEqual(JSON.parse(await node("out/client.js", library.url(""), "stream")), {
+    await server.fill();
+    assert.deepEqual(JSON.parse(await node("out/client.js", server.url(""), "stream")), {
       today: 1_234,
       weekly: SERIES["visitors:weekly"].find(({ total }) => total === 1_311),
       summary: 1_234,
       collection: SNAPSHOTS["books:collection"],
+      library,
       notModified: 304,
       ready: "ready",
       health: "fresh",
@@ -42,4 +52,4 @@ test("a client generated from the document compiles under strict and reads figur
   } finally {
     rmSync(folder, { recursive: true });
   }
-}));
+}, { LIBRARY_FILE }));
