@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EventSource as NodeEventSource } from "eventsource";
+import { EventSource as NodeEventSource } from "eventsource-4";
 import { missing, newContext } from "./harness.js";
 import { withLibrary, type Library } from "./library.js";
 import { eventually } from "./processes.js";
