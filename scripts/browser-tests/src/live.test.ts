@@ -73,6 +73,12 @@ test("a snapshot is a change, and so is what was missed in a break", async () =>
   await world.run(5);
   assert.equal(world.state, "live");
   assert.deepEqual(world.changes, ["/api/visitors/weekly", null]);
+  // The browser comes back by itself, and all clients of a gateway that stops must not ask another one at the same time.
+  assert.deepEqual([world.sources.length, world.requests], [1, []]);
+  world.stream = "head";
+  world.sources[0]!.fail(0);
+  await world.run(13);
+  assert.equal(world.state, "polling");
 });
 
 test("without a stream it polls, and opens the stream again and again, less and less often", async () => {
@@ -97,6 +103,11 @@ test("without a stream it polls, and opens the stream again and again, less and 
   world.sources.at(-1)!.fail(2);
   await world.run(3);
   assert(world.sources.length > count, "the back-off begins anew");
+  await world.run(10);
+  assert.equal(world.state, "polling");
+  world.answer = "refused";
+  await world.run(14);
+  assert.equal(world.count, null);
 });
 
 test("while there is no gateway it is lost, and comes back by itself", async () => {
@@ -193,6 +204,17 @@ test("with SSE_EMIT=change it is live, and asks every few seconds whether the co
   world.isWorkerAlive = false;
   await world.run(10);
   assert.equal(world.count, null);
+});
+
+test("an answer that is older than what is shown is dropped", async () => {
+  const world = new World({ sendEvery: 3 });
+  await world.run(30);
+  world.behind = 3_000;
+  world.counts.length = 0;
+  await world.run(60);
+  assert(world.requests.length > 10);
+  const totals = world.counts.flatMap((count) => (count ? [count.total] : []));
+  assert.deepEqual(totals, totals.toSorted((one, other) => one - other));
 });
 
 test("a request that is never answered is given up before the next", async () => {

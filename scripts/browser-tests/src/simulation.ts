@@ -22,6 +22,9 @@ const BUFFER = 60;
 
 export interface Count { total: number; date: string; at: string; life: number }
 
+/** A message, and when it was made by the true time. */
+interface Made { at: number; total: number; date: string; generated_at: string; expires_at: string }
+
 /** The `EventSource` of the simulation. */
 class Source {
   readyState = 0;
@@ -49,7 +52,7 @@ class Source {
   }
 
   dispatch(name: string, data: object): void {
-    if (this.readyState !== 2) this.#listeners.get(name)?.({ data: JSON.stringify(data) });
+    if (this.readyState === 1) this.#listeners.get(name)?.({ data: JSON.stringify(data) });
   }
 
   /** After `readyState` 0 the browser comes back by itself. */
@@ -84,6 +87,9 @@ export class World {
   /** Whether a request is answered, never answered, or finds no gateway. */
   answer: "ok" | "never" | "refused" = "ok";
 
+  /** How old the count of an answer is at least, in ms, as of a gateway that lags. */
+  behind = 0;
+
   readonly sources: Source[] = [];
   /** The times of all requests. */
   readonly requests: number[] = [];
@@ -97,7 +103,7 @@ export class World {
   readonly timers = new Set<{ at: number; every: number; run: () => void }>();
   readonly stop: () => void;
 
-  #made: { at: number; total: number; date: string; generated_at: string; expires_at: string } | undefined;
+  #made: Made | undefined;
   #nextCount = 0;
   #network: { at: number; run: () => void }[] = [];
 
@@ -189,10 +195,14 @@ export class World {
     const at = this.#nextCount;
     this.#nextCount += INTERVAL;
     if (!this.isWorkerAlive) return;
+    this.#made = this.#make(at);
+    if (this.#made.total % this.sendEvery !== 0) return;
+    for (const source of this.sources.filter(({ isServed }) => isServed)) this.send(source, "update");
+  }
+
+  #make(at: number): Made {
     const text = (time: number) => new Date(Date.UTC(2025, 8, 23, 3) + time + this.workerClock).toISOString();
-    const total = at / 1_000;
-    this.#made = { at, total, date: "2025-09-23", generated_at: text(at), expires_at: text(at + LIFE) };
-    if (total % this.sendEvery === 0) for (const source of this.sources.filter(({ isServed }) => isServed)) this.send(source, "update");
+    return { at, total: at / 1_000, date: "2025-09-23", generated_at: text(at), expires_at: text(at + LIFE) };
   }
 
   #deliver(): void {
@@ -213,9 +223,9 @@ export class World {
         if (signal.aborted) return;
         signal.removeEventListener("abort", abort);
         if (this.answer === "refused") return end(() => reject(new TypeError("refused")));
-        const made = this.#made && this.time < this.#made.at + LIFE ? this.#made : undefined;
+        const made = this.#made && this.time < this.#made.at + LIFE ? this.#make(this.#made.at - this.behind) : undefined;
         const body = made && { total: made.total, source: "cache", date: made.date, generated_at: made.generated_at };
-        end(() => resolve({ status: made ? 200 : 202, json: async () => body ?? { status: "warming" } }));
+        end(() => resolve({ status: body ? 200 : 202, json: async () => body ?? { status: "warming" } }));
       });
     });
   }
