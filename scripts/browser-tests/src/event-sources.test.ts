@@ -1,69 +1,169 @@
-// EventSource, in Chromium and in Node.js, comes back by itself after a lone gateway was stopped by SIGTERM and started again.
+// Clients of the event stream come back by themselves after a lone gateway was stopped by SIGTERM and started again: the
+// examples of the documents, and libraries that people use.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { EventSource as NodeEventSource } from "eventsource";
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { EventSource as Undici } from "undici";
 import { missing, newContext } from "./harness.js";
 import { withLibrary, type Library } from "./library.js";
-import { eventually } from "./processes.js";
+import { PageServer, withAddresses } from "./page-server.js";
+import { Child, eventually, root, target } from "./processes.js";
 
-const SOURCES = 12;
-/** Chromium opens at most six connections to a host in one profile, and the page has a stream of its own. */
-const PROFILES = 4;
-/** The drain as installed, not the short one of the other tests. */
-const defaults = { SHUTDOWN_DRAIN_SECONDS: "10" };
-const stream = "/api/visitors/today/stream";
+const STREAM = "/api/visitors/today/stream";
+/** Of each client. Chromium opens at most six connections to a host in one profile. */
+const STREAMS = 3;
+/** For so long there is no gateway. Each client comes back earlier: after a refusal it waits for at most 8 s. */
+const AWAY = 9_000;
 
-/** Restarts the gateway, and waits until every source has received the count of the new one. */
-async function comeBack(library: Library, totals: () => Promise<number[]>): Promise<void> {
-  const all = (total: number) => eventually(`${SOURCES} sources receive ${total}`, async () => {
-    const received = (await totals()).filter((received) => received === total);
-    return received.length === SOURCES || undefined;
-  });
+/** One stream of a client: the latest count, as text that begins with it. After an event that it should not have seen, that event. */
+type Latest = () => Promise<string>;
+type Client = { name: string; streams: Latest[] };
+
+/** Starts the streams of a client. */
+const startClient = async (name: string, start: () => Promise<Latest>): Promise<Client> =>
+  ({ name, streams: await Promise.all(Array.from({ length: STREAMS }, start)) });
+
+/** What clients find in place of the gateway: nobody, or a load balancer that has no gateway. */
+type Meanwhile = "nobody" | "balancer";
+
+/** Stops and starts the gateway, and waits until every stream has received the count of the new one. */
+async function comeBack(library: Library, clients: Client[], meanwhile: Meanwhile, context: TestContext): Promise<void> {
+  const receive = async (total: number) => {
+    const since = performance.now();
+    await Promise.all(clients.map(async ({ name, streams }) => {
+      await eventually(`${name} receives ${total}`, async () => {
+        const texts = await Promise.all(streams.map((latest) => latest()));
+        return texts.every((text) => parseInt(text) === total) || assert.fail(`${texts}`);
+      });
+      context.diagnostic(`${name}: ${total} after ${((performance.now() - since) / 1_000).toFixed(1)} s`);
+    }));
+  };
   library.worker.count(1);
-  await all(1);
+  await receive(1);
   await library.gateway.end("SIGTERM");
   library.worker.count(2);
+  const balancer = createServer((_, response) => { response.writeHead(503).end(); });
+  if (meanwhile === "balancer") balancer.listen(library.gateway.port, "127.0.0.1");
+  await sleep(AWAY);
+  balancer.closeAllConnections();
+  balancer.close();
   await library.gateway.restart();
-  await all(2).catch(async (error) => assert.fail(`${error}: ${await totals()}`));
+  await receive(2);
 }
 
-test(`${SOURCES} EventSources in Chromium come back after a restart`, { skip: missing }, () => withLibrary(async (library) => {
-  const contexts = await Promise.all(Array.from({ length: PROFILES }, () => newContext()));
-  const pages = await Promise.all(contexts.map(async (context) => {
-    const page = await context.newPage();
-    await page.goto(library.url());
-    await page.evaluate(([stream, count]) => {
-      for (let index = 0; index < count; index += 1) {
-        const mark = document.createElement("data");
-        document.body.append(mark);
-        const source = new EventSource(stream);
-        for (const name of ["init", "update"]) {
-          source.addEventListener(name, ({ data }) => { mark.value = JSON.parse(data).total; });
-        }
-      }
-    }, [stream, SOURCES / PROFILES] as const);
-    return page;
-  }));
-  await comeBack(library, async () => {
-    const totals = pages.map((page) => page.locator("data").evaluateAll((marks) => (marks as HTMLDataElement[]).map(({ value }) => Number(value))));
-    return (await Promise.all(totals)).flat();
-  });
-  await Promise.all(contexts.map((context) => context.close()));
-}, defaults));
+type Start = (library: Library, site: PageServer) => Promise<Client[]>;
 
-test(`${SOURCES} EventSources of the npm package come back after a restart`, () => withLibrary(async (library) => {
-  const totals = new Array<number>(SOURCES).fill(0);
-  const sources = totals.map((_, index) => {
-    const source = new NodeEventSource(library.url(stream));
-    for (const name of ["init", "update"]) {
-      source.addEventListener(name, ({ data }) => { totals[index] = JSON.parse(data).total; });
-    }
-    return source;
-  });
-  try {
-    await comeBack(library, async () => totals);
-  } finally {
-    sources.forEach((source) => source.close());
+/** Each client with a library and a web site of another origin. The drain is as installed, not the short one of the other tests. */
+async function inLibrary(context: TestContext, meanwhile: Meanwhile, start: Start): Promise<void> {
+  const site = await PageServer.start();
+  const run = async (library: Library) => comeBack(library, await start(library, site), meanwhile, context);
+  await withLibrary(run, { SHUTDOWN_DRAIN_SECONDS: "10", CORS_ORIGINS: site.origin }).finally(() => site.end());
+}
+
+/** A browser that opens a page and then tells its title. */
+const ENGINES = [{
+  name: "Chromium",
+  skip: missing,
+  open: async (url: string): Promise<Latest> => {
+    const page = await (await newContext()).newPage();
+    await page.goto(url);
+    return () => page.title();
+  },
+}];
+
+/** The examples of a document: with live.js, and with a bare EventSource. */
+function examples(document: string): string[] {
+  const codes = [...document.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code!);
+  assert.equal(codes.length, 2, document);
+  return codes;
+}
+const read = (path: string): string => readFileSync(join(root, path), "utf8");
+
+/** What a page does with events of any kind. */
+const SHOW = `
+  const show = (name, data) => {
+    if (document.title.startsWith("strange")) return;
+    document.title = name === "init" || name === "update" ? JSON.parse(data).total : "strange: " + name + data;
+  };`;
+const browserPackages = (url: string): Record<string, string> => ({
+  "reconnecting-eventsource": `${SHOW}
+    import Source from "/packages/reconnecting-eventsource/build/esm/reconnecting-eventsource.js";
+    const source = new Source("${url}");
+    for (const name of ["init", "update", "message"]) source.addEventListener(name, ({ data }) => show(name, data));`,
+  // By default it does not come back after the clean end of a stream.
+  "fetch-event-source": `${SHOW}
+    import { fetchEventSource } from "/packages/@microsoft/fetch-event-source/lib/esm/index.js";
+    const onclose = () => { throw new Error("the stream has ended"); };
+    const onmessage = ({ event, data }) => show(event, data);
+    fetchEventSource("${url}", { openWhenHidden: true, onclose, onmessage });`,
+});
+
+for (const { name, skip, open } of ENGINES) {
+  test(`the examples of the documents come back after a restart, in ${name}`, { skip }, (context) => inLibrary(context, "balancer", async (library, site) => {
+    const documents = { README: examples(read("README.md")), docs: examples(read("gateway/docs/stream.md")) };
+    const clients = Object.entries(documents).flatMap(([document, codes]) => codes.map((code, index) => {
+      const path = `/${document}-${index}`;
+      site.scripts.set(path, withAddresses(code, library));
+      return startClient(`${document}, ${index === 0 ? "live.js" : "EventSource"}`, () => open(`${site.origin}${path}`));
+    }));
+    return Promise.all(clients);
+  }));
+
+  test(`npm packages for browsers come back after a restart, in ${name}`, { skip }, (context) => inLibrary(context, "nobody", (library, site) => {
+    const clients = Object.entries(browserPackages(library.url(STREAM))).map(([name, code]) => {
+      site.scripts.set(`/${name}`, code);
+      return startClient(name, () => open(`${site.origin}/${name}`));
+    });
+    return Promise.all(clients);
+  }));
+}
+
+/** What all of them are, as far as it is used here. */
+type NodeSource = new (url: string) => {
+  addEventListener(name: string, listener: (event: { data: string }) => void): void;
+  close(): void;
+};
+
+test("npm packages for Node.js come back after a restart", async (context) => {
+  const sources: InstanceType<NodeSource>[] = [];
+  const packages: Record<string, NodeSource> = { undici: Undici as never };
+  for (const version of [2, 3, 4, 5]) {
+    const module = await import(`eventsource-${version}`) as { default: NodeSource; EventSource?: NodeSource };
+    packages[`eventsource ${version}`] = module.EventSource ?? module.default;
   }
-}, defaults));
+  const start = (Source: NodeSource, url: string) => async () => {
+    const source = new Source(url);
+    sources.push(source);
+    let latest = "";
+    for (const name of ["init", "update"]) {
+      source.addEventListener(name, ({ data }) => { if (!latest.startsWith("strange")) latest = `${JSON.parse(data).total}`; });
+    }
+    source.addEventListener("message", ({ data }) => { latest = `strange: ${data}`; });
+    return async () => latest;
+  };
+  const clients = (library: Library) =>
+    Promise.all(Object.entries(packages).map(([name, Source]) => startClient(name, start(Source, library.url(STREAM)))));
+  await inLibrary(context, "nobody", clients).finally(() => sources.forEach((source) => source.close()));
+});
+
+const PYTHON = join(target, "browser-tests-python/bin/python");
+const withoutPython = existsSync(PYTHON) ? false : "Python packages are not installed: scripts/install python";
+
+test("PyPI packages come back after a restart", { skip: withoutPython }, async (context) => {
+  const children: Child[] = [];
+  const start = (name: string, url: string) => async () => {
+    const child = new Child(PYTHON, [join(root, "scripts/browser-tests/client/sse.py"), name, url]);
+    children.push(child);
+    return async () => {
+      const lines = child.output.trim().split("\n");
+      return lines.find((line) => line.startsWith("strange")) ?? lines.findLast((line) => /^\d/.test(line)) ?? child.output;
+    };
+  };
+  const clients = (library: Library) =>
+    Promise.all(["sseclient", "requests-sse", "httpx-sse"].map((name) => startClient(name, start(name, library.url(STREAM)))));
+  await inLibrary(context, "nobody", clients).finally(() => Promise.all(children.map((child) => child.end())));
+});
