@@ -1,11 +1,12 @@
 // Private servers and the real gateway as child processes on free ports.
 
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** The project's root and cargo's target folder; `run` sets both. */
@@ -18,7 +19,9 @@ const profile = process.env.PROFILE ?? "debug";
 export const PATIENCE = 60_000;
 
 /** Repeats `attempt` until it returns a value other than `undefined`. */
-export async function eventually<T>(what: string, attempt: () => Promise<T | undefined>, patience = PATIENCE): Promise<T> {
+export async function eventually<T>(
+  what: string, attempt: () => Promise<T | undefined>, patience = PATIENCE, pause = 50,
+): Promise<T> {
   const end = performance.now() + patience;
   let failure: unknown;
   while (performance.now() < end) {
@@ -28,7 +31,7 @@ export async function eventually<T>(what: string, attempt: () => Promise<T | und
     } catch (error) {
       failure = error;
     }
-    await sleep(50);
+    await sleep(pause);
   }
   throw new Error(`timed out: ${what}`, { cause: failure });
 }
@@ -38,12 +41,16 @@ export const binary = (name: string): string => join(target, profile, name);
 /** A child process. The kernel kills it when this process ends, however that happens. */
 export class Child {
   output = "";
+  /** File descriptors 3, 4 and so on of the child. */
+  readonly pipes: Duplex[];
   readonly #process: ChildProcess;
   readonly #exit: Promise<unknown>;
 
-  constructor(program: string, args: string[], environment: Record<string, string> = {}) {
+  constructor(program: string, args: string[], environment: Record<string, string> = {}, pipes = 0) {
     const env = { PATH: process.env.PATH, ...environment };
-    this.#process = spawn("setpriv", ["--pdeathsig", "KILL", program, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+    const stdio = ["ignore", "pipe", "pipe", ...new Array<"pipe">(pipes).fill("pipe")] as StdioOptions;
+    this.#process = spawn("setpriv", ["--pdeathsig", "KILL", program, ...args], { env, stdio });
+    this.pipes = this.#process.stdio.slice(3) as Duplex[];
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.on("data", (chunk) => { this.output = (this.output + chunk).slice(-10_000); });
     }
