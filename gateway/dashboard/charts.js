@@ -24,7 +24,6 @@ export function barChart(series) {
   const row = () => element("tr", {}, element("th", { scope: "row" }), ...series.map(() => element("td", {})));
 
   return { node, draw(buckets) {
-    node.hidden = buckets.length === 0;
     if (columns.childElementCount !== buckets.length) {
       replaceChildren(columns, buckets.map(() => emptyColumn(series)));
       replaceChildren(body, buckets.map(row));
@@ -64,7 +63,7 @@ function drawBar(plot, { key, partial, note }, value, most) {
 /** The weekdays and hours of visitors:hours. Returns the node and a function that draws `data`. */
 export function heatMap() {
   const table = element("table", { class: "heat" });
-  return { node: element("div", { class: "scroll", tabindex: 0, role: "region", "data-name": "hours" }, table), draw(data) {
+  return { node: element("div", { class: "scroll heat-map", tabindex: 0, role: "region" }, table), draw(data) {
     const busy = data.filter(({ total }) => total > 0).map(({ hour }) => hour);
     const [first, end] = [Math.min(...busy), Math.max(...busy) + 1];
     if (busy.length === 0) return replaceChildren(table, []);

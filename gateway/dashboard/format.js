@@ -58,6 +58,7 @@ export const DAY = { weekday: "long", day: "numeric", month: "long", year: "nume
 export const DATE = { day: "numeric", month: "short", year: "numeric" };
 export const MONTH = { month: "long", year: "numeric" };
 export const YEAR = { year: "numeric" };
+const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 
 const dateFormatter = (options) => formatter(JSON.stringify(options), () => new Intl.DateTimeFormat(language, options));
 export const inWords = (date, options) => dateFormatter({ timeZone: "UTC", ...options }).format(new Date(String(date)));
@@ -72,8 +73,8 @@ export const someDay = (weekday) => `2024-01-0${weekday}`;
 export const dayAfter = (date, days) => new Date(Date.parse(date) + 86400000 * days).toISOString().slice(0, 10);
 
 /** A moment in the zone of this browser: "23 Sep 2025 10.42". */
-export const moment = (time) => dateFormatter({ ...DATE, hour: "2-digit", minute: "2-digit" }).format(time).replace(",", "");
-export const clock = (time) => dateFormatter({ hour: "2-digit", minute: "2-digit" }).format(time);
+export const moment = (time) => dateFormatter({ ...DATE, ...CLOCK }).format(time).replace(/,/g, "");
+export const clock = (time) => dateFormatter(CLOCK).format(time);
 /** "08" of 8 */
 export const hourOf = (hour) => String(hour).padStart(2, "0");
 

@@ -1,20 +1,20 @@
-// Follows today's count of a library; returns a function that stops it. README explains the callbacks:
+// Follows today's count of a library. Returns what stops it. See README.
 // onCount({ total, date, at, life } or null), onState("connecting", "live", "polling", "lost"), onChange(path or null).
 
 const POLL = 10000;
 const LIFE_POLLED = 13000;
-const LIFE_QUIET = 5000; // While a stream is quiet.
-const QUIET = 20000; // A stream quiet for longer is withheld.
-const SILENCE = 100000; // Its connection is dead: counts come each minute.
+const LIFE_QUIET = 5000;
+const QUIET = 20000;
+const SILENCE = 100000; // A dead connection: counts come each minute.
 const spread = (time) => time * (0.8 + 0.4 * Math.random());
 
 export function live(gateway, { onCount = () => {}, onState = () => {}, onChange = () => {} }) {
   const url = new URL("api/visitors/today", new URL(gateway, self.location.href)).href;
   let source, count, state, isOpen, isBroken, until, failures = 0, polls = 0, longestLife = 0;
   let askAt = 4000, openAt = 0, heardAt = -Infinity, request = new AbortController();
-  let delay = Infinity; // The smallest between a count and its arrival, by two clocks.
+  let delay = Infinity; // The smallest from a count to its arrival.
 
-  // A machine that sleeps stops one clock, and somebody may set the other. Both round.
+  // A machine that sleeps stops one clock; somebody may set the other.
   let now = 0, wall = Date.now(), steady = performance.now();
   function advance() {
     const byWall = Date.now() - wall, bySteady = performance.now() - steady;
@@ -22,6 +22,8 @@ export function live(gateway, { onCount = () => {}, onState = () => {}, onChange
     wall += byWall, steady += bySteady;
   }
   const report = (next) => { if (next !== state) onState(state = next); };
+  // A count whose end is known does not live longer.
+  const isOld = (made) => count && (made < count.at || (made === count.at && count.expires_at));
   const isLive = () => isOpen && now - heardAt < Math.max(QUIET, longestLife);
 
   function take(message, life) {
@@ -55,7 +57,7 @@ export function live(gateway, { onCount = () => {}, onState = () => {}, onChange
     const answer = await fetch(url, { cache: "no-store", signal: request.signal }).catch(() => null);
     const message = answer && answer.status === 200 && await answer.json().catch(() => null);
     advance();
-    if (message && !(count && message.generated_at < count.at)) {
+    if (message && !isOld(message.generated_at)) {
       delay = now - Date.parse(message.generated_at);
       take(message, isLive() ? LIFE_QUIET : LIFE_POLLED);
       if (isLive()) askAt = now + 0.8 * LIFE_QUIET;
@@ -66,7 +68,7 @@ export function live(gateway, { onCount = () => {}, onState = () => {}, onChange
   }
 
   function open() {
-    isBroken = Boolean(source);
+    isBroken = !!source;
     if (source) source.close();
     isOpen = false;
     openAt = now + SILENCE;
@@ -79,7 +81,7 @@ export function live(gateway, { onCount = () => {}, onState = () => {}, onChange
       isOpen = false;
       isBroken = true;
       if (state === "live") report("lost");
-      // After a status but 200 the browser does not come back.
+      // After a status but 200 it does not come back.
       if (source.readyState === EventSource.CLOSED) openAt = now + spread(Math.min(30000, 2000 * 2 ** failures++));
     };
   }

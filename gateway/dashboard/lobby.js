@@ -42,7 +42,7 @@ const hasContent = (each) => Boolean(each.querySelector(".row, .column"));
 function next() {
   const all = [...turns.querySelectorAll(".turn")];
   const after = [...all.slice(turn + 1), ...all.slice(0, turn + 1)];
-  const shown = after.find(hasContent) || all[0];
+  const shown = after.find(hasContent) || turns.querySelector("[data-figure]");
   turn = all.indexOf(shown);
   all.forEach((each) => mark(each, "data-shown", each === shown ? "" : null));
   // A new node begins its animation anew.

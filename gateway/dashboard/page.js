@@ -15,7 +15,7 @@ const header = element("header", {},
   element("nav", {}, worded("a", "lobby", { id: "to-lobby", href: linkTo("lobby") }), worded("a", "report", { href: linkTo("report") }),
     worded("button", "other", { id: "language", type: "button" })));
 const main = element("main", { id: "content" });
-document.body.append(worded("a", "skip", { class: "skip", href: "#content" }), header, element("div", { id: "notices", role: "region", hidden: "" }), main);
+document.body.append(worded("a", "skip", { class: "skip unseen", href: "#content" }), header, element("div", { id: "notices", role: "region", hidden: "" }), main);
 
 /** A part of the page with a heading and an anchor. */
 function part(id, word) {
@@ -26,7 +26,7 @@ function part(id, word) {
 
 /** A panel in a part, with a heading. `csv` is the figure whose rows can be had as CSV. */
 function panel(parent, word, add, csv) {
-  const node = element("section", { class: "panel" }, worded("h3", word));
+  const node = element("section", { class: "panel" }, worded(parent === top ? "h2" : "h3", word));
   parent.append(node);
   add(node);
   if (csv) node.querySelector(".foot").append(" ", worded("a", "csv", { href: urlOf(`${pathOf(csv)}.csv`), download: "" }));
@@ -57,7 +57,7 @@ panel(lending, "usage", (node) => addAmounts(node, "books:usage", {
 }));
 
 const rankings = part("rankings", "rankings");
-RANKINGS.forEach((ranking) => addRanking(rankings, ranking));
+RANKINGS.filter(({ isOptional }) => !isOptional).forEach((ranking) => addRanking(rankings, ranking));
 
 const collection = part("collection", "collection");
 panel(collection, "collection", (node) => addAmounts(node, "books:collection", { total_titles: "titles", total_items: "items" }));
@@ -71,6 +71,10 @@ panel(members, "members", (node) => addAmounts(node, "members:counts", {
 }));
 panel(members, "newMembers", (node) => addPairs(node, "members:new:monthly", "month", ["total"]), "members:new:monthly").classList.add("months");
 panel(members, "types", addTypes, "members:types").classList.add("broad");
+
+// Last, since they come and go: nothing is below them.
+const origins = part("origins", "origins");
+RANKINGS.filter(({ isOptional }) => isOptional).forEach((ranking) => addRanking(origins, ranking));
 
 /** Bars of `fields` of a figure by month or year. */
 function addPairs(node, name, bucket, fields) {

@@ -49,11 +49,12 @@ export function addUsual(section) {
 /** The usual visits of each hour of today's weekday; the present hour is marked. */
 export function addHoursToday(section) {
   const chart = barChart(["visits"]);
-  section.append(chart.node);
+  const note = element("p", { class: "note quiet" });
+  section.append(note, chart.node);
   addPanel(section, ["visitors:hours"], () => {
     const { date, hour: now } = localTime(serverNow());
     const hours = usualHours(date);
-    section.hidden = hours.length === 0 && dataOf("visitors:hours") !== null;
+    write(note, dataOf("visitors:hours") && hours.length === 0 ? words.usuallyClosed : "");
     chart.draw(hours.map(({ hour, mean }) => ({
       key: hour, title: hourOf(hour), label: [hourOf(hour), ""], values: [Math.round(mean)], partial: hour === Math.floor(now),
     })));
@@ -72,7 +73,7 @@ export function addHeatMap(section) {
 
 /** This month and this year beside the same days of last year. */
 export function addSameSpan(section) {
-  const list = section.appendChild(element("div", { class: "amounts" }));
+  const list = section.appendChild(element("div", { class: "amounts spans" }));
   const draw = () => {
     const span = sameSpan();
     replaceChildren(list, !span ? [] : ["month", "year"].map((which) => {

@@ -25,7 +25,7 @@ export function addRanking(parent, { name, unit, tabs, isOptional }) {
     tab.addEventListener("click", () => choose(panel));
     list.append(tab);
     panels.append(panel);
-    addRows(panel, figure, unit, () => { if (isOptional) group.hidden = !hasNames(figure); });
+    addRows(panel, figure, unit, () => { if (isOptional) showIfNamed(parent, group, figure); });
   }
   list.addEventListener("keydown", onTabKey);
   parent.append(group);
@@ -54,7 +54,11 @@ function rowsOf(snapshot) {
   return snapshot ? snapshot.data.map((row) => ({ ...row, total: "visits" in row ? row.visits : row.total })).filter(({ total }) => total > 0) : [];
 }
 
-const hasNames = (figure) => rowsOf(snapshotOf(figure)).some(({ institution, room }) => institution || room);
+/** Not every library writes down institutions, or has rooms. */
+function showIfNamed(parent, group, figure) {
+  group.hidden = !rowsOf(snapshotOf(figure)).some(({ institution, room }) => institution || room);
+  parent.hidden = [...parent.querySelectorAll(".ranking")].every(({ hidden }) => hidden);
+}
 
 /** What a row is called: [text, its kind]. With MEMBER_NAMES=hidden there is nothing. */
 function namesOf(row) {

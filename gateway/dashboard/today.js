@@ -7,9 +7,10 @@ import { reloadIfUpgraded } from "./upgrade.js";
 import { live } from "../live.js";
 
 let count = null; // { total, date, at }, while it is valid
-let last = null; // The last one that was, for as long as its day may not be over.
+let last = null; // The last that was valid, unless it ended with its day.
 let state = "connecting";
 let longestLife = 0;
+let lastOfDay = ""; // When the count was made that expires at the library's midnight.
 const listeners = [];
 
 /** The latest counts of today and of yesterday, by their dates. */
@@ -50,9 +51,10 @@ function onCount(next) {
     if (next.expires_at) {
       longestLife = Math.max(longestLife, next.life);
       learnTime(next.at);
+      // It lives shorter than others.
+      if (next.life < 0.95 * longestLife) lastOfDay = next.at;
     }
-    // One that lives shorter than others ends with the day: it is not the last known of a day that goes on.
-    last = next.expires_at && next.life < 0.95 * longestLife ? null : next;
+    last = next.at === lastOfDay ? null : next;
     countByDate.set(next.date, next.total);
     if (countByDate.size > 2) countByDate.delete(countByDate.keys().next().value);
   }

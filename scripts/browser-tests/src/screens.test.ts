@@ -41,7 +41,7 @@ for (const viewport of LOBBIES) {
     const { width, height } = viewport;
     const scrolls = () => page.evaluate(() => [document.documentElement, document.body].some((node) =>
       node.scrollHeight > innerHeight || node.scrollWidth > innerWidth));
-    await isConnected(page, "live");
+    await isConnected(page, "polling");
     await fits(page, width, height);
     assert(!(await scrolls()));
     await library.fill();
@@ -56,12 +56,12 @@ for (const viewport of LOBBIES) {
 
 dashboardTest("rankings take turns in the lobby", { path: "/?view=lobby" }, async ({ page }) => {
   await isWarm(page);
-  const shown = () => page.locator("[role=tabpanel]").evaluateAll((panels) => (panels as HTMLElement[])
+  const shown = () => page.locator(".turn").evaluateAll((panels) => (panels as HTMLElement[])
     .filter((panel) => panel.checkVisibility({ visibilityProperty: true })).map(({ dataset }) => dataset.figure));
   const first = await shown();
   assert.equal(first.length, 1);
   await until(page, (first) => {
-    const panel = document.querySelector<HTMLElement>(`[role=tabpanel][data-figure="${first}"]`)!;
+    const panel = document.querySelector<HTMLElement>(`.turn[data-figure="${first}"]`)!;
     return !panel.checkVisibility({ visibilityProperty: true });
   }, first[0]);
   assert.equal((await shown()).length, 1);

@@ -75,8 +75,11 @@ dashboardTest("a tab that is opened later does not show an expired count", {}, a
 
 /** As when the worker dies just before midnight, which its counts then do not outlive. */
 dashboardTest("a count that ended with its day is not even the last known", { warm: false }, async ({ library, page }) => {
-  await library.worker.countOnce(948, TODAY, 8_000);
-  await showsCount(page, 948, "948");
+  // The first becomes `init`, which does not say how long it lives.
+  for (const total of [947, 948]) {
+    await library.worker.countOnce(total, TODAY, 8_000);
+    await showsCount(page, total, `${total}`);
+  }
   await library.worker.countOnce(949, TODAY, 3_000);
   await showsCount(page, 949, "949");
   await showsNoCount(page);
