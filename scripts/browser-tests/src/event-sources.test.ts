@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { EventSource as Undici } from "undici";
 import { missing, newContext } from "./harness.js";
 import { withLibrary, type Library } from "./library.js";
-import { PageServer, withAddresses } from "./page-server.js";
+import { PageServer, withAddress } from "./page-server.js";
 import { Child, eventually, root, target } from "./processes.js";
 
 const STREAM = "/api/visitors/today/stream";
@@ -107,7 +107,7 @@ for (const { name, skip, open } of ENGINES) {
     const documents = { README: examples(read("README.md")), docs: examples(read("gateway/docs/stream.md")) };
     const clients = Object.entries(documents).flatMap(([document, codes]) => codes.map((code, index) => {
       const path = `/${document}-${index}`;
-      site.scripts.set(path, withAddresses(code, library));
+      site.scripts.set(path, withAddress(code, library));
       return startClient(`${document}, ${index === 0 ? "live.js" : "EventSource"}`, () => open(`${site.origin}${path}`));
     }));
     return Promise.all(clients);

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { until } from "./dashboard.js";
 import { missing, newContext } from "./harness.js";
 import { withLibrary } from "./library.js";
-import { live, withAddresses } from "./page-server.js";
+import { withAddress } from "./page-server.js";
 import { Child, freePort, root } from "./processes.js";
 import { SERIES, SNAPSHOTS } from "./snapshots.js";
 
@@ -20,8 +20,7 @@ test("the page of another origin shows the count and the figures, and follows bo
   await withLibrary(async (library) => {
     await library.fill();
     const page = readFileSync(join(root, "deploy/examples/index.html"), "utf8");
-    writeFileSync(join(folder, "index.html"), withAddresses(page, library));
-    writeFileSync(join(folder, "live.js"), live());
+    writeFileSync(join(folder, "index.html"), withAddress(page, library));
     await server.listens(port);
     const tab = await (await newContext()).newPage();
     const problems: string[] = [];
