@@ -1,31 +1,32 @@
-// Clients of the event stream come back by themselves after a lone gateway was stopped by SIGTERM and started again: the
-// examples of the documents, and libraries that people use.
+// Clients of the event stream come back by themselves after a lone gateway was stopped by SIGTERM and started again:
+// the examples of the documents, and libraries that people use.
 
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { after, test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EventSource as Undici } from "undici";
+import { Engine, missingEngine } from "./engine.js";
 import { missing, newContext } from "./harness.js";
 import { withLibrary, type Library } from "./library.js";
-import { PageServer, withAddresses } from "./page-server.js";
+import { PageServer, withAddress } from "./page-server.js";
 import { Child, eventually, root, target } from "./processes.js";
 
 const STREAM = "/api/visitors/today/stream";
-/** Of each client. Chromium opens at most six connections to a host in one profile. */
+/** Of each client. A browser opens at most six connections to a host in one profile. */
 const STREAMS = 3;
 /** For so long there is no gateway. Each client comes back earlier: after a refusal it waits for at most 8 s. */
 const AWAY = 9_000;
 
-/** One stream of a client: the latest count, as text that begins with it. After an event that it should not have seen, that event. */
+/** One stream of a client: text that begins with the latest count, or names an event that it should not have seen. */
 type Latest = () => Promise<string>;
 type Client = { name: string; streams: Latest[] };
 
 /** Starts the streams of a client. */
-const startClient = async (name: string, start: () => Promise<Latest>): Promise<Client> =>
-  ({ name, streams: await Promise.all(Array.from({ length: STREAMS }, start)) });
+const startClient = async (name: string, start: () => Promise<Latest>, streams = STREAMS): Promise<Client> =>
+  ({ name, streams: await Promise.all(Array.from({ length: streams }, start)) });
 
 /** What clients find in place of the gateway: nobody, or a load balancer that has no gateway. */
 type Meanwhile = "nobody" | "balancer";
@@ -57,21 +58,33 @@ async function comeBack(library: Library, clients: Client[], meanwhile: Meanwhil
 
 type Start = (library: Library, site: PageServer) => Promise<Client[]>;
 
-/** Each client with a library and a web site of another origin. The drain is as installed, not the short one of the other tests. */
+/** Runs clients with a library and a web site of another origin. The drain is as installed, not that of other tests. */
 async function inLibrary(context: TestContext, meanwhile: Meanwhile, start: Start): Promise<void> {
   const site = await PageServer.start();
   const run = async (library: Library) => comeBack(library, await start(library, site), meanwhile, context);
   await withLibrary(run, { SHUTDOWN_DRAIN_SECONDS: "10", CORS_ORIGINS: site.origin }).finally(() => site.end());
 }
 
-/** A browser that opens a page and then tells its title. */
-const ENGINES = [{
+let firefox: Promise<Engine> | undefined;
+after(async () => (await firefox)?.end());
+
+/** Each opens a page and then tells its title. Chromium has a profile for each page, Firefox one for all. */
+const BROWSERS = [{
   name: "Chromium",
   skip: missing,
+  streams: STREAMS,
   open: async (url: string): Promise<Latest> => {
     const page = await (await newContext()).newPage();
     await page.goto(url);
     return () => page.title();
+  },
+}, {
+  name: "Firefox",
+  skip: missingEngine("firefox"),
+  streams: 1,
+  open: async (url: string): Promise<Latest> => {
+    const page = await (await (firefox ??= Engine.start("firefox"))).open(url);
+    return () => page.evaluate(() => document.title);
   },
 }];
 
@@ -102,13 +115,13 @@ const browserPackages = (url: string): Record<string, string> => ({
     fetchEventSource("${url}", { openWhenHidden: true, onclose, onmessage });`,
 });
 
-for (const { name, skip, open } of ENGINES) {
+for (const { name, skip, streams, open } of BROWSERS) {
   test(`the examples of the documents come back after a restart, in ${name}`, { skip }, (context) => inLibrary(context, "balancer", async (library, site) => {
     const documents = { README: examples(read("README.md")), docs: examples(read("gateway/docs/stream.md")) };
     const clients = Object.entries(documents).flatMap(([document, codes]) => codes.map((code, index) => {
       const path = `/${document}-${index}`;
-      site.scripts.set(path, withAddresses(code, library));
-      return startClient(`${document}, ${index === 0 ? "live.js" : "EventSource"}`, () => open(`${site.origin}${path}`));
+      site.scripts.set(path, withAddress(code, library));
+      return startClient(`${document}, ${index === 0 ? "live.js" : "EventSource"}`, () => open(`${site.origin}${path}`), streams);
     }));
     return Promise.all(clients);
   }));
@@ -116,7 +129,7 @@ for (const { name, skip, open } of ENGINES) {
   test(`npm packages for browsers come back after a restart, in ${name}`, { skip }, (context) => inLibrary(context, "nobody", (library, site) => {
     const clients = Object.entries(browserPackages(library.url(STREAM))).map(([name, code]) => {
       site.scripts.set(`/${name}`, code);
-      return startClient(name, () => open(`${site.origin}/${name}`));
+      return startClient(name, () => open(`${site.origin}/${name}`), streams);
     });
     return Promise.all(clients);
   }));

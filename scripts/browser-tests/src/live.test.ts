@@ -10,7 +10,7 @@ const HOUR = 3_600_000;
 const TICK = 250 + STEP;
 /** Between two requests of a client that polls: 10 s, 20 % more or less. */
 const POLL = { least: 8_000, most: 12_000 + TICK };
-/** The oldest count that is right: one that is asked for is as old as the worker's last, and stays until the next answer. */
+/** The oldest count that is right: an answer is as old as the worker's last count, and stays until the next answer. */
 const OLDEST = { live: LIFE + TICK, quiet: 5_000 + LIFE + TICK, polling: 13_000 + LIFE + TICK };
 
 /** Asserts that no count is shown that is older. */
@@ -73,7 +73,7 @@ test("a snapshot is a change, and so is what was missed in a break", async () =>
   await world.run(5);
   assert.equal(world.state, "live");
   assert.deepEqual(world.changes, ["/api/visitors/weekly", null]);
-  // The browser comes back by itself, and all clients of a gateway that stops must not ask another one at the same time.
+  // The browser comes back by itself. All clients of a gateway that stops must not ask another one at the same time.
   assert.deepEqual([world.sources.length, world.requests], [1, []]);
   world.stream = "head";
   world.sources[0]!.fail(0);

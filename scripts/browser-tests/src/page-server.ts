@@ -6,18 +6,15 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Library } from "./library.js";
-import { root, target } from "./processes.js";
+import { target } from "./processes.js";
 
 /** Where documents and examples say that the gateway is. */
 const DOCUMENTED = "http://127.0.0.1:3000";
 
-export const live = (): string => readFileSync(join(root, "gateway/dashboard/live.js"), "utf8");
+/** The text of a page as somebody has it whose gateway is the library's. */
+export const withAddress = (text: string, library: Library): string => text.replaceAll(DOCUMENTED, library.url(""));
 
-/** The text of a page as somebody has it whose gateway is the library's, and who serves `live.js` beside the page. */
-export const withAddresses = (text: string, library: Library): string =>
-  text.replaceAll(`${DOCUMENTED}/live.js`, "/live.js").replaceAll(DOCUMENTED, library.url(""));
-
-/** Serves `/live.js`, npm packages below `/packages`, and pages with a module: `scripts` by their paths. */
+/** Serves npm packages below `/packages`, and pages with a module: `scripts` by their paths. */
 export class PageServer {
   readonly scripts = new Map<string, string>();
   readonly #server = createServer((request, response) => {
@@ -50,7 +47,6 @@ export class PageServer {
 }
 
 function read(path: string): string {
-  if (path === "/live.js") return live();
   if (!path.startsWith("/packages/")) throw new Error(path);
   // Some packages leave the extension out.
   const file = path.slice("/packages/".length).replace(/(\.js)?$/, ".js");

@@ -1,5 +1,5 @@
-// A simulated world for live.js: a worker, a gateway, a network and the two clocks of a machine. The module runs in a function
-// whose parameters hide the globals that it uses, so that an hour passes in a second.
+// A simulated world for live.js: a worker, a gateway, a network and the two clocks of a machine. The module runs in a
+// function whose parameters hide the globals that it uses, so that an hour passes in a second.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -78,7 +78,7 @@ export class World {
   steadyClock = 0;
 
   isWorkerAlive = true;
-  /** What the gateway does with a new stream: serves it, refuses it with a status, sends only its head, or only `init`. */
+  /** What the gateway does with a new stream: serves it, refuses it, sends only its head, or sends only `init`. */
   stream: "open" | "closed" | "head" | "init" = "open";
   /** By how much the messages of streams are late, in ms. */
   lateness = 0;
