@@ -1,9 +1,12 @@
 // What the page may do, and what stored text may do to it. That nothing comes from another host, every test of the page checks.
 
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { isWarm } from "./dashboard.js";
-import { dashboardTest } from "./harness.js";
+import { dashboardTest, missing, newContext } from "./harness.js";
 import { withLibrary } from "./library.js";
 
 /** Bytes of the page and its script, uncompressed. */
@@ -38,6 +41,26 @@ dashboardTest("markup in names and titles is shown as text", {}, async ({ librar
     assert.equal(await figure.locator("b, script, img").count(), 0);
   }
   assert.equal(await page.evaluate(() => "broken" in window), false);
+});
+
+test("a script in the logo never runs", { skip: missing }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "library-"));
+  const LIBRARY_FILE = join(folder, "library.json");
+  writeFileSync(LIBRARY_FILE, JSON.stringify({ logo: "logo.svg" }));
+  const script = `document.documentElement.setAttribute("data-broken", "")`;
+  writeFileSync(join(folder, "logo.svg"), `<svg xmlns="http://www.w3.org/2000/svg" onload='${script}'><script>${script}</script></svg>`);
+  try {
+    await withLibrary(async (library) => {
+      const context = await newContext();
+      const page = await context.newPage();
+      await page.goto(library.url("/logo"));
+      assert.equal(await page.locator("svg").count(), 1);
+      assert.equal(await page.locator("[data-broken]").count(), 0);
+      await context.close();
+    }, { LIBRARY_FILE });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("the page is small, and may not be shown in another site's frame", () => withLibrary(async (library) => {

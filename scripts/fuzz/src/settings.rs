@@ -72,7 +72,7 @@ pub const GATEWAY: Property = Property {
     name: "gateway_settings",
     seeds: &[
         "PORT=0\nHOST=::1\nSSE_EMIT=change\nRUST_LOG=warn,gateway=debug\nREDIS_KEY_PREFIX={lib}:",
-        "CORS_ORIGINS=https://a.example\nMAX_PER_ADDRESS=7\nLOG_FORMAT=json",
+        "CORS_ORIGINS=https://a.example\nFRAME_ANCESTORS=self,https://a.example\nMAX_PER_ADDRESS=7\nLOG_FORMAT=json",
         "RUST_LOG=warn,\u{c}wate w\u{fffd}\u{fffd}=\nPORT=70000",
         "SHUTDOWN_DRAIN_SECONDS=3601\nSSE_MAX_CLIENTS=-1\nENABLE_DOCS=maybe\nRUST_LOG=[[=",
     ],
