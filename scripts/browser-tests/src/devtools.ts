@@ -1,30 +1,33 @@
 // Chromium over the Chrome DevTools Protocol, on the pipe of --remote-debugging-pipe: JSON messages that end with a zero byte.
 // Only commands that Chromium 79 knows.
 
+import { EventEmitter, once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LAUNCH } from "./dashboard.js";
 import type { Browser, Preferences, Size, Window } from "./engine.js";
-import { Child } from "./processes.js";
+import { Child, PATIENCE } from "./processes.js";
 
 type Fields = Record<string, any>;
 
-export class DevTools implements Browser {
+/** Emits each answer under its number, each event as `<session> <method>`, and `error` when Chromium has ended. */
+export class DevTools extends EventEmitter implements Browser {
   readonly canPrint = true;
   version = "";
-  /** Hears each event of every window. */
-  readonly listeners = new Set<(event: { method: string; params: Fields; sessionId?: string }) => void>();
   readonly #child: Child;
-  readonly #calls = new Map<number, { resolve: (result: Fields) => void; reject: (error: Error) => void }>();
   #last = 0;
   #unread = "";
 
   private constructor(program: string, readonly profile: string, readonly preferences: Preferences) {
+    super();
     const args = [...LAUNCH.args, "--remote-debugging-pipe", `--user-data-dir=${profile}`, "about:blank"];
     this.#child = new Child(program, args, { HOME: profile }, 2);
-    this.#child.pipes[1]!.setEncoding("utf8").on("data", (text: string) => this.#receive(text)).on("close", () => this.#fail());
-    this.#child.pipes[0]!.on("error", () => this.#fail());
+    const fail = () => this.emit("error", new Error(`Chromium has ended: ${this.#child.output}`));
+    this.#child.pipes[1]!.setEncoding("utf8").on("data", (text: string) => this.#receive(text)).on("close", fail);
+    this.#child.pipes[0]!.on("error", fail);
+    // Without a listener the event would end this process.
+    this.on("error", () => {}).setMaxListeners(0);
   }
 
   static async start(program: string, preferences: Preferences): Promise<DevTools> {
@@ -33,29 +36,26 @@ export class DevTools implements Browser {
     return browser;
   }
 
-  send(method: string, params: Fields = {}, sessionId?: string): Promise<Fields> {
+  async send(method: string, params: Fields = {}, sessionId?: string): Promise<Fields> {
     const id = ++this.#last;
-    return new Promise((resolve, reject) => {
-      this.#calls.set(id, { resolve, reject });
-      this.#child.pipes[0]!.write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
-    });
+    const answered = this.next(`${id}`);
+    this.#child.pipes[0]!.write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
+    const { error, result } = await answered;
+    if (error) throw new Error(`${method}: ${JSON.stringify(error)}`);
+    return result;
+  }
+
+  async next(name: string): Promise<Fields> {
+    return (await once(this, name, { signal: AbortSignal.timeout(PATIENCE) }))[0];
   }
 
   #receive(text: string): void {
     const messages = (this.#unread + text).split("\0");
     this.#unread = messages.pop()!;
     for (const message of messages.map((text) => JSON.parse(text))) {
-      const call = this.#calls.get(message.id);
-      this.#calls.delete(message.id);
-      if (!call) this.listeners.forEach((listener) => listener(message));
-      else if (message.error) call.reject(new Error(JSON.stringify(message.error)));
-      else call.resolve(message.result);
+      if (message.id) this.emit(`${message.id}`, message);
+      else this.emit(`${message.sessionId} ${message.method}`, message.params);
     }
-  }
-
-  #fail(): void {
-    for (const { reject } of this.#calls.values()) reject(new Error(`Chromium has ended: ${this.#child.output}`));
-    this.#calls.clear();
   }
 
   async open(): Promise<Window> {
@@ -76,19 +76,19 @@ class DevToolsWindow implements Window {
   readonly #errors: string[] = [];
 
   constructor(readonly browser: DevTools, readonly targetId: string, readonly sessionId: string) {
-    browser.listeners.add(this.#listen);
+    const collect = (event: string, text: (params: Fields) => string | false) =>
+      browser.on(`${sessionId} ${event}`, (params) => {
+        const error = text(params);
+        if (error) this.#errors.push(error);
+      });
+    collect("Runtime.exceptionThrown", ({ exceptionDetails }) => JSON.stringify(exceptionDetails));
+    collect("Log.entryAdded", ({ entry }) => entry.level === "error" && entry.text);
+    collect("Runtime.consoleAPICalled", ({ type, args }) => type === "error" && JSON.stringify(args));
   }
 
   send(method: string, params: Fields = {}): Promise<Fields> {
     return this.browser.send(method, params, this.sessionId);
   }
-
-  readonly #listen = ({ method, params, sessionId }: { method: string; params: Fields; sessionId?: string }): void => {
-    if (sessionId !== this.sessionId) return;
-    if (method === "Runtime.exceptionThrown") this.#errors.push(JSON.stringify(params.exceptionDetails));
-    if (method === "Log.entryAdded" && params.entry.level === "error") this.#errors.push(params.entry.text);
-    if (method === "Runtime.consoleAPICalled" && params.type === "error") this.#errors.push(JSON.stringify(params.args));
-  };
 
   async prepare(): Promise<void> {
     const { language, isDark } = this.browser.preferences;
@@ -102,19 +102,14 @@ class DevToolsWindow implements Window {
   reload = (): Promise<void> => this.#load("Page.reload");
 
   async #load(method: string, params?: Fields): Promise<void> {
-    let listener!: DevToolsListener;
-    const loaded = new Promise<void>((resolve) => {
-      listener = (event) => { if (event.method === "Page.loadEventFired" && event.sessionId === this.sessionId) resolve(); };
-      this.browser.listeners.add(listener);
-    });
-    const { errorText } = await this.send(method, params);
+    const loaded = this.browser.next(`${this.sessionId} Page.loadEventFired`);
+    const [{ errorText }] = await Promise.all([this.send(method, params), loaded]);
     if (errorText) throw new Error(errorText);
-    await loaded;
-    this.browser.listeners.delete(listener);
   }
 
   async run(expression: string): Promise<unknown> {
-    const { result, exceptionDetails } = await this.send("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true });
+    const { result, exceptionDetails } =
+      await this.send("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true });
     if (exceptionDetails) throw new Error(JSON.stringify(exceptionDetails));
     return result.value;
   }
@@ -129,9 +124,6 @@ class DevToolsWindow implements Window {
   consoleErrors = async (): Promise<string[]> => this.#errors;
 
   async close(): Promise<void> {
-    this.browser.listeners.delete(this.#listen);
     await this.browser.send("Target.closeTarget", { targetId: this.targetId });
   }
 }
-
-type DevToolsListener = DevTools["listeners"] extends Set<infer L> ? L : never;

@@ -29,7 +29,7 @@ export interface Window {
   run(expression: string): Promise<unknown>;
   screenshot(): Promise<Buffer>;
   pdf(): Promise<Buffer>;
-  /** Sets the size of the page itself, without the frame of the window. */
+  /** Sets the size of the page itself, without the frame of the window. Fails if a window of this engine cannot be so narrow. */
   resize(size: Size): Promise<void>;
   /** Messages of the console that are errors, and uncaught exceptions. WebDriver has only what came after the event `load`. */
   consoleErrors(): Promise<string[]>;
@@ -68,6 +68,9 @@ export type EngineName = keyof typeof ENGINES;
 /** Why the tests in an engine are skipped, or `false`. */
 export const missingEngine = (name: EngineName): string | false =>
   ENGINES[name].needs.every((path) => existsSync(path)) ? false : `${name} is not installed: scripts/install ${name}`;
+
+/** Between two looks at a page, in ms. Over WebDriver one window waits for all others, and a look takes up to 10 ms. */
+const PAUSE = 500;
 
 export class Engine {
   private constructor(readonly name: EngineName, readonly browser: Browser) {}
@@ -108,7 +111,7 @@ export class Page {
   async until<A extends unknown[]>(patience: number, predicate: (...args: A) => unknown, ...args: A): Promise<void> {
     try {
       // While a page reloads there is nothing to run it in.
-      await eventually("", async () => (await this.evaluate(predicate, ...args)) || undefined, patience, 200);
+      await eventually("", async () => (await this.evaluate(predicate, ...args)) || undefined, patience, PAUSE);
     } catch (error) {
       const shown = await this.evaluate(() => {
         const today = document.querySelector<HTMLElement>("#today");

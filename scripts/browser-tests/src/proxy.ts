@@ -5,8 +5,8 @@ import { createServer, request, type IncomingMessage, type Server, type ServerRe
 import type { AddressInfo } from "node:net";
 
 const STREAM = "/api/visitors/today/stream";
-/** Longer than any count lives. */
-const DELAY = 20_000;
+/** Longer than a count lives, and not so long that a page gives the stream up before anything has come. */
+const DELAY = 10_000;
 
 /** How streams are treated, by mode. */
 export const MODES = {
@@ -92,7 +92,7 @@ export class Proxy {
 }
 
 function send(answer: IncomingMessage, response: ServerResponse, mode: Mode): void {
-  const later = (work: () => void) => { if (mode === "delayed") setTimeout(work, DELAY); else work(); };
+  const later = (work: () => void) => { if (mode === "delayed") setTimeout(work, DELAY).unref(); else work(); };
   let unsent = "";
   later(() => {
     const { connection, "transfer-encoding": encoding, ...headers } = answer.headers;

@@ -152,6 +152,8 @@ function count(scenario: Scenario): void {
     library.worker.count(7, TOMORROW);
     for (const each of [page, later]) await shows(each, 7);
     assert.deepEqual([...new Set(await recorded(page))], [7]);
+    await page.reload();
+    await shows(page, 7);
   });
 
   scenario("warming: a page that is opened before the first figures fills itself", { warm: false }, async ({ library, open }) => {
@@ -226,14 +228,17 @@ function withheld(scenario: Scenario, mode: Mode): void {
         await page.until(WITHHELD_PATIENCE, () => document.documentElement.dataset.connection === "polling");
       }
       await shows(page, 1_235, WITHHELD_PATIENCE);
-      proxy.cut("pass");
-      await isConnected(page, "live");
       library.worker.count(1_236);
-      await shows(page, 1_236);
-      await isConnected(page, "live");
-      // What comes late never takes the place of what is newer.
+      await shows(page, 1_236, WITHHELD_PATIENCE);
+      // Meanwhile the delayed stream still tells of 1,235.
+      if (mode === "delayed") await sleep(2_000);
       const totals = await recorded(page);
       assert.deepEqual(totals, [...totals].sort((one, other) => one - other));
+      proxy.cut("pass");
+      await isConnected(page, "live");
+      library.worker.count(1_237);
+      await shows(page, 1_237);
+      await isConnected(page, "live");
     } finally {
       proxy.end();
     }

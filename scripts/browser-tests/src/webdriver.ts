@@ -128,10 +128,15 @@ class WebDriverWindow implements Window {
     return this.#send("POST", "/execute/sync", { script: `return ${expression}`, args: [] });
   }
 
+  /** A window follows its new size a moment later. None is narrower than 450 (WebKitGTK) or 500 (Firefox). */
   async resize({ width, height }: Size): Promise<void> {
-    const outer = await this.#send("POST", "/window/rect", { width, height });
-    const [innerWidth, innerHeight] = await this.run("[innerWidth, innerHeight]") as [number, number];
-    await this.#send("POST", "/window/rect", { width: width + outer.width - innerWidth, height: height + outer.height - innerHeight });
+    await eventually(`a window of ${width} × ${height}`, async () => {
+      const [innerWidth, innerHeight] = await this.run("[innerWidth, innerHeight]") as [number, number];
+      if (innerWidth === width && innerHeight === height) return true;
+      const outer = await this.#send("GET", "/window/rect");
+      await this.#send("POST", "/window/rect", { width: outer.width + width - innerWidth, height: outer.height + height - innerHeight });
+      return undefined;
+    }, PATIENCE, 300);
   }
 
   screenshot = async (): Promise<Buffer> => Buffer.from(await this.#send("GET", "/screenshot"), "base64");
