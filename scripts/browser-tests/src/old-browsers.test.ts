@@ -35,9 +35,8 @@ const LATER = {
     /AbortSignal\.timeout/, /randomUUID/, /checkVisibility/],
 };
 
-for (const [kind, texts] of [["styles", parts("style")], ["scripts", Object.values(scripts)]] as const) {
+for (const [kind, texts] of [["styles", [readFileSync(join(folder, "style.css"), "utf8")]], ["scripts", Object.values(scripts)]] as const) {
   test(`the page's ${kind} have nothing that came later`, () => {
-    assert(texts.length > 0);
     assert.deepEqual(LATER[kind].filter((word) => texts.some((text) => word.test(text))), []);
   });
 }

@@ -84,7 +84,7 @@ export class Proxy {
   async #sendPage(answer: IncomingMessage, response: ServerResponse): Promise<void> {
     let page = "";
     for await (const chunk of answer.setEncoding("utf8")) page += chunk;
-    page = page.replace(/(<html[^>]*?)( data-version="[^"]*")?>/, `$1 data-version="${this.version!()}">`);
+    page = page.replace(/data-version="[^"]*"/, `data-version="${this.version!()}"`);
     const { etag, "content-length": length, ...headers } = answer.headers;
     response.writeHead(answer.statusCode!, headers);
     response.end(page);

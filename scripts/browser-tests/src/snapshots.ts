@@ -106,6 +106,18 @@ export const SNAPSHOTS: Record<string, unknown> = {
   "members:types": [["Mahasiswa", 25_001, 15_002], ["Dosen", 3_003, 2_004], [null, 5, 1]].map(([member_type, total, active]) => ({ member_type, total, active })),
 };
 
+/** Today's number as the dashboard writes it: thousands apart by a narrow space. */
+export const headline = (total: number): string => `${total}`.replace(/\B(?=(\d{3})+$)/g, "\u202f");
+
+/** The visits of each month of `visitors:daily`. */
+export function visitsByMonth(): Map<string, number> {
+  const months = new Map<string, number>();
+  for (const { date, total } of SNAPSHOTS["visitors:daily"] as { date: string; total: number }[]) {
+    months.set(date.slice(0, 7), (months.get(date.slice(0, 7)) ?? 0) + total);
+  }
+  return months;
+}
+
 export const isAboutPeople = (key: string): boolean => key.includes("top-borrowers") || (key.startsWith("visitors") && key.endsWith("top"));
 
 /** The month or the year that a snapshot covers. */
