@@ -12,6 +12,7 @@ export const pathOf = (name) => `api/${name.split(":").join("/")}`;
 
 const figures = new Map();
 const panels = [];
+let readingAll;
 
 /** The snapshot with this name, or null. */
 export function snapshotOf(name) {
@@ -71,7 +72,8 @@ export function readChanged(path) {
     if (figure) read(figure);
   } else {
     // Whoever has lost the same gateway would ask the next at the same moment.
-    setTimeout(readAll, 4000 * Math.random());
+    clearTimeout(readingAll);
+    readingAll = setTimeout(readAll, 4000 * Math.random());
   }
 }
 export const readAll = () => figures.forEach(read);

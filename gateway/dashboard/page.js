@@ -70,7 +70,7 @@ panel(members, "members", (node) => addAmounts(node, "members:counts", {
   total: "total", active: "active", expired: "expired", pending: "pending", new_this_month: "new_this_month", new_this_year: "new_this_year",
 }));
 panel(members, "newMembers", (node) => addPairs(node, "members:new:monthly", "month", ["total"]), "members:new:monthly").classList.add("months");
-panel(members, "types", addTypes, "members:types").classList.add("broad");
+panel(members, "types", addTypes, "members:types").classList.add("types");
 
 // Last, since they come and go: nothing is below them.
 const origins = part("origins", "origins");

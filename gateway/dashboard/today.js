@@ -9,6 +9,7 @@ import { live } from "../live.js";
 let count = null; // { total, date, at }, while it is valid
 let last = null; // The last that was valid, unless it ended with its day.
 let state = "connecting";
+let wasLive = false;
 let longestLife = 0;
 let lastOfDay = ""; // When the count was made that expires at the library's midnight.
 const listeners = [];
@@ -65,7 +66,12 @@ function onCount(next) {
 }
 
 function onState(next) {
-  if (next === "live" && state !== "connecting") reloadIfUpgraded();
+  if (next === "live" && wasLive) {
+    // A gateway was away, or a browser has restarted the shared worker, which then has forgotten that it heard nothing.
+    reloadIfUpgraded();
+    readChanged(null);
+  }
+  wasLive = wasLive || next === "live";
   state = next;
   showToday();
 }

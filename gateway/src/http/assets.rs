@@ -87,22 +87,3 @@ impl Assets {
         self.encoded[asset.index()].get_or_init(encode).clone()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The function is duplicated because the page must also work without the other file.
-    #[test]
-    fn dashboard_and_shared_worker_contain_the_same_follow_function() {
-        let follow = |index: usize| {
-            let (_, rest) = DASHBOARD_FILES[index]
-                .text
-                .split_once("\nfunction follow(")
-                .unwrap();
-            rest.split_once("\n}\n").unwrap().0
-        };
-        assert!(follow(0).contains("new EventSource(url)"));
-        assert_eq!(follow(0), follow(1));
-    }
-}

@@ -39,8 +39,8 @@ mod tests {
 
     #[test]
     fn chunk_begins_with_its_length_in_hex() {
-        let frame = Frame::new(b": keepalive\n\n");
-        assert_eq!(frame.bytes(true), "d\r\n: keepalive\n\n\r\n");
-        assert_eq!(frame.bytes(false), ": keepalive\n\n");
+        let frame = Frame::new(b": keepalive\n");
+        assert_eq!(frame.bytes(true), "c\r\n: keepalive\n\r\n");
+        assert_eq!(frame.bytes(false), ": keepalive\n");
     }
 }

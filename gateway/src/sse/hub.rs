@@ -38,7 +38,8 @@ const YIELD_EVERY: usize = 64;
 const EXPIRY_CHECK_EVERY: usize = 16;
 /// When a client reconnects after a broken connection, in milliseconds: random, so that they do not all come at once.
 const RETRY_MS: std::ops::RangeInclusive<u64> = 1_000..=5_000;
-const KEEPALIVE: &[u8] = b": keepalive\n\n";
+/// No blank line ends it, because some clients would dispatch an empty event.
+const KEEPALIVE: &[u8] = b": keepalive\n";
 
 /// The streams of one task.
 pub struct Hub {

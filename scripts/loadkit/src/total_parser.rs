@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn totals_are_found_in_events_that_are_split_anywhere() {
         let event = "2A\r\nevent: update\nid: 1\ndata: {\"total\":313,\"date\":\"x\"}\n\n\r\n";
-        let text = format!("{event}: keepalive\n\n{event}");
+        let text = format!("{event}: keepalive\n{event}");
         for at in 0..text.len() {
             let (mut parser, mut totals) = (TotalParser::default(), Vec::new());
             let (first, second) = text.as_bytes().split_at(at);
