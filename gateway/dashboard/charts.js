@@ -1,10 +1,12 @@
 // Bars and the heat map. Each has a table of the same numbers for screen readers.
 
 import { element, mark, replaceChildren, worded, write } from "./document.js";
-import { DAY, MONTH, YEAR, decimal, hourOf, inWords, number, short, someDay, words } from "./format.js";
+import { DAY, MONTH, YEAR, decimal, hourOf, inWords, number, once, short, someDay, words } from "./format.js";
 
 /** What is told of the bucket of a date, a month or a year, such as "2025-09-23", "2025-09", 2025. */
-export function bucketOf(key) {
+export const bucketOf = (key) => once(key, () => nameBucket(key));
+
+function nameBucket(key) {
   const text = String(key);
   if (text.length > 7) return { key, title: inWords(text, DAY), label: [inWords(text, { weekday: "short" }), inWords(text, { day: "numeric" })] };
   if (text.length < 7) return { key, title: text, label: [text, ""] };
@@ -84,13 +86,12 @@ export function heatMap() {
   } };
 }
 
-/** A table: `columns` are words, `rows` lists of texts, the first of which names the row. `sum` is a last row. */
-export function table(columns, rows, { sum, caption } = {}) {
+/** A table: `columns` are words, `rows` lists of texts, the first of which names the row. `sum` are the last rows. */
+export function table(columns, rows, sum = []) {
   const cells = (tag, [first, ...others]) => element("tr", {}, element("th", { scope: "row" }, first), ...others.map((text) => element(tag, {}, text)));
   const made = element("table", { class: "figures" },
     element("thead", {}, element("tr", {}, ...columns.map((text) => element("th", { scope: "col" }, text)))),
     element("tbody", {}, ...rows.map((row) => cells("td", row))));
-  if (caption) made.prepend(element("caption", {}, caption));
-  if (sum) made.append(element("tfoot", {}, ...sum.map((row) => cells("td", row))));
+  if (sum.length > 0) made.append(element("tfoot", {}, ...sum.map((row) => cells("td", row))));
   return made;
 }

@@ -3,12 +3,12 @@
 import { WORDS } from "./words.js";
 
 export let words, language;
-let formatters;
+let made;
 
 export function useLanguage(wanted) {
   language = document.documentElement.lang = wanted;
   words = WORDS[wanted];
-  formatters = new Map();
+  made = new Map();
 }
 
 /** The language of the address, the one chosen last, or the first that the browser wishes for. */
@@ -23,27 +23,28 @@ export function remember(wanted) {
   try { localStorage.setItem("language", wanted); } catch { /* not allowed here */ }
 }
 
-function formatter(key, make) {
-  if (!formatters.has(key)) formatters.set(key, make());
-  return formatters.get(key);
+/** What `make` returns, which is called once for each `key` and language. */
+export function once(key, make) {
+  if (!made.has(key)) made.set(key, make());
+  return made.get(key);
 }
 
-export const number = (value) => formatter("number", () => new Intl.NumberFormat(language)).format(value);
+export const number = (value) => once("number", () => new Intl.NumberFormat(language)).format(value);
 
 /** A headline: its thousands are apart by a space, which from far away is not read as a decimal point. */
 export const headline = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 
 /** Few characters, such as "23,4 rb". */
-export const short = (value) => formatter("short", () =>
+export const short = (value) => once("short", () =>
   new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 3 })).format(value);
 
-export const decimal = (value) => formatter("decimal", () =>
+export const decimal = (value) => once("decimal", () =>
   new Intl.NumberFormat(language, { maximumFractionDigits: 1 })).format(value);
 
-export const decimal2 = (value) => formatter("decimal2", () =>
+export const decimal2 = (value) => once("decimal2", () =>
   new Intl.NumberFormat(language, { maximumFractionDigits: 2 })).format(value);
 
-export const percent = (value) => formatter("percent", () =>
+export const percent = (value) => once("percent", () =>
   new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 })).format(value);
 
 /** "300 Social sciences" of "3"; null is every other class. */
@@ -60,7 +61,7 @@ export const MONTH = { month: "long", year: "numeric" };
 export const YEAR = { year: "numeric" };
 const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 
-const dateFormatter = (options) => formatter(JSON.stringify(options), () => new Intl.DateTimeFormat(language, options));
+const dateFormatter = (options) => once(JSON.stringify(options), () => new Intl.DateTimeFormat(language, options));
 export const inWords = (date, options) => dateFormatter({ timeZone: "UTC", ...options }).format(new Date(String(date)));
 
 /** "2025-09" or "2025" in words. */

@@ -75,7 +75,7 @@ export function opening() {
   return { isOpen: false, reason: closedDay && closedDay.reason };
 }
 
-export function openingText() {
+function openingText() {
   const { isOpen, until, opens, reason } = opening();
   if (isOpen === undefined) return "";
   const shown = (time) => time.replace(":", clock(0).includes(".") ? "." : ":");

@@ -2,7 +2,7 @@
 
 import { element, replaceChildren, worded, write } from "./document.js";
 import { DATE, fillIn, hourOf, inWords, localTime, number, percent, someDay, words } from "./format.js";
-import { addPanel, dataOf, redraw, serverNow } from "./figures.js";
+import { addPanel, dataOf, serverNow } from "./figures.js";
 import { barChart, bucketOf, heatMap } from "./charts.js";
 import { compareWithUsual, loansWithToday, quietSpans, sameSpan, usualHours, visitsWithToday } from "./visits.js";
 import { isClosedDay, onLibrary } from "./library.js";
@@ -26,8 +26,8 @@ export function addSeries(section, span, { hasLoans = true, isLying = false } = 
     }));
   };
   addPanel(section, hasLoans ? [visits, loans, "visitors:weekly", "books:loans:weekly", "books:circulation"] : [visits, "visitors:weekly"], draw);
-  onTotal(() => redraw(visits));
-  onLibrary(() => redraw(visits));
+  onTotal(draw);
+  onLibrary(draw);
 }
 
 /** How busy it is now compared with the usual, and the quiet hours of today. */

@@ -1,10 +1,11 @@
 // The view for forms: A4, for a year or the last 12 complete months.
 
 import { byId, element, query, replaceChildren, worded, write } from "./document.js";
-import { MONTH, classInWords, decimal, decimal2, inWords, moment, number, percent, words } from "./format.js";
+import { MONTH, classInWords, decimal, decimal2, inWords, language, moment, number, percent, words } from "./format.js";
 import { addPanel, dataOf, pathOf, snapshotOf, urlOf } from "./figures.js";
 import { table } from "./charts.js";
 import { libraryInfo, nameOf, onLibrary } from "./library.js";
+import { REPORT_WORDS } from "./report-words.js";
 import { linkTo, start } from "./start.js";
 
 const year = /^\d{4}$/.test(query.get("year") || "") ? query.get("year") : null;
@@ -17,6 +18,7 @@ const header = element("header", {}, worded("a", "page", { href: linkTo("page") 
 const main = element("main", { id: "content" });
 document.body.append(header, main);
 
+let said; // The report's words in the present language.
 const shown = (value) => (value === null || value === undefined ? "–" : number(value));
 
 /** The months of the report, oldest first; those that are over and, in a chosen year, the current one. */
@@ -65,12 +67,12 @@ function monthsTable(rows) {
   };
   const [visits, open, loans] = [all("visits"), all("open"), all("loans")];
   const perDay = (total) => (open ? decimal(total / open) : "–");
-  return table([words.eachMonth, words.openDays, words.visits, words.unique, words.loans, words.borrowersUnique],
-    rows.map((row) => [monthName(row), shown(row.open), shown(row.visits), shown(row.unique), shown(row.loans), shown(row.borrowers)]), { sum: [
-      [words.sum, shown(open), shown(visits), "", shown(loans), ""],
-      [words.average, average("open"), average("visits"), average("unique"), average("loans"), average("borrowers")],
-      [words.averageDay, "", perDay(visits), "", perDay(loans), ""],
-    ] });
+  return table([said.eachMonth, said.openDays, words.visits, words.unique, words.loans, words.borrowersUnique],
+    rows.map((row) => [monthName(row), shown(row.open), shown(row.visits), shown(row.unique), shown(row.loans), shown(row.borrowers)]), [
+      [said.sum, shown(open), shown(visits), "", shown(loans), ""],
+      [said.average, average("open"), average("visits"), average("unique"), average("loans"), average("borrowers")],
+      [said.averageDay, "", perDay(visits), "", perDay(loans), ""],
+    ]);
 }
 
 function typesTable(rows) {
@@ -80,11 +82,11 @@ function typesTable(rows) {
   const kinds = types.filter((row) => row.month === months[0].month);
   const name = ({ kind, member_type: type }) => ({ member: type, unknown: words.unknownType, guest: words.guest }[kind]);
   const cell = ({ visits, unique_members: unique }) => (unique === null ? number(visits) : `${number(visits)} (${number(unique)})`);
-  return [table([words.eachMonth, ...kinds.map(name)], months.map((row) => [monthName(row), ...types.filter(({ month }) => month === row.month).map(cell)]))];
+  return [table([said.eachMonth, ...kinds.map(name)], months.map((row) => [monthName(row), ...types.filter(({ month }) => month === row.month).map(cell)]))];
 }
 
 /** Two columns: what, and how much. `lines` are [word, number or text]. */
-const list = (lines) => table([words.what, words.amount],
+const list = (lines) => table([said.what, said.amount],
   lines.map(([word, value]) => [words[word], typeof value === "string" ? value : shown(value)]));
 
 function membersList() {
@@ -123,29 +125,30 @@ function growthTable() {
 }
 
 function draw() {
+  said = REPORT_WORDS[language];
   const days = dataOf("visitors:daily");
   if (!days || days.length === 0) return replaceChildren(main, [element("p", {}, words.warming)]);
   const years = [...new Set(days.map(({ date }) => date.slice(0, 4)))];
   const select = byId("year");
-  replaceChildren(select, [element("option", { value: "" }, words.lastMonths), ...years.map((each) => element("option", { value: each }, each))]);
+  replaceChildren(select, [element("option", { value: "" }, said.lastMonths), ...years.map((each) => element("option", { value: each }, each))]);
   select.value = year || "";
   const rows = rowsOf(days);
   const library = libraryInfo();
   const period = rows.length ? `${inWords(rows[0].month, MONTH)} – ${inWords(rows[rows.length - 1].month, MONTH)}` : year;
   const types = typesTable(rows);
   replaceChildren(main, [
-    element("h1", {}, words.reportTitle),
+    element("h1", {}, said.reportTitle),
     element("p", { id: "library" }, nameOf()),
-    element("p", { class: "about" }, `${words.covers}: ${period}. ${words.made}: ${moment(Date.parse(snapshotOf("visitors:daily").generated_at))}.`,
-      library.npp ? ` ${words.npp}: ${library.npp}.` : ""),
-    section(words.byMonth, ["visitors:daily", "books:loans:daily"], [monthsTable(rows)], [words.defVisits, words.defLoans, words.defUnique]),
-    ...(types.length ? [section(words.byType, ["visitors:monthly:types"], types, [`${words.visits} (${words.uniqueOf}). ${words.defTypes}`])] : []),
+    element("p", { class: "about" }, `${said.covers}: ${period}. ${said.made}: ${moment(Date.parse(snapshotOf("visitors:daily").generated_at))}.`,
+      library.npp ? ` ${said.npp}: ${library.npp}.` : ""),
+    section(said.byMonth, ["visitors:daily", "books:loans:daily"], [monthsTable(rows)], [said.defVisits, said.defLoans, said.defUnique]),
+    ...(types.length ? [section(said.byType, ["visitors:monthly:types"], types, [`${words.visits} (${said.uniqueOf}). ${said.defTypes}`])] : []),
     element("div", { class: "pair" },
-      section(words.members, ["members:types"], [membersList(), memberTypes()], [words.defMembers]),
-      section(words.collection, [], [collectionList(days)], [words.defUsage])),
+      section(words.members, ["members:types"], [membersList(), memberTypes()], [said.defMembers]),
+      section(words.collection, [], [collectionList(days)], [said.defUsage])),
     section(words.classes, ["books:classes"], [classesTable()], []),
-    section(words.growth, ["books:growth:yearly", "books:growth:monthly"], [growthTable()], [words.defCollection]),
-    element("div", { class: "signature" }, element("p", {}, `${words.place}: `), element("p", {}, words.signature)),
+    section(words.growth, ["books:growth:yearly", "books:growth:monthly"], [growthTable()], [said.defCollection]),
+    element("div", { class: "signature" }, element("p", {}, `${said.place}: `), element("p", {}, said.signature)),
   ]);
 }
 
@@ -153,7 +156,7 @@ const hidden = element("section", { hidden: "" });
 document.body.append(hidden);
 addPanel(hidden, NAMES, draw);
 onLibrary(draw);
-const { switchLanguage } = start(() => write(document.querySelector("title"), words.reportTitle));
+const { switchLanguage } = start(() => write(document.querySelector("title"), said.reportTitle));
 byId("language").addEventListener("click", switchLanguage);
 byId("print").addEventListener("click", () => print());
 byId("year").addEventListener("change", ({ target }) => {

@@ -49,28 +49,33 @@ export function loansWithToday(name, field) {
   return rows && days ? withMore(rows, field, loansSince(days)) : rows || [];
 }
 
-/** The visits of each day of five years by date, with the live count. */
-function visitsByDate() {
-  const days = new Map((dataOf("visitors:daily") || []).map(({ date, total }) => [date, total]));
-  countByDate.forEach((total, date) => days.set(date, total));
-  return days;
+/** The sums of `days` before `until` in its month and year, and the whole same days of the year before. They cost a millisecond. */
+function sumsBefore(days, until) {
+  const before = `${Number(until.slice(0, 4)) - 1}${until.slice(4)}`;
+  const sum = (from, to) => days.filter(({ date }) => date >= from && date <= to).reduce((all, { total }) => all + total, 0);
+  const spans = (date, last) => ({ month: sum(`${date.slice(0, 7)}-01`, last), year: sum(`${date.slice(0, 4)}-01-01`, last) });
+  return { days, until, before, now: spans(until, dayAfter(until, -1)), then: spans(before, before) };
 }
+let sums = {};
 
 /**
- * This month and this year beside the same days of the year before: `{ month: [now, before], year: [now, before], until }`,
- * or null without the days.
+ * This month and this year beside the same days of the year before: `{ month: [now, before], year: [now, before], before }`,
+ * `before` being the last of those days; null without the days.
  */
 export function sameSpan() {
-  const days = visitsByDate();
-  if (!dataOf("visitors:daily") || days.size === 0) return null;
-  const until = [...days.keys()].pop();
-  const before = `${Number(until.slice(0, 4)) - 1}${until.slice(4)}`;
-  const sum = (from, to) => [...days].filter(([date]) => date >= from && date <= to).reduce((all, [, total]) => all + total, 0);
+  const days = dataOf("visitors:daily");
+  if (!days || days.length === 0) return null;
+  const last = days[days.length - 1];
+  const count = todaysCount();
+  const today = count && count.date >= last.date ? count : last;
+  if (sums.days !== days || sums.until !== today.date) sums = sumsBefore(days, today.date);
+  // After midnight the day before is known by its last count alone.
+  const missed = today.date > last.date && countByDate.has(last.date) ? countByDate.get(last.date) - last.total : 0;
+  const span = (name, isSame) => [sums.now[name] + (isSame ? missed : 0) + today.total, sums.then[name]];
   return {
-    month: [sum(`${until.slice(0, 7)}-01`, until), sum(`${before.slice(0, 7)}-01`, before)],
-    year: [sum(`${until.slice(0, 4)}-01-01`, until), sum(`${before.slice(0, 4)}-01-01`, before)],
-    until,
-    before,
+    month: span("month", last.date.slice(0, 7) === today.date.slice(0, 7)),
+    year: span("year", last.date.slice(0, 4) === today.date.slice(0, 4)),
+    before: sums.before,
   };
 }
 

@@ -45,7 +45,7 @@ macro_rules! file {
 }
 
 /// Every file. Those without a path of their own are under `/dashboard/`.
-pub const DASHBOARD_FILES: [DashboardFile; 20] = [
+pub const DASHBOARD_FILES: [DashboardFile; 21] = [
     file!("index.html", Page, "/"),
     file!("style.css", Style),
     file!("live.js", Script, "/live.js"),
@@ -60,6 +60,7 @@ pub const DASHBOARD_FILES: [DashboardFile; 20] = [
     file!("page.js", Script),
     file!("panels.js", Script),
     file!("rankings.js", Script),
+    file!("report-words.js", Script),
     file!("report.js", Script),
     file!("start.js", Script),
     file!("today.js", Script),
@@ -80,16 +81,32 @@ impl FileKind {
 }
 
 impl DashboardFile {
-    /// Returns the content as it is served: in the page, the version of all files replaces the placeholder.
+    /// Returns the content as it is served: without lines that are comments, which are for readers of the source. In
+    /// the page, the version of all files replaces the placeholder.
     pub fn served_text(&self) -> String {
         match self.kind {
             FileKind::Page => {
                 let version = version(&DASHBOARD_FILES, env!("CARGO_PKG_VERSION"));
                 self.text.replace(VERSION_PLACEHOLDER, &version)
             }
-            FileKind::Script | FileKind::Worker | FileKind::Style => self.text.to_owned(),
+            FileKind::Script | FileKind::Worker => {
+                without_comments(self.text, &["//", "/*", "* ", "*/"])
+            }
+            FileKind::Style => without_comments(self.text, &["/*"]),
         }
     }
+}
+
+/// Returns the lines that do not begin as a comment. No file has a text of several lines that could look like one.
+fn without_comments(text: &str, beginnings: &[&str]) -> String {
+    let is_comment = |line: &&str| {
+        let line = line.trim_start();
+        beginnings
+            .iter()
+            .any(|beginning| line.starts_with(beginning))
+    };
+    let lines = text.split_inclusive('\n');
+    lines.filter(|line| !is_comment(line)).collect()
 }
 
 /// Returns 12 hexadecimal digits that change with the path or the content of any file, and with the gateway's version.
@@ -123,6 +140,18 @@ mod tests {
         let listed: BTreeSet<String> = DASHBOARD_FILES.map(|file| file.text.to_owned()).into();
         assert!(in_folder == listed, "a file of {folder} is not in the list");
         assert_eq!(listed.len(), DASHBOARD_FILES.len(), "two files are equal");
+    }
+
+    #[test]
+    fn comments_are_not_served() {
+        let served = |kind, text| {
+            let path = "/dashboard/x";
+            DashboardFile { path, kind, text }.served_text()
+        };
+        let script = "// a\nlet b; // c\n  /**\n   * d\n   */\n  e();\n";
+        assert_eq!(served(FileKind::Script, script), "let b; // c\n  e();\n");
+        let style = "/* a */\n* { b }\n";
+        assert_eq!(served(FileKind::Style, style), "* { b }\n");
     }
 
     #[test]

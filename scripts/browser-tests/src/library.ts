@@ -43,9 +43,13 @@ export class FakeWorker {
   }
 
   /** Publishes today's count once, valid for `lifetime` milliseconds. */
-  async countOnce(total: number, date = TODAY, lifetime = COUNT_LIFETIME): Promise<void> {
-    const now = Date.now();
-    const [generated_at, expires_at] = [new Date(now).toISOString(), new Date(now + lifetime).toISOString()];
+  countOnce(total: number, date = TODAY, lifetime = COUNT_LIFETIME): Promise<void> {
+    return this.countAt(total, new Date(), lifetime, date);
+  }
+
+  /** The same, as by a worker whose clock shows `now`. */
+  async countAt(total: number, now: Date, lifetime: number, date = TODAY): Promise<void> {
+    const [generated_at, expires_at] = [now.toISOString(), new Date(now.getTime() + lifetime).toISOString()];
     const message = JSON.stringify({ total, generated_at, date, expires_at });
     await this.redis.set(`${this.prefix}visitors:today:count`, message, { PX: lifetime });
     await this.redis.publish(`${this.prefix}visitors:today`, message);

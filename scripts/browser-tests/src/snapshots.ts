@@ -64,7 +64,7 @@ const daily = (perDay: number) => {
 const months = SERIES["visitors:monthly"].map(({ month, partial }) => ({ month, partial }));
 
 /** 8 to 16 on weekdays, the most at 10; a quarter and three quarters of the days lie 20 % below and above. */
-const HOURS = [1, 2, 3, 4, 5, 6, 7].flatMap((weekday) => Array.from({ length: 24 }, (_, hour) => {
+export const HOURS = [1, 2, 3, 4, 5, 6, 7].flatMap((weekday) => Array.from({ length: 24 }, (_, hour) => {
   const open_days = weekday === 7 ? 0 : 8;
   const visits = (at: number) => (open_days === 0 || at < 8 || at > 15 ? 0 : at === 10 ? 200 : at === 15 ? 30 : 100);
   let median = 0;

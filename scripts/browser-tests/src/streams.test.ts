@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { isConnected, isWarm, showsCount } from "./dashboard.js";
 import { dashboardTest } from "./harness.js";
 import { withLibrary, type Library } from "./library.js";
@@ -51,6 +52,34 @@ dashboardTest("without streams the page polls", { variables, expects }, async ({
   await isConnected(page, "polling");
 });
 
-test("ENABLE_DASHBOARD=false removes the page and its script", () => withLibrary(async (library) => {
-  for (const path of ["/", "/stream.js"]) assert.equal((await fetch(library.url(path))).status, 404, path);
+/** A tab that was frozen gets at once all that the shared worker has told it meanwhile. Here it is busy, and so as deaf. */
+dashboardTest("a tab that was frozen replays no old counts", { warm: false }, async ({ library, page }) => {
+  await library.worker.countOnce(1_000);
+  await showsCount(page, 1_000, "1\u202f000");
+  await page.evaluate(() => {
+    const today = document.querySelector<HTMLElement>("#today")!;
+    new MutationObserver(() => { today.dataset.seen = `${today.dataset.seen ?? ""} ${today.dataset.total}`; })
+      .observe(today, { attributes: true, attributeFilter: ["data-total"] });
+  });
+  const busy = page.evaluate(() => { for (const end = performance.now() + 3_000; performance.now() < end;); });
+  for (let total = 1_001; total <= 1_050; total += 1) {
+    await library.worker.countOnce(total);
+    await sleep(20);
+  }
+  await busy;
+  await showsCount(page, 1_050, "1\u202f050");
+  const seen = (await page.locator("#today").getAttribute("data-seen"))!.trim().split(" ");
+  assert(seen.length <= 2, `${seen.length} counts: ${seen.join(" ")}`);
+});
+
+/** As in a browser that is too old for the modules. */
+dashboardTest("a page whose scripts cannot run shows today's number alone", { path: null, expects: () => true }, async ({ library, page }) => {
+  await page.route("**/dashboard/page.js", (route) => route.abort());
+  await page.goto(library.url());
+  await page.locator("#simple").getByText("1234", { exact: true }).waitFor();
+  assert.match(await page.locator("#simple").innerText(), /This browser is too old for the dashboard/);
+});
+
+test("ENABLE_DASHBOARD=false removes the page and its scripts", () => withLibrary(async (library) => {
+  for (const path of ["/", "/live.js", "/dashboard/page.js"]) assert.equal((await fetch(library.url(path))).status, 404, path);
 }, { ENABLE_DASHBOARD: "false" }));

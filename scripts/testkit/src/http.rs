@@ -268,7 +268,11 @@ impl Events {
     async fn read_block(&mut self) -> Option<Block> {
         loop {
             // A comment between two blocks has no blank line of its own.
-            let end = if self.text.starts_with(':') { "\n" } else { "\n\n" };
+            let end = if self.text.starts_with(':') {
+                "\n"
+            } else {
+                "\n\n"
+            };
             if let Some((block, rest)) = self.text.split_once(end) {
                 let block = parse(block);
                 self.text = rest.to_owned();

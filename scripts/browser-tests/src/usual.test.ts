@@ -1,0 +1,58 @@
+// Today's count beside what is usual, by visitors:hours (snapshots.ts): on every weekday but Sunday 100 visits an hour from 8 to
+// 15, 200 from 10 to 11, 30 from 15 to 16. Half of the days lie within 20 % of that.
+
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import { ENGLISH, isWarm, textOf, until } from "./dashboard.js";
+import { dashboardTest, type Scene } from "./harness.js";
+import { LONG } from "./library.js";
+import { HOURS, TODAY } from "./snapshots.js";
+
+const browser = { ...ENGLISH, timezoneId: "UTC" };
+
+/** Counts `total` visits at a time of the library's day. */
+async function count({ library }: Pick<Scene, "library">, total: number, time: string): Promise<void> {
+  library.worker.stopCounting();
+  await library.worker.countAt(total, new Date(`${TODAY}T${time}Z`), LONG);
+}
+const says = (page: Page, text: string): Promise<void> => until(page, (text) => document.querySelector("#usual")!.textContent === text, text);
+
+dashboardTest("the count is compared with the quartiles of this weekday at this time", { browser }, async (scene) => {
+  const { page } = scene;
+  await isWarm(page);
+  // At 12:30 the median is 550, the quartiles are 440 and 660.
+  for (const [total, verdict] of [[661, "Busier than usual"], [660, "As busy as usual"], [440, "As busy as usual"], [439, "Quieter than usual"]] as const) {
+    await count(scene, total, "12:30:00");
+    await says(page, `${verdict} for Tuesday at 12`);
+  }
+  assert.equal(await textOf(page, "#quiet-hours"), "Quiet hours today: 15–16");
+});
+
+dashboardTest("nothing is said with fewer than four open days, or before opening", { browser }, async (scene) => {
+  const { library, page } = scene;
+  await isWarm(page);
+  await count(scene, 700, "12:30:00");
+  await says(page, "Busier than usual for Tuesday at 12");
+  await count(scene, 3, "07:30:00");
+  await says(page, "");
+  await count(scene, 701, "12:30:00");
+  await says(page, "Busier than usual for Tuesday at 12");
+  await library.worker.store("visitors:hours", HOURS.map((row) => ({ ...row, open_days: 3, cumulative_p25: null, cumulative_p50: null, cumulative_p75: null })));
+  await says(page, "");
+});
+
+/** Its clock is not the library's. */
+dashboardTest("nothing is said to a browser that has another date", { browser: { ...ENGLISH, timezoneId: "Pacific/Kiritimati" } }, async (scene) => {
+  await isWarm(scene.page);
+  await count(scene, 700, "12:30:00");
+  await until(scene.page, () => document.querySelector<HTMLElement>("#today")!.dataset.total === "700");
+  assert.equal(await textOf(scene.page, "#usual"), "");
+});
+
+dashboardTest("the heat map has the mean of each hour", { browser }, async ({ page }) => {
+  await isWarm(page);
+  const rows = await page.locator(".heat tr").evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));
+  assert.deepEqual(rows[0], ["Day", "08", "09", "10", "11", "12", "13", "14", "15"]);
+  assert.deepEqual(rows[1], ["Mon", "100", "100", "200", "100", "100", "100", "100", "30"]);
+  assert.deepEqual(rows[7], ["Sun", "0", "0", "0", "0", "0", "0", "0", "0"]);
+});
