@@ -81,7 +81,8 @@ export const readAll = () => figures.forEach(read);
 async function read(figure) {
   clearTimeout(figure.timer);
   const turn = ++figure.turn;
-  let wait = 10; // Seconds until it is asked for again, should this fail.
+  // Seconds until it is asked for again, should this fail.
+  let wait = 10;
   try {
     const answer = await fetch(urlOf(pathOf(figure.name)), { cache: "no-cache" });
     const text = await answer.text();
@@ -90,9 +91,11 @@ async function read(figure) {
     if (answer.status === 200) return take(figure, text);
     if (answer.status === 202) {
       take(figure, "null");
-      wait = 30; // The stream tells when it is ready.
+      // The stream tells when it is ready.
+      wait = 30;
     } else if (answer.status === 404) {
-      return; // This gateway is too old to know it.
+      // This gateway is too old to know it.
+      return;
     }
   } catch (error) {
     // No connection, or what came is not JSON.

@@ -45,7 +45,7 @@ export const decimal2 = (value) => once("decimal2", () =>
   new Intl.NumberFormat(language, { maximumFractionDigits: 2 })).format(value);
 
 export const percent = (value) => once("percent", () =>
-  new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 })).format(value);
+  new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 })).format(value);
 
 /** "300 Social sciences" of "3"; null is every other class. */
 export const classInWords = (main) => (main === null ? words.noClass : `${main}00 ${words.dewey[main]}`);

@@ -1,10 +1,10 @@
 // The panels that several views share: what is known of now, and charts of visits and loans.
 
 import { element, replaceChildren, worded, write } from "./document.js";
-import { DATE, fillIn, hourOf, inWords, localTime, number, percent, someDay, words } from "./format.js";
-import { addPanel, dataOf, serverNow } from "./figures.js";
+import { DATE, fillIn, hourOf, inWords, number, percent, someDay, words } from "./format.js";
+import { addPanel, dataOf } from "./figures.js";
 import { barChart, bucketOf, heatMap } from "./charts.js";
-import { compareWithUsual, loansWithToday, quietSpans, sameSpan, usualHours, visitsWithToday } from "./visits.js";
+import { compareWithUsual, libraryTime, loansWithToday, quietSpans, sameSpan, usualHours, visitsWithToday } from "./visits.js";
 import { isClosedDay, onLibrary } from "./library.js";
 import { onTotal } from "./today.js";
 
@@ -38,7 +38,7 @@ export function addUsual(section) {
     const found = compareWithUsual();
     const day = found && inWords(someDay(found.weekday), { weekday: "long" });
     write(verdict, found ? fillIn(words[found.verdict], { when: fillIn(words.at, { day, hour: hourOf(found.hour) }) }) : "");
-    const spans = quietSpans(usualHours(localTime(serverNow()).date));
+    const spans = quietSpans(usualHours(libraryTime().date));
     const said = spans.map(([from, to]) => `${hourOf(from)}–${hourOf(to)}`).join(", ");
     write(quiet, said && `${words.quietHours}: ${said}`);
   };
@@ -51,13 +51,20 @@ export function addHoursToday(section) {
   const chart = barChart(["visits"]);
   const note = element("p", { class: "note quiet" });
   section.append(note, chart.node);
-  addPanel(section, ["visitors:hours"], () => {
-    const { date, hour: now } = localTime(serverNow());
+  let drawn = null;
+  const draw = () => {
+    const { date, hour: now } = libraryTime();
+    drawn = `${date} ${now}`;
     const hours = usualHours(date);
     write(note, dataOf("visitors:hours") && hours.length === 0 ? words.usuallyClosed : "");
     chart.draw(hours.map(({ hour, mean }) => ({
-      key: hour, title: hourOf(hour), label: [hourOf(hour), ""], values: [Math.round(mean)], partial: hour === Math.floor(now),
+      key: hour, title: hourOf(hour), label: [hourOf(hour), ""], values: [Math.round(mean)], partial: hour === now,
     })));
+  };
+  addPanel(section, ["visitors:hours"], draw);
+  onTotal(() => {
+    const { date, hour } = libraryTime();
+    if (drawn !== `${date} ${hour}`) draw();
   });
 }
 
@@ -78,7 +85,9 @@ export function addSameSpan(section) {
     const span = sameSpan();
     replaceChildren(list, !span ? [] : ["month", "year"].map((which) => {
       const [now, before] = span[which];
-      const change = before > 0 ? `${now >= before ? "+" : "−"}${percent(Math.abs(now / before - 1))}` : "–";
+      const ratio = now / before - 1;
+      const sign = Math.abs(ratio) < 0.0005 ? "±" : ratio > 0 ? "+" : "−";
+      const change = before > 0 ? sign + percent(Math.abs(ratio)) : "–";
       return element("p", { "data-key": which }, element("span", { class: "quiet" }, which === "month" ? words.thisMonth : words.thisYear),
         element("strong", { class: "amount", "data-total": now }, number(now)),
         element("span", { class: "quiet" }, fillIn(words.compared, { change, before: number(before), date: inWords(span.before, DATE) })));

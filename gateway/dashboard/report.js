@@ -18,7 +18,8 @@ const header = element("header", {}, worded("a", "page", { href: linkTo("page") 
 const main = element("main", { id: "content" });
 document.body.append(header, main);
 
-let said; // The report's words in the present language.
+// The report's words in the present language.
+let said;
 const shown = (value) => (value === null || value === undefined ? "–" : number(value));
 
 /** The months of the report, oldest first; those that are over and, in a chosen year, the current one. */

@@ -4,7 +4,8 @@
 import { live } from "../live.js";
 
 const tabs = new Set();
-let stop, latest; // The latest call of each callback, for tabs that come later.
+// The latest call of each callback, for tabs that come later.
+let stop, latest;
 
 // Both clocks, because a machine that sleeps stops one, and somebody may set the other.
 const stamp = () => ({ wall: Date.now(), steady: performance.timeOrigin + performance.now() });
@@ -19,7 +20,8 @@ function tell(name) {
 
 self.onconnect = ({ ports: [tab] }) => {
   tabs.add(tab);
-  tab.onmessage = () => { // All that a tab ever says is goodbye.
+  // All that a tab ever says is goodbye.
+  tab.onmessage = () => {
     tabs.delete(tab);
     if (tabs.size > 0) return;
     stop();

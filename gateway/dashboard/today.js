@@ -6,12 +6,15 @@ import { gateway, learnTime, readChanged } from "./figures.js";
 import { reloadIfUpgraded } from "./upgrade.js";
 import { live } from "../live.js";
 
-let count = null; // { total, date, at }, while it is valid
-let last = null; // The last that was valid, unless it ended with its day.
+// { total, date, at }, while it is valid
+let count = null;
+// The last that was valid, unless it ended with its day.
+let last = null;
 let state = "connecting";
 let wasLive = false;
 let longestLife = 0;
-let lastOfDay = ""; // When the count was made that expires at the library's midnight.
+// When the count was made that expires at the library's midnight.
+let lastOfDay = "";
 const listeners = [];
 
 /** The latest counts of today and of yesterday, by their dates. */
@@ -95,7 +98,8 @@ function shared(fail) {
   const calls = { onCount, onState, onChange: readChanged };
   const ageOf = ({ wall, steady }) => Math.max(Date.now() - wall, performance.timeOrigin + performance.now() - steady);
   const hasExpired = ({ value, made }) => value !== null && ageOf(made) > value.life;
-  let latest = null; // The latest call of onCount.
+  // The latest call of onCount.
+  let latest = null;
   let timer = null;
   function takeLatest() {
     timer = null;
@@ -130,7 +134,8 @@ function connect() {
   try {
     stop = shared(goAlone);
   } catch (error) {
-    goAlone(); // There are none here, or they are not allowed.
+    // There are none here, or they are not allowed.
+    goAlone();
   }
   addEventListener("pagehide", () => stop());
   addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });

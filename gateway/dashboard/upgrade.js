@@ -14,7 +14,8 @@ export async function reloadIfUpgraded() {
     if (sessionStorage.getItem("reloaded-for") === found[1]) return;
     sessionStorage.setItem("reloaded-for", found[1]);
   } catch (error) {
-    return; // Without a memory it might never end.
+    // Without a memory it might never end.
+    return;
   }
   setTimeout(() => location.reload(), 5000 * Math.random());
 }

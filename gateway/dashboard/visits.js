@@ -2,7 +2,7 @@
 // last year, and closed days. Without the document.
 
 import { dayAfter, localTime, weekdayOf } from "./format.js";
-import { dataOf } from "./figures.js";
+import { dataOf, serverNow } from "./figures.js";
 import { countByDate, todaysCount } from "./today.js";
 
 /** What has been counted since the snapshots were made: [date, visits more than they hold]. */
@@ -100,6 +100,13 @@ export function compareWithUsual() {
   if (high < 1) return null;
   const verdict = count.total > high ? "busier" : count.total < low ? "quieter" : "usual";
   return { verdict, weekday: weekdayOf(count.date), hour: Math.floor(hour) };
+}
+
+/** The library's date, and its hour where this browser has the same date; else null. */
+export function libraryTime() {
+  const [count, local] = [todaysCount(), localTime(serverNow())];
+  const date = count ? count.date : local.date;
+  return { date, hour: date === local.date ? Math.floor(local.hour) : null };
 }
 
 /** The usual visits of each hour of a date, from the first to the last hour with any: [{ hour, mean }]. */

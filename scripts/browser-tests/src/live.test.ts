@@ -59,7 +59,7 @@ test("a count goes when the gateway has none", async () => {
   const world = new World();
   await world.run(30);
   world.isWorkerAlive = false;
-  await world.run(20, atMost(world, OLDEST.quiet));
+  await world.run(20, atMost(world, OLDEST.live));
   assert.equal(world.counts.filter((count) => count === null).length, 1);
 });
 

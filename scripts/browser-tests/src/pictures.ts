@@ -10,8 +10,9 @@ import { Child, Gateway, Redis, binary, eventually, freePort } from "./processes
 
 /** A university takes minutes to generate, load and count. */
 const DEMO_PATIENCE = 900_000;
-/** The hour of the day that the pictures show: most visitors have come. */
-const AFTERNOON = 15;
+/** The hours of the day that the pictures may show, best first: most visitors have come. */
+const HOURS = [15, 14, 13, 12, 16, 11];
+const SUNDAY = 0;
 
 const { values: { folder, size } } = parseArgs({ options: {
   folder: { type: "string", default: "deploy/pictures" },
@@ -28,16 +29,23 @@ const VIEWS: Record<string, BrowserContextOptions & { path: string }> = {
   desktop: { path: "/", viewport: DESK },
 };
 
-/** A time zone in which it is afternoon now. The names of such zones count to the west. */
+/** A time zone in which it is an afternoon of a weekday now. The names of such zones count to the west. */
 function afternoonZone(): string {
-  const west = (new Date().getUTCHours() + 24 - AFTERNOON) % 24;
-  return west <= 12 ? `Etc/GMT+${west}` : `Etc/GMT-${24 - west}`;
+  const now = new Date();
+  for (const hour of HOURS) {
+    for (const east of [hour - now.getUTCHours(), hour - now.getUTCHours() + 24]) {
+      const weekday = new Date(now.getTime() + east * 3_600_000).getUTCDay();
+      if (east >= -12 && east <= 14 && weekday !== SUNDAY) return `Etc/GMT${east <= 0 ? "+" : "-"}${Math.abs(east)}`;
+    }
+  }
+  throw new Error("it is Sunday wherever it is afternoon: take the pictures tomorrow");
 }
+const zone = afternoonZone();
 
 const browser = await chromium.launch(LAUNCH);
 
 async function open(url: string, view: BrowserContextOptions): Promise<Page> {
-  const context = await browser.newContext({ locale: "id-ID", colorScheme: "light", reducedMotion: "reduce", ...view });
+  const context = await browser.newContext({ locale: "id-ID", timezoneId: zone, colorScheme: "light", reducedMotion: "reduce", ...view });
   const page = await context.newPage();
   await page.goto(url);
   return page;
@@ -57,7 +65,7 @@ await isConnected(warming, "polling");
 await take(warming, "warming");
 
 const port = await freePort();
-const demo = new Child(binary("demo"), ["--size", size, "--port", `${port}`, "--zone", afternoonZone()]);
+const demo = new Child(binary("demo"), ["--size", size, "--port", `${port}`, "--zone", zone]);
 await demo.listens(port, DEMO_PATIENCE);
 await eventually("the demo has all of its figures", async () => {
   for (const path of ["visitors", "books"]) {
@@ -70,9 +78,10 @@ await eventually("the demo has all of its figures", async () => {
 const pages: Record<string, Page> = {};
 for (const [name, { path, ...view }] of Object.entries(VIEWS)) {
   const page = await open(`http://127.0.0.1:${port}${path}`, view);
-  await isWarm(page);
-  // The report has no count.
-  if (name !== "report") {
+  if (name === "report") {
+    await page.locator("tfoot").first().waitFor();
+  } else {
+    await isWarm(page);
     await showsSomeCount(page);
     await isConnected(page, "live");
   }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { PHONE, isConnected, isWarm, showsCount, until } from "./dashboard.js";
+import { PHONE, isConnected, isWarm, showsCount } from "./dashboard.js";
 import { dashboardTest } from "./harness.js";
 import { eventually } from "./processes.js";
 

@@ -26,6 +26,10 @@ dashboardTest("the count is compared with the quartiles of this weekday at this 
     await says(page, `${verdict} for Tuesday at 12`);
   }
   assert.equal(await textOf(page, "#quiet-hours"), "Quiet hours today: 15–16");
+  const now = () => page.locator(".top [data-figure='visitors:hours'] .bar[data-partial]").getAttribute("data-key");
+  assert.equal(await now(), "12");
+  await count(scene, 440, "13:05:00");
+  await page.locator(".top [data-figure='visitors:hours'] .bar[data-partial][data-key='13']").waitFor();
 });
 
 dashboardTest("nothing is said with fewer than four open days, or before opening", { browser }, async (scene) => {
