@@ -3,7 +3,7 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { DESK, PHONE, isConnected, isWarm, until } from "./dashboard.js";
+import { DESK, PHONE, isConnected, isWarm, showsSomeCount, until } from "./dashboard.js";
 import { dashboardTest } from "./harness.js";
 
 const VIEWS = {
@@ -28,6 +28,18 @@ for (const [where, { path, browser }] of Object.entries(VIEWS)) {
       });
     }
   }
+}
+
+for (const colorScheme of ["light", "dark"] as const) {
+  const browser = { colorScheme, reducedMotion: "reduce" as const };
+  dashboardTest(`axe finds nothing in the report, ${colorScheme}`, { path: "/?view=report", browser }, async ({ page }) => {
+    await page.locator("tfoot").first().waitFor();
+    assert.deepEqual(await violations(page), []);
+  });
+  dashboardTest(`axe finds nothing in the frame, ${colorScheme}`, { path: "/?view=embed", browser }, async ({ page }) => {
+    await showsSomeCount(page);
+    assert.deepEqual(await violations(page), []);
+  });
 }
 
 dashboardTest("Tab reaches every control, and the focus is visible", {}, async ({ page }) => {
