@@ -18,6 +18,8 @@ export function start(redraw = () => {}) {
   };
   speak(firstLanguage(query));
   window.onDashboardStart();
+  // A page that stays open for months needs no record of its requests.
+  performance.setResourceTimingBufferSize(0);
   readAll();
   readLibrary();
   setInterval(showAges, 60000);

@@ -91,11 +91,12 @@ export function compareWithUsual() {
   if (!count) return null;
   const { date, hour } = localTime(Date.parse(count.at));
   const hours = hoursOf(weekdayOf(count.date));
-  if (date !== count.date || hours.length === 0 || hours[23].open_days < 4) return null;
+  if (date !== count.date || hours.length === 0) return null;
   const at = (quartile) => {
     const [before, after] = [hour < 1 ? 0 : hours[Math.floor(hour) - 1][quartile], hours[Math.floor(hour)][quartile]];
     return before + (after - before) * (hour % 1);
   };
+  // Quartiles of too few days are null, which counts as 0.
   const [low, high] = [at("cumulative_p25"), at("cumulative_p75")];
   if (high < 1) return null;
   const verdict = count.total > high ? "busier" : count.total < low ? "quieter" : "usual";
