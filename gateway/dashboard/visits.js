@@ -1,5 +1,5 @@
 // What follows from the series of visits: the live count in week, month and year, the usual of this hour, the same days of
-// last year, and closed days. Without the document.
+// last year. It does not touch the document.
 
 import { dayAfter, localTime, weekdayOf } from "./format.js";
 import { dataOf, serverNow } from "./figures.js";

@@ -1,7 +1,8 @@
 //! What the library says about itself (`LIBRARY_FILE`): name, opening hours, notices and logo.
 //!
 //! # Files
-//! - [`information`]: the format of the file, and its validation
+//! - [`information`]: the format of the file
+//! - [`validation`]: checks of its fields
 //! - [`logo`]: recognizes the format of the logo
 //! - [`reader`]: reads both files from the disk
 //! - [`content`]: the last good version, ready to send
@@ -11,4 +12,5 @@ pub mod content;
 pub mod information;
 pub mod logo;
 pub mod reader;
+pub mod validation;
 pub mod watcher;

@@ -12,12 +12,12 @@ const folder = mkdtempSync(join(tmpdir(), "library-"));
 after(() => rmSync(folder, { recursive: true }));
 
 /** Writes a file that names `hours` for every weekday, and returns the variable that names it. */
-function libraryFile(name: string, hours: object[]): Record<string, string> {
+function libraryFile(name: string, hours: object[], closed: object[] = []): Record<string, string> {
   const weekdays = [1, 2, 3, 4, 5, 6, 7].flatMap((weekday) => hours.map((span) => ({ weekday, ...span })));
   const path = join(folder, name);
   writeFileSync(join(folder, "logo.svg"), `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9H0z"/></svg>`);
   writeFileSync(path, JSON.stringify({
-    name: "Perpustakaan Kota", subtitle: "Lantai 1", logo: "logo.svg", npp: "32A", hours: weekdays,
+    name: "Perpustakaan Kota", subtitle: "Lantai 1", logo: "logo.svg", npp: "32A", hours: weekdays, closed,
     notices: [
       { text: "Lantai 2 ditutup", level: "info" }, { text: "Jaringan terganggu", level: "alert" },
       { text: "Sudah lewat", until: "2020-01-01" }, { text: "Belum mulai", from: "2999-01-01", level: "alert" },
@@ -27,6 +27,8 @@ function libraryFile(name: string, hours: object[]): Record<string, string> {
 }
 const ALWAYS = libraryFile("always.json", [{ open: "00:00", close: "23:59" }]);
 const NEVER = libraryFile("never.json", [{ open: "00:00", close: "00:01" }]);
+// The browser's zone, see below, has the date of UTC.
+const HOLIDAY = libraryFile("holiday.json", [{ open: "00:00", close: "23:59" }], [{ date: new Date().toISOString().slice(0, 10), reason: "Libur" }]);
 // A test at midnight would be wrong for a minute; at noon it never is.
 const browser = { timezoneId: `Etc/GMT${new Date().getUTCHours() >= 12 ? "+" : "-"}${Math.abs(new Date().getUTCHours() - 12)}` };
 
@@ -56,6 +58,11 @@ dashboardTest("outside the opening hours the lobby is dark, and says when it ope
   assert.match(await textOf(page, "#closed-clock"), /^\d\d:\d\d$/);
   const background = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   assert.equal(background, "rgb(18, 23, 20)");
+});
+
+dashboardTest("a closed day says why", { variables: HOLIDAY, browser, path: "/?view=lobby&lang=en" }, async ({ page }) => {
+  await page.locator("html[data-closed]").waitFor();
+  assert.match(await textOf(page, "#opening"), /^Closed: Libur\. Opens \w+ at 00:00$/);
 });
 
 dashboardTest("without opening hours nothing is ever closed", { path: "/?view=lobby" }, async ({ page }) => {

@@ -28,8 +28,8 @@ const NAMED: usize = 20;
 const PERIODS: [Period; 2] = [Period::Month, Period::Year];
 const SNAPSHOTS: [Snapshot; 2] = [Snapshot::InstitutionsMonth, Snapshot::InstitutionsYear];
 
-/// Counts the visits of guests and of former members by the institution that is written on the visit. Whoever is not found
-/// at once may be a former member.
+/// Computes the visits of each institution. It counts only visits without a known member, by the institution on the
+/// visit. The member counter has all other visits.
 pub(super) struct Institutions {
     windows: [Window; 2],
     copies: Interner<()>,
