@@ -1,7 +1,7 @@
 // Bars and the heat map. Each has a table of the same numbers for screen readers.
 
 import { element, mark, replaceChildren, worded, write } from "./document.js";
-import { DAY, MONTH, YEAR, decimal, hourOf, inWords, number, once, short, someDay, words } from "./format.js";
+import { DAY, MONTH, YEAR, decimal, hourOf, inWords, language, number, once, short, someDay, words } from "./format.js";
 
 /** What is told of the bucket of a date, a month or a year, such as "2025-09-23", "2025-09", 2025. */
 export const bucketOf = (key) => once(key, () => nameBucket(key));
@@ -24,23 +24,23 @@ export function barChart(series) {
   const node = element("div", { class: `bars series-${series.length}` }, columns,
     element("div", { class: "unseen" }, element("table", {}, element("thead", {}, head), body)));
   const row = () => element("tr", {}, element("th", { scope: "row" }), ...series.map(() => element("td", {})));
+  // What each column shows: a visit changes one of them.
+  let drawn = [];
 
   return { node, draw(buckets) {
-    if (columns.childElementCount !== buckets.length) {
+    if (drawn.length !== buckets.length) {
       replaceChildren(columns, buckets.map(() => emptyColumn(series)));
       replaceChildren(body, buckets.map(row));
+      drawn = buckets.map(() => "");
     }
-    series.forEach((_, index) => {
-      const most = Math.max(1, ...buckets.map(({ values }) => values[index] || 0));
-      buckets.forEach((bucket, at) => drawBar(columns.children[at].children[index], bucket, bucket.values[index], most));
-    });
-    buckets.forEach(({ title, label, values, partial, note }, at) => {
-      const lines = columns.children[at].lastElementChild.children;
-      label.forEach((text, line) => write(lines[line], text));
-      const [name, ...cells] = body.children[at].children;
-      write(name, title);
-      const remark = note || (partial ? words.toDate : "");
-      cells.forEach((cell, index) => write(cell, `${textOf(values[index], number)}${remark && ` (${remark})`}`));
+    const most = series.map((_, index) => Math.max(1, ...buckets.map(({ values }) => values[index] || 0)));
+    buckets.forEach((bucket, at) => {
+      const { title, values, partial, note } = bucket;
+      const shown = [language, title, partial, note, values, most].join();
+      if (shown === drawn[at]) return;
+      drawn[at] = shown;
+      drawColumn(columns.children[at], bucket, most);
+      drawRow(body.children[at], bucket);
     });
   } };
 }
@@ -50,6 +50,20 @@ const textOf = (value, format) => (value === null || value === undefined ? "–"
 function emptyColumn(series) {
   const plot = (word) => element("div", { class: `plot ${word}` }, element("div", { class: "bar" }), element("span", { class: "value" }));
   return element("div", { class: "column" }, ...series.map(plot), element("div", { class: "label" }, element("span", {}), element("span", {})));
+}
+
+function drawColumn(column, bucket, most) {
+  const [...plots] = column.children;
+  const lines = plots.pop().children;
+  bucket.label.forEach((text, line) => write(lines[line], text));
+  plots.forEach((plot, index) => drawBar(plot, bucket, bucket.values[index], most[index]));
+}
+
+function drawRow(row, { title, values, partial, note }) {
+  const [name, ...cells] = row.children;
+  write(name, title);
+  const remark = note || (partial ? words.toDate : "");
+  cells.forEach((cell, index) => write(cell, `${textOf(values[index], number)}${remark && ` (${remark})`}`));
 }
 
 function drawBar(plot, { key, partial, note }, value, most) {

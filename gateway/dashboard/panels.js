@@ -1,6 +1,6 @@
 // The panels that several views share: what is known of now, and charts of visits and loans.
 
-import { element, replaceChildren, worded, write } from "./document.js";
+import { element, mark, replaceChildren, worded, write } from "./document.js";
 import { DATE, fillIn, hourOf, inWords, number, percent, someDay, words } from "./format.js";
 import { addPanel, dataOf } from "./figures.js";
 import { barChart, bucketOf, heatMap } from "./charts.js";
@@ -30,20 +30,35 @@ export function addSeries(section, span, { hasLoans = true, isLying = false } = 
   onLibrary(draw);
 }
 
+/** Calls `draw` with the first count of an hour of the library. */
+function onHour(draw) {
+  let last = "";
+  onTotal(() => {
+    const { date, hour } = libraryTime();
+    if (last === `${date} ${hour}`) return;
+    last = `${date} ${hour}`;
+    draw();
+  });
+}
+
 /** How busy it is now compared with the usual, and the quiet hours of today. */
 export function addUsual(section) {
   const verdict = section.appendChild(element("p", { id: "usual" }));
   const quiet = section.appendChild(element("p", { id: "quiet-hours", class: "quiet" }));
-  const draw = () => {
+  const compare = () => {
     const found = compareWithUsual();
     const day = found && inWords(someDay(found.weekday), { weekday: "long" });
     write(verdict, found ? fillIn(words[found.verdict], { when: fillIn(words.at, { day, hour: hourOf(found.hour) }) }) : "");
+  };
+  const draw = () => {
+    compare();
     const spans = quietSpans(usualHours(libraryTime().date));
     const said = spans.map(([from, to]) => `${hourOf(from)}–${hourOf(to)}`).join(", ");
     write(quiet, said && `${words.quietHours}: ${said}`);
   };
   addPanel(section, ["visitors:hours"], draw);
-  onTotal(draw);
+  onTotal(compare);
+  onHour(draw);
 }
 
 /** The usual visits of each hour of today's weekday; the present hour is marked. */
@@ -51,10 +66,8 @@ export function addHoursToday(section) {
   const chart = barChart(["visits"]);
   const note = element("p", { class: "note quiet" });
   section.append(note, chart.node);
-  let drawn = null;
   const draw = () => {
     const { date, hour: now } = libraryTime();
-    drawn = `${date} ${now}`;
     const hours = usualHours(date);
     write(note, dataOf("visitors:hours") && hours.length === 0 ? words.usuallyClosed : "");
     chart.draw(hours.map(({ hour, mean }) => ({
@@ -62,10 +75,7 @@ export function addHoursToday(section) {
     })));
   };
   addPanel(section, ["visitors:hours"], draw);
-  onTotal(() => {
-    const { date, hour } = libraryTime();
-    if (drawn !== `${date} ${hour}`) draw();
-  });
+  onHour(draw);
 }
 
 export function addHeatMap(section) {
@@ -81,17 +91,26 @@ export function addHeatMap(section) {
 /** This month and this year beside the same days of last year. */
 export function addSameSpan(section) {
   const list = section.appendChild(element("div", { class: "amounts spans" }));
+  const amount = (which, word) => {
+    const node = element("p", { "data-key": which }, worded("span", word, { class: "quiet" }), element("strong", { class: "amount" }), element("span", { class: "quiet" }));
+    node.hidden = true;
+    return node;
+  };
+  list.append(amount("month", "thisMonth"), amount("year", "thisYear"));
   const draw = () => {
-    const span = sameSpan();
-    replaceChildren(list, !span ? [] : ["month", "year"].map((which) => {
-      const [now, before] = span[which];
+    const spans = sameSpan();
+    for (const node of list.children) {
+      node.hidden = !spans;
+      if (!spans) continue;
+      const [now, before] = spans[node.dataset.key];
       const ratio = now / before - 1;
       const sign = Math.abs(ratio) < 0.0005 ? "±" : ratio > 0 ? "+" : "−";
       const change = before > 0 ? sign + percent(Math.abs(ratio)) : "–";
-      return element("p", { "data-key": which }, element("span", { class: "quiet" }, which === "month" ? words.thisMonth : words.thisYear),
-        element("strong", { class: "amount", "data-total": now }, number(now)),
-        element("span", { class: "quiet" }, fillIn(words.compared, { change, before: number(before), date: inWords(span.before, DATE) })));
-    }));
+      const [, amount, compared] = node.children;
+      mark(amount, "data-total", now);
+      write(amount, number(now));
+      write(compared, fillIn(words.compared, { change, before: number(before), date: inWords(spans.before, DATE) }));
+    }
   };
   addPanel(section, ["visitors:daily"], draw);
   onTotal(draw);

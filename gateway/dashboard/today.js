@@ -37,14 +37,23 @@ export function addToday(section) {
 export function showToday() {
   mark(root, "data-connection", state);
   write(byId("connection"), words[state]);
+  write(byId("date"), count ? inWords(count.date, DAY) : "");
+  const why = { connecting: "connecting", live: "counting", polling: "counting", lost: "unknown" }[state];
+  write(byId("today-note"), count ? "" : last ? `${words.lastKnown}: ${moment(Date.parse(last.at))}` : words[why]);
+  showTotal();
+  showTitle();
+}
+
+/** All that changes with each visit. */
+function showTotal() {
   const today = byId("today");
   mark(today, "data-total", count && count.total);
   mark(today, "data-last", count || !last ? null : last.total);
   const shown = count || last;
   writeLarge(today, shown ? headline(shown.total) : "–");
-  write(byId("date"), count ? inWords(count.date, DAY) : "");
-  const why = { connecting: "connecting", live: "counting", polling: "counting", lost: "unknown" }[state];
-  write(byId("today-note"), count ? "" : last ? `${words.lastKnown}: ${moment(Date.parse(last.at))}` : words[why]);
+}
+
+function showTitle() {
   const title = count ? `${number(count.total)} · ${words.today}` : words.today;
   if (document.title !== title) document.title = title;
 }
@@ -63,8 +72,9 @@ function onCount(next) {
     if (countByDate.size > 2) countByDate.delete(countByDate.keys().next().value);
   }
   count = next;
-  if (before && next && before.total === next.total && before.date === next.date) return;
-  showToday();
+  if (!before || !next || before.date !== next.date) showToday();
+  else if (before.total === next.total) return;
+  else showTotal();
   if (next) listeners.forEach((listener) => listener());
 }
 
@@ -79,6 +89,8 @@ function onState(next) {
   showToday();
 }
 
+/** The title costs as much as all the rest, so that it does not follow each visit. */
+const TITLE_INTERVAL = 5000;
 /** To screen readers, once a minute if it has changed. */
 const speak = () => { if (count) write(byId("spoken"), `${words.today}: ${number(count.total)}`); };
 
@@ -144,5 +156,6 @@ function connect() {
 export function startToday() {
   showToday();
   connect();
+  setInterval(showTitle, TITLE_INTERVAL);
   setInterval(speak, 60000);
 }

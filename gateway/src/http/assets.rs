@@ -82,7 +82,12 @@ impl Assets {
     pub fn get_or_encode(&self, asset: Asset, config: &Config) -> Arc<[Representation]> {
         let encode = || {
             let headers = headers(asset, &config.frame_ancestors);
-            Representation::encode_all(&body(asset, config, self.document), &headers).into()
+            let body = body(asset, config, self.document);
+            match asset {
+                Asset::Dashboard(_) => Representation::encode_all_once(&body, &headers).into(),
+                // Swagger UI is large: this would take seconds.
+                _ => Representation::encode_all(&body, &headers).into(),
+            }
         };
         self.encoded[asset.index()].get_or_init(encode).clone()
     }

@@ -81,32 +81,26 @@ impl FileKind {
 }
 
 impl DashboardFile {
-    /// Returns the content as it is served: without lines that are comments, which are for readers of the source. In
-    /// the page, the version of all files replaces the placeholder.
+    /// Returns the content as it is served: without indentation and lines that are comments, which are for readers of
+    /// the source. In the page, the version of all files replaces the placeholder.
     pub fn served_text(&self) -> String {
         match self.kind {
             FileKind::Page => {
                 let version = version(&DASHBOARD_FILES, env!("CARGO_PKG_VERSION"));
                 self.text.replace(VERSION_PLACEHOLDER, &version)
             }
-            FileKind::Script | FileKind::Worker => {
-                without_comments(self.text, &["//", "/*", "* ", "*/"])
-            }
-            FileKind::Style => without_comments(self.text, &["/*"]),
+            FileKind::Script | FileKind::Worker => condense(self.text, &["//", "/*", "* ", "*/"]),
+            FileKind::Style => condense(self.text, &["/*"]),
         }
     }
 }
 
-/// Returns the lines that do not begin as a comment. No file has a text of several lines that could look like one.
-fn without_comments(text: &str, beginnings: &[&str]) -> String {
-    let is_comment = |line: &&str| {
-        let line = line.trim_start();
-        beginnings
-            .iter()
-            .any(|beginning| line.starts_with(beginning))
-    };
-    let lines = text.split_inclusive('\n');
-    lines.filter(|line| !is_comment(line)).collect()
+/// Returns the lines that do not begin as a comment, without their indentation. No file has a text of several lines.
+fn condense(text: &str, comments: &[&str]) -> String {
+    let lines = text.split_inclusive('\n').map(str::trim_start);
+    lines
+        .filter(|line| !comments.iter().any(|beginning| line.starts_with(beginning)))
+        .collect()
 }
 
 /// Returns 12 hexadecimal digits that change with the path or the content of any file, and with the gateway's version.
@@ -143,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn comments_are_not_served() {
+    fn comments_and_indentation_are_not_served() {
         let served = |kind, text| {
             let path = "/dashboard/x";
             DashboardFile { path, kind, text }.served_text()
         };
         let script = "// a\nlet b; // c\n  /**\n   * d\n   */\n  e();\n";
-        assert_eq!(served(FileKind::Script, script), "let b; // c\n  e();\n");
+        assert_eq!(served(FileKind::Script, script), "let b; // c\ne();\n");
         let style = "/* a */\n* { b }\n";
         assert_eq!(served(FileKind::Style, style), "* { b }\n");
     }

@@ -5,13 +5,14 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { isWarm } from "./dashboard.js";
+import { isWarm, until } from "./dashboard.js";
 import { dashboardTest, missing, newContext } from "./harness.js";
 import { withLibrary } from "./library.js";
 import { root } from "./processes.js";
 
-/** Bytes of the page, its scripts and its styles, uncompressed. */
+/** Bytes of all views, their scripts and styles, uncompressed; and of what one view loads, with Brotli. */
 const LARGEST = 90_000;
+const LARGEST_ENCODED = 25_000;
 
 const isViolation = (message: string) => message.includes("Content Security Policy");
 
@@ -76,3 +77,17 @@ test("the page is small, and may not be shown in another site's frame", () => wi
   assert(size > 1_000 && size < LARGEST, `${size}`);
   assert.match(page.headers.get("content-security-policy") ?? "", /frame-ancestors 'none'/);
 }));
+
+for (const view of ["page", "lobby", "report", "embed"]) {
+  dashboardTest(`the ${view} loads little`, { path: null }, async ({ library, page }) => {
+    // A browser asks for Brotli over TLS alone.
+    await page.route("**", (route) => route.continue({ headers: { ...route.request().headers(), "accept-encoding": "br" } }));
+    let size = 0;
+    page.on("response", (response) => {
+      if (!new URL(response.url()).pathname.startsWith("/api/")) size += Number(response.headers()["content-length"]);
+    });
+    await page.goto(library.url(`/?view=${view}`));
+    await until(page, () => document.querySelector("#today, #print"));
+    assert(size > 10_000 && size < LARGEST_ENCODED, `${size}`);
+  });
+}
