@@ -22,7 +22,7 @@ pub struct Health {
     #[schema(inline)]
     status: HealthStatus,
     /// The gateway's version.
-    #[schema(examples("0.1.0"))]
+    #[schema(examples("1.2.3"))]
     version: &'static str,
     #[schema(inline)]
     redis: RedisStatus,

@@ -2,6 +2,7 @@
 
 use crate::fixture::{Fixture, LONG, SOON, message};
 use crate::process::start;
+use chrono::NaiveDate;
 use gateway::http::resource::Asset;
 use gateway::http::resource::Resource;
 use gateway::openapi::examples;
@@ -86,6 +87,19 @@ async fn document_is_openapi_3_1_and_lists_exactly_the_resources() {
     assert_eq!(documented, served);
     let mut methods = document.operations().map(|(_, method, _)| method);
     assert!(methods.all(|method| method == "get"));
+}
+
+#[tokio::test]
+async fn document_has_the_newest_version_of_the_changelog() {
+    let changelog = include_str!("../../../CHANGELOG.md");
+    let mut versions = changelog.lines().filter_map(|line| {
+        let (version, date) = line.strip_prefix("## [")?.split_once("] - ")?;
+        date.parse::<NaiveDate>().ok()?;
+        Some(version)
+    });
+    let fixture = Fixture::start().await;
+    let document = document(fixture.address).await;
+    assert_eq!(document.0["info"]["version"].as_str(), versions.next());
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ pub struct CachedSnapshot {
 pub enum Recency {
     /// It was computed here, was seen in Redis while this worker was active, or could not be computed again.
     Newest,
-    /// It was loaded from Redis while another worker was active, which may have written a newer one since.
+    /// Another worker may have written a newer one since: it was active, or this process was paused.
     MaybeOutdated,
     /// It was possibly outdated when Redis turned out to have lost it, so it must be computed again.
     Lost,

@@ -40,6 +40,7 @@ impl Lease {
         let mut poll = interval(POLL_INTERVAL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut leaving, mut candidacy) = (false, Candidacy::default());
+        let mut last_poll = Instant::now();
         loop {
             let is_regular = tokio::select! {
                 event = connected.recv() => match event {
@@ -52,6 +53,10 @@ impl Lease {
                 () = self.lost.notified() => false,
                 _ = poll.tick() => true,
             };
+            // This process was paused, and another worker may have been active, even if Redis no longer knows of it.
+            if std::mem::replace(&mut last_poll, Instant::now()).elapsed() > TTL {
+                publisher.mark_maybe_outdated();
+            }
             // Not connected yet, or the connection is lost.
             if !redis.is_connected() {
                 continue;

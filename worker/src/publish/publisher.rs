@@ -195,6 +195,13 @@ impl Publisher {
         self.wake();
     }
 
+    /// Marks the cached copy of each snapshot as one that another worker may have replaced.
+    pub(super) fn mark_maybe_outdated(&self) {
+        for cached in self.lock().values_mut() {
+            cached.recency = Recency::MaybeOutdated;
+        }
+    }
+
     /// Marks a snapshot that the active worker has found in Redis as the newest one, because nobody else writes. One
     /// that is due is about to be computed again.
     fn confirm(&self, snapshot: Snapshot, is_current: bool) {
@@ -237,9 +244,7 @@ impl Publisher {
         let lease = self.lease.current();
         if self.lease.is_standby() {
             // The active worker may write a newer one at any time.
-            self.lock()
-                .values_mut()
-                .for_each(|cached| cached.recency = Recency::MaybeOutdated);
+            self.mark_maybe_outdated();
         }
         let latest = self.freshness.clock.now().plus(MAX_CLOCK_SKEW);
         let mut first_error = None;

@@ -2,6 +2,7 @@
 
 use crate::fixture::{Fixture, SOON};
 use crate::recorder::{Recorder, epoch};
+use fred::interfaces::KeysInterface as _;
 use nix::sys::signal::Signal;
 use shared::catalog::Snapshot;
 use std::collections::BTreeMap;
@@ -135,6 +136,33 @@ async fn a_standby_that_takes_over_an_emptied_redis_writes_no_old_copies() {
     fixture.delete_snapshots().await;
     fixture.await_all().await;
     assert_eq!(times(&fixture).await, new, "nothing is computed again");
+}
+
+/// While a worker is frozen, another one computes newer copies, ends, and Redis loses its data. The frozen worker never
+/// hears of it.
+#[tokio::test]
+async fn a_worker_that_was_frozen_writes_no_old_copies_into_an_emptied_redis() {
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let workers = Workers::start(&mut fixture, 2);
+    let first = workers.active(&fixture, None).await;
+    fixture.await_all().await;
+    let old = times(&fixture).await;
+    let frozen = &workers.0[first].0;
+    frozen.signal(Signal::SIGSTOP).unwrap();
+    let second = workers.active(&fixture, Some(frozen.pid())).await;
+    workers.0[second].0.signal(Signal::SIGKILL).unwrap();
+    fixture.delete_snapshots().await;
+    let _: i64 = fixture
+        .redis
+        .del(fixture.key("worker:lease"))
+        .await
+        .unwrap();
+    frozen.signal(Signal::SIGCONT).unwrap();
+    fixture.await_all().await;
+    let new = times(&fixture).await;
+    for (snapshot, time) in &old {
+        assert!(new[snapshot] > *time, "{snapshot}: {new:?} {old:?}");
+    }
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use crate::visits::TrueCount;
 /// The pause between two rounds of a reader.
 const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) const TODAY: &str = "visitors/today";
+pub(crate) const CIRCULATION: &str = "books/circulation";
 const SUMMARIES: [&str; 3] = ["visitors/summary", "books/summary", "members/summary"];
 
 /// Every path of the API that has a JSON response.

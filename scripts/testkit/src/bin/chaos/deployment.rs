@@ -6,13 +6,15 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use chrono::Timelike as _;
 use chrono_tz::Tz;
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable as _;
 use nix::sys::signal::Signal;
 use testkit::fault_proxy::FaultProxy;
 use testkit::generate::{Plan, Size, generate};
 use testkit::load::load;
 use testkit::mariadb::{MariaDb, MariaDbOptions};
 use testkit::process::{Process, free_port};
-use testkit::schema::{Engine, Shape};
+use testkit::schema::{Engine, Shape, tables};
 use testkit::server::Redis;
 
 use crate::report::Report;
@@ -22,6 +24,13 @@ pub(crate) const DATABASE: &str = "chaos";
 const PASSWORD: &str = "read-only";
 /// The gateway drains for a second; the rest is for a busy machine.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
+/// The engine at the start. Each round begins with a conversion to the next one.
+const SHAPE: Shape = Shape {
+    engine: Engine::MyIsam,
+    ..Shape::SLIMS_9_6
+};
+/// A killed server repairs its MyISAM tables when they are used again. This is the default of MariaDB, not of MySQL.
+const REPAIR: &str = "--myisam-recover-options=BACKUP,QUICK";
 
 /// The private servers.
 pub(crate) struct Servers {
@@ -45,9 +54,13 @@ pub(crate) type Link = (String, FaultProxy);
 
 impl Servers {
     pub(crate) async fn start(seed: u64) -> Result<Self> {
+        let options = MariaDbOptions {
+            extra: vec![REPAIR.to_owned()],
+            ..MariaDbOptions::default()
+        };
         let servers = Self {
             zone: zone_at_noon()?,
-            mariadb: MariaDb::start(&MariaDbOptions::default()).await?,
+            mariadb: MariaDb::start(&options).await?,
             redis: Redis::start().await?,
         };
         servers.load_library(seed).await?;
@@ -69,15 +82,26 @@ impl Servers {
             let date = visit.checkin_date.date.calendar();
             date.is_some_and(|date| date < today)
         });
-        let shape = Shape {
-            engine: Engine::InnoDb,
-            ..Shape::default()
-        };
         let root = self.mariadb.opts(None);
-        load(root, DATABASE, &Arc::new(library), &shape, |_, _, _| ()).await?;
+        load(root, DATABASE, &Arc::new(library), &SHAPE, |_, _, _| ()).await?;
         self.mariadb
             .grant_select(DATABASE, PASSWORD, DATABASE)
             .await
+    }
+
+    /// Converts every table to `engine`, as an administrator does while all else works.
+    pub(crate) async fn convert(&self, engine: Engine) -> Result<()> {
+        let mut conn = Conn::new(self.mariadb.opts(Some(DATABASE))).await?;
+        // A statement that holds a table for so long is a finding.
+        conn.query_drop("SET SESSION lock_wait_timeout = 30")
+            .await?;
+        for table in tables(&SHAPE) {
+            let name = table.name;
+            conn.query_drop(format!("ALTER TABLE {name} ENGINE = {engine}"))
+                .await
+                .with_context(|| format!("converting {name} to {engine}"))?;
+        }
+        Ok(conn.disconnect().await?)
     }
 
     /// Continues frozen servers, and starts those that are down.
@@ -112,6 +136,7 @@ impl Instance {
             // Every half minute, so that faults hit a refresh.
             ("VISITOR_SLOW_CRON", "*/30 * * * * *".to_owned()),
             ("BOOKS_SLOW_CRON", "15-59/30 * * * * *".to_owned()),
+            ("CIRCULATION_INTERVAL_SECONDS", "10".to_owned()),
         ];
         Self::start("worker", name, port, env, servers, links).await
     }

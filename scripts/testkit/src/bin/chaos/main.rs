@@ -5,6 +5,7 @@
 
 mod clients;
 mod deployment;
+mod desk;
 mod faults;
 mod monitor;
 mod report;
@@ -17,12 +18,14 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::Parser;
+use serde_json::Value;
 use testkit::fault_proxy::Mode;
+use testkit::schema::Engine;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::clients::{TODAY, follow, get, paths, read};
+use crate::clients::{CIRCULATION, TODAY, follow, get, paths, read};
 use crate::deployment::{Instance, Servers};
 use crate::faults::{SURVIVORS, break_network, break_processes, break_servers};
 use crate::monitor::LastCount;
@@ -31,6 +34,8 @@ use crate::visits::TrueCount;
 
 /// The number of streams of each gateway.
 const STREAMS: usize = 5;
+/// The rounds take turns.
+const ENGINES: [Engine; 2] = [Engine::InnoDb, Engine::MyIsam];
 const ROUND: Duration = Duration::from_secs(60);
 /// The time until all is right at the start, and after a round.
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -45,6 +50,10 @@ const GROWTH_BYTES: u64 = 1 << 20;
 /// Injects random faults, and checks that clients do not notice: no 5xx, no wrong or older date, no wrong count, one
 /// active worker, no leak, and everything right after each round of faults. All servers are private and end with it.
 ///
+/// Each round is a minute of faults. Before it, every table is converted to the other engine, while all else works: the
+/// odd rounds are InnoDB's, the even ones MyISAM's. Visitors check in all the time, and the loan desk works during the
+/// round. After it every figure must be there, today's count be right, and the circulation equal what the database counts.
+///
 /// The exit status is 0 if it finds no failure.
 #[derive(Debug, Parser)]
 #[command(name = "chaos", version)]
@@ -52,7 +61,7 @@ struct Arguments {
     /// The same seed chooses the same faults in the same order.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The duration in minutes.
+    /// The number of rounds, each with a minute of faults. With the waits until all is right, a round takes about 70 s.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1440))]
     minutes: u32,
 }
@@ -88,7 +97,7 @@ async fn run(seed: u64, minutes: u32) -> Result<bool> {
     watchers.spawn(monitor::watch(servers.redis.port(), report.clone(), sender));
     let checks = async {
         ensure!(
-            are_right(&instances, &truth, &report).await,
+            are_right(&instances, &servers, &truth, &report).await,
             "it does not start"
         );
         for gateway in gateways(&instances) {
@@ -100,7 +109,11 @@ async fn run(seed: u64, minutes: u32) -> Result<bool> {
         take_overs::check(&mut instances, counts, &report).await?;
         let mut before = [(0, 0); SURVIVORS];
         for round in 0..minutes {
-            report.print(&format!("round {} of {minutes}", round + 1));
+            let engine = ENGINES[round as usize % ENGINES.len()];
+            report.print(&format!("round {} of {minutes}, {engine}", round + 1));
+            if let Err(error) = servers.convert(engine).await {
+                report.finding(format!("{error:#}"));
+            }
             let seed = seed.wrapping_mul(10_000) + u64::from(round) * 4;
             let faults = async {
                 tokio::try_join!(
@@ -108,6 +121,7 @@ async fn run(seed: u64, minutes: u32) -> Result<bool> {
                     break_network(&links, seed + 1, &report),
                     break_processes(&mut instances, seed + 2, &report),
                     break_servers(&servers, seed + 3, &report),
+                    desk::work(&servers, seed, &report),
                 )
             };
             if let Ok(ended) = timeout(ROUND, faults).await {
@@ -127,7 +141,7 @@ async fn run(seed: u64, minutes: u32) -> Result<bool> {
             for instance in &mut instances {
                 instance.heal(&report).await?;
             }
-            are_right(&instances, &truth, &report).await;
+            are_right(&instances, &servers, &truth, &report).await;
         }
         sleep(REST).await;
         for (before, instance) in before.into_iter().zip(&instances) {
@@ -155,25 +169,37 @@ fn gateways(instances: &[Instance]) -> impl Iterator<Item = &Instance> {
 }
 
 /// Waits until every gateway serves the right count and every figure. A failure is a finding.
-async fn are_right(instances: &[Instance], truth: &TrueCount, report: &Report) -> bool {
+async fn are_right(
+    instances: &[Instance],
+    servers: &Servers,
+    truth: &TrueCount,
+    report: &Report,
+) -> bool {
     let start = Instant::now();
+    let mut circulation = Value::Null;
     for gateway in gateways(instances) {
-        while let Err(wrong) = is_right(gateway.port, truth).await {
-            if start.elapsed() > READY_LIMIT {
-                let (name, log) = (&gateway.name, gateway.process.log_tail());
-                report.finding(format!(
-                    "{name} is not right after {READY_LIMIT:?}: {wrong}\n{log}"
-                ));
-                return false;
+        circulation = loop {
+            match is_right(gateway.port, servers, truth).await {
+                Ok(circulation) => break circulation,
+                Err(wrong) if start.elapsed() > READY_LIMIT => {
+                    let (name, log) = (&gateway.name, gateway.process.log_tail());
+                    report.finding(format!(
+                        "{name} is not right after {READY_LIMIT:?}: {wrong}\n{log}"
+                    ));
+                    return false;
+                }
+                Err(_) => sleep(Duration::from_millis(50)).await,
             }
-            sleep(Duration::from_millis(50)).await;
-        }
+        };
     }
-    report.print(&format!("all is right after {:.1?}", start.elapsed()));
+    let took = start.elapsed();
+    report.print(&format!("all is right after {took:.1?}: {circulation}"));
     true
 }
 
-async fn is_right(port: u16, truth: &TrueCount) -> Result<()> {
+/// Returns the circulation, if all is right.
+async fn is_right(port: u16, servers: &Servers, truth: &TrueCount) -> Result<Value> {
+    let circulation = desk::circulation(servers).await?;
     for path in paths() {
         let (status, body) = get(port, path).await?;
         ensure!(status == 200, "{path} has status {status}: {body}");
@@ -183,8 +209,13 @@ async fn is_right(port: u16, truth: &TrueCount) -> Result<()> {
             path != TODAY || total >= Some(least),
             "the count is {total:?}, not {least}"
         );
+        let data = &body["data"];
+        ensure!(
+            path != CIRCULATION || *data == circulation,
+            "the circulation is {data}, not {circulation}"
+        );
     }
-    Ok(())
+    Ok(circulation)
 }
 
 /// The number of open files, and the resident memory in bytes.
