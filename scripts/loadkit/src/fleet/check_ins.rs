@@ -3,7 +3,7 @@
 use crate::worker::check_ins::insert;
 use crate::worker::library::{self, Library};
 use anyhow::{Context as _, Result};
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 use std::sync::Arc;
@@ -62,11 +62,9 @@ impl Paused {
     /// Today's visitors, and today.
     pub(super) async fn truth(&mut self) -> Result<(u64, NaiveDate)> {
         let today = library::now().date();
-        let tomorrow = today + Days::new(1);
-        let sql = format!(
-            "SELECT COUNT(*) FROM visitor_count \
-             WHERE checkin_date >= '{today}' AND checkin_date < '{tomorrow}'"
-        );
+        // Simple and slow. A comparison would count a row on `2026-12-00` as one of November 30.
+        let sql =
+            format!("SELECT COUNT(*) FROM visitor_count WHERE DATE(checkin_date) = '{today}'");
         let total = self.0.query_first(sql).await;
         let total = total.context("counting today's visitors")?;
         Ok((total.context("no count")?, today))

@@ -146,6 +146,7 @@ impl Report {
         self.open += other.open;
         self.right += other.right;
         self.wrong_count += other.wrong_count;
+        self.wrong_example = self.wrong_example.or(other.wrong_example);
         self.wrong_figures += other.wrong_figures;
         self.last_change = self.last_change.max(other.last_change);
         self.updates += other.updates;

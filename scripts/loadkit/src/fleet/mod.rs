@@ -4,10 +4,11 @@
 //! # Layout
 //! - [`deployment`], [`check_ins`], [`balancer`]: what is measured.
 //! - [`crowd`], [`client`], [`protocol`]: the streams, in processes of their own.
-//! - [`deliveries`], [`redis_load`], [`rolling_restart`], [`redis_outage`]: the measurements.
+//! - [`deliveries`], [`redis_load`], [`rolling_restart`], [`redis_outage`], [`check`]: the measurements.
 //! - [`limits`], [`goals`]: what the machine must allow, and what should come out.
 
 mod balancer;
+mod check;
 mod check_ins;
 pub(crate) mod client;
 mod crowd;
@@ -42,8 +43,6 @@ const FEW: usize = 10_000;
 const SETTLE: Duration = Duration::from_secs(12);
 /// Opening takes seconds for each ten thousand streams, and longer on a busy machine.
 const OPEN_LIMIT: Duration = Duration::from_secs(600);
-/// A change notice comes within 5 s, and on busy cores later.
-const CHECK_LIMIT: Duration = Duration::from_secs(40);
 const POLL: Duration = Duration::from_millis(500);
 
 /// How large the crowd is, and how long it is measured.
@@ -206,41 +205,5 @@ impl Fleet {
             );
             sleep(POLL).await;
         }
-    }
-
-    /// Measures what Redis does for each gateway; `alone` is its load without gateways.
-    async fn measure_redis(&mut self, when: &str, alone: RedisLoad, time: Duration) -> Result<()> {
-        let load = RedisLoad::measure(&self.deployment.redis, time).await?;
-        let each = load.of_each(alone, self.deployment.gateways.len());
-        load.print("Redis in all");
-        each.print("Redis for each gateway");
-        let goal = |what: &str| format!("Redis for each gateway, {when}: {what}");
-        self.goals.at_most(&goal("CPU"), "us/s", 100.0, each.cpu);
-        self.goals
-            .at_most(&goal("bytes"), "KB/s", 2.0, each.bytes / 1e3);
-        Ok(())
-    }
-
-    /// Waits until every stream shows everything right, while nobody checks in, and prints what they show.
-    async fn check(&mut self, when: &str) -> Result<()> {
-        let (mut paused, began) = (self.deployment.check_ins.pause().await?, Instant::now());
-        let report = loop {
-            let truth = self.deployment.truth(&mut paused).await?;
-            let report = self.crowd.report(&truth).await?;
-            if report.right == self.streams || began.elapsed() > CHECK_LIMIT {
-                break report;
-            }
-            sleep(POLL).await;
-        };
-        let took = Samples::from(began.elapsed().as_secs_f64());
-        report::print_figure("last check-in to every stream right", "s", &took);
-        report::print_note(&format!(
-            "{} streams are open; {} show the number and date of the database and were told of the current copy of every \
-             figure ({} have another number or date, {} another copy)",
-            report.open, report.right, report.wrong_count, report.wrong_figures
-        ));
-        let name = format!("streams with everything right {when}");
-        self.goals.exactly(&name, self.streams, report.right);
-        Ok(())
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Report {
     pub(super) right: usize,
     /// Open streams that show another number or another date.
     pub(super) wrong_count: usize,
+    /// What one of these shows.
+    pub(super) wrong_example: Option<(u64, NaiveDate)>,
     /// Open streams that were not told of the current copy of a snapshot.
     pub(super) wrong_figures: usize,
     /// When a stream last received another number than it had, in milliseconds since 1970.

@@ -1,5 +1,6 @@
 //! What Redis does in a time.
 
+use super::Fleet;
 use crate::process_stats::ProcessStats;
 use crate::redis_connection::RedisConnection;
 use crate::report;
@@ -69,5 +70,25 @@ impl RedisLoad {
             commands: connection.commands_executed()? as f64,
             bytes: (received + sent) as f64,
         })
+    }
+}
+
+impl Fleet {
+    /// Measures what Redis does for each gateway; `alone` is its load without gateways.
+    pub(super) async fn measure_redis(
+        &mut self,
+        when: &str,
+        alone: RedisLoad,
+        time: Duration,
+    ) -> Result<()> {
+        let load = RedisLoad::measure(&self.deployment.redis, time).await?;
+        let each = load.of_each(alone, self.deployment.gateways.len());
+        load.print("Redis in all");
+        each.print("Redis for each gateway");
+        let goal = |what: &str| format!("Redis for each gateway, {when}: {what}");
+        self.goals.at_most(&goal("CPU"), "us/s", 100.0, each.cpu);
+        self.goals
+            .at_most(&goal("bytes"), "KB/s", 2.0, each.bytes / 1e3);
+        Ok(())
     }
 }

@@ -152,6 +152,9 @@ impl Client {
             report.open += 1;
             report.right += usize::from(count && figures);
             report.wrong_count += usize::from(!count);
+            if !count {
+                report.wrong_example = Some((stream.count.total, stream.count.date));
+            }
             report.wrong_figures += usize::from(!figures);
         }
         report
