@@ -1,6 +1,6 @@
 //! The client processes that hold the streams.
 
-use super::protocol::{Arrival, Command, Report, Truth};
+use super::protocol::{Arrival, Command, Ends, Report, Truth};
 use crate::process_stats::ProcessStats;
 use anyhow::{Context as _, Result};
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ const REPORT_LIMIT: Duration = Duration::from_secs(60);
 /// All client processes. Each ends when this process ends, because its standard input ends then.
 pub(super) struct Crowd {
     clients: Vec<Client>,
-    sums: SyncMutex<Report>,
+    sums: SyncMutex<Ends>,
 }
 
 struct Client {
@@ -105,20 +105,14 @@ impl Crowd {
             sum.add(client.report().await?);
         }
         let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
-        sums.cuts += sum.cuts;
-        sums.clean_ends += sum.clean_ends;
-        sums.refusals += sum.refusals;
-        sums.failures += sum.failures;
+        sums.add(sum.ends);
         drop(sums);
         Ok(sum)
     }
 
-    /// How many streams were cut since the start.
-    pub(super) fn cuts(&self) -> u64 {
-        self.sums
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .cuts
+    /// How streams have ended, and attempts failed, since the start.
+    pub(super) fn sums(&self) -> Ends {
+        *self.sums.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -140,6 +134,16 @@ impl Client {
     }
 }
 
+impl Ends {
+    /// Adds those of another process, or later ones.
+    pub(super) fn add(&mut self, other: Self) {
+        self.clean += other.clean;
+        self.cuts += other.cuts;
+        self.refusals += other.refusals;
+        self.failures += other.failures;
+    }
+}
+
 impl Report {
     /// Adds the report of another process.
     fn add(&mut self, other: Self) {
@@ -150,10 +154,7 @@ impl Report {
         self.wrong_figures += other.wrong_figures;
         self.last_change = self.last_change.max(other.last_change);
         self.updates += other.updates;
-        self.clean_ends += other.clean_ends;
-        self.cuts += other.cuts;
-        self.refusals += other.refusals;
-        self.failures += other.failures;
+        self.ends.add(other.ends);
         self.gaps.extend(other.gaps);
         self.add_counts(other.counts);
     }

@@ -12,24 +12,18 @@ use tokio::time::sleep;
 /// For the last counts to arrive.
 const REST: Duration = Duration::from_secs(4);
 
-/// The figures of one size of the crowd.
-pub(super) struct Deliveries {
-    /// The gateways' CPU for one delivery, in microseconds.
-    pub(super) cpu: f64,
-}
-
-/// Measures for `time`, while `streams` are open on the gateways whose CPU is `cpu`.
+/// Measures while `streams` are open on the gateways whose CPU is `cpu`; returns their CPU for one delivery, in
+/// microseconds.
 pub(super) async fn measure(
     fleet: &Fleet,
     streams: usize,
-    time: Duration,
     cpu: impl Fn() -> Result<Duration>,
-) -> Result<Deliveries> {
+) -> Result<f64> {
     let (clock, nothing) = (Clock::system(), Truth::default());
     fleet.crowd.report(&nothing).await?;
     let (from, began) = (clock.now().millis(), Instant::now());
     let (cpu_before, crowd_before) = (cpu()?, fleet.crowd.cpu()?);
-    sleep(time).await;
+    sleep(fleet.time).await;
     let (cpu_after, crowd_after) = (cpu()?, fleet.crowd.cpu()?);
     let mut report = fleet.crowd.report(&nothing).await?;
     let (to, wall) = (clock.now().millis(), began.elapsed());
@@ -87,7 +81,5 @@ pub(super) async fn measure(
     report::print_note(&format!(
         "{made} counts in {seconds:.0} s; of these {incomplete} were replaced by a newer one before every stream had them"
     ));
-    Ok(Deliveries {
-        cpu: gateways * 1e6 / updates,
-    })
+    Ok(gateways * 1e6 / updates)
 }

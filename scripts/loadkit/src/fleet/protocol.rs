@@ -57,16 +57,23 @@ pub(super) struct Report {
     pub(super) updates: u64,
     /// Each count, in the order of their arrival.
     pub(super) counts: Vec<Arrival>,
+    /// How streams have ended, and attempts failed.
+    pub(super) ends: Ends,
+    /// From the end of a stream to the first count on its successor, in milliseconds.
+    pub(super) gaps: Vec<u32>,
+}
+
+/// How streams have ended, and attempts to open one have failed.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Ends {
     /// Streams that ended in the way that the contract describes.
-    pub(super) clean_ends: u64,
+    pub(super) clean: u64,
     /// Streams that ended in another way.
     pub(super) cuts: u64,
     /// Attempts that a gateway refused with a time to come again.
     pub(super) refusals: u64,
     /// Attempts that failed: no connection, or another response. The client tries again.
     pub(super) failures: u64,
-    /// From the end of a stream to the first count on its successor, in milliseconds.
-    pub(super) gaps: Vec<u32>,
 }
 
 /// How one count arrived at the streams of a process.

@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 use testkit::server::Redis;
 use tokio::time::sleep;
 
+/// The goals for one gateway: microseconds of CPU, and kilobytes, in a second.
+const CPU_GOAL: f64 = 100.0;
+const BYTES_GOAL: f64 = 2.0;
+
 /// What Redis does in a second.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RedisLoad {
@@ -74,21 +78,16 @@ impl RedisLoad {
 }
 
 impl Fleet {
-    /// Measures what Redis does for each gateway; `alone` is its load without gateways.
-    pub(super) async fn measure_redis(
-        &mut self,
-        when: &str,
-        alone: RedisLoad,
-        time: Duration,
-    ) -> Result<()> {
-        let load = RedisLoad::measure(&self.deployment.redis, time).await?;
-        let each = load.of_each(alone, self.deployment.gateways.len());
-        load.print("Redis in all");
+    /// Measures what Redis does for each gateway.
+    pub(super) async fn measure_redis(&mut self, when: &str) -> Result<()> {
+        let load = RedisLoad::measure(&self.deployment.redis, self.redis_time).await?;
+        let each = load.of_each(self.redis_alone, self.deployment.gateways.len());
+        self.redis_alone.print("Redis without gateways");
         each.print("Redis for each gateway");
         let goal = |what: &str| format!("Redis for each gateway, {when}: {what}");
-        self.goals.at_most(&goal("CPU"), "us/s", 100.0, each.cpu);
+        self.goals.at_most(&goal("CPU"), "us/s", CPU_GOAL, each.cpu);
         self.goals
-            .at_most(&goal("bytes"), "KB/s", 2.0, each.bytes / 1e3);
+            .at_most(&goal("bytes"), "KB/s", BYTES_GOAL, each.bytes / 1e3);
         Ok(())
     }
 }

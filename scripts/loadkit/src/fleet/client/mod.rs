@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use stream::{End, Stream, begin_connecting};
 use testkit::descriptors;
 
-/// The number of connections that may be opening at the same time.
+/// Connections that may be opening at the same time, when streams open for the first time.
 const CONCURRENT: usize = 64;
 /// Each address has 28,000 ports, some of which closed connections hold for a minute.
 const SOURCE_ADDRESSES: usize = 8;
@@ -49,9 +49,9 @@ struct Client {
     /// The streams and attempts on each gateway.
     loads: Vec<usize>,
     streams: Vec<Stream>,
-    /// Streams that want to connect now.
+    /// Streams that want to connect for the first time.
     waiting: VecDeque<usize>,
-    /// Streams that want to connect later.
+    /// Streams that come again at that time.
     due: BinaryHeap<Reverse<(Instant, usize)>>,
     /// Connections that have not received a count.
     opening: usize,
@@ -170,28 +170,29 @@ impl Client {
         EpollTimeout::try_from(wait).unwrap_or(EpollTimeout::MAX)
     }
 
+    /// Connects streams that come again, all of them at once if their time has come, and some of those that wait for the
+    /// first time.
     fn connect_waiting(&mut self) -> Result<()> {
         let now = Instant::now();
         while self.due.peek().is_some_and(|next| next.0.0 <= now) {
-            self.waiting.extend(self.due.pop().map(|next| next.0.1));
+            if let Some(Reverse((_, index))) = self.due.pop() {
+                self.connect(index)?;
+            }
         }
         while self.opening < CONCURRENT
             && let Some(index) = self.waiting.pop_front()
         {
-            // It may have been closed meanwhile.
-            if self
-                .streams
-                .get(index)
-                .is_some_and(|stream| stream.connection.is_none())
-            {
-                self.connect(index)?;
-            }
+            self.connect(index)?;
         }
         Ok(())
     }
 
     /// Connects to the gateway with the fewest streams, as a balancer does.
     fn connect(&mut self, index: usize) -> Result<()> {
+        // It may have been closed meanwhile.
+        if index >= self.streams.len() {
+            return Ok(());
+        }
         let ready = (0..self.gateways.len()).filter(|gateway| self.ready[*gateway]);
         let Some(gateway) = ready.min_by_key(|gateway| self.loads[*gateway]) else {
             self.come_again(index, REDISPATCH);
@@ -201,7 +202,7 @@ impl Client {
         let host = u8::try_from(self.attempts % SOURCE_ADDRESSES).context("a small number")?;
         let source = SocketAddr::from((Ipv4Addr::new(127, 0, self.number, host + 1), 0));
         let Ok(socket) = begin_connecting(source, self.gateways[gateway]) else {
-            self.report.failures += 1;
+            self.report.ends.failures += 1;
             self.come_again(index, REDISPATCH);
             return Ok(());
         };
@@ -247,12 +248,12 @@ impl Client {
         if !goes_on {
             let (end, after) = stream.end();
             self.loads[gateway] -= 1;
-            let report = &mut self.report;
+            let ends = &mut self.report.ends;
             let (counter, after) = match end {
-                End::Clean => (&mut report.clean_ends, after),
-                End::Cut => (&mut report.cuts, after),
-                End::Refused => (&mut report.refusals, after),
-                End::Failed => (&mut report.failures, REDISPATCH),
+                End::Clean => (&mut ends.clean, after),
+                End::Cut => (&mut ends.cuts, after),
+                End::Refused => (&mut ends.refusals, after),
+                End::Failed => (&mut ends.failures, REDISPATCH),
             };
             *counter += 1;
             self.come_again(index, after);
