@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 /// A change notice comes within 5 s, and on busy cores later.
-const LIMIT: Duration = Duration::from_secs(40);
+const LIMIT: Duration = Duration::from_secs(90);
 
 impl Fleet {
     /// Waits until every stream shows everything right, while nobody checks in, and prints what they show.
