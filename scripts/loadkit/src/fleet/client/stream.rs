@@ -32,6 +32,8 @@ pub(super) struct Stream {
     told: [u32; Snapshot::ALL.len()],
     partial: Partial,
     retry: Duration,
+    /// From a response of 503.
+    retry_after: Option<Duration>,
 }
 
 /// How a connection ended.
@@ -61,6 +63,7 @@ impl Stream {
             told: [0; Snapshot::ALL.len()],
             partial: Partial::default(),
             retry: DEFAULT_RETRY,
+            retry_after: None,
         }
     }
 
@@ -91,6 +94,7 @@ impl Stream {
             let bytes = &buffer[..length];
             self.was_accepted |= Partial::is_accepted(bytes);
             if !self.was_accepted {
+                self.retry_after = retry_after(bytes);
                 return false;
             }
             let mut partial = std::mem::take(&mut self.partial);
@@ -121,13 +125,14 @@ impl Stream {
     pub(super) fn end(&mut self) -> (End, Duration) {
         let (retry, is_complete) = self.partial.finish();
         let is_clean = is_complete && retry.is_some() && self.was_accepted;
+        let is_refused = is_clean || self.retry_after.is_some();
         let end = match (self.is_open, is_clean) {
             (true, true) => End::Clean,
             (true, false) => End::Cut,
-            (false, true) => End::Refused,
-            (false, false) => End::Failed,
+            (false, _) if is_refused => End::Refused,
+            (false, _) => End::Failed,
         };
-        let after = retry.unwrap_or(self.retry);
+        let after = retry.or(self.retry_after).unwrap_or(self.retry);
         let predecessor_ended = match self.is_open {
             true => Some(Instant::now()),
             false => self.predecessor_ended,
@@ -162,4 +167,13 @@ pub(super) fn begin_connecting(source: SocketAddr, server: SocketAddr) -> Result
         connected => connected.context("connecting")?,
     }
     Ok(socket.into())
+}
+
+/// The `Retry-After` of a response.
+fn retry_after(response: &[u8]) -> Option<Duration> {
+    let response = String::from_utf8_lossy(response).to_lowercase();
+    let line = response
+        .lines()
+        .find_map(|line| line.strip_prefix("retry-after: "))?;
+    line.trim_end().parse().ok().map(Duration::from_secs)
 }
