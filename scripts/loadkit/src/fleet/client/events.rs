@@ -171,7 +171,8 @@ mod tests {
             END,
         ]
         .concat();
-        for at in 0..text.len() {
+        // A read has one byte at least.
+        for at in 1..text.len() {
             let (mut partial, mut last) = (Partial::default(), LastRead::default());
             let mut events = Vec::new();
             let (first, second) = text.as_bytes().split_at(at);
