@@ -11,17 +11,11 @@ use shared::time::Clock;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::LazyLock;
-use tikv_jemallocator::Jemalloc;
 use tokio::runtime::Runtime;
 use tracing::{error, warn};
 use worker::check::findings::Report;
 use worker::check::report;
 use worker::config::Config;
-
-/// jemalloc returns memory to the system within seconds. The daily figures of a large library need a hundred megabytes
-/// for a few seconds.
-#[global_allocator]
-static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Reads a SLiMS database, computes the figures of the library dashboard, counts today's visitors, and writes both to
 /// Redis. Without a command it runs until SIGTERM.

@@ -1,8 +1,10 @@
-//! Benchmarks of the gateway and the worker. They print figures, and the ratio of each figure to the same figure of a
-//! control that runs on the same machine. They do not judge them.
+//! Benchmarks of the gateway, the worker and a whole deployment. The first two print figures, and the ratio of each figure
+//! to the same figure of a control that runs on the same machine, and do not judge them. The third compares its figures
+//! with goals.
 //!
 //! # Layout
-//! - [`gateway`], [`worker`]: the two benchmarks.
+//! - [`gateway`], [`worker`]: the benchmarks of each part.
+//! - [`fleet`]: the benchmark of a whole deployment with a crowd of streams.
 //! - [`servers`]: the gateway and its controls (nginx, a bare hyper server, a plain loop of writes), each on one core.
 //! - [`streams`] (with [`total_parser`]), [`wrk`]: the load: many event streams, and as many requests as a server
 //!   answers.
@@ -12,6 +14,7 @@
 #![allow(clippy::print_stdout, reason = "the figures are the output")]
 
 mod cores;
+mod fleet;
 mod gateway;
 mod process_stats;
 mod publisher;
@@ -36,6 +39,11 @@ enum Command {
     Gateway(gateway::Options),
     /// The daily pass, the start, the count of today's visitors, and how long check-ins wait, on a large library.
     Worker(worker::Options),
+    /// A deployment of many gateways with 180,000 streams: deliveries, memory, a rolling restart, an outage of Redis.
+    Fleet(fleet::Options),
+    /// Holds a part of the streams of `fleet`.
+    #[command(hide = true)]
+    FleetClient(fleet::client::Options),
     /// Serves one fixed response: a control for reads.
     #[command(hide = true)]
     HyperControl(servers::hyper_control::Options),
@@ -56,6 +64,8 @@ fn main() -> Result<()> {
         match command {
             Command::Gateway(options) => until_interrupted(gateway::run(&options)).await,
             Command::Worker(options) => until_interrupted(worker::run(&options)).await,
+            Command::Fleet(options) => until_interrupted(fleet::run(&options)).await,
+            Command::FleetClient(options) => fleet::client::run(&options),
             Command::HyperControl(options) => servers::hyper_control::run(&options).await,
             Command::Floor(options) => servers::floor::run(&options),
         }

@@ -26,7 +26,7 @@ pub struct CachedSnapshot {
 pub enum Recency {
     /// It was computed here, was seen in Redis while this worker was active, or could not be computed again.
     Newest,
-    /// Another worker may have written a newer one since: it was active, or this process was paused.
+    /// Another worker may have written a newer one since: it was active, or this worker could not renew its lease.
     MaybeOutdated,
     /// It was possibly outdated when Redis turned out to have lost it, so it must be computed again.
     Lost,

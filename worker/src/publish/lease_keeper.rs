@@ -40,7 +40,6 @@ impl Lease {
         let mut poll = interval(POLL_INTERVAL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut leaving, mut candidacy) = (false, Candidacy::default());
-        let mut last_poll = Instant::now();
         loop {
             let is_regular = tokio::select! {
                 event = connected.recv() => match event {
@@ -53,10 +52,6 @@ impl Lease {
                 () = self.lost.notified() => false,
                 _ = poll.tick() => true,
             };
-            // This process was paused, and another worker may have been active, even if Redis no longer knows of it.
-            if std::mem::replace(&mut last_poll, Instant::now()).elapsed() > TTL {
-                publisher.mark_maybe_outdated();
-            }
             // Not connected yet, or the connection is lost.
             if !redis.is_connected() {
                 continue;
@@ -152,6 +147,11 @@ impl Lease {
         if is_new {
             // The old lease has expired: nothing can be written under it.
             self.view.send_modify(|view| view.current = None);
+            // Another worker may have been active since then, even if Redis has lost every trace of it.
+            let renewed_at = self.view.borrow().renewed_at;
+            if renewed_at.is_some_and(|at| at.elapsed() > TTL) {
+                publisher.mark_maybe_outdated();
+            }
             // Another worker may have been active since the snapshots were loaded above.
             if let Err(error) = self.load_snapshots(publisher, candidacy).await {
                 // If that fails, the lease expires by itself.

@@ -12,23 +12,23 @@ use testkit::mariadb::MariaDb;
 use testkit::schema::{Engine, Shape};
 
 /// The password of the worker's account, which may only read.
-pub(super) const PASSWORD: &str = "a long password";
+pub(crate) const PASSWORD: &str = "a long password";
 
 /// A library that is loaded.
-pub(super) struct Library {
+pub(crate) struct Library {
     /// The name of its database, and of the worker's account. It is the name of the engine.
-    pub(super) database: String,
+    pub(crate) database: String,
     /// The engine of every table.
-    pub(super) engine: Engine,
+    pub(crate) engine: Engine,
     /// The number of visits.
-    pub(super) visits: usize,
+    pub(crate) visits: usize,
     last_visit: u32,
     root: Opts,
 }
 
 impl Library {
     /// Creates the database, and loads it without indexes on dates.
-    pub(super) async fn load(maria: &MariaDb, engine: Engine, rows: &Arc<Rows>) -> Result<Self> {
+    pub(crate) async fn load(maria: &MariaDb, engine: Engine, rows: &Arc<Rows>) -> Result<Self> {
         let database = engine.to_string().to_lowercase();
         let shape = Shape {
             engine,
@@ -46,7 +46,7 @@ impl Library {
     }
 
     /// Opens a connection as root.
-    pub(super) async fn connect(&self) -> Result<Conn> {
+    pub(crate) async fn connect(&self) -> Result<Conn> {
         let conn = Conn::new(self.root.clone()).await;
         let mut conn = conn.context("connecting to the private MariaDB")?;
         // A strict mode refuses to build an index over the zero dates.
@@ -56,7 +56,7 @@ impl Library {
     }
 
     /// Executes a statement as root.
-    pub(super) async fn execute(&self, sql: &str) -> Result<()> {
+    pub(crate) async fn execute(&self, sql: &str) -> Result<()> {
         let mut conn = self.connect().await?;
         let executed = conn.query_drop(sql).await;
         executed.with_context(|| format!("executing {sql}"))?;
@@ -64,7 +64,7 @@ impl Library {
     }
 
     /// Adds or drops the indexes on `checkin_date` and `loan_date`.
-    pub(super) async fn set_date_indexes(&self, indexed: bool) -> Result<()> {
+    pub(crate) async fn set_date_indexes(&self, indexed: bool) -> Result<()> {
         for (table, column) in [("visitor_count", "checkin_date"), ("loan", "loan_date")] {
             let change = if indexed {
                 format!("ADD KEY IF NOT EXISTS {column} ({column})")
@@ -78,7 +78,7 @@ impl Library {
     }
 
     /// Deletes the visits that were added after loading.
-    pub(super) async fn delete_added_visits(&self) -> Result<()> {
+    pub(crate) async fn delete_added_visits(&self) -> Result<()> {
         let last = self.last_visit;
         self.execute(&format!(
             "DELETE FROM visitor_count WHERE visitor_id > {last}"
@@ -88,6 +88,6 @@ impl Library {
 }
 
 /// The present time in the library. Its time zone is UTC.
-pub(super) fn now() -> NaiveDateTime {
+pub(crate) fn now() -> NaiveDateTime {
     Clock::system().now().utc().naive_utc()
 }

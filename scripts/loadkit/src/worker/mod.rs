@@ -1,12 +1,12 @@
 //! Benchmark of the worker on a generated library: the daily pass, the start, the count of today's visitors, and how
 //! long check-ins wait.
 
-mod check_ins;
+pub(crate) mod check_ins;
 mod circulation;
 mod daily_pass;
 mod latency;
-mod library;
-mod process;
+pub(crate) mod library;
+pub(crate) mod process;
 mod slow_log;
 mod start;
 mod ticks;

@@ -22,30 +22,30 @@ const NEVER: &str = "0 0 29 2 *";
 
 /// The environment of a worker.
 #[derive(Clone, Debug)]
-pub(super) struct WorkerSettings {
+pub(crate) struct WorkerSettings {
     env: Vec<(&'static str, String)>,
     redis_port: u16,
 }
 
 /// One pass over all daily figures.
-pub(super) struct Pass {
+pub(crate) struct Pass {
     /// From the start of the process to its end.
-    pub(super) duration: Duration,
+    pub(crate) duration: Duration,
     /// In bytes.
-    pub(super) peak_memory: u64,
+    pub(crate) peak_memory: u64,
 }
 
 /// A worker that serves. Dropping it kills the process.
 #[derive(Debug)]
-pub(super) struct RunningWorker {
+pub(crate) struct RunningWorker {
     /// What it uses.
-    pub(super) stats: ProcessStats,
+    pub(crate) stats: ProcessStats,
     process: Process,
 }
 
 impl WorkerSettings {
     /// Every other variable has its default, and the daily figures are only computed at the start.
-    pub(super) fn new(mysql_port: u16, library: &Library, redis: &Redis) -> Self {
+    pub(crate) fn new(mysql_port: u16, library: &Library, redis: &Redis) -> Self {
         let env = vec![
             ("MYSQL_HOST", "127.0.0.1".to_owned()),
             ("MYSQL_PORT", mysql_port.to_string()),
@@ -65,13 +65,13 @@ impl WorkerSettings {
     }
 
     /// Adds a variable.
-    pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.env.push((name, value.to_owned()));
         self
     }
 
     /// Computes all daily figures once, and waits for the end.
-    pub(super) async fn run_pass(&self) -> Result<Pass> {
+    pub(crate) async fn run_pass(&self) -> Result<Pass> {
         let began = Instant::now();
         let mut process = Process::spawn_at(&binary_path("worker")?, &["refresh"], &self.env)?;
         let (stats, mut peak_memory) = (ProcessStats::new(process.pid()), 0);
@@ -94,7 +94,7 @@ impl WorkerSettings {
     }
 
     /// Starts a worker on an empty Redis. Returns it with the time until every snapshot existed.
-    pub(super) async fn start(&self) -> Result<(RunningWorker, Duration)> {
+    pub(crate) async fn start(&self) -> Result<(RunningWorker, Duration)> {
         let mut redis = RedisConnection::open(self.redis_port)?;
         redis.command(&[b"FLUSHALL"])?;
         let keys = Snapshot::ALL.map(|snapshot| Keys::default().snapshot(snapshot));
@@ -118,7 +118,7 @@ impl WorkerSettings {
 
 impl RunningWorker {
     /// Fails with the end of the log if the worker has ended.
-    pub(super) fn ensure_running(&mut self) -> Result<()> {
+    pub(crate) fn ensure_running(&mut self) -> Result<()> {
         let status = self.process.try_exit()?;
         let log = || self.process.log_tail();
         ensure!(status.is_none(), "the worker has ended: {}", log());
@@ -126,7 +126,7 @@ impl RunningWorker {
     }
 
     /// Stops it with SIGTERM, and waits for its end.
-    pub(super) async fn stop(mut self) -> Result<()> {
+    pub(crate) async fn stop(mut self) -> Result<()> {
         self.ensure_running()?;
         self.process.signal(Signal::SIGTERM)?;
         let stopped = self.process.wait_exit(STOP_LIMIT).await;
