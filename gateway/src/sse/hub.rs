@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 /// Between two periodic passes: how long a client whose socket was full waits for what it missed.
 const ROUND: Duration = Duration::from_millis(200);
@@ -76,8 +76,7 @@ impl Hub {
             streams_added: 0,
             gateway,
         };
-        let mut round = interval(ROUND);
-        round.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut round = rounds(ROUND);
         // Snapshots may have arrived before the hub started.
         changes.mark_changed();
         loop {
@@ -96,7 +95,7 @@ impl Hub {
                 _ = round.tick() => hub.on_tick().await,
                 Ok(()) = drain.changed(), if hub.drain_plan.is_none() => {
                     hub.begin_drain(drain.borrow_and_update().clone());
-                    round = interval(DRAIN_ROUND);
+                    round = rounds(DRAIN_ROUND);
                 }
             }
         }
@@ -284,6 +283,13 @@ fn send_count(stream: &mut SseStream, today: &CachedCount) -> io::Result<()> {
         };
     }
     Ok(())
+}
+
+/// A pass that is late does not make the next ones follow at once: the machine is busy.
+fn rounds(period: Duration) -> Interval {
+    let mut rounds = interval(period);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    rounds
 }
 
 /// The round in which one stream gets the notice of a change that happened in `round`.
