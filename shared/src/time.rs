@@ -1,4 +1,4 @@
-//! The clock, which alone reads the time of day, and the timestamps of the API.
+//! The clock, which alone reads the time of day, the timestamps of the API, and periods.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -6,12 +6,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 /// A source of the time of day. It is passed as a parameter, so that a test can run just before midnight.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     /// Milliseconds added to the machine's time; 0 except in tests.
     shift_ms: Arc<AtomicI64>,
+}
+
+/// Ticks now and then every `period`. After a tick that came late, because the process was paused or busy, the next one
+/// comes a whole period later: none is made up for.
+pub fn every(period: Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 impl Clock {

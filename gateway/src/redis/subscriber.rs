@@ -17,11 +17,12 @@ use fred::types::config::Server;
 use futures_util::FutureExt;
 use futures_util::future::{Fuse, FusedFuture};
 use shared::redis::Connection;
+use shared::time::every;
 use std::mem;
 use std::pin::pin;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 struct Subscriber<'a> {
     gateway: &'a Gateway,
@@ -56,8 +57,7 @@ pub async fn run(gateway: &Gateway, redis: &RedisClient) -> anyhow::Result<()> {
     let period = gateway.config.limits.reread;
     let mut reread = interval_at(Instant::now() + period, period);
     reread.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut tick = interval(TICK_INTERVAL);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut tick = every(TICK_INTERVAL);
     // One read at a time, so that an old value never comes after a new one.
     let mut reading = pin!(Fuse::terminated());
     // One batch at a time; messages are handled meanwhile.

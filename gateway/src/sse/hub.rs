@@ -12,6 +12,7 @@ use crate::sse::frame::Frame;
 use crate::sse::permits::{DrainPlan, NewStream};
 use crate::sse::stream::SseStream;
 use crate::state::Gateway;
+use shared::time::every;
 use shared::today::TodayCount;
 use std::io;
 use std::mem;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use tokio::time::Instant;
 
 /// Between two periodic passes: how long a client whose socket was full waits for what it missed.
 const ROUND: Duration = Duration::from_millis(200);
@@ -76,7 +77,7 @@ impl Hub {
             streams_added: 0,
             gateway,
         };
-        let mut round = rounds(ROUND);
+        let mut round = every(ROUND);
         // Snapshots may have arrived before the hub started.
         changes.mark_changed();
         loop {
@@ -95,7 +96,7 @@ impl Hub {
                 _ = round.tick() => hub.on_tick().await,
                 Ok(()) = drain.changed(), if hub.drain_plan.is_none() => {
                     hub.begin_drain(drain.borrow_and_update().clone());
-                    round = rounds(DRAIN_ROUND);
+                    round = every(DRAIN_ROUND);
                 }
             }
         }
@@ -283,13 +284,6 @@ fn send_count(stream: &mut SseStream, today: &CachedCount) -> io::Result<()> {
         };
     }
     Ok(())
-}
-
-/// A pass that is late does not make the next ones follow at once: the machine is busy.
-fn rounds(period: Duration) -> Interval {
-    let mut rounds = interval(period);
-    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    rounds
 }
 
 /// The round in which one stream gets the notice of a change that happened in `round`.

@@ -7,9 +7,10 @@ use crate::publish::redis_errors::{RedisErrors, RedisTask, is_permission_error};
 use anyhow::{Result, anyhow};
 use fred::interfaces::{ClientLike, EventInterface};
 use shared::redis::Connection;
+use shared::time::every;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::Instant;
 use tracing::info;
 
 /// How often the active worker renews the lease: three renewals may fail.
@@ -37,8 +38,7 @@ impl Lease {
     pub async fn keep(&self, connection: &Connection, publisher: &Publisher) {
         let redis = connection.client();
         let mut connected = redis.reconnect_rx();
-        let mut poll = interval(POLL_INTERVAL);
-        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut poll = every(POLL_INTERVAL);
         let (mut leaving, mut candidacy) = (false, Candidacy::default());
         loop {
             let is_regular = tokio::select! {

@@ -14,6 +14,7 @@ use shared::catalog::Snapshot;
 use shared::keys::Keys;
 use shared::redis::plain_error;
 use shared::snapshot::Envelope;
+use shared::time::every;
 use shared::unavailable::Reasons;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
@@ -132,7 +133,7 @@ impl Publisher {
     pub async fn run_reconciler(&self) {
         let mut connected = self.redis.reconnect_rx();
         let mut failed = self.redis.error_rx();
-        let mut tick = tokio::time::interval(SYNC_INTERVAL);
+        let mut tick = every(SYNC_INTERVAL);
         loop {
             tokio::select! {
                 () = self.changed.notified() => {}

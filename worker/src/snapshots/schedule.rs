@@ -6,7 +6,7 @@
 
 use chrono::Utc;
 use clokwerk::{AsyncScheduler, TimeUnits};
-use shared::time::Clock;
+use shared::time::{Clock, every};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -18,7 +18,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 pub async fn run(tick: Arc<Notify>, clock: Clock) {
     let mut seen = clock.now();
     let mut scheduler = scheduler(&tick);
-    let mut poll = tokio::time::interval(POLL_INTERVAL);
+    let mut poll = every(POLL_INTERVAL);
     loop {
         poll.tick().await;
         // clokwerk remembers the time of its next run. After the clock was set back, that is far away.

@@ -4,6 +4,7 @@ use crate::publish::publisher::Publisher;
 use crate::publish::redis_errors::RedisTask;
 use anyhow::Context;
 use fred::interfaces::{EventInterface, PubsubInterface};
+use shared::time::every;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -17,7 +18,7 @@ pub(crate) async fn listen(publisher: Arc<Publisher>, refresh_requested: watch::
     let redis = publisher.redis();
     let mut connected = redis.reconnect_rx();
     let mut messages = redis.message_rx();
-    let mut resubscribe = tokio::time::interval(RESUBSCRIBE_INTERVAL);
+    let mut resubscribe = every(RESUBSCRIBE_INTERVAL);
     loop {
         tokio::select! {
             message = messages.recv() => {
