@@ -65,7 +65,7 @@ await isConnected(warming, "polling");
 await take(warming, "warming");
 
 const port = await freePort();
-const demo = new Child(binary("demo"), ["--size", size, "--port", `${port}`, "--zone", zone]);
+const demo = new Child(binary("demo"), ["--size", size, "--years", "5", "--port", `${port}`, "--zone", zone]);
 await demo.listens(port, DEMO_PATIENCE);
 await eventually("the demo has all of its figures", async () => {
   for (const path of ["visitors", "books"]) {

@@ -12,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** The project's root and cargo's target folder; `run` sets both. */
 export const root = process.env.PROJECT_ROOT ?? ".";
 export const target = process.env.TARGET_FOLDER ?? "target";
-/** `debug` or `release`. */
+/** The folder of a profile: `debug`, `demo` or `release`. */
 const profile = process.env.PROFILE ?? "debug";
 
 /** Far above what anything takes, for a busy machine. */

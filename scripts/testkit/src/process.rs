@@ -258,13 +258,14 @@ pub fn binary_path(binary: &str) -> Result<PathBuf> {
         folder = folder.parent().context("the folder deps has no parent")?;
     }
     let path = folder.join(binary);
-    let release = match folder.ends_with("release") {
-        true => " --release",
-        false => "",
+    // The folder has the name of the profile, except for `dev`.
+    let profile = match folder.file_name() {
+        Some(name) if name != "debug" => name.display().to_string(),
+        _ => "dev".to_owned(),
     };
     anyhow::ensure!(
         path.is_file(),
-        "{} does not exist; run `cargo build{release} -p {binary}` first",
+        "{} does not exist; run `cargo build --profile {profile} -p {binary}` first",
         path.display()
     );
     Ok(path)

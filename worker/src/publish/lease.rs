@@ -39,6 +39,16 @@ pub(super) struct View {
     /// Whether we acquired it after standing by. The snapshots in Redis are then as good as new ones.
     pub(super) promoted_from_standby: bool,
     pub(super) last_epoch: u64,
+    /// Whether another worker has ever held it.
+    pub(super) knows_others: bool,
+}
+
+impl View {
+    /// Whether our last lease has expired and another worker may have acquired it. A worker that has never seen another
+    /// one is taken for the only one, so that an outage of Redis costs MySQL nothing.
+    pub(super) fn was_replaceable(&self) -> bool {
+        self.knows_others && self.renewed_at.is_some_and(|at| at.elapsed() > TTL)
+    }
 }
 
 impl Lease {

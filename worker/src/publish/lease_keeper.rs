@@ -40,6 +40,7 @@ impl Lease {
         let mut connected = redis.reconnect_rx();
         let mut poll = every(POLL_INTERVAL);
         let (mut leaving, mut candidacy) = (false, Candidacy::default());
+        let mut last_poll = Instant::now();
         loop {
             let is_regular = tokio::select! {
                 event = connected.recv() => match event {
@@ -52,6 +53,10 @@ impl Lease {
                 () = self.lost.notified() => false,
                 _ = poll.tick() => true,
             };
+            // This process was paused, and another worker may have been active.
+            if std::mem::replace(&mut last_poll, Instant::now()).elapsed() > TTL {
+                publisher.mark_maybe_outdated();
+            }
             // Not connected yet, or the connection is lost.
             if !redis.is_connected() {
                 continue;
@@ -148,8 +153,7 @@ impl Lease {
             // The old lease has expired: nothing can be written under it.
             self.view.send_modify(|view| view.current = None);
             // Another worker may have been active since then, even if Redis has lost every trace of it.
-            let renewed_at = self.view.borrow().renewed_at;
-            if renewed_at.is_some_and(|at| at.elapsed() > TTL) {
+            if self.view.borrow().was_replaceable() {
                 publisher.mark_maybe_outdated();
             }
             // Another worker may have been active since the snapshots were loaded above.
@@ -196,6 +200,7 @@ impl Lease {
                 info!(active = lease, "another worker is active: standing by");
             }
             view.last_epoch = view.last_epoch.max(epoch(&lease));
+            view.knows_others = true;
             view.current = None;
             view.standing_by.get_or_insert_with(Instant::now);
             view.other = Some(lease);

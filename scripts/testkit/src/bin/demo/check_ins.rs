@@ -42,8 +42,8 @@ impl CheckIns {
         Duration::from_secs_f64(intervals.sample(&mut self.random))
     }
 
-    /// Inserts a visit at `at`, the library's wall time, and returns the visitor's name.
-    pub(crate) async fn insert(&mut self, conn: &mut Conn, at: NaiveDateTime) -> Result<String> {
+    /// Inserts a visit at `at`, the library's wall time.
+    pub(crate) async fn insert(&mut self, conn: &mut Conn, at: NaiveDateTime) -> Result<()> {
         let guest = self.random.random_bool(GUESTS);
         let members = &self.library.members;
         let member = members.choose(&mut self.random).filter(|_| !guest);
@@ -60,11 +60,10 @@ impl CheckIns {
         let row = (id, name, institution, WallTime::from(at).to_string());
         let inserted = conn.exec_drop(sql, row).await;
         inserted.context("inserting a visit")?;
-        let name = name.to_owned();
         if self.random.random_bool(TO_THE_DESK) {
             self.go_to_the_desk(conn, at.date()).await?;
         }
-        Ok(name)
+        Ok(())
     }
 
     /// Lends, takes back or extends at random.

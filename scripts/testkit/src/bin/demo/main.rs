@@ -35,12 +35,12 @@ const DATABASE: &str = "slims";
 const READY_LIMIT: Duration = Duration::from_secs(600);
 /// The gateway drains for two seconds, as set below; the rest is for a busy machine.
 const STOP_LIMIT: Duration = Duration::from_secs(15);
-/// The time between two reads of the gateway.
+/// The time between two looks at the gateway.
 const POLL: Duration = Duration::from_millis(250);
 
 /// Starts the dashboard with a generated library: MariaDB, Redis, worker and gateway, all private to this run.
 ///
-/// Build the real binaries first, in the same profile: `cargo build --release`.
+/// Build the real binaries first, in the same profile, as `scripts/demo` does.
 /// Needs the Debian packages mariadb-server and redis-server. It neither needs nor touches their system services.
 #[derive(Debug, Parser)]
 #[command(name = "demo", version)]
@@ -49,7 +49,7 @@ struct Arguments {
     #[arg(long, value_enum, default_value = "university")]
     size: SizeName,
     /// The number of years of visits and loans.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10))]
     years: u32,
     /// The port of the dashboard. If it is in use, another port is chosen.
     #[arg(long, default_value_t = 3000)]
@@ -58,7 +58,7 @@ struct Arguments {
     #[arg(long, default_value = "Asia/Jakarta")]
     zone: Tz,
     /// The storage engine of the library's tables.
-    #[arg(long, value_enum, default_value = "myisam")]
+    #[arg(long, value_enum, default_value = "innodb")]
     engine: EngineName,
 }
 
@@ -109,14 +109,8 @@ async fn run(
     processes: &mut Vec<Process>,
 ) -> Result<()> {
     let port = port(arguments.port)?;
-    let line = StatusLine::new();
-    let options = MariaDbOptions {
-        buffer_pool_mib: 512,
-        ..MariaDbOptions::default()
-    };
-    let (mariadb, redis) = servers.insert((MariaDb::start(&options).await?, Redis::start().await?));
-    line.finish("MariaDB and Redis are up");
-    let library = generate_library(arguments).await?;
+    let (started, library) = tokio::try_join!(start_servers(), generate_library(arguments))?;
+    let (mariadb, redis) = servers.insert(started);
     load_library(mariadb, &library, arguments.engine).await?;
     let (user, password) = ("dashboard", "read-only");
     mariadb.grant_select(user, password, DATABASE).await?;
@@ -149,7 +143,18 @@ async fn run(
     wait_until_ready(port, processes).await?;
     print_addresses(port, processes);
     open_browser(&format!("http://127.0.0.1:{port}/"));
-    insert_visits(mariadb, port, arguments.zone, library, processes).await
+    insert_visits(mariadb, arguments.zone, library, processes).await
+}
+
+async fn start_servers() -> Result<(MariaDb, Redis)> {
+    let line = StatusLine::new();
+    let options = MariaDbOptions {
+        buffer_pool_mib: 512,
+        ..MariaDbOptions::default()
+    };
+    let servers = (MariaDb::start(&options).await?, Redis::start().await?);
+    line.finish("MariaDB and Redis are up");
+    Ok(servers)
 }
 
 /// The wanted port, or a free one if it is in use.
@@ -226,22 +231,24 @@ async fn wait_until_ready(port: u16, processes: &mut [Process]) -> Result<()> {
             line.finish("worker and gateway are ready");
             return Ok(());
         }
-        let missing = missing.join(", ");
-        line.show(&format!("worker and gateway are warming up: {missing}"));
+        line.show(&format!(
+            "worker and gateway are warming up: {} figures to go",
+            missing.len()
+        ));
         if started.elapsed() > READY_LIMIT {
             let logs: Vec<_> = processes.iter().map(Process::log_tail).collect();
-            let logs = logs.join("\n");
+            let (missing, logs) = (missing.join(", "), logs.join("\n"));
             bail!("not ready after {READY_LIMIT:?}: {missing}\n{logs}");
         }
         tokio::time::sleep(POLL).await;
     }
 }
 
+/// Prints the dashboard's address last, where the eye looks for it.
 fn print_addresses(port: u16, processes: &[Process]) {
     let at = format!("http://127.0.0.1:{port}");
-    println!("\nOpen   {at}/  the dashboard\n");
-    println!("       {at}/?view=lobby  the lobby's screen");
-    println!("       {at}/docs  the API, to read and to try");
+    println!("\nLobby  {at}/?view=lobby");
+    println!("API    {at}/docs  to read and to try");
     println!("Watch  curl -N {at}/api/visitors/today/stream");
     println!("Fetch  curl {at}/api/visitors/summary");
     println!("       curl {at}/api/books/circulation  what is on loan, every 10 seconds");
@@ -250,8 +257,9 @@ fn print_addresses(port: u16, processes: &[Process]) {
         println!("Log    {}", process.log_path().display());
     }
     println!(
-        "\nA visitor comes about every two seconds; many lend or return a book. Ctrl-C ends it all.\n"
+        "\nA visitor comes about every two seconds; many lend or return a book. Ctrl-C ends it all."
     );
+    println!("\nOpen   {at}/");
 }
 
 /// Opens `url` if there is a desktop. Over a remote login it does nothing, since the address is printed.
@@ -276,7 +284,6 @@ fn open_browser(url: &str) {
 /// Inserts visits and loans for ever. While MariaDB does not answer, for example because you have stopped it, nobody checks in.
 async fn insert_visits(
     mariadb: &MariaDb,
-    port: u16,
     zone: Tz,
     library: Arc<Library>,
     processes: &mut [Process],
@@ -286,37 +293,13 @@ async fn insert_visits(
     let mut conn = conn.context("connecting to insert visits")?;
     let library = Arc::unwrap_or_clone(library);
     let mut check_ins = CheckIns::new(library, u64::from(std::process::id()));
-    let mut line = StatusLine::new();
-    let mut name = "nobody yet".to_owned();
-    let mut next = Instant::now() + check_ins.interval();
     loop {
+        tokio::time::sleep(check_ins.interval()).await;
         fail_if_ended(processes)?;
-        if Instant::now() >= next {
-            next += check_ins.interval();
-            match check_ins.insert(&mut conn, wall_now(zone)).await {
-                Ok(visitor) => name = visitor,
-                Err(_) => {
-                    "nobody, because MariaDB does not answer".clone_into(&mut name);
-                    conn = connect().await.unwrap_or(conn);
-                }
-            }
+        if check_ins.insert(&mut conn, wall_now(zone)).await.is_err() {
+            conn = connect().await.unwrap_or(conn);
         }
-        let total = number(port, "visitors/today", "/total").await;
-        let on_loan = number(port, "books/circulation", "/data/on_loan").await;
-        line.show(&format!(
-            "today: {total}, on loan: {on_loan}, last visitor: {name}"
-        ));
-        tokio::time::sleep(POLL).await;
     }
-}
-
-/// A number of the gateway's, or `unknown`. `pointer` leads to it in the JSON.
-async fn number(port: u16, path: &str, pointer: &str) -> String {
-    let response = fetch(port, &format!("/api/{path}")).await.ok();
-    let body = response.filter(|(status, _)| *status == 200);
-    let json = body.and_then(|(_, body)| serde_json::from_str::<serde_json::Value>(&body).ok());
-    let found = json.as_ref().and_then(|json| json.pointer(pointer));
-    found.map_or("unknown".to_owned(), ToString::to_string)
 }
 
 /// Fails if the worker or the gateway has ended.
