@@ -46,10 +46,10 @@ const POLL: Duration = Duration::from_millis(250);
 #[command(name = "demo", version)]
 struct Arguments {
     /// The size of the library: 15 thousand, 340 thousand or 880 thousand visits a year.
-    #[arg(long, value_enum, default_value = "university")]
+    #[arg(long, value_enum, default_value = "school")]
     size: SizeName,
     /// The number of years of visits and loans.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10))]
     years: u32,
     /// The port of the dashboard. If it is in use, another port is chosen.
     #[arg(long, default_value_t = 3000)]
@@ -58,7 +58,7 @@ struct Arguments {
     #[arg(long, default_value = "Asia/Jakarta")]
     zone: Tz,
     /// The storage engine of the library's tables.
-    #[arg(long, value_enum, default_value = "innodb")]
+    #[arg(long, value_enum, default_value = "myisam")]
     engine: EngineName,
 }
 
