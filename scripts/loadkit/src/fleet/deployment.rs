@@ -23,11 +23,13 @@ use testkit::server::Redis;
 /// `SSE_MAX_CLIENTS`: above the streams that a gateway gets while one of the others restarts, and below the usual limit
 /// of open files on a small machine, 20,000.
 const MAX_STREAMS: usize = 19_000;
+/// `SHUTDOWN_DRAIN_SECONDS`: with the default of 10 the reconnects of 18,000 streams would need a core of their own.
+const DRAIN_SECONDS: u64 = 30;
 const YEARS: u32 = 3;
 /// Servers start within milliseconds, but not beside a crowd.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// The drain of 10 s, 2 s more for the last streams, and the wait for a busy core.
-const STOP_LIMIT: Duration = Duration::from_secs(60);
+/// The drain, 2 s more for the last streams, and the wait for a busy core.
+const STOP_LIMIT: Duration = Duration::from_secs(DRAIN_SECONDS + 50);
 
 /// Everything but the crowd. Dropping it ends all processes and removes their folders.
 pub(super) struct Deployment {
@@ -162,6 +164,7 @@ impl Gateway {
             ("PORT", address.port().to_string()),
             ("REDIS_URL", redis.url()),
             ("SSE_MAX_CLIENTS", MAX_STREAMS.to_string()),
+            ("SHUTDOWN_DRAIN_SECONDS", DRAIN_SECONDS.to_string()),
         ];
         let process = Process::spawn_at(&binary_path("gateway")?, &[], &env)?;
         Ok(Self {
