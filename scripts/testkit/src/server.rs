@@ -200,18 +200,10 @@ impl Redis {
     /// # Errors
     /// If redis-cli cannot be run or fails. The error has its output.
     pub async fn command(&self, args: &[&str]) -> Result<String> {
-        self.command_within(START_LIMIT, args).await
-    }
-
-    /// The same for what takes longer.
-    ///
-    /// # Errors
-    /// If redis-cli cannot be run, fails, or does not end within `limit`.
-    pub async fn command_within(&self, limit: Duration, args: &[&str]) -> Result<String> {
         let mut cli = tokio::process::Command::new(program("redis-cli", "redis-tools")?);
         // With -e its exit status is an error if the server replies with one.
         cli.args(["-p", &self.port.to_string(), "-e"]).args(args);
-        let output = timeout(limit, cli.kill_on_drop(true).output()).await;
+        let output = timeout(START_LIMIT, cli.kill_on_drop(true).output()).await;
         let output = output.context("redis-cli does not end")?;
         let output = output.context("running redis-cli")?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
