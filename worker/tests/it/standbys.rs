@@ -53,6 +53,21 @@ impl Workers {
     }
 }
 
+/// The index is that of the active one.
+async fn two_workers_with_all_snapshots() -> (Fixture, Workers, usize) {
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let workers = Workers::start(&mut fixture, 2);
+    let active = workers.active(&fixture, None).await;
+    fixture.await_all().await;
+    (fixture, workers, active)
+}
+
+fn assert_all_newer(new: &BTreeMap<String, String>, old: &BTreeMap<String, String>) {
+    for (snapshot, time) in old {
+        assert!(new[snapshot] > *time, "{snapshot}: {new:?} {old:?}");
+    }
+}
+
 /// The `generated_at` of each snapshot.
 async fn times(fixture: &Fixture) -> BTreeMap<String, String> {
     let mut times = BTreeMap::new();
@@ -112,10 +127,7 @@ async fn a_standby_takes_over_without_recomputing_anything() {
 /// it computes new ones. A worker that has computed them itself writes its copies again without MySQL.
 #[tokio::test]
 async fn a_standby_that_takes_over_an_emptied_redis_writes_no_old_copies() {
-    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
-    let workers = Workers::start(&mut fixture, 2);
-    let first = workers.active(&fixture, None).await;
-    fixture.await_all().await;
+    let (fixture, workers, first) = two_workers_with_all_snapshots().await;
     // Until the other one counts as a standby.
     sleep(Duration::from_secs(11)).await;
     let old = times(&fixture).await;
@@ -126,9 +138,7 @@ async fn a_standby_that_takes_over_an_emptied_redis_writes_no_old_copies() {
     workers.active(&fixture, Some(killed)).await;
     fixture.await_all().await;
     let new = times(&fixture).await;
-    for (snapshot, time) in &old {
-        assert!(new[snapshot] > *time, "{snapshot}: {new:?} {old:?}");
-    }
+    assert_all_newer(&new, &old);
     let mut writes = recorder.messages("snapshots");
     writes.retain(|key| key != "worker:unavailable");
     assert_eq!(writes.len(), Snapshot::ALL.len(), "each is written once");
@@ -142,10 +152,7 @@ async fn a_standby_that_takes_over_an_emptied_redis_writes_no_old_copies() {
 /// hears of it.
 #[tokio::test]
 async fn a_worker_that_was_frozen_writes_no_old_copies_into_an_emptied_redis() {
-    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
-    let workers = Workers::start(&mut fixture, 2);
-    let first = workers.active(&fixture, None).await;
-    fixture.await_all().await;
+    let (fixture, workers, first) = two_workers_with_all_snapshots().await;
     let old = times(&fixture).await;
     let frozen = &workers.0[first].0;
     frozen.signal(Signal::SIGSTOP).unwrap();
@@ -160,9 +167,7 @@ async fn a_worker_that_was_frozen_writes_no_old_copies_into_an_emptied_redis() {
     frozen.signal(Signal::SIGCONT).unwrap();
     fixture.await_all().await;
     let new = times(&fixture).await;
-    for (snapshot, time) in &old {
-        assert!(new[snapshot] > *time, "{snapshot}: {new:?} {old:?}");
-    }
+    assert_all_newer(&new, &old);
 }
 
 #[tokio::test]
