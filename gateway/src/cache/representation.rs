@@ -88,15 +88,15 @@ impl Representation {
         Self::encode_with_hash(value, xxh3_128(value), common, FAST)
     }
 
-    /// The same, as small as can be: for a small value that is encoded once in the life of the process.
-    pub fn encode_all_once(value: &Bytes, common: &HeaderMap) -> Vec<Self> {
-        Self::encode_with_hash(value, xxh3_128(value), common, BEST)
-    }
-
     /// The same for a value that was made from `source`. Its entity tags change with either of them.
     pub fn encode_derived(value: &Bytes, source: &[u8], common: &HeaderMap) -> Vec<Self> {
         let hash = xxh3_128(value) ^ xxh3_128(source);
         Self::encode_with_hash(value, hash, common, FAST)
+    }
+
+    /// As [`Self::encode_all`], but as small as can be: for a small value that is encoded once in the life of the process.
+    pub fn encode_all_once(value: &Bytes, common: &HeaderMap) -> Vec<Self> {
+        Self::encode_with_hash(value, xxh3_128(value), common, BEST)
     }
 
     fn encode_with_hash(

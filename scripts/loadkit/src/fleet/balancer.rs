@@ -7,13 +7,14 @@ use super::protocol::Command;
 use crate::samples::Samples;
 use anyhow::Result;
 use shared::catalog::Snapshot;
+use shared::time::every;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use testkit::http::fetch;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{interval, timeout};
+use tokio::time::timeout;
 
 /// As in `deploy/balancers/haproxy.cfg`.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
@@ -53,7 +54,7 @@ impl Balancer {
         let mut task = JoinSet::new();
         let gateways = addresses.clone();
         task.spawn(async move {
-            let mut due = interval(CHECK_INTERVAL);
+            let mut due = every(CHECK_INTERVAL);
             let mut last = Vec::new();
             loop {
                 due.tick().await;
@@ -121,7 +122,7 @@ async fn read_until(
 ) -> Reads {
     let today = ["/api/visitors/today", "/api/visitors/summary"].into_iter();
     let paths = today.chain(Snapshot::ALL.map(Snapshot::path)).cycle();
-    let (mut reads, mut turn, mut due) = (Reads::default(), 0, interval(READ_INTERVAL));
+    let (mut reads, mut turn, mut due) = (Reads::default(), 0, every(READ_INTERVAL));
     for path in paths {
         due.tick().await;
         if *stopped.borrow() {

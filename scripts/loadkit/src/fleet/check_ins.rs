@@ -6,12 +6,12 @@ use anyhow::{Context as _, Result};
 use chrono::NaiveDate;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
+use shared::time::every;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::names;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 /// The members who check in, one after the other.
@@ -34,8 +34,7 @@ impl CheckIns {
         task.spawn({
             let conn = conn.clone();
             async move {
-                let mut due = interval(INTERVAL);
-                due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                let mut due = every(INTERVAL);
                 for member in (0..MEMBERS).map(names::member_id).cycle() {
                     due.tick().await;
                     insert(&mut *conn.lock().await, &member).await?;

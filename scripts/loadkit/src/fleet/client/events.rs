@@ -66,16 +66,16 @@ impl Partial {
         }
         let was_empty = self.0.is_empty();
         self.0.extend_from_slice(bytes);
-        let (mut rest, mut events) = (&self.0[..], Vec::new());
-        while let Some(end) = rest.windows(2).position(|pair| pair == b"\n\n") {
-            parse_block(&rest[..end], &mut events);
-            rest = &rest[end + 2..];
+        let (mut unparsed, mut events) = (&self.0[..], Vec::new());
+        while let Some(end) = unparsed.windows(2).position(|pair| pair == b"\n\n") {
+            parse_block(&unparsed[..end], &mut events);
+            unparsed = &unparsed[end + 2..];
         }
-        if rest == b"\r\n" {
+        if unparsed == b"\r\n" {
             // The end of the chunk.
-            rest = &[];
+            unparsed = &[];
         }
-        let parsed = self.0.len() - rest.len();
+        let parsed = self.0.len() - unparsed.len();
         if let (true, true, [Event::Count(count)]) = (was_empty, parsed == bytes.len(), &events[..])
         {
             last.bytes.clear();
@@ -98,14 +98,14 @@ impl Partial {
     /// Takes what arrived before the end of the connection. Returns the last `retry:`, and whether the body was
     /// complete.
     pub(super) fn finish(&mut self) -> (Option<Duration>, bool) {
-        let rest = std::mem::take(&mut self.0);
+        let unparsed = std::mem::take(&mut self.0);
         let mut events = Vec::new();
-        parse_block(&rest, &mut events);
+        parse_block(&unparsed, &mut events);
         let retry = events.into_iter().rev().find_map(|event| match event {
             Event::Retry(after) => Some(after),
             _ => None,
         });
-        (retry, rest.ends_with(LAST_CHUNK))
+        (retry, unparsed.ends_with(LAST_CHUNK))
     }
 }
 

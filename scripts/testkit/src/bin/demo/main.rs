@@ -232,7 +232,7 @@ async fn wait_until_ready(port: u16, processes: &mut [Process]) -> Result<()> {
             return Ok(());
         }
         line.show(&format!(
-            "worker and gateway are warming up: {} figures to go",
+            "worker and gateway are warming up: {} responses are missing",
             missing.len()
         ));
         if started.elapsed() > READY_LIMIT {
