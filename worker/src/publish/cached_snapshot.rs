@@ -24,7 +24,7 @@ pub struct CachedSnapshot {
 /// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recency {
-    /// It was computed here, was seen in Redis while this worker was active, or could not be computed again.
+    /// It was computed here, was seen in Redis while this worker was active, or could not be computed again for a while.
     Newest,
     /// Another worker may have written a newer one since: it was active, or this worker could not renew its lease.
     MaybeOutdated,

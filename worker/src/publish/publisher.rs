@@ -37,7 +37,7 @@ pub struct Publisher {
     freshness: FreshnessPolicy,
     /// Identifies the settings that affect the content of this worker's snapshots.
     pub(super) settings: String,
-    cached: Mutex<BTreeMap<Snapshot, CachedSnapshot>>,
+    cache: Mutex<Cache>,
     pub(super) errors: Arc<RedisErrors>,
     /// Keys of ours whose value has the wrong type, and for which that has been logged.
     pub(super) wrong_types: Mutex<BTreeSet<String>>,
@@ -46,6 +46,13 @@ pub struct Publisher {
     /// Whether this worker has written once that every snapshot can be computed.
     pub(super) has_cleared_reasons: AtomicBool,
     changed: Notify,
+}
+
+#[derive(Default)]
+struct Cache {
+    snapshots: BTreeMap<Snapshot, CachedSnapshot>,
+    /// When another worker may last have been active. What this worker began to compute before may be outdated.
+    doubted_at: Option<Instant>,
 }
 
 impl Publisher {
@@ -69,7 +76,7 @@ impl Publisher {
             fence,
             freshness,
             settings,
-            cached: Mutex::default(),
+            cache: Mutex::default(),
             unavailable: Mutex::default(),
             has_cleared_reasons: AtomicBool::new(false),
             changed: Notify::new(),
@@ -101,12 +108,18 @@ impl Publisher {
         &self.errors
     }
 
-    /// Caches a snapshot in place of an older one. [`Self::run_reconciler`] writes it to Redis.
+    /// Caches a snapshot that this worker has computed since `began`, in place of an older one. [`Self::run_reconciler`]
+    /// writes it to Redis.
     ///
     /// # Errors
     /// If the envelope cannot be serialized.
-    pub fn cache(&self, snapshot: Snapshot, envelope: &Envelope<Box<RawValue>>) -> Result<()> {
-        let cached = CachedSnapshot {
+    pub fn cache(
+        &self,
+        snapshot: Snapshot,
+        envelope: &Envelope<Box<RawValue>>,
+        began: Instant,
+    ) -> Result<()> {
+        let mut cached = CachedSnapshot {
             generated_at: envelope.generated_at,
             ttl_seconds: envelope.ttl_seconds,
             by_our_settings: true,
@@ -114,19 +127,24 @@ impl Publisher {
             bytes: serde_json::to_vec(envelope)?.into(),
             stored: false,
         };
-        self.lock().insert(snapshot, cached);
+        let mut cache = self.lock();
+        if cache.is_doubted_since(began) {
+            cached.recency = Recency::MaybeOutdated;
+        }
+        cache.snapshots.insert(snapshot, cached);
+        drop(cache);
         self.changed.notify_one();
         Ok(())
     }
 
     /// Returns the cached copy of a snapshot.
     pub fn get(&self, snapshot: Snapshot) -> Option<CachedSnapshot> {
-        self.lock().get(&snapshot).cloned()
+        self.lock().snapshots.get(&snapshot).cloned()
     }
 
     /// How many snapshots are cached.
     pub fn count(&self) -> usize {
-        self.lock().len()
+        self.lock().snapshots.len()
     }
 
     /// Runs [`Self::sync`] for ever: as soon as a snapshot is cached, after each reconnect, and every 2 s.
@@ -188,17 +206,25 @@ impl Publisher {
         self.changed.notify_one();
     }
 
-    /// Marks the cached copies of `snapshots` as the newest ones, even if they are due: computing them was tried.
-    pub fn mark_newest(&self, snapshots: &BTreeSet<Snapshot>) {
-        for snapshot in snapshots {
-            self.set_recency(*snapshot, Recency::Newest);
+    /// Marks the cached copies of `snapshots` as the newest ones, even if they are due: this worker has tried to compute
+    /// them since `began`.
+    pub fn mark_newest(&self, snapshots: &BTreeSet<Snapshot>, began: Instant) {
+        let mut cache = self.lock();
+        if cache.is_doubted_since(began) {
+            return;
         }
+        for snapshot in snapshots {
+            cache.set_recency(*snapshot, Recency::Newest);
+        }
+        drop(cache);
         self.wake();
     }
 
     /// Marks the cached copy of each snapshot as one that another worker may have replaced.
     pub(super) fn mark_maybe_outdated(&self) {
-        for cached in self.lock().values_mut() {
+        let mut cache = self.lock();
+        cache.doubted_at = Some(Instant::now());
+        for cached in cache.snapshots.values_mut() {
             cached.recency = Recency::MaybeOutdated;
         }
     }
@@ -208,13 +234,7 @@ impl Publisher {
     fn confirm(&self, snapshot: Snapshot, is_current: bool) {
         let cached = self.get(snapshot).filter(|_| is_current);
         if cached.is_some_and(|cached| !self.freshness.is_due(snapshot, &cached)) {
-            self.set_recency(snapshot, Recency::Newest);
-        }
-    }
-
-    fn set_recency(&self, snapshot: Snapshot, recency: Recency) {
-        if let Some(cached) = self.lock().get_mut(&snapshot) {
-            cached.recency = recency;
+            self.lock().set_recency(snapshot, Recency::Newest);
         }
     }
 
@@ -266,7 +286,7 @@ impl Publisher {
             match decide(ours.as_ref(), theirs.as_ref(), lease.is_some(), latest) {
                 Action::Nothing => self.confirm(snapshot, exists_in_redis && lease.is_some()),
                 Action::Load => {
-                    drop(theirs.map(|theirs| self.lock().insert(snapshot, theirs)));
+                    drop(theirs.map(|theirs| self.lock().snapshots.insert(snapshot, theirs)));
                     self.confirm(snapshot, lease.is_some());
                 }
                 Action::Write => {
@@ -276,7 +296,7 @@ impl Publisher {
                     // Gateways may still show a newer one that another worker computed: compute it again instead.
                     if cached.recency != Recency::Newest {
                         if !exists_in_redis {
-                            self.set_recency(snapshot, Recency::Lost);
+                            self.lock().set_recency(snapshot, Recency::Lost);
                         }
                         if !exists_in_redis || self.freshness.is_due(snapshot, &cached) {
                             continue;
@@ -335,8 +355,8 @@ impl Publisher {
 
     /// The cached snapshots that Redis does not have yet.
     pub fn dirty(&self) -> Vec<Snapshot> {
-        let cached = self.lock();
-        let dirty = cached.iter().filter(|(_, cached)| !cached.stored);
+        let cache = self.lock();
+        let dirty = cache.snapshots.iter().filter(|(_, cached)| !cached.stored);
         dirty.map(|(snapshot, _)| *snapshot).collect()
     }
 
@@ -372,7 +392,7 @@ impl Publisher {
         {
             written?;
         }
-        if let Some(current) = self.lock().get_mut(&snapshot)
+        if let Some(current) = self.lock().snapshots.get_mut(&snapshot)
             && current.bytes == cached.bytes
         {
             current.stored = true;
@@ -385,9 +405,21 @@ impl Publisher {
         self.redis.is_connected()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Snapshot, CachedSnapshot>> {
-        // A panic elsewhere cannot leave the map half-changed.
-        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Cache> {
+        // A panic elsewhere cannot leave it half-changed.
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cache {
+    fn is_doubted_since(&self, began: Instant) -> bool {
+        self.doubted_at.is_some_and(|doubted| doubted >= began)
+    }
+
+    fn set_recency(&mut self, snapshot: Snapshot, recency: Recency) {
+        if let Some(cached) = self.snapshots.get_mut(&snapshot) {
+            cached.recency = recency;
+        }
     }
 }
 

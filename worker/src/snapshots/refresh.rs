@@ -31,6 +31,9 @@ use tracing::{debug, error, info, warn};
 /// The time-out of a statement. A chunk takes a few hundredths of a second and a count of a table less than one second,
 /// so a statement that takes longer than this is stuck.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
+/// For how long the figures must have failed before a copy that may be outdated is written to a Redis that has lost it.
+/// Gateways show their own copies meanwhile.
+const OUTDATED_AFTER: Duration = Duration::from_secs(30);
 
 /// Refreshes the snapshots of a schedule.
 #[derive(Clone)]
@@ -69,10 +72,12 @@ impl Refresher {
         let mut repeats = Repeats::default();
         let mut logged = RepeatedError::default();
         let mut next_attempt = Instant::now();
+        let mut failing_since = None;
         let mut last_due = self.publisher.freshness().last_due(schedule);
         loop {
             if !self.publisher.lease().is_active() {
                 self.publisher.lease().wait_until_active().await;
+                failing_since = None;
                 // Other workers may have refreshed the snapshots meanwhile.
                 repeats = Repeats::default();
                 self.status.clear_errors(schedule);
@@ -102,9 +107,14 @@ impl Refresher {
                 }
                 continue;
             }
-            let began = self.clock.now();
+            let (began_at, began) = (self.clock.now(), Instant::now());
             let refreshed = self.refresh(schedule, &due).await;
-            self.publisher.mark_newest(&due);
+            match &refreshed {
+                Ok(failed) if failed.is_empty() => failing_since = None,
+                _ if failing_since.get_or_insert(began).elapsed() < OUTDATED_AFTER => {}
+                // A copy that may be outdated is better than none.
+                _ => self.publisher.mark_newest(&due, began),
+            }
             match refreshed {
                 Ok(failed) => {
                     self.scan = gentle;
@@ -113,7 +123,7 @@ impl Refresher {
                         info!(?schedule, "MySQL is back");
                     }
                     pending = failed.iter().map(|(snapshot, _)| *snapshot).collect();
-                    repeats.record(due.difference(&pending).copied(), began);
+                    repeats.record(due.difference(&pending).copied(), began_at);
                     if pending.is_empty() {
                         refresh_backoff.reset();
                         continue;
@@ -211,7 +221,7 @@ impl Refresher {
             period: snapshot.period().map(|period| period_name(period, day)),
             data,
         };
-        self.publisher.cache(snapshot, &envelope)?;
+        self.publisher.cache(snapshot, &envelope, started)?;
         self.status
             .update(|status| drop(status.errors.remove(&snapshot)));
         let took = started.elapsed();

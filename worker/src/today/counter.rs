@@ -136,7 +136,7 @@ impl Counter {
                 let before = session.time_spent();
                 visits::count(session, day).await?;
                 let took = session.server_time_since(before, self.quick).await?;
-                if took <= self.quick {
+                if took < self.quick {
                     info!(
                         ?took,
                         "a count of today takes {took:.1?}: counting the whole day at each tick (direct)"
@@ -157,7 +157,7 @@ impl Counter {
 
     /// Switches to `delta` after several slow direct counts: without an index the time grows with the table.
     fn record_direct(&mut self, took: Duration) {
-        self.slow_counts = if took > self.quick {
+        self.slow_counts = if took >= self.quick {
             self.slow_counts + 1
         } else {
             0

@@ -37,6 +37,23 @@ fn collection(fixture: &Fixture, total: u32) -> Envelope<Box<serde_json::value::
     }
 }
 
+/// Caches the collection as if it had just been computed.
+fn cache(store: &Publisher, fixture: &Fixture, total: u32) {
+    let envelope = collection(fixture, total);
+    let cached = store.cache(Snapshot::Collection, &envelope, Instant::now());
+    cached.unwrap();
+}
+
+/// Makes `other` the holder of the lease, while the holder so far still believes that it is active.
+async fn take_over(fixture: &Fixture, other: &Publisher) -> String {
+    eventually("it acquires the lease first", SOON, async || {
+        expire(fixture).await;
+        let (lease, is_borrowed) = other.lease().acquire_or_borrow().await.unwrap();
+        (!is_borrowed).then_some(lease)
+    })
+    .await
+}
+
 async fn publish(store: &Publisher, text: &str, life: Duration) -> anyhow::Result<()> {
     let message = text.as_bytes().to_vec();
     store.publish_today(message, Instant::now(), life).await
@@ -48,23 +65,12 @@ async fn a_worker_that_has_lost_its_lease_writes_nothing() {
     let (one, other) = (fixture.active("one").await, fixture.store("other"));
     publish(&one, "first", LONG).await.unwrap();
     let first = epoch(&fixture.stored("worker:lease").await.unwrap());
-    // Another worker takes over while the first one still believes that it is active.
-    let lease = eventually(
-        "the other worker acquires the lease first",
-        SOON,
-        async || {
-            expire(&fixture).await;
-            let (lease, is_borrowed) = other.lease().acquire_or_borrow().await.unwrap();
-            (!is_borrowed).then_some(lease)
-        },
-    )
-    .await;
+    let lease = take_over(&fixture, &other).await;
     assert!(epoch(&lease) > first, "the epoch rises: {first}, {lease}");
 
     let error = publish(&one, "late", LONG).await.unwrap_err();
     assert_eq!(refusal(&error), Some(WriteRefused::Lost));
-    one.cache(Snapshot::Collection, &collection(&fixture, 1))
-        .unwrap();
+    cache(&one, &fixture, 1);
     one.sync().await.unwrap();
     assert_eq!(
         fixture.stored("visitors:today:count").await.unwrap(),
@@ -74,27 +80,48 @@ async fn a_worker_that_has_lost_its_lease_writes_nothing() {
     assert_eq!(fixture.stored("worker:lease").await.unwrap(), lease);
 }
 
+/// Another worker is active in the middle of a computation, and Redis loses what it wrote.
+#[tokio::test]
+async fn a_figure_may_be_outdated_if_another_worker_was_active_since_its_computation_began() {
+    let fixture = Fixture::empty().await;
+    let (one, other) = (fixture.active("one").await, fixture.store("other"));
+    let began = Instant::now();
+    take_over(&fixture, &other).await;
+    eventually("one stands by", SOON, async || {
+        one.lease().is_standby().then_some(())
+    })
+    .await;
+    one.sync().await.unwrap();
+    expire(&fixture).await;
+    one.lease().wait_until_active().await;
+
+    let figure = collection(&fixture, 1);
+    one.cache(Snapshot::Collection, &figure, began).unwrap();
+    one.sync().await.unwrap();
+    // A later attempt fails, but it began too early as well.
+    one.mark_newest(&[Snapshot::Collection].into(), began);
+    one.sync().await.unwrap();
+    assert_eq!(fixture.stored("books:collection").await, None);
+    cache(&one, &fixture, 2);
+    one.sync().await.unwrap();
+    assert!(fixture.stored("books:collection").await.is_some());
+}
+
 #[tokio::test]
 async fn a_write_under_a_borrowed_lease_never_replaces_a_newer_snapshot() {
     let fixture = Fixture::empty().await;
     let active = fixture.active("active").await;
     let borrower = fixture.store("borrower");
-    borrower
-        .cache(Snapshot::Collection, &collection(&fixture, 1))
-        .unwrap();
+    cache(&borrower, &fixture, 1);
     sleep(Duration::from_millis(5)).await;
-    active
-        .cache(Snapshot::Collection, &collection(&fixture, 2))
-        .unwrap();
+    cache(&active, &fixture, 2);
     active.sync().await.unwrap();
     let newer = fixture.stored("books:collection").await.unwrap();
     borrower.flush_once().await.unwrap();
     assert_eq!(fixture.stored("books:collection").await.unwrap(), newer);
 
     sleep(Duration::from_millis(5)).await;
-    borrower
-        .cache(Snapshot::Collection, &collection(&fixture, 3))
-        .unwrap();
+    cache(&borrower, &fixture, 3);
     borrower.flush_once().await.unwrap();
     assert!(
         fixture
@@ -129,9 +156,7 @@ async fn an_overdue_snapshot_is_restored_only_after_its_refresh_failed() {
     let day = chrono::TimeDelta::days(1);
     fixture.clock.step_to(fixture.now - day);
     let before = fixture.store("before");
-    before
-        .cache(Snapshot::Collection, &collection(&fixture, 1))
-        .unwrap();
+    cache(&before, &fixture, 1);
     before.flush_once().await.unwrap();
     fixture.clock.step_to(fixture.now);
     let store = fixture.active("after").await;
@@ -142,7 +167,7 @@ async fn an_overdue_snapshot_is_restored_only_after_its_refresh_failed() {
         .unwrap();
     store.sync().await.unwrap();
     assert_eq!(fixture.stored("books:collection").await, None);
-    store.mark_newest(&[Snapshot::Collection].into());
+    store.mark_newest(&[Snapshot::Collection].into(), Instant::now());
     store.sync().await.unwrap();
     assert!(
         fixture

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 use testkit::eventually::eventually;
+use testkit::fault_proxy::{FaultProxy, Mode};
 use testkit::http::get;
 use testkit::process::{Process, free_port};
 use testkit::schema::Shape;
@@ -55,7 +56,11 @@ impl Workers {
 
 /// The index is that of the active one.
 async fn two_workers_with_all_snapshots() -> (Fixture, Workers, usize) {
-    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    two_workers_on(fixture).await
+}
+
+async fn two_workers_on(mut fixture: Fixture) -> (Fixture, Workers, usize) {
     let workers = Workers::start(&mut fixture, 2);
     let active = workers.active(&fixture, None).await;
     fixture.await_all().await;
@@ -146,6 +151,36 @@ async fn a_standby_that_takes_over_an_emptied_redis_writes_no_old_copies() {
     fixture.delete_snapshots().await;
     fixture.await_all().await;
     assert_eq!(times(&fixture).await, new, "nothing is computed again");
+}
+
+/// While MySQL is away too, the gateways' copies may be newer than those of the new active worker.
+#[tokio::test]
+async fn copies_that_may_be_old_are_written_only_after_half_a_minute_without_mysql() {
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let to_mysql = FaultProxy::to(fixture.mysql_port(), 1).await.unwrap();
+    fixture.set("MYSQL_PORT", &to_mysql.port().to_string());
+    let (fixture, workers, first) = two_workers_on(fixture).await;
+    // Until the other one has read them all.
+    sleep(Duration::from_secs(5)).await;
+    let old = times(&fixture).await;
+    to_mysql.set(Mode::Refuse).await;
+    let killed = workers.0[first].0.pid();
+    workers.0[first].0.signal(Signal::SIGKILL).unwrap();
+    fixture.delete_snapshots().await;
+    workers.active(&fixture, Some(killed)).await;
+    sleep(Duration::from_secs(10)).await;
+    for snapshot in Snapshot::ALL {
+        assert_eq!(fixture.stored(&snapshot.name()).await, None, "{snapshot}");
+    }
+    for snapshot in Snapshot::ALL {
+        let limit = Duration::from_secs(120);
+        let what = format!("{snapshot} is stored");
+        eventually(&what, limit, async || {
+            fixture.stored(&snapshot.name()).await
+        })
+        .await;
+    }
+    assert_eq!(times(&fixture).await, old);
 }
 
 /// While a worker is frozen, another one computes newer copies, ends, and Redis loses its data. The frozen worker never
