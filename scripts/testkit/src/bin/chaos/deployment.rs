@@ -1,5 +1,7 @@
 //! The private servers, and the workers and gateways with their own proxies to the servers.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +49,8 @@ pub(crate) struct Instance {
     binary: &'static str,
     env: Vec<(&'static str, String)>,
     is_ending: bool,
+    /// What its ended processes have logged.
+    old_logs: String,
 }
 
 /// A network connection, with a name for the report.
@@ -87,6 +91,14 @@ impl Servers {
         self.mariadb
             .grant_select(DATABASE, PASSWORD, DATABASE)
             .await
+    }
+
+    /// A connection for the only client that writes to `table`. Repairs it first, if it is MyISAM's: a server that was
+    /// killed may have stored a row twice, which ends the next conversion.
+    pub(crate) async fn connect_to_write(&self, table: &str) -> mysql_async::Result<Conn> {
+        let mut conn = Conn::new(self.mariadb.opts(Some(DATABASE))).await?;
+        conn.query_drop(format!("REPAIR TABLE {table}")).await?;
+        Ok(conn)
     }
 
     /// Converts every table to `engine`, as an administrator does while all else works.
@@ -174,6 +186,7 @@ impl Instance {
             binary,
             env,
             is_ending: false,
+            old_logs: String::new(),
         })
     }
 
@@ -186,9 +199,17 @@ impl Instance {
     /// Waits for the end of the process, and starts it again.
     pub(crate) async fn restart(&mut self) -> Result<()> {
         self.process.wait_exit(STOP_LIMIT).await?;
+        self.old_logs.push_str(&self.process.log());
         self.process = Process::spawn(self.binary, &self.env)?;
         self.is_ending = false;
         Ok(())
+    }
+
+    /// Stores what it has logged so far in `folder`.
+    pub(crate) fn store_log(&self, folder: &Path) -> Result<()> {
+        let log = format!("{}{}", self.old_logs, self.process.log());
+        fs::create_dir_all(folder).context("creating the folder of the logs")?;
+        fs::write(folder.join(&self.name), log).context("storing a log")
     }
 
     /// Continues a frozen process, and completes a restart that was interrupted.

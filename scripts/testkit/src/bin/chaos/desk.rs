@@ -23,7 +23,7 @@ const OPEN: &str = "is_lent = 1 AND is_return = 0";
 pub(crate) async fn work(servers: &Servers, seed: u64, report: &Report) -> Result<()> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     loop {
-        let Ok(mut conn) = Conn::new(servers.mariadb.opts(Some(DATABASE))).await else {
+        let Ok(mut conn) = servers.connect_to_write("loan").await else {
             sleep(INTERVAL).await;
             continue;
         };

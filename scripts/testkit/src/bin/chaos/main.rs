@@ -12,6 +12,7 @@ mod report;
 mod take_overs;
 mod visits;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,12 +65,15 @@ struct Arguments {
     /// The number of rounds, each with a minute of faults. With the waits until all is right, a round takes about 70 s.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1440))]
     minutes: u32,
+    /// Stores what the workers and gateways have logged in this folder.
+    #[arg(long, value_name = "FOLDER")]
+    logs: Option<PathBuf>,
 }
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
-    let no_findings = run(arguments.seed, arguments.minutes).await?;
+    let no_findings = run(&arguments).await?;
     Ok(match no_findings {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
@@ -77,7 +81,8 @@ async fn main() -> Result<ExitCode> {
 }
 
 /// Returns whether there was no finding.
-async fn run(seed: u64, minutes: u32) -> Result<bool> {
+async fn run(arguments: &Arguments) -> Result<bool> {
+    let &Arguments { seed, minutes, .. } = arguments;
     let report = Arc::new(Report::new());
     report.print(&format!(
         "seed {seed}, {minutes} minutes; the servers start"
@@ -142,6 +147,9 @@ async fn run(seed: u64, minutes: u32) -> Result<bool> {
                 instance.heal(&report).await?;
             }
             are_right(&instances, &servers, &truth, &report).await;
+            if let Some(folder) = &arguments.logs {
+                instances.iter().try_for_each(|it| it.store_log(folder))?;
+            }
         }
         sleep(REST).await;
         for (before, instance) in before.into_iter().zip(&instances) {

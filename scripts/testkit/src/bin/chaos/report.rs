@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// More findings of one kind say nothing new.
-const FINDINGS_SHOWN: usize = 20;
+/// How many findings are printed again at the end.
+const FINDINGS_SHOWN: usize = 100;
 
 #[derive(Debug)]
 pub(crate) struct Report {

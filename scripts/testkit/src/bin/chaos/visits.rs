@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
-use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 use tokio::time::sleep;
 
-use crate::deployment::{DATABASE, Servers};
+use crate::deployment::Servers;
 
 /// The time between two visits.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -85,7 +84,7 @@ pub(crate) async fn insert(servers: &Servers, truth: &TrueCount) {
 }
 
 async fn insert_until_failure(servers: &Servers, truth: &TrueCount) -> mysql_async::Result<()> {
-    let mut conn = Conn::new(servers.mariadb.opts(Some(DATABASE))).await?;
+    let mut conn = servers.connect_to_write("visitor_count").await?;
     // A server that was killed may have lost the last visits.
     let day = truth.day(now());
     let sql = format!("SELECT COUNT(*) FROM visitor_count WHERE LEFT(checkin_date, 10) = '{day}'");
