@@ -108,27 +108,30 @@ fn parse_filter(text: &str, name: &str) -> Result<String, String> {
         return Err("is not a log filter (it is not ASCII)".to_owned());
     }
     EnvFilter::try_new(text).map_err(|e| format!("is not a log filter ({e})"))?;
-    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
-    let names_module = |word: &str, name: &str| {
-        let rest = word.strip_prefix(name);
+    let is_level = |directive: &str| directive.parse::<LevelFilter>().is_ok();
+    let names_module = |directive: &str, name: &str| {
+        let rest = directive.strip_prefix(name);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['=', ':', '[']))
     };
-    let words = || {
+    let directives = || {
         text.split(',')
             .map(str::trim)
-            .filter(|word| !word.is_empty())
+            .filter(|directive| !directive.is_empty())
     };
     // The parser reads an unknown level as the name of a module, and then silences all others.
     let ours = ["worker", "gateway", "shared"];
-    let is_unknown = |word: &&str| !word.contains(['=', '[', ']', '{', '}']) && !is_level(word);
-    let mut unknown = words().filter(is_unknown);
-    if let Some(word) = unknown.find(|word| !ours.iter().any(|name| names_module(word, name))) {
+    let is_unknown =
+        |directive: &&str| !directive.contains(['=', '[', ']', '{', '}']) && !is_level(directive);
+    let mut unknown = directives().filter(is_unknown);
+    if let Some(directive) =
+        unknown.find(|directive| !ours.iter().any(|name| names_module(directive, name)))
+    {
         return Err(format!(
-            "is not a log filter: \"{word}\" is not a level (error, warn, info, debug, trace, off); \
+            "is not a log filter: \"{directive}\" is not a level (error, warn, info, debug, trace, off); \
              a module is written MODULE=LEVEL, such as info,{name}=debug"
         ));
     }
-    if !words().any(|word| is_level(word) || names_module(word, name)) {
+    if !directives().any(|directive| is_level(directive) || names_module(directive, name)) {
         return Err(format!(
             "would log nothing of this process: begin it with a level, such as info,{text}"
         ));

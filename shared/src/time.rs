@@ -15,8 +15,8 @@ pub struct Clock {
     shift_ms: Arc<AtomicI64>,
 }
 
-/// Ticks at once, and again after each `period`. After a tick that came late, because the process was paused or busy, the next one
-/// comes a whole period later: none is made up for.
+/// Ticks at once, and again after each `period`. After a tick that came late, because the process was paused or busy,
+/// the next one comes a whole period later: none is made up for.
 pub fn every(period: Duration) -> Interval {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -124,17 +124,17 @@ impl Config {
     /// # Errors
     /// Lists every variable that is missing or invalid.
     pub fn read(mut environment: Environment<'_>) -> Result<Self, BadConfiguration> {
-        let config = Self::of(&mut environment);
+        let config = Self::from_environment(&mut environment);
         environment.finish(config)
     }
 
     /// Every variable that the worker reads.
     pub fn variables() -> Vec<Variable> {
-        Environment::declared_by(Self::of)
+        Environment::declared_by(Self::from_environment)
     }
 
     #[rustfmt::skip]
-    fn of(env: &mut Environment<'_>) -> Self {
+    fn from_environment(env: &mut Environment<'_>) -> Self {
         use Variable as V;
         let port = env.port(V::optional("WORKER_PORT", "3001", "port of /livez, /readyz, /health and /metrics; 0 is off"));
         let host = listener::read_host(env);

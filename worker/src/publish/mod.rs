@@ -1,6 +1,7 @@
 //! The only code that writes to Redis: snapshots and today's count. Only the holder of the lease may write, and a
 //! script in Redis checks that for every write.
 
+mod cache;
 pub mod cached_snapshot;
 pub mod fence;
 pub mod lease;

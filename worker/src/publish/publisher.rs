@@ -1,6 +1,7 @@
 //! Writes the snapshots and today's count to Redis. Every write is fenced ([`Fence`]): only the active worker writes. A
 //! standby caches what the active worker has written.
 
+use crate::publish::cache::Cache;
 use crate::publish::cached_snapshot::{Action, CachedSnapshot, Recency, decide};
 use crate::publish::fence::{Fence, FencedWrite, Rights, SnapshotMeta, WriteRefused};
 use crate::publish::lease::Lease;
@@ -16,7 +17,7 @@ use shared::redis::plain_error;
 use shared::snapshot::Envelope;
 use shared::time::every;
 use shared::unavailable::Reasons;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -46,13 +47,6 @@ pub struct Publisher {
     /// Whether this worker has written once that every snapshot can be computed.
     pub(super) has_cleared_reasons: AtomicBool,
     changed: Notify,
-}
-
-#[derive(Default)]
-struct Cache {
-    snapshots: BTreeMap<Snapshot, CachedSnapshot>,
-    /// When another worker may last have been active. What this worker began to compute before may be outdated.
-    doubted_at: Option<Instant>,
 }
 
 impl Publisher {
@@ -119,19 +113,17 @@ impl Publisher {
         envelope: &Envelope<Box<RawValue>>,
         began: Instant,
     ) -> Result<()> {
-        let mut cached = CachedSnapshot {
+        let bytes = serde_json::to_vec(envelope)?.into();
+        let mut cache = self.lock();
+        let computed = CachedSnapshot {
             generated_at: envelope.generated_at,
             ttl_seconds: envelope.ttl_seconds,
             by_our_settings: true,
-            recency: Recency::Newest,
-            bytes: serde_json::to_vec(envelope)?.into(),
+            recency: cache.recency_of(began),
+            bytes,
             stored: false,
         };
-        let mut cache = self.lock();
-        if cache.is_doubted_since(began) {
-            cached.recency = Recency::MaybeOutdated;
-        }
-        cache.snapshots.insert(snapshot, cached);
+        cache.snapshots.insert(snapshot, computed);
         drop(cache);
         self.changed.notify_one();
         Ok(())
@@ -209,24 +201,13 @@ impl Publisher {
     /// Marks the cached copies of `snapshots` as the newest ones, even if they are due: this worker has tried to compute
     /// them since `began`.
     pub fn mark_newest(&self, snapshots: &BTreeSet<Snapshot>, began: Instant) {
-        let mut cache = self.lock();
-        if cache.is_doubted_since(began) {
-            return;
-        }
-        for snapshot in snapshots {
-            cache.set_recency(*snapshot, Recency::Newest);
-        }
-        drop(cache);
+        self.lock().mark_newest(snapshots, began);
         self.wake();
     }
 
     /// Marks the cached copy of each snapshot as one that another worker may have replaced.
     pub(super) fn mark_maybe_outdated(&self) {
-        let mut cache = self.lock();
-        cache.doubted_at = Some(Instant::now());
-        for cached in cache.snapshots.values_mut() {
-            cached.recency = Recency::MaybeOutdated;
-        }
+        self.lock().mark_maybe_outdated();
     }
 
     /// Marks a snapshot that the active worker has found in Redis as the newest one, because nobody else writes. One
@@ -408,18 +389,6 @@ impl Publisher {
     fn lock(&self) -> MutexGuard<'_, Cache> {
         // A panic elsewhere cannot leave it half-changed.
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Cache {
-    fn is_doubted_since(&self, began: Instant) -> bool {
-        self.doubted_at.is_some_and(|doubted| doubted >= began)
-    }
-
-    fn set_recency(&mut self, snapshot: Snapshot, recency: Recency) {
-        if let Some(cached) = self.snapshots.get_mut(&snapshot) {
-            cached.recency = recency;
-        }
     }
 }
 

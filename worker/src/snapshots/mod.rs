@@ -9,6 +9,7 @@ pub mod compute;
 pub mod counts;
 pub mod cron;
 pub mod day_series;
+mod failing;
 pub mod figure;
 pub mod freshness;
 pub mod institutions;

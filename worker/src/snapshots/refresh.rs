@@ -11,6 +11,7 @@ use crate::ops::status::Status;
 use crate::publish::publisher::Publisher;
 use crate::snapshots::computation::{ComputeRequest, Failure, Failures};
 use crate::snapshots::compute;
+use crate::snapshots::failing::Failing;
 use crate::snapshots::member_names::MemberNames;
 use crate::snapshots::open_loans::TrackedLoans;
 use crate::snapshots::repeats::Repeats;
@@ -31,9 +32,6 @@ use tracing::{debug, error, info, warn};
 /// The time-out of a statement. A chunk takes a few hundredths of a second and a count of a table less than one second,
 /// so a statement that takes longer than this is stuck.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
-/// For how long the figures must have failed before a copy that may be outdated is written to a Redis that has lost it.
-/// Gateways show their own copies meanwhile.
-const OUTDATED_AFTER: Duration = Duration::from_secs(30);
 
 /// Refreshes the snapshots of a schedule.
 #[derive(Clone)]
@@ -72,14 +70,14 @@ impl Refresher {
         let mut repeats = Repeats::default();
         let mut logged = RepeatedError::default();
         let mut next_attempt = Instant::now();
-        let mut failing_since = None;
+        let mut failing = Failing::default();
         let mut last_due = self.publisher.freshness().last_due(schedule);
         loop {
             if !self.publisher.lease().is_active() {
                 self.publisher.lease().wait_until_active().await;
-                failing_since = None;
                 // Other workers may have refreshed the snapshots meanwhile.
                 repeats = Repeats::default();
+                failing = Failing::default();
                 self.status.clear_errors(schedule);
                 if self.publisher.lease().promoted_from_standby() {
                     pending.clear();
@@ -109,20 +107,21 @@ impl Refresher {
             }
             let (began_at, began) = (self.clock.now(), Instant::now());
             let refreshed = self.refresh(schedule, &due).await;
-            match &refreshed {
-                Ok(failed) if failed.is_empty() => failing_since = None,
-                _ if failing_since.get_or_insert(began).elapsed() < OUTDATED_AFTER => {}
-                // A copy that may be outdated is better than none.
-                _ => self.publisher.mark_newest(&due, began),
-            }
+            pending = match &refreshed {
+                Ok(failed) => failed.iter().map(|(snapshot, _)| *snapshot).collect(),
+                Err(_) => due.clone(),
+            };
+            failing.record(&pending, began);
+            // A copy that may be outdated is better than none.
+            let given_up = failing.given_up(Instant::now());
+            self.publisher.mark_newest(&given_up, began);
             match refreshed {
-                Ok(failed) => {
+                Ok(_) => {
                     self.scan = gentle;
                     connect_backoff.reset();
                     if logged.end() {
                         info!(?schedule, "MySQL is back");
                     }
-                    pending = failed.iter().map(|(snapshot, _)| *snapshot).collect();
                     repeats.record(due.difference(&pending).copied(), began_at);
                     if pending.is_empty() {
                         refresh_backoff.reset();
@@ -137,7 +136,6 @@ impl Refresher {
                     );
                 }
                 Err(error) => {
-                    pending = due;
                     let wait = connect_backoff.next_wait();
                     next_attempt = Instant::now() + wait;
                     let text = format!("{error:#}");

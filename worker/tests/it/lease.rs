@@ -98,7 +98,7 @@ async fn a_figure_may_be_outdated_if_another_worker_was_active_since_its_computa
     let figure = collection(&fixture, 1);
     one.cache(Snapshot::Collection, &figure, began).unwrap();
     one.sync().await.unwrap();
-    // A later attempt fails, but it began too early as well.
+    // Nor if a second computation fails that began as early.
     one.mark_newest(&[Snapshot::Collection].into(), began);
     one.sync().await.unwrap();
     assert_eq!(fixture.stored("books:collection").await, None);
