@@ -79,13 +79,13 @@ impl MariaDb {
             .context("connecting to read the general log")?;
         let me = conn.id();
         let sql = format!(
-            "SELECT CONVERT(user_host USING utf8mb4), command_type, CONVERT(argument USING utf8mb4) \
+            "SELECT thread_id, CONVERT(user_host USING utf8mb4), command_type, CONVERT(argument USING utf8mb4) \
              FROM mysql.general_log WHERE thread_id <> {me} ORDER BY event_time"
         );
-        let rows: Vec<(String, String, String)> =
+        let rows: Vec<(u64, String, String, String)> =
             conn.query(sql).await.context("reading the general log")?;
         conn.disconnect().await.context("leaving the general log")?;
-        let line = |(host, command, text): (String, String, String)| {
+        let line = |(connection, host, command, text): (u64, String, String, String)| {
             let user = host
                 .split(['[', '@'])
                 .next()
@@ -93,6 +93,7 @@ impl MariaDb {
                 .trim()
                 .to_owned();
             LogLine {
+                connection,
                 user,
                 command,
                 text,

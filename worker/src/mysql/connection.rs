@@ -248,6 +248,15 @@ pub struct Session {
     connection_permit: Option<OwnedSemaphorePermit>,
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            self.watchdog
+                .disconnect(conn, self.connection_permit.take());
+        }
+    }
+}
+
 impl Session {
     /// Waits for the read slot and holds it until [`Self::release_read_slot`] or the end of the session. One session
     /// holds it at a time and releases it after a statement.

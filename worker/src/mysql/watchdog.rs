@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::debug;
@@ -75,7 +75,8 @@ impl ServerConnId {
 pub(super) struct Watchdog {
     options: Opts,
     connection_permit: Semaphore,
-    abandoned: TaskTracker,
+    /// Connections that are being closed.
+    closing: TaskTracker,
 }
 
 impl Watchdog {
@@ -83,7 +84,7 @@ impl Watchdog {
         Self {
             options,
             connection_permit: Semaphore::new(1),
-            abandoned: TaskTracker::new(),
+            closing: TaskTracker::new(),
         }
     }
 
@@ -144,13 +145,26 @@ impl Watchdog {
             // Dropping it without this would make the driver wait for the rest of the response, for ever.
             drop(timeout(DISCONNECT_LIMIT, conn.disconnect()).await);
         };
-        self.abandoned.spawn_on(cleanup, &runtime);
+        self.closing.spawn_on(cleanup, &runtime);
     }
 
-    /// Waits until every abandoned statement has been killed and its connection closed.
+    /// Closes `conn`, on which no statement runs, in the background, and then returns its permit. The driver would close a
+    /// dropped connection without COM_QUIT, and the server would warn of that in its log.
+    pub(super) fn disconnect(&self, conn: Conn, permit: Option<OwnedSemaphorePermit>) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let disconnect = async move {
+            drop(timeout(DISCONNECT_LIMIT, conn.disconnect()).await);
+            drop(permit);
+        };
+        self.closing.spawn_on(disconnect, &runtime);
+    }
+
+    /// Waits until every abandoned statement has been killed, and every connection closed that is not in use.
     pub(super) async fn close(&self) {
-        self.abandoned.close();
-        self.abandoned.wait().await;
+        self.closing.close();
+        self.closing.wait().await;
     }
 
     /// Whether the server runs a statement on `server_id`.

@@ -3,6 +3,8 @@
 use crate::fixture::{Fixture, SOON, own_servers};
 use chrono::TimeZone;
 use mysql_async::prelude::Queryable;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 use testkit::generate::{Plan, Size, generate};
 use testkit::mariadb::MariaDb;
@@ -122,35 +124,52 @@ async fn long_tables_are_read_in_key_ranges() {
     }
 }
 
-/// Two connections for the daily figures, and one for today's count.
+/// Two connections for the daily figures, and one for today's count. For a moment there is one more: to compare the clocks, or
+/// to ask whether a statement of more than a second still runs.
 #[tokio::test]
 async fn the_worker_opens_at_most_three_connections() {
     let (mut fixture, mariadb) = school(Shape::default()).await;
     fixture.set("VISITOR_SLOW_CRON", "* * * * * *");
     fixture.set("BOOKS_SLOW_CRON", "* * * * * *");
-    let user = fixture
-        .environment()
-        .into_iter()
-        .find(|(name, _)| *name == "MYSQL_USER")
-        .unwrap()
-        .1;
-    let sql = format!("SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{user}'");
-    let mut conn = mysql_async::Conn::new(mariadb.opts(None)).await.unwrap();
+    mariadb.general_log(true).await.unwrap();
     let running = fixture.start();
-    let watch = async {
-        let mut most = 0;
-        loop {
-            let now: u64 = conn.query_first(&sql).await.unwrap().unwrap();
-            most = most.max(now);
-            assert!(most <= 3, "{most} connections");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::select! {
-        () = watch => {}
-        () = fixture.await_all() => {}
-    }
+    fixture.await_all().await;
     running.stop().await;
+    let lines = mariadb.general_log_lines().await.unwrap();
+    let account = fixture.user();
+    // Of each connection, the first and the last of its lines. (The server may log much later that it was closed.)
+    let mut used: BTreeMap<u64, RangeInclusive<usize>> = BTreeMap::new();
+    for (at, line) in lines.iter().enumerate() {
+        if line.user == account && line.command != "Quit" {
+            let range = used.entry(line.connection).or_insert(at..=at);
+            *range = *range.start()..=at;
+        }
+    }
+    for line in &lines {
+        if line.text.contains("UTC_TIMESTAMP(6)") || line.text.contains("'Uptime'") {
+            used.remove(&line.connection);
+        }
+    }
+    let at_once = |at| used.values().filter(|range| range.contains(&at)).count();
+    let most = (0..lines.len()).map(at_once).max().unwrap();
+    assert!((2..=3).contains(&most), "{most} connections at once");
+}
+
+/// A server counts each connection that ends without COM_QUIT, and warns of it in its log.
+#[tokio::test]
+async fn the_worker_quits_every_connection() {
+    let (mut fixture, mariadb) = school(Shape::default()).await;
+    // A stop during a count would kill the statement and its connection.
+    fixture.set("VISITOR_SYNC_MIN_INTERVAL_MS", "60000");
+    let running = fixture.start();
+    fixture.await_all().await;
+    fixture.await_total(fixture.true_total().await).await;
+    running.stop().await;
+    fixture.refresh().await.unwrap();
+    let mut conn = mysql_async::Conn::new(mariadb.opts(None)).await.unwrap();
+    let sql = "SHOW GLOBAL STATUS LIKE 'Aborted_clients'";
+    let aborted: Option<(String, u64)> = conn.query_first(sql).await.unwrap();
+    assert_eq!(aborted.unwrap().1, 0, "connections");
 }
 
 /// On a small machine, two scans at once would leave no core for check-ins.
