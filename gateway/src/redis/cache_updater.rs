@@ -162,9 +162,11 @@ impl<'a> CacheUpdater<'a> {
                     self.warn_invalid(Some(snapshot), why.as_bytes(), &why, why);
                 }
                 StoredValue::Bytes(bytes) => {
-                    let (value, announced) = self.queued.entry(snapshot).or_default();
-                    *value = bytes;
+                    let (queued, announced) = self.queued.entry(snapshot).or_default();
+                    // A message announces one value, and not what another server has.
+                    *announced &= *queued == bytes;
                     *announced |= read.announced.contains(&snapshot);
+                    *queued = bytes;
                 }
             }
         }
@@ -408,6 +410,9 @@ mod tests {
         // A message says that it was stored.
         let time = "2025-09-23T00:05:21.000Z";
         assert_eq!(shown_after(&mut updater, 21, true), time);
+        // It was stored on a server that is gone before a batch begins; the next server has an older one.
+        updater.apply_read(read(31, true));
+        assert_eq!(shown_after(&mut updater, 20, false), time);
         let mut without_grace = CacheUpdater::new(&cache, &metrics, &failures, Duration::ZERO);
         assert_eq!(shown_after(&mut without_grace, 20, false), time);
         // Still there at the next read.

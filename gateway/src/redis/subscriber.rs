@@ -32,6 +32,8 @@ struct Subscriber<'a> {
     /// What the next read reads.
     request: ReadRequest,
     has_read: bool,
+    /// The client has reconnected since the current read was requested.
+    has_reconnected: bool,
     /// The client was asked to reconnect, and has no new connection yet.
     reconnecting: bool,
 }
@@ -51,6 +53,7 @@ pub async fn run(gateway: &Gateway, redis: &RedisClient) -> anyhow::Result<()> {
         updater: CacheUpdater::for_gateway(gateway),
         request: ReadRequest::default(),
         has_read: false,
+        has_reconnected: false,
         reconnecting: false,
     };
     // The first read follows the first connection.
@@ -76,6 +79,7 @@ pub async fn run(gateway: &Gateway, redis: &RedisClient) -> anyhow::Result<()> {
         }
         if reading.is_terminated() && !subscriber.request.is_empty() {
             subscriber.updater.message_since_read = false;
+            subscriber.has_reconnected = false;
             let cached = Guard::into_inner(gateway.cache.state());
             reading.set(redis.read(subscriber.request.take(), cached).fuse());
         }
@@ -115,6 +119,9 @@ impl Subscriber<'_> {
             bail!("the Redis client has closed its channel of reconnects");
         }
         self.reconnecting = false;
+        // What the old server has announced, a replica that was promoted since may not have yet.
+        self.request.snapshots.clear();
+        self.has_reconnected = true;
         self.request.all_keys = true;
         self.request.subscribe = true;
         Ok(())
@@ -134,7 +141,10 @@ impl Subscriber<'_> {
 
     fn on_read(&mut self, result: Result<ReadResult, Error>) {
         match result {
-            Ok(read) => {
+            Ok(mut read) => {
+                if self.has_reconnected {
+                    read.announced.clear();
+                }
                 // After a gap, the message that came during this read may have been old and is not shown. Only another
                 // read finds the present count.
                 let resolved = self.updater.stall_detector.resolved_by(read.sent_at);
