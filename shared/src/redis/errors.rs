@@ -6,12 +6,19 @@ use fred::error::Error;
 /// Redis repeats the arguments of a command that it does not know. Those of `HELLO` are user and password.
 const ARGUMENTS: &str = ", with args beginning with";
 
-/// The error without the arguments of a command, which may be secrets, and with a remedy if it is about RESP3.
+/// What the client says of a Cluster whose `cluster_state` is not `ok`.
+const CLUSTER_DOWN: &str = "Invalid or missing cluster state";
+
+/// The error without the arguments of a command, which may be secrets, and with a remedy if it is about RESP3 or a
+/// Cluster that is down.
 pub fn plain_error(error: Error) -> Error {
     let details = error.details();
     let plain = if is_without_resp3(details) {
         "this server, or a proxy before it, does not know HELLO. Redis 6.2 or later is needed, and every proxy must pass \
          RESP3 on, because one connection carries both commands and messages"
+            .to_owned()
+    } else if details.starts_with(CLUSTER_DOWN) {
+        "this Redis Cluster says that it is down (CLUSTER INFO); redis-cli --cluster check says why, such as a slot without a server"
             .to_owned()
     } else {
         match details.split_once(ARGUMENTS) {
@@ -95,5 +102,11 @@ mod tests {
             assert_eq!(plain.details().contains("RESP3"), is_about_resp3, "{plain}");
             assert_eq!(is_without_resp3(plain.details()), is_about_resp3, "{plain}");
         }
+    }
+
+    #[test]
+    fn a_cluster_that_is_down_says_so() {
+        let error = Error::new(ErrorKind::Protocol, "Invalid or missing cluster state.");
+        assert!(plain_error(error).details().contains("--cluster check"));
     }
 }

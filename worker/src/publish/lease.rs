@@ -28,7 +28,7 @@ pub struct Lease {
 pub(super) struct View {
     /// Our lease, and until when it is certainly ours.
     pub(super) current: Option<(String, Instant)>,
-    /// When we last renewed it.
+    /// When we last asked to renew it, with success.
     pub(super) renewed_at: Option<Instant>,
     /// Since when we hold it.
     pub(super) active_since: Option<Instant>,
@@ -41,13 +41,16 @@ pub(super) struct View {
     pub(super) last_epoch: u64,
     /// Whether another worker has ever held it.
     pub(super) knows_others: bool,
+    /// When this process last noticed that it had been paused, so that it may have missed another worker.
+    pub(super) paused_at: Option<Instant>,
 }
 
 impl View {
-    /// Whether our last lease has expired and another worker may have acquired it. A worker that has never seen another
-    /// one is taken for the only one, so that an outage of Redis costs MySQL nothing.
+    /// Whether our last lease has expired and another worker may have acquired it. A worker that was not paused since and
+    /// has never seen another one is taken for the only one, so that an outage of Redis costs MySQL nothing.
     pub(super) fn was_replaceable(&self) -> bool {
-        self.knows_others && self.renewed_at.is_some_and(|at| at.elapsed() > TTL)
+        let has_expired = self.renewed_at.is_some_and(|at| at.elapsed() > TTL);
+        has_expired && (self.knows_others || self.paused_at > self.renewed_at)
     }
 }
 

@@ -10,13 +10,15 @@ use shared::redis::Connection;
 use shared::time::every;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tracing::info;
 
 /// How often the active worker renews the lease: three renewals may fail.
 const RENEW_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a standby polls the lease, which is how long no worker is active after a SIGTERM.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// This process was paused if it wakes up so much too late: stopped, frozen with its container, or without a core.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long a worker leaves a free lease to others that may be healthier: longer than a standby needs to poll and
 /// acquire it, shorter than the TTL of today's count.
 const YIELD: Duration = Duration::from_secs(1);
@@ -36,11 +38,31 @@ impl Lease {
     /// A worker that cannot read the snapshots does not acquire the lease, and a worker whose account lacks rights
     /// hands it over, so that another worker can become active.
     pub async fn keep(&self, connection: &Connection, publisher: &Publisher) {
+        tokio::select! {
+            // A pause must be known before a new lease is.
+            biased;
+            () = self.notice_pauses() => {}
+            () = self.run(connection, publisher) => {}
+        }
+    }
+
+    /// Runs beside everything that waits for Redis, since that wait is no pause.
+    async fn notice_pauses(&self) {
+        loop {
+            let began = Instant::now();
+            sleep(POLL_INTERVAL).await;
+            if began.elapsed() > PAUSE {
+                let noticed = Some(Instant::now());
+                self.view.send_modify(|view| view.paused_at = noticed);
+            }
+        }
+    }
+
+    async fn run(&self, connection: &Connection, publisher: &Publisher) {
         let redis = connection.client();
         let mut connected = redis.reconnect_rx();
         let mut poll = every(POLL_INTERVAL);
         let (mut leaving, mut candidacy) = (false, Candidacy::default());
-        let mut last_poll = Instant::now();
         loop {
             let is_regular = tokio::select! {
                 event = connected.recv() => match event {
@@ -53,10 +75,6 @@ impl Lease {
                 () = self.lost.notified() => false,
                 _ = poll.tick() => true,
             };
-            // This process was paused, and another worker may have been active.
-            if std::mem::replace(&mut last_poll, Instant::now()).elapsed() > TTL {
-                publisher.mark_maybe_outdated();
-            }
             // Not connected yet, or the connection is lost.
             if !redis.is_connected() {
                 continue;
@@ -169,7 +187,7 @@ impl Lease {
             view.promoted_from_standby |= waited.is_some_and(|waited| waited > STANDBY_AFTER);
             view.last_epoch = epoch(&lease);
             view.current = Some((lease, requested_at + TTL));
-            view.renewed_at = Some(Instant::now());
+            view.renewed_at = Some(requested_at);
             if is_new {
                 view.active_since = Some(Instant::now());
             }

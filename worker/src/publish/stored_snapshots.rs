@@ -22,7 +22,8 @@ impl Publisher {
     /// If nothing can be read. A single key that cannot be read has its own error in the list.
     pub(super) async fn read_all(&self) -> Result<Vec<(Snapshot, Result<Option<CachedSnapshot>>)>> {
         let redis = commands(&self.redis, COMMAND_LIMIT);
-        let values = Snapshot::ALL.map(|snapshot| {
+        // One by one: an array of these futures is larger than a thread's stack in an unoptimised build.
+        let values = Snapshot::ALL.iter().map(|&snapshot| {
             let (key, redis) = (self.keys.snapshot(snapshot), &redis);
             async move { redis.get::<Option<Bytes>, _>(key).await }
         });
