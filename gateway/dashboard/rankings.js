@@ -25,7 +25,7 @@ export function addRanking(parent, { name, unit, tabs, isOptional }) {
     tab.addEventListener("click", () => choose(panel));
     list.append(tab);
     panels.append(panel);
-    addRows(panel, figure, unit, () => { if (isOptional) showIfNamed(parent, group, figure); });
+    addRows(panel, figure, unit, () => { if (isOptional) showIfNamed(parent, group, Object.values(tabs)); });
   }
   list.addEventListener("keydown", onTabKey);
   parent.append(group);
@@ -55,8 +55,11 @@ function rowsOf(snapshot) {
 }
 
 /** Not every library writes down institutions, or has rooms. */
-function showIfNamed(parent, group, figure) {
-  group.hidden = !rowsOf(snapshotOf(figure)).some(({ institution, room }) => institution || room);
+function showIfNamed(parent, group, figures) {
+  const isNamed = figures.some((figure) => rowsOf(snapshotOf(figure)).some(({ institution, room }) => institution || room));
+  // It comes last, so that those that are shown stay where they are.
+  if (isNamed && group.hidden) parent.append(group);
+  group.hidden = !isNamed;
   parent.hidden = [...parent.querySelectorAll(".ranking")].every(({ hidden }) => hidden);
 }
 

@@ -109,7 +109,7 @@ function shared(fail) {
 
   const calls = { onCount, onState, onChange: readChanged };
   const ageOf = ({ wall, steady }) => Math.max(Date.now() - wall, performance.timeOrigin + performance.now() - steady);
-  const hasExpired = ({ value, made }) => value !== null && ageOf(made) > value.life;
+  const hasExpired = ({ value, made }, grace = 0) => value !== null && ageOf(made) > value.life + grace;
   // The latest call of onCount.
   let latest = null;
   let timer = null;
@@ -125,7 +125,7 @@ function shared(fail) {
   };
   const watch = setInterval(() => {
     // The worker would have said so.
-    if (count && latest && ageOf(latest.made) > latest.value.life + 2000) end();
+    if (count && latest && hasExpired(latest, 2000)) end();
   }, 1000);
   function end() {
     clearInterval(watch);

@@ -9,8 +9,8 @@ use shared::environment::Environment;
 use shared::keys::Keys;
 use shared::redis::RedisUrl;
 use shared::time::{Clock, Timestamp};
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use testkit::eventually::eventually;
@@ -106,7 +106,11 @@ impl Fixture {
     ) -> Self {
         let mut config = config(url, &worker.prefix, variables);
         change(&mut config);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // An address of its own: when its port is free again, nobody else listens there.
+        static NEXT: AtomicU16 = AtomicU16::new(1);
+        let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let host = Ipv4Addr::new(127, 1, high, low);
+        let listener = TcpListener::bind((host, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (clock, stop) = (Clock::system(), CancellationToken::new());
         let run = gateway::run(listener, config, clock.clone(), stop.clone());

@@ -68,7 +68,7 @@ export class DevTools extends EventEmitter implements Browser {
 
   async end(): Promise<void> {
     await this.#child.end();
-    rmSync(this.profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    rmSync(this.profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
   }
 }
 

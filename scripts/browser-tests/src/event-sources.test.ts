@@ -22,20 +22,32 @@ const AWAY = 9_000;
 
 /** One stream of a client: text that begins with the latest count, or names an event that it should not have seen. */
 type Latest = () => Promise<string>;
-type Client = { name: string; streams: Latest[] };
+/** A client, and how one of its streams is started. */
+type Client = { name: string; start: () => Promise<Latest>; count?: number };
 
-/** Starts the streams of a client. */
-const startClient = async (name: string, start: () => Promise<Latest>, streams = STREAMS): Promise<Client> =>
-  ({ name, streams: await Promise.all(Array.from({ length: streams }, start)) });
+/**
+ * Starts the streams of all clients, one after the other. Twelve profiles of Chromium that start at once keep each other
+ * from the cores, and a connection without a request is closed after 5 s.
+ */
+async function startAll(clients: Client[]): Promise<{ name: string; streams: Latest[] }[]> {
+  const started = [];
+  for (const { name, start, count = STREAMS } of clients) {
+    const streams: Latest[] = [];
+    while (streams.length < count) streams.push(await start());
+    started.push({ name, streams });
+  }
+  return started;
+}
 
 /** What clients find in place of the gateway: nobody, or a load balancer that has no gateway. */
 type Meanwhile = "nobody" | "balancer";
 
 /** Stops and starts the gateway, and waits until every stream has received the count of the new one. */
 async function comeBack(library: Library, clients: Client[], meanwhile: Meanwhile, context: TestContext): Promise<void> {
+  const started = await startAll(clients);
   const receive = async (total: number) => {
     const since = performance.now();
-    await Promise.all(clients.map(async ({ name, streams }) => {
+    await Promise.all(started.map(async ({ name, streams }) => {
       await eventually(`${name} receives ${total}`, async () => {
         const texts = await Promise.all(streams.map((latest) => latest()));
         return texts.every((text) => parseInt(text) === total) || assert.fail(`${texts}`);
@@ -56,12 +68,12 @@ async function comeBack(library: Library, clients: Client[], meanwhile: Meanwhil
   await receive(2);
 }
 
-type Start = (library: Library, site: PageServer) => Promise<Client[]>;
+type Clients = (library: Library, site: PageServer) => Client[];
 
 /** Runs clients with a library and a web site of another origin. The drain is as installed, not that of other tests. */
-async function inLibrary(context: TestContext, meanwhile: Meanwhile, start: Start): Promise<void> {
+async function inLibrary(context: TestContext, meanwhile: Meanwhile, clients: Clients): Promise<void> {
   const site = await PageServer.start();
-  const run = async (library: Library) => comeBack(library, await start(library, site), meanwhile, context);
+  const run = async (library: Library) => comeBack(library, clients(library, site), meanwhile, context);
   await withLibrary(run, { SHUTDOWN_DRAIN_SECONDS: "10", CORS_ORIGINS: site.origin }).finally(() => site.end());
 }
 
@@ -72,16 +84,18 @@ after(async () => (await firefox)?.end());
 const BROWSERS = [{
   name: "Chromium",
   skip: missing,
-  streams: STREAMS,
+  count: STREAMS,
   open: async (url: string): Promise<Latest> => {
     const page = await (await newContext()).newPage();
+    const failures: string[] = [];
+    page.on("requestfailed", (request) => { failures.push(`${request.url()}: ${request.failure()?.errorText}`); });
     await page.goto(url);
-    return () => page.title();
+    return async () => [await page.title(), ...failures.slice(0, 5)].join("; ");
   },
 }, {
   name: "Firefox",
   skip: missingEngine("firefox"),
-  streams: 1,
+  count: 1,
   open: async (url: string): Promise<Latest> => {
     const page = await (await (firefox ??= Engine.start("firefox"))).open(url);
     return () => page.evaluate(() => document.title);
@@ -115,23 +129,21 @@ const browserPackages = (url: string): Record<string, string> => ({
     fetchEventSource("${url}", { openWhenHidden: true, onclose, onmessage });`,
 });
 
-for (const { name, skip, streams, open } of BROWSERS) {
-  test(`the examples of the documents come back after a restart, in ${name}`, { skip }, (context) => inLibrary(context, "balancer", async (library, site) => {
+for (const { name, skip, count, open } of BROWSERS) {
+  test(`the examples of the documents come back after a restart, in ${name}`, { skip }, (context) => inLibrary(context, "balancer", (library, site) => {
     const documents = { README: examples(read("README.md")), docs: examples(read("gateway/docs/stream.md")) };
-    const clients = Object.entries(documents).flatMap(([document, codes]) => codes.map((code, index) => {
+    return Object.entries(documents).flatMap(([document, codes]) => codes.map((code, index) => {
       const path = `/${document}-${index}`;
       site.scripts.set(path, withAddress(code, library));
-      return startClient(`${document}, ${index === 0 ? "live.js" : "EventSource"}`, () => open(`${site.origin}${path}`), streams);
+      return { name: `${document}, ${index === 0 ? "live.js" : "EventSource"}`, start: () => open(`${site.origin}${path}`), count };
     }));
-    return Promise.all(clients);
   }));
 
   test(`npm packages for browsers come back after a restart, in ${name}`, { skip }, (context) => inLibrary(context, "nobody", (library, site) => {
-    const clients = Object.entries(browserPackages(library.url(STREAM))).map(([name, code]) => {
+    return Object.entries(browserPackages(library.url(STREAM))).map(([name, code]) => {
       site.scripts.set(`/${name}`, code);
-      return startClient(name, () => open(`${site.origin}/${name}`), streams);
+      return { name, start: () => open(`${site.origin}/${name}`), count };
     });
-    return Promise.all(clients);
   }));
 }
 
@@ -159,7 +171,7 @@ test("npm packages for Node.js come back after a restart", async (context) => {
     return async () => latest;
   };
   const clients = (library: Library) =>
-    Promise.all(Object.entries(packages).map(([name, Source]) => startClient(name, start(Source, library.url(STREAM)))));
+    Object.entries(packages).map(([name, Source]) => ({ name, start: start(Source, library.url(STREAM)) }));
   await inLibrary(context, "nobody", clients).finally(() => sources.forEach((source) => source.close()));
 });
 
@@ -177,6 +189,6 @@ test("PyPI packages come back after a restart", { skip: withoutPython }, async (
     };
   };
   const clients = (library: Library) =>
-    Promise.all(["sseclient", "requests-sse", "httpx-sse"].map((name) => startClient(name, start(name, library.url(STREAM)))));
+    ["sseclient", "requests-sse", "httpx-sse"].map((name) => ({ name, start: start(name, library.url(STREAM)) }));
   await inLibrary(context, "nobody", clients).finally(() => Promise.all(children.map((child) => child.end())));
 });

@@ -138,6 +138,16 @@ dashboardTest("an empty ranking says so", { browser: ENGLISH }, async ({ library
   await page.locator("[data-figure='books:top-borrowed:month'][data-state=fresh]").getByText("None yet").waitFor();
 });
 
+dashboardTest("rooms are shown while a month or a year names one", { browser: ENGLISH }, async ({ library, page }) => {
+  const group = page.locator("section.ranking", { has: page.locator("#rooms") });
+  await group.waitFor();
+  await library.worker.store("visitors:rooms:month", []);
+  await page.locator("[data-figure='visitors:rooms:month']").getByText("None yet").waitFor();
+  assert(await group.isVisible());
+  await library.worker.store("visitors:rooms:year", []);
+  await group.waitFor({ state: "hidden" });
+});
+
 const PEOPLE = Object.keys(RANKINGS).filter(isAboutPeople);
 
 dashboardTest("hidden names leave rank and total", {}, async ({ library, page }) => {

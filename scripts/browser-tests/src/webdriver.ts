@@ -30,7 +30,7 @@ export async function startFirefox(geckodriver: string, { language, isDark }: Pr
   return WebDriver.connect(driver, port, true, async () => {
     await driver.end();
     await firefox.end();
-    rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
   });
 }
 
@@ -46,7 +46,7 @@ export async function startWebKit({ isDark }: Preferences): Promise<Browser> {
   return WebDriver.connect(driver, port, false, async () => {
     await driver.end();
     await screen.end();
-    rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
   });
 }
 
@@ -56,6 +56,8 @@ class WebDriver implements Browser {
   /** A session has one current window, so that one command waits for the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #current = "";
+  /** The window that the browser begins with. It stays empty and open: with the last one the session ends. */
+  #first = "";
 
   private constructor(readonly url: string, readonly canPrint: boolean, readonly stop: () => Promise<void>) {}
 
@@ -64,6 +66,7 @@ class WebDriver implements Browser {
     const browser = new WebDriver(`http://127.0.0.1:${port}`, canPrint, stop);
     const session = await browser.#call("POST", "/session", { capabilities: {} });
     browser.#session = `/session/${session.sessionId}`;
+    browser.#first = await browser.#call("GET", `${browser.#session}/window`);
     browser.version = `${session.capabilities.browserName}/${session.capabilities.browserVersion}`;
     return browser;
   }
@@ -87,15 +90,20 @@ class WebDriver implements Browser {
   /** A command of the session, in one of its windows. */
   send(window: string, method: string, path: string, body?: object): Promise<any> {
     return this.#inTurn(async () => {
-      if (window !== this.#current) await this.#call("POST", `${this.#session}/window`, { handle: window });
-      this.#current = window;
+      await this.#switchTo(window);
       return this.#call(method, this.#session + path, body);
     });
   }
 
+  async #switchTo(window: string): Promise<void> {
+    if (window !== this.#current) await this.#call("POST", `${this.#session}/window`, { handle: window });
+    this.#current = window;
+  }
+
   open(): Promise<Window> {
-    // The window that the browser begins with stays empty: with the last one the session ends.
     return this.#inTurn(async () => {
+      // The current one may be closed; then no other can be opened from it.
+      await this.#switchTo(this.#first);
       const { handle } = await this.#call("POST", `${this.#session}/window/new`, { type: "window" });
       return new WebDriverWindow(this, handle);
     });
