@@ -5,6 +5,7 @@ use crate::process::free_port;
 use crate::server::Redis;
 use anyhow::{Context as _, Result};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// Three primaries and three replicas.
 const NODES: usize = 6;
@@ -12,6 +13,10 @@ const NODES: usize = 6;
 const NODE_TIMEOUT_MS: &str = "1000";
 /// All agree within a few seconds.
 const LIMIT: Duration = Duration::from_secs(60);
+/// Longer than a node keeps an order to fail over.
+const FAIL_OVER_LIMIT: Duration = Duration::from_secs(6);
+/// redis-cli moves slots one by one, which beside many other tests takes more than a minute.
+const RESHARD_LIMIT: Duration = Duration::from_secs(300);
 
 /// The servers of a cluster.
 #[derive(Debug)]
@@ -129,34 +134,45 @@ impl Cluster {
         ))
     }
 
-    /// Moves every slot of one primary to another with redis-cli.
+    /// Moves every slot of one primary to another with redis-cli, and waits until all nodes know: a replica that is
+    /// promoted without knowing takes over only the slots that it knows of, and the cluster stops for lack of the rest.
     ///
     /// # Errors
     /// If redis-cli fails.
     pub async fn reshard(&self, from: usize, to: usize) -> Result<()> {
         let nodes = self.node_infos().await?;
         let (from, to) = (self.info(&nodes, from)?, self.info(&nodes, to)?);
-        let slots: u16 = from
-            .slots
-            .iter()
-            .map(|(first, last)| last - first + 1)
-            .sum();
+        let slots = from.count_slots();
+        let total = slots + to.count_slots();
         let (address, slots) = (format!("127.0.0.1:{}", from.port), slots.to_string());
         let args = [
             ["--cluster", "reshard", &address, "--cluster-yes"],
             ["--cluster-from", &from.id, "--cluster-to", &to.id],
         ];
         let args = [&args.concat()[..], &["--cluster-slots", &slots]].concat();
-        self.nodes[0].command(&args).await.map(drop)
+        self.nodes[0].long_command(&args, RESHARD_LIMIT).await?;
+        for node in &self.nodes {
+            eventually("a node knows the new owner", LIMIT, async || {
+                let lines = node.command(&["CLUSTER", "NODES"]).await.ok()?;
+                let mut known = lines.lines().filter_map(NodeInfo::parse);
+                let owner = known.find(|one| one.id == to.id)?;
+                (owner.count_slots() == total).then_some(())
+            })
+            .await;
+        }
+        Ok(())
     }
 
-    /// Makes a replica the primary, as an operator does.
-    ///
-    /// # Errors
-    /// If redis-cli fails.
-    pub async fn fail_over_to(&self, replica: usize) -> Result<()> {
-        let command = ["CLUSTER", "FAILOVER"];
-        self.nodes[replica].command(&command).await.map(drop)
+    /// Makes a replica the primary, as an operator does: a node forgets an order that it cannot obey within 5 s.
+    pub async fn fail_over_to(&self, replica: usize) {
+        eventually("the replica obeys", LIMIT, async || {
+            let node = &self.nodes[replica];
+            node.command(&["CLUSTER", "FAILOVER"]).await.ok();
+            timeout(FAIL_OVER_LIMIT, self.await_primary(replica))
+                .await
+                .ok()
+        })
+        .await;
     }
 
     async fn await_agreement(&self) {
@@ -207,6 +223,13 @@ impl Cluster {
 }
 
 impl NodeInfo {
+    fn count_slots(&self) -> u16 {
+        self.slots
+            .iter()
+            .map(|(first, last)| last - first + 1)
+            .sum()
+    }
+
     /// `<id> <ip:port@bus> <flags> <primary> <ping> <pong> <epoch> <link> <slot or first-last> ...`
     fn parse(line: &str) -> Option<Self> {
         let words: Vec<_> = line.split(' ').collect();

@@ -20,9 +20,6 @@ const COMMON_FLAGS: [&str; 4] = [
     "--innodb-doublewrite=0",
     "--innodb-flush-method=nosync",
 ];
-const COMMON_FLAGS_OF_MARIADB: [&str; 2] = ["--innodb-log-file-size=256M", "--skip-name-resolve"];
-/// MySQL has no account for 127.0.0.1: it must see that this is localhost.
-const COMMON_FLAGS_OF_MYSQL: [&str; 1] = ["--innodb-redo-log-capacity=256M"];
 
 /// The SQL mode is as strict as any server that SLiMS meets.
 const SERVER_FLAGS: [&str; 7] = [
@@ -85,12 +82,17 @@ impl Flavour {
     }
 
     /// The flags that the installer and the server share.
-    pub(crate) fn common_flags(self) -> Result<Vec<String>> {
+    pub(crate) fn common_flags(self, buffer_pool_mib: u32) -> Result<Vec<String>> {
         let mut flags: Vec<String> = COMMON_FLAGS.map(str::to_owned).into();
-        flags.extend(match self {
-            Self::MySql => COMMON_FLAGS_OF_MYSQL.map(str::to_owned).to_vec(),
-            _ => COMMON_FLAGS_OF_MARIADB.map(str::to_owned).to_vec(),
-        });
+        flags.push(format!("--innodb-buffer-pool-size={buffer_pool_mib}M"));
+        let redo_log_mib = buffer_pool_mib / 4;
+        if self == Self::MySql {
+            flags.push(format!("--innodb-redo-log-capacity={redo_log_mib}M"));
+        } else {
+            flags.push(format!("--innodb-log-file-size={redo_log_mib}M"));
+            // MySQL has no account for 127.0.0.1: it must see that this is localhost.
+            flags.push("--skip-name-resolve".to_owned());
+        }
         if nix::unistd::Uid::effective().is_root() {
             flags.push("--user=root".to_owned());
         }
@@ -146,10 +148,10 @@ impl Flavour {
             .cloned()
             .collect();
         let flags = [flags, &early].concat();
-        if self == Self::MariaDb || !early.is_empty() {
+        if !early.is_empty() {
             return self.install_fresh(folder, data, &flags).await;
         }
-        // An installation takes seconds; a copy of one takes a tenth of a second.
+        // An installation takes up to seconds; a copy of one takes a tenth of a second.
         static TEMPLATE: OnceCell<(Arc<TempDir>, Child)> = OnceCell::const_new();
         let template = TEMPLATE.get_or_try_init(async || {
             let folder = crate::process::folder("template")?;

@@ -37,6 +37,8 @@ impl Default for MariaDbOptions {
 /// One statement of the general log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
+    /// The server's id of the connection.
+    pub connection: u64,
     /// The account's name.
     pub user: String,
     /// `Query`, `Execute`, `Prepare`, `Connect`, `Quit`, …
@@ -72,11 +74,8 @@ impl MariaDb {
         // Two servers with one folder for temporary tables would remove each other's.
         std::fs::create_dir(path("tmp")).context("creating a folder for temporary tables")?;
         let flavour = Flavour::chosen()?;
-        let mut common = vec![
-            format!("--tmpdir={}", path("tmp")),
-            format!("--innodb-buffer-pool-size={}M", options.buffer_pool_mib),
-        ];
-        common.extend(flavour.common_flags()?);
+        let mut common = vec![format!("--tmpdir={}", path("tmp"))];
+        common.extend(flavour.common_flags(options.buffer_pool_mib)?);
         if !data.join("mysql").is_dir() {
             let extra = &options.extra;
             flavour.install(&folder, &data, &common, extra).await?;

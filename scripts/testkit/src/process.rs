@@ -8,7 +8,8 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -320,14 +321,15 @@ fn search_path() -> Option<OsString> {
     std::env::var_os("PATH")
 }
 
-/// A TCP port on 127.0.0.1 on which no process listens now.
+/// A TCP port on 127.0.0.1 on which no process listens now. This process gets each port once: two tests that chose one at
+/// random could choose the same before either listens.
 pub fn free_port() -> Result<u16> {
-    let seed = RandomState::new();
-    for attempt in 0..PORT_TRIES {
+    static NEXT: LazyLock<AtomicU64> =
+        LazyLock::new(|| AtomicU64::new(RandomState::new().hash_one(0)));
+    for _ in 0..PORT_TRIES {
         let span = u64::from(PORTS.end - PORTS.start);
-        let offset =
-            u16::try_from(seed.hash_one(attempt) % span).context("a span of ports fits")?;
-        let port = PORTS.start + offset;
+        let offset = NEXT.fetch_add(1, Ordering::Relaxed) % span;
+        let port = PORTS.start + u16::try_from(offset).context("a span of ports fits")?;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return Ok(port);
         }

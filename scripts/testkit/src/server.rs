@@ -1,5 +1,6 @@
 //! Private servers, which a test can stop, kill, freeze and start again, and Redis. MariaDB has its own module.
 
+use std::fs;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::process::Child;
@@ -87,6 +88,12 @@ impl Server {
     /// Continues a frozen server (SIGCONT).
     pub fn thaw(&self) -> Result<()> {
         self.signal(Signal::SIGCONT)
+    }
+
+    /// Kills the process and removes the folder, as dropping the server does.
+    pub fn remove(&self) {
+        drop(self.process().take());
+        fs::remove_dir_all(self.folder.path()).ok();
     }
 
     async fn end(&self, signal: Signal) -> Result<()> {
@@ -200,10 +207,15 @@ impl Redis {
     /// # Errors
     /// If redis-cli cannot be run or fails. The error has its output.
     pub async fn command(&self, args: &[&str]) -> Result<String> {
+        self.long_command(args, START_LIMIT).await
+    }
+
+    /// The same with another limit than a minute.
+    pub(crate) async fn long_command(&self, args: &[&str], limit: Duration) -> Result<String> {
         let mut cli = tokio::process::Command::new(program("redis-cli", "redis-tools")?);
         // With -e its exit status is an error if the server replies with one.
         cli.args(["-p", &self.port.to_string(), "-e"]).args(args);
-        let output = timeout(START_LIMIT, cli.kill_on_drop(true).output()).await;
+        let output = timeout(limit, cli.kill_on_drop(true).output()).await;
         let output = output.context("redis-cli does not end")?;
         let output = output.context("running redis-cli")?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();

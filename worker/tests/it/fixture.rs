@@ -9,6 +9,8 @@ use mysql_async::prelude::Queryable;
 use shared::catalog::Snapshot;
 use shared::environment::Environment;
 use shared::time::Clock;
+use std::future::pending;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::eventually::eventually;
@@ -18,7 +20,7 @@ use testkit::load::load;
 use testkit::mariadb::{MariaDb, MariaDbOptions, shared_mariadb};
 use testkit::oracle::{Names, Oracle};
 use testkit::schema::{Engine, Shape};
-use testkit::server::{Redis, shared_redis, unique};
+use testkit::server::{Redis, Server, shared_redis, unique};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use worker::config::Config;
@@ -206,6 +208,15 @@ impl Fixture {
             .collect()
     }
 
+    /// The worker's account in MySQL.
+    pub(crate) fn user(&self) -> String {
+        let mut environment = self.environment().into_iter();
+        environment
+            .find(|(name, _)| *name == "MYSQL_USER")
+            .unwrap()
+            .1
+    }
+
     pub(crate) fn config(&self) -> Config {
         let lookup = |name: &str| {
             let found = self.environment.iter().find(|(known, _)| known == name);
@@ -350,20 +361,37 @@ impl Fixture {
         let day = self.day();
         let sql =
             format!("SELECT COUNT(*) FROM visitor_count WHERE LEFT(checkin_date, 10) = '{day}'");
-        self.conn()
-            .await
-            .query_first(sql)
-            .await
-            .unwrap()
-            .unwrap_or(0)
+        let mut conn = self.conn().await;
+        let total = conn.query_first(sql).await.unwrap();
+        conn.disconnect().await.unwrap();
+        total.unwrap_or(0)
     }
 }
 
-/// Starts servers that a test may break. They end with the process.
+/// Starts servers that a test may break. They end with the test.
 pub(crate) async fn own_servers() -> (&'static MariaDb, &'static Redis) {
     let mariadb = MariaDb::start(&MariaDbOptions::default()).await.unwrap();
-    let redis = Redis::start().await.unwrap();
-    (Box::leak(Box::new(mariadb)), Box::leak(Box::new(redis)))
+    (own(mariadb), own(Redis::start().await.unwrap()))
+}
+
+/// Makes a server the test's own: it ends with the runtime of the test, so that everything in the test may refer to it.
+pub(crate) fn own<S>(server: S) -> &'static S
+where
+    S: Deref<Target = Server> + Send + Sync,
+{
+    struct RemoveOnDrop(&'static Server);
+    impl Drop for RemoveOnDrop {
+        fn drop(&mut self) {
+            self.0.remove();
+        }
+    }
+    let server: &'static S = Box::leak(Box::new(server));
+    let guard = RemoveOnDrop(server);
+    tokio::spawn(async move {
+        let _guard = guard;
+        pending::<()>().await;
+    });
+    server
 }
 
 /// A small library on these servers, at 10:00 on 23 September 2025 in Jakarta.

@@ -2,7 +2,7 @@
 //! README says, with their secrets in files.
 
 use crate::check::about;
-use crate::fixture::{Fixture, SOON};
+use crate::fixture::{Fixture, SOON, own};
 use fred::clients::Client;
 use fred::interfaces::ClientLike;
 use fred::types::{ClusterHash, CustomCommand, Value};
@@ -56,7 +56,7 @@ impl Setup {
         let file = folder.path().join("redis.acl");
         std::fs::write(&file, "user default on nopass ~* &* +@all\n").unwrap();
         let flags = ["--aclfile", file.to_str().unwrap()];
-        let redis: &'static Redis = Box::leak(Box::new(Redis::start_with(&flags).await.unwrap()));
+        let redis = own(Redis::start_with(&flags).await.unwrap());
         let mariadb = shared_mariadb().await;
         let zone = chrono_tz::Asia::Jakarta;
         let now = Clock::system().now().utc();

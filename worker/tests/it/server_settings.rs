@@ -1,7 +1,7 @@
 //! Servers with other settings than the usual: read-only, with TLS only, with names in lower case. And what a server
 //! says about our statements.
 
-use crate::fixture::{Fixture, SOON, fixture_on, own_servers};
+use crate::fixture::{Fixture, SOON, fixture_on, own, own_servers};
 use mysql_async::Params;
 use mysql_async::prelude::Queryable;
 use testkit::certificates::Authority;
@@ -20,7 +20,7 @@ async fn fixture_with(flags: Vec<String>) -> Fixture {
         ..MariaDbOptions::default()
     };
     let mariadb = MariaDb::start(&options).await.unwrap();
-    fixture_on(Box::leak(Box::new(mariadb)), shared_redis().await).await
+    fixture_on(own(mariadb), shared_redis().await).await
 }
 
 #[tokio::test]

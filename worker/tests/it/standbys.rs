@@ -189,6 +189,13 @@ async fn copies_that_may_be_old_are_written_only_after_half_a_minute_without_mys
 async fn a_worker_that_was_frozen_writes_no_old_copies_into_an_emptied_redis() {
     let (fixture, workers, first) = two_workers_with_all_snapshots().await;
     let old = times(&fixture).await;
+    // Just before a renewal: the frozen worker sleeps for less than the TTL of its lease.
+    let lease = fixture.key("worker:lease");
+    eventually("the lease is soon renewed", SOON, async || {
+        let left: i64 = fixture.redis.pttl(&lease).await.unwrap();
+        (left < 3_200).then_some(())
+    })
+    .await;
     let frozen = &workers.0[first].0;
     frozen.signal(Signal::SIGSTOP).unwrap();
     let second = workers.active(&fixture, Some(frozen.pid())).await;

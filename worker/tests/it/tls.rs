@@ -1,7 +1,7 @@
 //! TLS to both servers, with a certificate authority of the tests: which servers are trusted, and what the worker
 //! reports.
 
-use crate::fixture::{Fixture, SOON};
+use crate::fixture::{Fixture, SOON, own};
 use chrono_tz::Tz;
 use mysql_async::Params;
 use mysql_async::prelude::Queryable as _;
@@ -29,15 +29,15 @@ async fn mariadb(issued: &Issued) -> &'static MariaDb {
 
 /// Starts a MariaDB with TLS and more flags.
 pub(crate) async fn mariadb_with(issued: &Issued, more: &[String]) -> &'static MariaDb {
-    let own = [
+    let certificate = [
         format!("--ssl-cert={}", text(&issued.certificate)),
         format!("--ssl-key={}", text(&issued.key)),
     ];
     let options = MariaDbOptions {
-        extra: [&own, more].concat(),
+        extra: [&certificate, more].concat(),
         ..MariaDbOptions::default()
     };
-    Box::leak(Box::new(MariaDb::start(&options).await.unwrap()))
+    own(MariaDb::start(&options).await.unwrap())
 }
 
 /// A server that offers no TLS. MySQL does by default, with a certificate that it makes itself.
@@ -50,7 +50,7 @@ async fn without_tls() -> &'static MariaDb {
         extra: vec!["--tls-version=".to_owned()],
         ..MariaDbOptions::default()
     };
-    Box::leak(Box::new(MariaDb::start(&options).await.unwrap()))
+    own(MariaDb::start(&options).await.unwrap())
 }
 
 async fn redis(issued: &Issued) -> (&'static Redis, u16) {
@@ -70,7 +70,7 @@ pub(crate) async fn redis_with(issued: &Issued, more: &[&str]) -> (&'static Redi
         &key,
     ];
     let redis = Redis::start_with(&[&flags, more].concat()).await.unwrap();
-    (Box::leak(Box::new(redis)), port)
+    (own(redis), port)
 }
 
 pub(crate) async fn fixture(mariadb: &'static MariaDb, redis: &'static Redis) -> Fixture {

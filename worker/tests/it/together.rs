@@ -357,12 +357,7 @@ async fn no_request_reaches_the_database_and_a_herd_costs_one_count() {
 
 /// The queries of tables by the worker's account since the log was turned on.
 pub(crate) async fn queries(fixture: &Fixture, mariadb: &testkit::mariadb::MariaDb) -> Vec<String> {
-    let user = fixture
-        .environment()
-        .into_iter()
-        .find(|(name, _)| *name == "MYSQL_USER")
-        .unwrap()
-        .1;
+    let user = fixture.user();
     let lines = mariadb.general_log_lines().await.unwrap();
     let queries = lines
         .into_iter()

@@ -6,11 +6,12 @@ mod servers;
 mod tables;
 mod writers;
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, SOON};
 use fred::interfaces::ClientLike;
 use fred::types::{ClusterHash, CustomCommand, Value};
 use shared::time::Clock;
 use std::process::{Command, Output};
+use testkit::eventually::eventually;
 use testkit::schema::{Engine, Shape};
 use worker::check::check;
 use worker::check::findings::{Finding, Report, Verdict};
@@ -22,6 +23,8 @@ pub(crate) const INDEXED: Shape = Shape {
     loan_history: true,
     date_index: true,
 };
+/// A finding that depends on how busy this machine is.
+const ROUND_TRIP: &str = "round trip";
 /// The worker must never print this password.
 const PASSWORD: &str = "reads-only";
 
@@ -46,7 +49,18 @@ pub(crate) async fn healthy(shape: Shape) -> Fixture {
 }
 
 impl Fixture {
+    /// Checks, and again while round trips are long, because this machine is busy.
     pub(crate) async fn check(&self) -> Report {
+        eventually("a check while round trips are short", SOON, async || {
+            let report = self.check_once().await;
+            let mut findings = report.findings.iter();
+            let is_busy = |it: &Finding| it.about == ROUND_TRIP && it.verdict != Verdict::Ok;
+            (!findings.any(is_busy)).then_some(report)
+        })
+        .await
+    }
+
+    pub(crate) async fn check_once(&self) -> Report {
         let report = check(&self.config(), &self.clock).await;
         let texts = [
             text(&report, false),
@@ -79,14 +93,6 @@ impl Fixture {
             let name = &*member.member_name;
             assert!(name.len() < 6 || !text.contains(name), "{name} in {text}");
         }
-    }
-
-    pub(crate) fn user(&self) -> String {
-        let environment = self.environment();
-        let user = environment
-            .into_iter()
-            .find(|(name, _)| *name == "MYSQL_USER");
-        user.unwrap().1
     }
 
     /// Executes a command for which the client has no function.
@@ -147,7 +153,12 @@ async fn a_healthy_library_gets_no_advice() {
         }
         let report = fixture.check().await;
         assert_complaints(&report, &[]);
-        let output = fixture.worker_check(&[]);
+        let output = eventually("a check while round trips are short", SOON, async || {
+            let output = fixture.worker_check(&[]);
+            let text = String::from_utf8_lossy(&output.stdout);
+            (!text.contains(&format!("! {ROUND_TRIP}"))).then_some(output)
+        })
+        .await;
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(0), "{text}");
         assert!(

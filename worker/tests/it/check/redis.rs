@@ -1,7 +1,7 @@
 //! `worker check` of Redis: memory, permissions, existing keys.
 
 use crate::check::{INDEXED, about, assert_complaints, healthy};
-use crate::fixture::{Fixture, fixture_on};
+use crate::fixture::{Fixture, fixture_on, own};
 use fred::interfaces::KeysInterface;
 use shared::today::TodayCount;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use worker::check::findings::Verdict;
 
 /// A fixture on its own Redis. Its database is out of reach, so every report complains about `server`.
 async fn fixture() -> (Fixture, &'static Redis) {
-    let redis: &'static Redis = Box::leak(Box::new(Redis::start().await.unwrap()));
+    let redis = own(Redis::start().await.unwrap());
     let mut fixture = fixture_on(shared_mariadb().await, redis).await;
     fixture.set("MYSQL_PORT", "1");
     (fixture, redis)

@@ -1,6 +1,6 @@
 //! The faults of Redis, and the setup that they are injected into: a worker and a gateway, each behind its own proxy.
 
-use crate::fixture::{Fixture, Running, SOON, fixture_on};
+use crate::fixture::{Fixture, Running, SOON, fixture_on, own};
 use crate::together::Gateway;
 use fred::interfaces::{ClientLike, KeysInterface};
 use fred::prelude::{Builder, Config as RedisConfig};
@@ -62,11 +62,9 @@ impl Setup {
     }
 
     pub(super) async fn with(variables: &[(&str, &str)]) -> Self {
-        let mariadb = MariaDb::start(&MariaDbOptions::default()).await.unwrap();
-        let mariadb: &'static MariaDb = Box::leak(Box::new(mariadb));
+        let mariadb = own(MariaDb::start(&MariaDbOptions::default()).await.unwrap());
         let flags = [&ACCOUNT[..], &["+@all"], &AT_ONCE].concat();
-        let redis = Redis::start_with(&flags).await.unwrap();
-        let redis: &'static Redis = Box::leak(Box::new(redis));
+        let redis = own(Redis::start_with(&flags).await.unwrap());
         let mut fixture = fixture_on(mariadb, redis).await;
         // The defaults: they determine how soon the right number is shown.
         fixture.set("VISITOR_SYNC_MIN_INTERVAL_MS", "1000");
@@ -218,8 +216,7 @@ pub(super) fn far(jitter: u64) -> Mode {
 /// Makes another server the primary, and the first one its replica.
 pub(super) async fn fail_over(setup: &Setup) {
     let flags = [&ACCOUNT[..], &["+@all"], &AT_ONCE].concat();
-    let other = Redis::start_with(&flags).await.unwrap();
-    let other: &'static Redis = Box::leak(Box::new(other));
+    let other = own(Redis::start_with(&flags).await.unwrap());
     let client = RedisConfig::from_url(&other.url()).unwrap();
     let client = Builder::from_config(client).build().unwrap();
     client.init().await.unwrap();
