@@ -1,5 +1,6 @@
 //! Checks on statements that do not answer, over a second, short connection: asks whether the server still runs the
-//! statement, and KILLs an abandoned one. An account needs no privilege for that on its own connections.
+//! statement, and KILLs an abandoned one. An account needs no privilege for that on its own connections. It also closes
+//! connections in the background, abandoned ones and those that are no longer needed.
 //!
 //! Nothing else distinguishes a slow statement from a lost response. A network that has dropped a connection stays
 //! silent for minutes, and TCP resends lost packets only after a pause as long as the outage.
@@ -149,7 +150,7 @@ impl Watchdog {
     }
 
     /// Closes `conn`, on which no statement runs, in the background, and then returns its permit. The driver would close a
-    /// dropped connection without COM_QUIT, and the server would warn of that in its log.
+    /// dropped connection without `COM_QUIT`, and the server would warn of that in its log.
     pub(super) fn disconnect(&self, conn: Conn, permit: Option<OwnedSemaphorePermit>) {
         let Ok(runtime) = Handle::try_current() else {
             return;

@@ -155,7 +155,7 @@ async fn the_worker_opens_at_most_three_connections() {
     assert!((2..=3).contains(&most), "{most} connections at once");
 }
 
-/// A server counts each connection that ends without COM_QUIT, and warns of it in its log.
+/// A server counts each connection that ends without `COM_QUIT`, and warns of it in its log.
 #[tokio::test]
 async fn the_worker_quits_every_connection() {
     let (mut fixture, mariadb) = school(Shape::default()).await;
