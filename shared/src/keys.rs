@@ -109,6 +109,11 @@ impl Keys {
         self.with_prefix("worker:epoch")
     }
 
+    /// The name of a standby that saw another worker hold the lease within the last seconds.
+    pub fn standby(&self) -> String {
+        self.with_prefix("worker:standby")
+    }
+
     /// A hash from the name of each snapshot to the settings under which it was made.
     pub fn made(&self) -> String {
         self.with_prefix("worker:made")
@@ -160,6 +165,7 @@ mod tests {
         assert_eq!(keys.refresh_channel(), "{lib1}:visitors:today:refresh");
         assert_eq!(keys.lease(), "{lib1}:worker:lease");
         assert_eq!(keys.epoch(), "{lib1}:worker:epoch");
+        assert_eq!(keys.standby(), "{lib1}:worker:standby");
         assert_eq!(keys.made(), "{lib1}:worker:made");
         assert_eq!(
             keys.today_increments(day),

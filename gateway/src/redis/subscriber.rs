@@ -18,6 +18,7 @@ use futures_util::FutureExt;
 use futures_util::future::{Fuse, FusedFuture};
 use shared::redis::Connection;
 use shared::time::every;
+use std::collections::BTreeSet;
 use std::mem;
 use std::pin::pin;
 use tokio::sync::broadcast::error::RecvError;
@@ -120,10 +121,12 @@ impl Subscriber<'_> {
         }
         self.reconnecting = false;
         // What the old server has announced, a replica that was promoted since may not have yet.
-        self.request.snapshots.clear();
         self.has_reconnected = true;
-        self.request.all_keys = true;
-        self.request.subscribe = true;
+        self.request = ReadRequest {
+            all_keys: true,
+            subscribe: true,
+            snapshots: BTreeSet::new(),
+        };
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use fred::interfaces::ClientLike;
 use shared::catalog::{Group, Snapshot};
 use std::time::Duration;
 use testkit::eventually::eventually;
-use testkit::fault_proxy::{FaultProxy, Mode};
+use testkit::fault_proxy::{Direction, FaultProxy, Mode};
 use testkit::http::{Events, get};
 use testkit::server::Redis;
 use tokio::time::Instant;
@@ -187,6 +187,57 @@ async fn dead_connection_to_redis_is_replaced() {
     let mut stream = Events::open(fixture.address).await;
     fixture.worker.publish_message(&message(1, LONG)).await;
     assert_eq!(stream.next().await.unwrap().event, "init");
+}
+
+/// The primary is lost between a message about a figure and its read. The promoted replica has an older value.
+#[tokio::test]
+async fn what_the_lost_primary_announced_is_not_expected_of_a_promoted_replica() {
+    let primary = Redis::start().await.unwrap();
+    let replica = Redis::start().await.unwrap();
+    let proxy = FaultProxy::to(primary.port(), 1).await.unwrap();
+    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let worker = Worker::on(&primary.url(), "").await;
+    let fixture = Fixture::with_worker(worker.into(), &url, &[], |config| {
+        config.limits.stale_grace = LONG;
+    })
+    .await;
+    fixture.warm().await;
+    let promoted = Worker::on(&replica.url(), "").await;
+    let newer = |snapshot| envelope(snapshot, 1);
+    for snapshot in [Snapshot::Weekly, Snapshot::Yearly] {
+        let older = newer(snapshot).replace("2025-09-23T", "2025-09-22T");
+        let key = promoted.keys.snapshot(snapshot);
+        promoted.set(&key, &older).await;
+    }
+    let recent = envelope(Snapshot::Monthly, 2);
+    promoted
+        .set(&promoted.keys.snapshot(Snapshot::Monthly), &recent)
+        .await;
+
+    // The gateway receives messages, and its reads are lost: of the first figure at once, the other one waits for it.
+    proxy.set(Mode::Drop(Direction::Up)).await;
+    for snapshot in [Snapshot::Weekly, Snapshot::Yearly] {
+        let key = fixture.worker.keys.snapshot(snapshot);
+        let channel = fixture.worker.keys.snapshots_channel();
+        fixture.worker.publish(channel, &key).await;
+    }
+    fixture.worker.publish_message(&message(1, LONG)).await;
+    eventually("the gateway has received both", SOON, async || {
+        let body = fixture.get("/health").await.json();
+        (body["today"]["total"] == 1).then_some(())
+    })
+    .await;
+    proxy.redirect_to(replica.port());
+    proxy.break_connections(Mode::Reset).await;
+
+    fixture.shows(Snapshot::Monthly.path(), &recent).await;
+    // One read later.
+    let recent = envelope(Snapshot::Monthly, 3);
+    promoted.store(Snapshot::Monthly, &recent).await;
+    fixture.shows(Snapshot::Monthly.path(), &recent).await;
+    for snapshot in [Snapshot::Weekly, Snapshot::Yearly] {
+        fixture.shows(snapshot.path(), &newer(snapshot)).await;
+    }
 }
 
 #[tokio::test]

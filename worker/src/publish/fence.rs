@@ -65,7 +65,12 @@ pub enum WriteRefused {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acquired {
     /// This worker holds it.
-    Ours(String),
+    Ours {
+        /// The lease.
+        lease: String,
+        /// Whether another worker stands by.
+        has_standby: bool,
+    },
     /// Another worker holds it.
     Others(String),
 }
@@ -128,14 +133,17 @@ impl Fence {
         let reply = self.run_acquire("acquire", name, ttl, last_epoch).await?;
         let lease = reply.text.unwrap_or_default();
         match reply.verdict.as_str() {
-            "done" => Ok(Acquired::Ours(lease)),
+            "done" => Ok(Acquired::Ours {
+                lease,
+                has_standby: reply.has_standby,
+            }),
             "taken" => Ok(Acquired::Others(lease)),
             _ => bail!(WriteRefused::Late),
         }
     }
 
-    /// Returns the lease of another worker; `None` when the lease is free or ours. Does not acquire it. A lease without
-    /// a TTL gets the TTL `ttl`.
+    /// Returns the lease of another worker, which is told that `name` stands by; `None` when the lease is free or ours.
+    /// Does not acquire it. A lease without a TTL gets the TTL `ttl`.
     ///
     /// # Errors
     /// If Redis does not answer, or not in time.
@@ -155,7 +163,7 @@ impl Fence {
         ttl: Duration,
         last_epoch: u64,
     ) -> Result<Reply> {
-        let keys = vec![self.keys.lease(), self.keys.epoch()];
+        let keys = vec![self.keys.lease(), self.keys.epoch(), self.keys.standby()];
         let args: Vec<Value> = vec![
             name.into(),
             ttl.as_millis().to_string().into(),
@@ -186,6 +194,7 @@ impl Fence {
         let first = [
             keys.lease(),
             keys.epoch(),
+            keys.standby(),
             keys.made(),
             keys.today_increments(day),
             keys.today_count(),
@@ -311,6 +320,7 @@ impl Fence {
             verdict,
             text,
             repaired: remark.as_deref() == Some("repaired"),
+            has_standby: remark.as_deref() == Some("standby"),
             unknown: remark.as_deref() == Some("unknown"),
         })
     }
@@ -342,6 +352,7 @@ struct Reply {
     text: Option<String>,
     /// Whether a key of another type was replaced, or a key without a TTL got one.
     repaired: bool,
+    has_standby: bool,
     unknown: bool,
 }
 

@@ -39,7 +39,7 @@ pub(super) struct View {
     /// Whether we acquired it after standing by. The snapshots in Redis are then as good as new ones.
     pub(super) promoted_from_standby: bool,
     pub(super) last_epoch: u64,
-    /// Whether another worker has ever held it.
+    /// Whether another worker has ever held it or stood by.
     pub(super) knows_others: bool,
     /// When this process last noticed that it had been paused, so that it may have missed another worker.
     pub(super) paused_at: Option<Instant>,
@@ -138,7 +138,7 @@ impl Lease {
     /// If Redis does not answer.
     pub async fn acquire_or_borrow(&self) -> Result<(String, bool)> {
         Ok(match self.fence.acquire(&self.name, TTL, 0).await? {
-            Acquired::Ours(lease) => (lease, false),
+            Acquired::Ours { lease, .. } => (lease, false),
             Acquired::Others(lease) => (lease, true),
         })
     }

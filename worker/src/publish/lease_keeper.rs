@@ -158,8 +158,8 @@ impl Lease {
         }
         let requested_at = Instant::now();
         let last_epoch = self.view.borrow().last_epoch;
-        let lease = match self.fence.acquire(&self.name, TTL, last_epoch).await? {
-            Acquired::Ours(lease) => lease,
+        let (lease, has_standby) = match self.fence.acquire(&self.name, TTL, last_epoch).await? {
+            Acquired::Ours { lease, has_standby } => (lease, has_standby),
             Acquired::Others(lease) => {
                 self.stand_by(lease);
                 return Ok(());
@@ -188,6 +188,7 @@ impl Lease {
             view.last_epoch = epoch(&lease);
             view.current = Some((lease, requested_at + TTL));
             view.renewed_at = Some(requested_at);
+            view.knows_others |= has_standby;
             if is_new {
                 view.active_since = Some(Instant::now());
             }

@@ -236,7 +236,7 @@ async fn an_abandoned_snapshot_is_not_stored_later() {
         }),
     };
     let taken = fence.acquire("one", LONG, 0).await.unwrap();
-    let Acquired::Ours(lease) = taken else {
+    let Acquired::Ours { lease, .. } = taken else {
         panic!("no other worker is there: {taken:?}")
     };
     fence.write(&lease, write("first")).await.unwrap();

@@ -357,7 +357,7 @@ async fn a_snapshot_and_its_settings_are_written_both_or_not_at_all() {
                 unless_newer: None,
             }),
         };
-        let Acquired::Ours(lease) = fence.acquire("one", SOON, 0).await.unwrap() else {
+        let Acquired::Ours { lease, .. } = fence.acquire("one", SOON, 0).await.unwrap() else {
             panic!("no other worker is there")
         };
         fence.write(&lease, write("first")).await.unwrap();

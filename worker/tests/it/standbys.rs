@@ -10,9 +10,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use testkit::eventually::eventually;
 use testkit::fault_proxy::{FaultProxy, Mode};
-use testkit::http::get;
+use testkit::http::{fetch, get};
 use testkit::process::{Process, free_port};
 use testkit::schema::Shape;
+use testkit::server::shared_redis;
 use tokio::time::{Instant, sleep};
 
 const NOW: &str = "2025-09-23T10:00:00";
@@ -207,6 +208,43 @@ async fn a_worker_that_was_frozen_writes_no_old_copies_into_an_emptied_redis() {
         .await
         .unwrap();
     frozen.signal(Signal::SIGCONT).unwrap();
+    fixture.await_all().await;
+    let new = times(&fixture).await;
+    assert_all_newer(&new, &old);
+}
+
+/// While a worker is cut off from Redis, a standby that it has only seen waiting takes over and ends, and Redis loses its
+/// data.
+#[tokio::test]
+async fn a_worker_that_was_cut_off_writes_no_old_copies_into_an_emptied_redis() {
+    let mut fixture = Fixture::new("Asia/Jakarta", NOW, Shape::default()).await;
+    let (direct, port) = (shared_redis().await.url(), shared_redis().await.port());
+    let to_redis = FaultProxy::to(port, 1).await.unwrap();
+    let through_proxy = direct.replace(&port.to_string(), &to_redis.port().to_string());
+    fixture.set("REDIS_URL", &through_proxy);
+    let first = Workers::start(&mut fixture, 1);
+    first.active(&fixture, None).await;
+    fixture.await_all().await;
+    fixture.set("REDIS_URL", &direct);
+    let second = Workers::start(&mut fixture, 1);
+    eventually("the second one stands by", SOON, async || {
+        let (_, health) = fetch(second.0[0].1.port(), "/health").await.ok()?;
+        health.contains("\"active_worker\":\"").then_some(())
+    })
+    .await;
+    // Until the first one has renewed its lease.
+    sleep(Duration::from_secs(3)).await;
+    let old = times(&fixture).await;
+    to_redis.set(Mode::BlackHole).await;
+    second.active(&fixture, None).await;
+    second.0[0].0.signal(Signal::SIGKILL).unwrap();
+    fixture.delete_snapshots().await;
+    let _: i64 = fixture
+        .redis
+        .del(fixture.key("worker:lease"))
+        .await
+        .unwrap();
+    to_redis.set(Mode::Open).await;
     fixture.await_all().await;
     let new = times(&fixture).await;
     assert_all_newer(&new, &old);

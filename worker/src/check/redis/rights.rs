@@ -28,6 +28,7 @@ pub(super) async fn check(config: &Config, client: &Client) -> Finding {
         command("TTL", &[&keys.lease()]),
         command("DEL", &[&keys.lease()]),
         command("SET", &[&keys.epoch(), "0"]),
+        command("SET", &[&keys.standby(), "0", "PX", "1"]),
         command("HSET", &[&keys.made(), "name", "0"]),
         command("HGETALL", &[&keys.made()]),
         // A script that does nothing, with a key that it may write.
