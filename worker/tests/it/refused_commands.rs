@@ -166,6 +166,13 @@ async fn revoke(mut pair: Pair, command: &str, moment: Moment) {
             pair.fixture
                 .redis_command("CLIENT", &["KILL", "USER", &limited_account])
                 .await;
+            // Until then it rightly has an error.
+            eventually(&what("it has reconnected"), SOON, async || {
+                let clients = pair.fixture.redis_command("CLIENT", &["LIST"]).await;
+                let user = format!("user={limited_account} ");
+                clients.into_string()?.contains(&user).then_some(())
+            })
+            .await;
         }
     }
 
