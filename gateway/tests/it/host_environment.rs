@@ -4,8 +4,9 @@ use crate::fixture::SOON;
 use crate::process::signal;
 use shared::environment::EXIT_BAD_CONFIGURATION;
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use testkit::eventually::eventually;
@@ -122,8 +123,14 @@ async fn no_zone_database_and_no_writable_folder_is_needed() {
         ("TMPDIR", "/nonexistent"),
     ];
     let other = [("TZ", "America/New_York")];
+    // A zone file that shows who opens it.
+    let folder = tempfile::tempdir().unwrap();
+    let zone_file = folder.path().join("zone");
+    let made = Command::new("mkfifo").arg(&zone_file).status().unwrap();
+    assert!(made.success());
+    let watched = [("TZ", zone_file.to_str().unwrap())];
     let mut runs = Vec::new();
-    for variables in [&bare[..], &other[..], &[]] {
+    for variables in [&bare[..], &other[..], &watched[..], &[]] {
         let (gateway, address) = start("gateway", "cd /proc; exec $0", variables).await;
         eventually("it is ready", SOON, async || {
             (get(address, "/readyz").await.status == 200).then_some(())
@@ -140,6 +147,13 @@ async fn no_zone_database_and_no_writable_folder_is_needed() {
         .await;
         assert_eq!(files(&worker), Vec::<PathBuf>::new());
         runs.push(next_run);
+        // Without a reader, a pipe cannot be opened for writing.
+        let mut writing = OpenOptions::new();
+        let opened = writing
+            .write(true)
+            .custom_flags(nix::libc::O_NONBLOCK)
+            .open(&zone_file);
+        assert!(opened.is_err(), "the zone file was opened");
     }
     // 00:05 in Jakarta, whatever the zone of the host.
     assert!(

@@ -4,7 +4,8 @@
 //!
 //! [`FreshnessPolicy`]: crate::snapshots::freshness::FreshnessPolicy
 
-use chrono::Utc;
+use chrono::{DateTime, TimeZone, Utc};
+use clokwerk::timeprovider::TimeProvider;
 use clokwerk::{AsyncScheduler, TimeUnits};
 use shared::time::{Clock, every};
 use std::sync::Arc;
@@ -32,9 +33,18 @@ pub async fn run(tick: Arc<Notify>, clock: Clock) {
     }
 }
 
-fn scheduler(tick: &Arc<Notify>) -> AsyncScheduler<Utc> {
+/// clokwerk's own provider reads the host's zone from the file system at each tick.
+struct MachineTime;
+
+impl TimeProvider for MachineTime {
+    fn now<Tz: TimeZone + Sync + Send>(zone: &Tz) -> DateTime<Tz> {
+        Clock::system().now().utc().with_timezone(zone)
+    }
+}
+
+fn scheduler(tick: &Arc<Notify>) -> AsyncScheduler<Utc, MachineTime> {
     let tick = tick.clone();
-    let mut scheduler = AsyncScheduler::with_tz(Utc);
+    let mut scheduler = AsyncScheduler::with_tz_and_provider::<_, MachineTime>(Utc);
     scheduler.every(1.second()).run(move || {
         tick.notify_waiters();
         std::future::ready(())
