@@ -33,7 +33,7 @@ pub async fn run(tick: Arc<Notify>, clock: Clock) {
     }
 }
 
-/// clokwerk's own provider reads the host's zone from the file system at each tick.
+/// The clock of the machine; the one that comes with clokwerk also reads the zone of the host, from a file, at each tick.
 struct MachineTime;
 
 impl TimeProvider for MachineTime {
