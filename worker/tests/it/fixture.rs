@@ -289,6 +289,11 @@ impl Fixture {
         }
     }
 
+    /// Deletes the lease, as its expiry does.
+    pub(crate) async fn expire_lease(&self) {
+        let _: i64 = self.redis.del(self.key("worker:lease")).await.unwrap();
+    }
+
     pub(crate) fn oracle(&self) -> Oracle<'_> {
         Oracle::new(&self.library, self.now, self.zone)
     }

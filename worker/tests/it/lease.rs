@@ -18,15 +18,6 @@ fn refusal(error: &anyhow::Error) -> Option<WriteRefused> {
     error.downcast_ref().copied()
 }
 
-/// Deletes the lease, as its expiry does.
-async fn expire(fixture: &Fixture) {
-    let _: i64 = fixture
-        .redis
-        .del(fixture.key("worker:lease"))
-        .await
-        .unwrap();
-}
-
 fn collection(fixture: &Fixture, total: u32) -> Envelope<Box<serde_json::value::RawValue>> {
     let data = format!(r#"{{"total_titles":{total},"total_items":0}}"#);
     Envelope {
@@ -47,7 +38,7 @@ fn cache(store: &Publisher, fixture: &Fixture, total: u32) {
 /// Makes `other` the holder of the lease, while the holder so far still believes that it is active.
 async fn take_over(fixture: &Fixture, other: &Publisher) -> String {
     eventually("it acquires the lease first", SOON, async || {
-        expire(fixture).await;
+        fixture.expire_lease().await;
         let (lease, is_borrowed) = other.lease().acquire_or_borrow().await.unwrap();
         (!is_borrowed).then_some(lease)
     })
@@ -92,7 +83,7 @@ async fn a_figure_may_be_outdated_if_another_worker_was_active_since_its_computa
     })
     .await;
     one.sync().await.unwrap();
-    expire(&fixture).await;
+    fixture.expire_lease().await;
     one.lease().wait_until_active().await;
 
     let figure = collection(&fixture, 1);
@@ -266,7 +257,7 @@ async fn a_worker_that_is_active_again_restores_missing_snapshots_at_once() {
     fixture.await_all().await;
     let rounds = async {
         for _ in 0..10 {
-            expire(&fixture).await;
+            fixture.expire_lease().await;
             let keys = Snapshot::ALL.map(|snapshot| fixture.key(&snapshot.name()));
             let _: i64 = fixture.redis.del(keys.to_vec()).await.unwrap();
             fixture.await_all().await;

@@ -202,11 +202,7 @@ async fn a_worker_that_was_frozen_writes_no_old_copies_into_an_emptied_redis() {
     let second = workers.active(&fixture, Some(frozen.pid())).await;
     workers.0[second].0.signal(Signal::SIGKILL).unwrap();
     fixture.delete_snapshots().await;
-    let _: i64 = fixture
-        .redis
-        .del(fixture.key("worker:lease"))
-        .await
-        .unwrap();
+    fixture.expire_lease().await;
     frozen.signal(Signal::SIGCONT).unwrap();
     fixture.await_all().await;
     let new = times(&fixture).await;
@@ -239,11 +235,7 @@ async fn a_worker_that_was_cut_off_writes_no_old_copies_into_an_emptied_redis() 
     second.active(&fixture, None).await;
     second.0[0].0.signal(Signal::SIGKILL).unwrap();
     fixture.delete_snapshots().await;
-    let _: i64 = fixture
-        .redis
-        .del(fixture.key("worker:lease"))
-        .await
-        .unwrap();
+    fixture.expire_lease().await;
     to_redis.set(Mode::Open).await;
     fixture.await_all().await;
     let new = times(&fixture).await;
